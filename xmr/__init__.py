@@ -1,0 +1,27 @@
+"""xmr: model reprogramming across modalities.
+
+record --Encoder--> Encoded --InputTransform--> SourceInput --Source (frozen)--> SourceOutput --Output--> Prediction
+
+Start reading at `xmr/program.py`. Survey: arXiv 2202.10629; taxonomy of names: arXiv 2506.04650.
+"""
+
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Public names, imported on first use so that `import xmr` and `xmr --help` need no torch.
+_LAZY = {
+    "Program": "xmr.program",
+    "Prediction": "xmr.program",
+    "load_recipe": "xmr.recipe.load",
+    "run": "xmr.job",
+}
+__all__ = ["Prediction", "Program", "__version__", "load_recipe", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'xmr' has no attribute {name!r}")

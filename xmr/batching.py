@@ -1,0 +1,45 @@
+"""Batches by a budget of tokens, of records alike in length; planned once an epoch, without a loop over records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+POOL = 16  # batches shuffled together before they are sorted by length
+
+
+def budget_batches(cost: np.ndarray, width: np.ndarray, order: np.ndarray, tokens: int) -> Iterator[np.ndarray]:
+    """Cut `order` (record indices, longest first) into batches of at most `tokens` padded tokens.
+
+    cost: tokens of each record over all its rows; width: of its longest row. A record larger than the budget is a
+    batch of its own.
+    """
+    rows = np.maximum(1, -(-cost // np.maximum(width, 1)))[order]
+    filled = np.concatenate([[0], np.cumsum(rows)])
+    begin = 0
+    while begin < len(order):
+        fit = max(1, tokens // max(1, int(width[order[begin]])))
+        end = int(np.searchsorted(filled, filled[begin] + fit, side="right")) - 1
+        end = max(end, begin + 1)
+        yield order[begin:end]
+        begin = end
+
+
+def training_batches(cost: np.ndarray, width: np.ndarray, tokens: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """One epoch: every record once, random batches of records alike in length, in random order."""
+    shuffled = rng.permutation(len(cost))
+    jittered = width * (1 + 0.1 * rng.random(len(width)))  # so that batches of a small set differ between epochs
+    step = max(1, POOL * tokens // max(1, int(cost.mean()))) if len(cost) else 1
+    batches: list[np.ndarray] = []
+    for begin in range(0, len(shuffled), step):
+        pool = shuffled[begin : begin + step]
+        pool = pool[np.argsort(-jittered[pool], kind="stable")]
+        batches.extend(budget_batches(cost, width, pool, tokens))
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def inference_batches(cost: np.ndarray, width: np.ndarray, tokens: int) -> list[np.ndarray]:
+    """Every record once, longest first, least padding."""
+    order = np.argsort(-width, kind="stable")
+    return list(budget_batches(cost, width, order, tokens))

@@ -1,0 +1,1 @@
+"""What one would do otherwise: baselines on the same split, beside every result."""

@@ -1,0 +1,188 @@
+"""Simple baselines on the same split: nothing pretrained, nothing tuned on test.
+
+Each is fitted on train and validation together where it has nothing to choose; the from-scratch CNN chooses its epoch
+on validation like a program. `run_baseline` gives values of the shape a program gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+
+from xmr.data.targets import IGNORE, Targets
+from xmr.encoders.sequence import SymbolSet
+from xmr.errors import RecipeError, one_of
+
+Features = Callable[[list[str], list[str]], tuple[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a baseline may see: texts in canonical form, encoded sets and targets of the three parts."""
+
+    texts: dict[str, list[str]]
+    sets: dict[str, SymbolSet]
+    targets: dict[str, np.ndarray]
+    description: Targets
+    symbols: int
+    seed: int
+
+
+def kmer_counts(train: list[str], test: list[str], most: int = 3) -> tuple[Any, Any]:
+    """Shares of all k-mers of 1 to `most` letters seen in training."""
+    counts = CountVectorizer(analyzer="char", ngram_range=(1, most), lowercase=False, dtype=np.float32)
+    left, right = counts.fit_transform(train), counts.transform(test)
+
+    def shares(matrix: Any, texts: list[str]) -> Any:
+        return sparse.diags(1 / np.maximum([len(text) for text in texts], 1)) @ matrix
+
+    return shares(left, train), shares(right, test)
+
+
+def dipeptide_counts(train: list[str], test: list[str]) -> tuple[Any, Any]:
+    """Shares of letters and pairs: composition and dipeptides."""
+    return kmer_counts(train, test, 2)
+
+
+def one_hot(train: list[str], test: list[str]) -> tuple[Any, Any]:
+    """One column a position and letter, padded or cut to the longest training text."""
+    longest = max(map(len, train))
+    letters = sorted(set("".join(train)))
+    number = {letter: index for index, letter in enumerate(letters)}
+
+    def matrix(texts: list[str]) -> Any:
+        spots = [
+            (row, place * len(letters) + number[letter])
+            for row, text in enumerate(texts)
+            for place, letter in enumerate(text[:longest])
+            if letter in number
+        ]
+        rows, columns = np.array(spots).T
+        return sparse.csr_matrix(
+            (np.ones(len(rows), np.float32), (rows, columns)), (len(texts), longest * len(letters))
+        )
+
+    left, right = matrix(train), matrix(test)
+    varying = np.flatnonzero(np.diff(left.tocsc().indptr) % len(train))
+    return left[:, varying], right[:, varying]
+
+
+def length_only(train: list[str], test: list[str]) -> tuple[Any, Any]:
+    """Length and its logarithm: a set that this separates says little about sequence."""
+
+    def matrix(texts: list[str]) -> Any:
+        lengths = np.array([len(text) for text in texts], dtype=float)
+        return np.stack([lengths, np.log1p(lengths)], axis=1)
+
+    return matrix(train), matrix(test)
+
+
+def _linear(regression: bool, seed: int) -> BaseEstimator:
+    if regression:
+        return make_pipeline(MaxAbsScaler(), RidgeCV(np.logspace(-3, 4, 15)))
+    return make_pipeline(MaxAbsScaler(), LogisticRegression(C=1.0, max_iter=2000))
+
+
+def _forest(regression: bool, seed: int) -> BaseEstimator:
+    kind = RandomForestRegressor if regression else RandomForestClassifier
+    return kind(500, n_jobs=-1, random_state=seed)
+
+
+def _scaled_linear(regression: bool, seed: int) -> BaseEstimator:
+    return make_pipeline(StandardScaler(), RidgeCV() if regression else LogisticRegression(max_iter=2000))
+
+
+def _majority(regression: bool, seed: int) -> BaseEstimator:
+    return DummyRegressor() if regression else DummyClassifier(strategy="prior")
+
+
+_CLASSICAL: dict[str, tuple[Features, Callable[[bool, int], BaseEstimator]]] = {
+    "majority": (length_only, _majority),
+    "length_only": (length_only, _scaled_linear),
+    "composition_logistic": (dipeptide_counts, _linear),
+    "kmer_logistic": (kmer_counts, _linear),
+    "kmer_forest": (kmer_counts, _forest),
+    "onehot_linear": (one_hot, _linear),
+    "onehot_forest": (one_hot, _forest),
+}
+_PER_RESIDUE = ("majority", "window_linear")
+NAMES = (*_CLASSICAL, "cnn", "window_linear")
+
+
+def run_baseline(name: str, parts: Parts) -> np.ndarray:
+    """Fit on train (and validation) and answer test: probabilities or values (n, K). Raises RecipeError if unknown."""
+    task = parts.description.task
+    known = (*_PER_RESIDUE, "cnn") if task == "residue_classification" else (*_CLASSICAL, "cnn")
+    if name not in known:
+        raise RecipeError(one_of("baselines", name, known))
+    if name == "cnn":
+        from xmr.compare.cnn import cnn_answers
+
+        return cnn_answers(parts)
+    if task == "residue_classification":
+        return _residue_baseline(name, parts)
+    features, model = _CLASSICAL[name]
+    both = parts.texts["train"] + parts.texts["validation"]
+    left, right = features(both, parts.texts["test"])
+    target = np.concatenate([parts.targets["train"], parts.targets["validation"]])
+    description = parts.description
+    if task == "regression":
+        values = model(True, parts.seed).fit(left, target[:, 0]).predict(right)  # type: ignore[attr-defined]
+        return values[:, None] * description.std[0] + description.mean[0]
+    if task == "multilabel":
+        columns = []
+        for column in range(description.outputs):
+            rows = np.flatnonzero(~np.isnan(target[:, column]))
+            columns.append(_probability(model(False, parts.seed), left[rows], target[rows, column], right, 2)[:, 1])
+        return np.stack(columns, axis=1)
+    return _probability(model(False, parts.seed), left, target, right, description.outputs)
+
+
+def _probability(model: Any, left: Any, target: np.ndarray, right: Any, classes: int) -> np.ndarray:
+    """Probabilities in the order of the class numbers; a class absent from training gets zero."""
+    model.fit(left, target)
+    result = np.zeros((right.shape[0], classes))
+    result[:, model.classes_.astype(int)] = model.predict_proba(right)
+    return result
+
+
+def _residue_baseline(name: str, parts: Parts) -> np.ndarray:
+    """The majority class, or multinomial logistic regression on a one-hot window of 15 residues."""
+    target = parts.targets["train"]
+    scored = target != IGNORE
+    if name == "majority":
+        share = np.bincount(target[scored], minlength=parts.description.outputs) / scored.sum()
+        return np.tile(share, (len(parts.targets["test"]), 1))
+    from sklearn.linear_model import SGDClassifier
+
+    model = SGDClassifier(loss="log_loss", alpha=1e-6, max_iter=8, tol=None, random_state=parts.seed, average=True)
+    model.fit(_windows(parts.sets["train"], parts.symbols, 15)[np.flatnonzero(scored)], target[scored])
+    result = np.zeros((len(parts.targets["test"]), parts.description.outputs))
+    result[:, model.classes_.astype(int)] = model.predict_proba(_windows(parts.sets["test"], parts.symbols, 15))
+    return result
+
+
+def _windows(data: SymbolSet, symbols: int, width: int) -> Any:
+    """One-hot of the `width` residues around each residue of a set: sparse (residues, width * symbols)."""
+    flat, total = data.flat.numpy().astype(np.int64), len(data.flat)
+    record = np.repeat(np.arange(len(data)), data.lengths)
+    rows, columns = [], []
+    for slot, shift in enumerate(range(-(width // 2), width // 2 + 1)):
+        place = np.arange(total) + shift
+        inside = (place >= 0) & (place < total)
+        inside[inside] &= record[place[inside]] == record[inside]
+        rows.append(np.flatnonzero(inside))
+        columns.append(slot * symbols + flat[place[inside]])
+    spots = (np.concatenate(rows), np.concatenate(columns))
+    return sparse.csr_matrix((np.ones(len(spots[0]), np.float32), spots), (total, width * symbols))

@@ -1,0 +1,115 @@
+"""Components are made from recipe sections: a registered name and the arguments of its constructor.
+
+The constructor's signature and docstring are the only place where names, types, defaults, limits and help text live;
+the schema, error messages, `xmr list` and the recipe reference are made from them here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from xmr.errors import Problem, RecipeError, nearest, one_of
+from xmr.registry import ENCODERS, OUTPUTS, SOURCES, TRANSFORMS, Registry
+
+KINDS: dict[str, Registry] = {"encoder": ENCODERS, "source": SOURCES, "transform": TRANSFORMS, "output": OUTPUTS}
+Place = Callable[[tuple[str | int, ...]], str]  # a field's path -> "file:line: field"
+
+
+def create(registry: Registry, section: dict[str, Any]) -> Any:
+    """Make the component `section["name"]` with the rest of the section as its arguments, and remember the section."""
+    name = section["name"]
+    arguments = {key: value for key, value in section.items() if key != "name"}
+    component = registry.get(name)(**arguments)
+    component.section = {"name": name, **arguments}
+    return component
+
+
+@cache
+def schema(component: type) -> type[BaseModel]:
+    """The pydantic model of a component's section, made from its constructor's signature."""
+    signature = inspect.signature(component.__init__, eval_str=True)  # type: ignore[misc]
+    fields: dict[str, Any] = {
+        name: (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in signature.parameters.items()
+        if name != "self"
+    }
+    config = ConfigDict(extra="forbid", protected_namespaces=())
+    return create_model(component.__name__, __config__=config, **fields)
+
+
+def help_of(component: type) -> dict[str, str]:
+    """Argument -> what it does, from the `Args:` part of the docstring."""
+    text = inspect.getdoc(component) or ""
+    _, _, body = text.partition("Args:\n")
+    found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", body, flags=re.MULTILINE)
+    return {name: " ".join(line.strip() for line in words.splitlines()) for name, words in found}
+
+
+def named(value: Any) -> Any:
+    """`source: none` is short for `source: {name: none}`."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+def section_problems(kind: str, section: Any, place: Place) -> tuple[dict[str, Any], list[Problem]]:
+    """Check one component's section -> (the section with all defaults, everything wrong with it)."""
+    section = named(section)
+    if not isinstance(section, dict):
+        return {}, [Problem(place((kind,)), repr(section), "a section with a name, e.g. {name: ...}")]
+    registry = KINDS[kind]
+    if "name" not in section:
+        return {}, [Problem(place((kind,)), "no name", f"name: one of {', '.join(sorted(registry.names()))}")]
+    if section["name"] not in registry.names():
+        return {}, [one_of(place((kind, "name")), section["name"], registry.names())]
+    model = schema(registry.get(section["name"]))
+    arguments = {key: value for key, value in section.items() if key != "name"}
+    try:
+        checked = model.model_validate(arguments)
+    except ValidationError as error:
+        return {}, problems_of(error, model, place, (kind,))
+    return {"name": section["name"], **checked.model_dump()}, []
+
+
+def check_section(kind: str, section: Any, place: str) -> dict[str, Any]:
+    """A section with all defaults filled in. Raises RecipeError with everything wrong with it."""
+    checked, problems = section_problems(kind, section, lambda path: f"{place}: {'.'.join(map(str, path))}")
+    if problems:
+        raise RecipeError(problems)
+    return checked
+
+
+def problems_of(
+    error: ValidationError, model: type[BaseModel], place: Place, prefix: tuple[str | int, ...] = ()
+) -> list[Problem]:
+    """Pydantic's errors as ours: one line each, with the nearest right name."""
+    return [_problem(dict(item), model, place, prefix) for item in error.errors()]
+
+
+def _problem(item: dict[str, Any], model: type[BaseModel], place: Place, prefix: tuple[str | int, ...]) -> Problem:
+    path = (*prefix, *(part for part in item["loc"]))
+    where = place(path)
+    if item["type"] == "extra_forbidden":
+        known = _fields_at(model, item["loc"][:-1])
+        listed = f"one of {', '.join(known)}" if known else "no key at all: it takes none"
+        return Problem(where, f"the unknown key {item['loc'][-1]!r}", listed, nearest(str(item["loc"][-1]), known))
+    if item["type"] == "missing":
+        return Problem(where, "nothing", "a value: this field has no default")
+    expected = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    guess = None
+    if item["type"] == "literal_error":
+        guess = nearest(str(item["input"]), re.findall(r"'([^']+)'", item["ctx"]["expected"]))
+    return Problem(where, repr(item["input"]), expected, guess)
+
+
+def _fields_at(model: type[BaseModel], path: Iterable[Any]) -> list[str]:
+    """The field names of the (nested) model a path leads to."""
+    current: Any = model
+    for part in path:
+        inner = current.model_fields[part].annotation if part in current.model_fields else None
+        current = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else current
+    return sorted(current.model_fields)

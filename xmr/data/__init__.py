@@ -1,0 +1,1 @@
+"""From files to records: readers, cleaning, splits, public data sets. Knows nothing of models."""

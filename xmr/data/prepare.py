@@ -1,0 +1,157 @@
+"""From the `data` section to clean records in three parts: read, check, remove repeats, split. No model is needed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from xmr.data.clean import remove_duplicates
+from xmr.data.datasets import dataset, locate, package_file, read_modlamp
+from xmr.data.read import read_all
+from xmr.data.records import Records, Skipped, without_bad
+from xmr.data.settings import DataSettings
+from xmr.data.splits import Split, cluster_split, column_split, fold_split, random_split
+from xmr.data.tables import Columns
+from xmr.data.targets import Task, check_aligned, check_raw
+from xmr.encoders.base import Encoder
+from xmr.errors import DataError, Problem
+
+
+@dataclass
+class Prepared:
+    """Clean records and their parts, with what was left out and why."""
+
+    records: Records
+    split: Split
+    skipped: Skipped
+    read: int
+    duplicates: int
+    contradictions: int
+    digest: str
+
+    def part(self, name: str) -> Records:
+        """The records of `train`, `validation` or `test`."""
+        return self.records.take(getattr(self.split, name))
+
+    def summary(self) -> str:
+        """One sentence for the log and the report."""
+        left = f"{self.duplicates} duplicate rows and {self.contradictions} inputs with two labels"
+        sizes = f"{len(self.split.train)} train, {len(self.split.validation)} validation, {len(self.split.test)} test"
+        return f"{self.read} records read, {left} found, {len(self.records)} used: {sizes}; split {self.split.how}"
+
+
+def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> Prepared:
+    """Read, check, clean and split. Raises DataError that names file and line."""
+    skipped = Skipped()
+    records = _read(settings, task, skipped)
+    read = len(records) + len(skipped)
+    records = without_bad(records, check_raw(task, records), settings.on_bad, skipped)
+    records = without_bad(records, encoder.check(records), settings.on_bad, skipped)
+    texts = encoder.canonical(records)
+    if task == "residue_classification":
+        wrong = check_aligned(records, np.array([len(text) for text in texts]))
+        records = without_bad(records, wrong, settings.on_bad, skipped)
+        texts = encoder.canonical(records)
+    if not len(records):
+        raise DataError(Problem(records.file, "no usable record", "at least a few"))
+    if settings.longest is not None:
+        limit = f"expected at most {settings.longest} (data.longest)"
+        over = {i: f"found {len(t)} symbols; {limit}" for i, t in enumerate(texts) if len(t) > settings.longest}
+        records = without_bad(records, over, "skip", skipped)
+        texts = [text for i, text in enumerate(texts) if i not in over]
+    cleaned = remove_duplicates(records, texts, skipped, settings.duplicates, settings.contradictions)
+    records = cleaned.records
+    strata = _strata(records, task)
+    split = _split(settings, records, encoder.canonical(records), strata, seed if settings.seed is None else settings.seed)
+    for name in ("train", "test"):
+        if not len(getattr(split, name)):
+            raise DataError(Problem("data.split", f"no {name} record", "records in both train and test"))
+    if task == "classification" and len(set(records.take(split.train).labels[next(iter(records.labels))])) < 2:
+        raise DataError(Problem("data.target", "one class only in the training part", "at least two"))
+    digest = hashlib.sha256("\n".join(f"{a}\t{b}" for a, b in zip(records.ids, records.inputs)).encode()).hexdigest()
+    return Prepared(records, split, skipped, read, cleaned.duplicates, cleaned.contradictions, digest)
+
+
+def _read(settings: DataSettings, task: Task, skipped: Skipped) -> Records:
+    """The records of a named data set or of the user's file."""
+    labels_file, mask_file = settings.residue_labels, settings.residue_mask
+    target = (settings.target,) if isinstance(settings.target, str) else tuple(settings.target or ())
+    columns = Columns(settings.input, target, settings.id, settings.set, need_target=labels_file is None)
+    if settings.dataset is not None:
+        chosen = dataset(settings.dataset)
+        if chosen.package:
+            return read_modlamp(package_file(chosen))
+        known = chosen.columns
+        default = known.get("target", ())
+        names = (default,) if isinstance(default, str) else tuple(default)  # type: ignore[var-annotated,arg-type]
+        columns = replace(
+            columns,
+            input=columns.input or known.get("input"),  # type: ignore[arg-type]
+            target=columns.target or names,
+            set=columns.set or known.get("set"),  # type: ignore[arg-type]
+        )
+        path = locate(chosen.main, chosen.name)
+        if "residue_labels" in known and labels_file is None:
+            labels_file = str(locate(str(known["residue_labels"]), chosen.name))
+            mask_file = str(locate(str(known["residue_mask"]), chosen.name))
+    else:
+        path = Path(settings.path or "")
+    records = read_all(path, columns, settings.on_bad, skipped)
+    if task == "residue_classification" and labels_file is not None:
+        records = _join_residues(records, Path(labels_file), mask_file, settings.on_bad, skipped)
+    return records
+
+
+def _join_residues(
+    records: Records, labels_file: Path, mask_file: str | None, on_bad: str, skipped: Skipped
+) -> Records:
+    """Per-residue labels, masks and SET fields come from FASTA files of their own, matched by id."""
+    labels = read_all(labels_file, Columns(need_target=False), on_bad, skipped)
+    number = {name: index for index, name in enumerate(labels.ids)}
+    masks: dict[str, str] = {}
+    if mask_file is not None:
+        mask_records = read_all(Path(mask_file), Columns(need_target=False), on_bad, skipped)
+        masks = dict(zip(mask_records.ids, mask_records.inputs))
+    wrong = {
+        index: f"found no labels for {name!r} in {labels_file}; expected one string of labels an id"
+        for index, name in enumerate(records.ids)
+        if name not in number
+    }
+    records = without_bad(records, wrong, on_bad, skipped)
+    rows = [number[name] for name in records.ids]
+    return replace(
+        records,
+        labels={"label": [labels.inputs[row] for row in rows]},
+        role=[labels.role[row] for row in rows],
+        mask=[masks.get(name, "") for name in records.ids],
+    )
+
+
+def _strata(records: Records, task: Task) -> np.ndarray | None:
+    """Class numbers to stratify by; several binary labels count as one class each combination."""
+    if task not in ("classification", "multilabel"):
+        return None
+    rows = list(zip(*records.labels.values()))
+    _, strata = np.unique(np.array(["\t".join(row) for row in rows]), return_inverse=True)
+    return strata
+
+
+def _split(
+    settings: DataSettings, records: Records, texts: list[str], strata: np.ndarray | None, seed: int
+) -> Split:
+    how = settings.split
+    if how.by == "random":
+        return random_split(strata, len(records), how.test, how.validation, how.labels, seed)
+    if how.by == "fold":
+        return fold_split(strata, len(records), how.folds, how.fold, how.validation, seed)
+    if how.by == "cluster":
+        split = cluster_split(texts, how.test, how.validation, how.similarity, seed)
+        if how.labels is not None:
+            raise DataError(Problem("data.split.labels", str(how.labels), "by: random or column, which take a budget"))
+        return split
+    if not records.role:
+        raise DataError(Problem("data.split.by: column", "no set column", "its name in data.set, or SET= in FASTA headers"))
+    return column_split(records.role, strata, how.validation, how.labels, seed)

@@ -1,0 +1,70 @@
+"""One door to every file format: choose the reader by the file's name, stream records, refuse what is broken."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from xmr.data.fasta import read_fasta
+from xmr.data.records import Records, Skipped, without_bad
+from xmr.data.tables import Columns, read_delimited, read_parquet
+from xmr.errors import DataError, Problem, nearest
+
+FASTA = (".fasta", ".fa", ".faa", ".fas")
+FORMATS = (*FASTA, ".csv", ".tsv", ".parquet")
+CHUNK = 4096
+
+
+def format_of(path: Path) -> str:
+    """The suffix that names the format, before a `.gz`. Raises DataError for one that is not read."""
+    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    if suffix.lower() not in FORMATS:
+        raise DataError(
+            Problem(str(path), f"a file ending in {suffix or 'nothing'!r}", f"one of {', '.join(FORMATS)} (or .gz)")
+        )
+    return suffix.lower()
+
+
+def stream(path: Path, columns: Columns, chunk: int = CHUNK) -> Iterator[Records]:
+    """Records of a file in chunks. Raises DataError: missing, empty, unreadable, or broken at a line."""
+    if not path.is_file():
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(
+            Problem(str(path), "a folder" if path.is_dir() else "no such file", "a data file", nearest(path.name, siblings))
+        )
+    if path.stat().st_size == 0:
+        raise DataError(Problem(str(path), "an empty file", "records"))
+    kind = format_of(path)
+    try:
+        if kind in FASTA:
+            yield from read_fasta(path, chunk)
+        elif kind == ".parquet":
+            yield from read_parquet(path, columns, chunk)
+        else:
+            yield from read_delimited(path, "\t" if kind == ".tsv" else ",", columns, chunk)
+    except UnicodeDecodeError as error:
+        raise DataError(
+            Problem(str(path), f"bytes that are not text ({error.reason} at byte {error.start})", "UTF-8 text")
+        ) from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(Problem(str(path), "a gzip file cut short or damaged", "a whole gzip file")) from error
+
+
+def read_all(path: Path, columns: Columns, on_bad: str, skipped: Skipped) -> Records:
+    """A whole file for training. Empty inputs, repeated ids and unknown SET words are refused or skipped."""
+    records = Records.join(list(stream(path, columns)))
+    if not len(records):
+        raise DataError(Problem(str(path), "no record", "at least one"))
+    wrong: dict[int, str] = {}
+    seen: dict[str, int] = {}
+    for index, name in enumerate(records.ids):
+        if name in seen:
+            wrong[index] = f"found the id {name!r} again (first at {records.place(seen[name])}); expected unique ids"
+        seen.setdefault(name, index)
+    for index, role in enumerate(records.role):
+        if role not in ("", "train", "validation", "test"):
+            hint = "expected train, validation or test"
+            wrong[index] = f"found the set {role!r}; {hint}"
+    return without_bad(records, wrong, on_bad, skipped)

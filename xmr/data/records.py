@@ -1,0 +1,105 @@
+"""Records in columns: ids, inputs, labels and where each came from, so that every error can name file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from xmr.errors import DataError, Problem
+
+
+@dataclass
+class Records:
+    """n records, one list a column. `line`: the line of each in `file`; `labels`: raw text by label column.
+
+    `role`: "train", "validation", "test" or "" where the file does not say. `mask`: per-position text of 0 and 1
+    (0 = not scored), "" where there is none.
+    """
+
+    ids: list[str]
+    inputs: list[str]
+    labels: dict[str, list[str]] = field(default_factory=dict)
+    role: list[str] = field(default_factory=list)
+    mask: list[str] = field(default_factory=list)
+    line: list[int] = field(default_factory=list)
+    file: str = "<memory>"
+
+    @staticmethod
+    def of(inputs: list[str], labels: dict[str, list[str]] | None = None, file: str = "<memory>") -> Records:
+        """Records from plain lists; ids and lines are counted from one."""
+        n = len(inputs)
+        return Records([str(i) for i in range(1, n + 1)], inputs, labels or {}, line=list(range(1, n + 1)), file=file)
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def take(self, index: Iterable[int] | np.ndarray) -> Records:
+        """The records at `index`, in that order."""
+        chosen = [int(i) for i in index]
+
+        def pick(column: list) -> list:
+            return [column[i] for i in chosen] if column else []
+
+        return Records(
+            pick(self.ids),
+            pick(self.inputs),
+            {name: pick(column) for name, column in self.labels.items()},
+            pick(self.role),
+            pick(self.mask),
+            pick(self.line),
+            self.file,
+        )
+
+    @staticmethod
+    def join(parts: list[Records]) -> Records:
+        """Parts of one file, end to end."""
+        if not parts:
+            return Records([], [])
+        first = parts[0]
+        return Records(
+            [x for part in parts for x in part.ids],
+            [x for part in parts for x in part.inputs],
+            {name: [x for part in parts for x in part.labels[name]] for name in first.labels},
+            [x for part in parts for x in part.role],
+            [x for part in parts for x in part.mask],
+            [x for part in parts for x in part.line],
+            first.file,
+        )
+
+    def place(self, index: int) -> str:
+        """`file:line` of a record."""
+        return f"{self.file}:{self.line[index]}" if self.line else self.file
+
+    def problem(self, index: int, message: str) -> Problem:
+        """A `Problem` at a record; message is "found ...; expected ..."."""
+        found, _, expected = message.partition("; expected ")
+        return Problem(
+            f"{self.place(index)}: record {self.ids[index]!r}", found.removeprefix("found "), expected
+        )
+
+
+@dataclass
+class Skipped:
+    """What `on_bad: skip` left out, and why; what is written to skipped.csv."""
+
+    rows: list[tuple[str, str, str]] = field(default_factory=list)  # place, id, reason
+
+    def add(self, records: Records, index: int, reason: str) -> None:
+        """Note that a record was left out."""
+        self.rows.append((records.place(index), records.ids[index], reason))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def without_bad(records: Records, wrong: dict[int, str], on_bad: str, skipped: Skipped) -> Records:
+    """Drop the records named in `wrong`, noting each, or raise DataError with all of them when on_bad is "fail"."""
+    if not wrong:
+        return records
+    if on_bad == "fail":
+        raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())])
+    for index, message in sorted(wrong.items()):
+        skipped.add(records, index, message)
+    return records.take([index for index in range(len(records)) if index not in wrong])

@@ -1,0 +1,60 @@
+"""The `data` section of a recipe: which records, how cleaned, how split."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Amount = Annotated[float, Ge(0)]
+
+
+class SplitSettings(BaseModel):
+    """How records become train, validation and test."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    by: Literal["random", "cluster", "column", "fold"] = Field(
+        "random", description="random stratified, by cluster of similar sequences, by the file's own set column, or folds"
+    )
+    test: Amount = Field(0.2, description="share (< 1) or number of records for the test part")
+    validation: Amount = Field(0.1, description="share (< 1) of the rest, or number of records; 0: no validation part")
+    labels: Annotated[int, Ge(2)] | None = Field(
+        None, description="labelled records in all for training and validation together; by default all of them"
+    )
+    similarity: Annotated[float, Gt(0)] = Field(
+        0.4, description="cluster: similarity from which two sequences share a cluster (3-mer cosine, or MMseqs2 identity)"
+    )
+    folds: Annotated[int, Ge(2)] = Field(5, description="fold: number of folds")
+    fold: Annotated[int, Ge(0)] = Field(0, description="fold: which one is the test part")
+
+
+class DataSettings(BaseModel):
+    """Where the records are and how they are read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dataset: str | None = Field(None, description="a public data set by name (`xmr data list`)")
+    path: str | None = Field(None, description="your own file: FASTA, CSV, TSV or Parquet, .gz too")
+    input: str | None = Field(None, description="column of the input; by default the usual names, e.g. sequence")
+    target: str | list[str] | None = Field(None, description="column of the label, or several for multilabel")
+    id: str | None = Field(None, description="column of record ids; by default id, or the line number")
+    set: str | None = Field(None, description="column that says train, validation or test")
+    residue_labels: str | None = Field(None, description="per-residue tasks: FASTA of label strings, by id")
+    residue_mask: str | None = Field(None, description="per-residue tasks: FASTA of 0/1 strings, 0 = not scored")
+    split: SplitSettings = Field(default_factory=SplitSettings)  # type: ignore[arg-type]
+    seed: int | None = Field(None, description="pins the split; by default the recipe's seed")
+    longest: Annotated[int, Ge(1)] | None = Field(
+        None, description="records with more symbols than this are left out, counted and listed in skipped.csv"
+    )
+    duplicates: Literal["remove", "keep"] = Field("remove", description="records with the same input")
+    contradictions: Literal["remove", "keep", "fail"] = Field("remove", description="one input with two labels")
+    on_bad: Literal["fail", "skip"] = Field("fail", description="records that cannot be read: stop, or skip and list")
+    shuffle_labels: bool = Field(False, description="control: training labels in random order; test must fall to chance")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> DataSettings:
+        if (self.dataset is None) == (self.path is None):
+            raise ValueError("exactly one of data.dataset and data.path")
+        return self

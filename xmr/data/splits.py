@@ -1,0 +1,166 @@
+"""Train, validation and test: random, by cluster of similar sequences, by a column, or by fold. Disjoint and complete."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse.csgraph import connected_components
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.model_selection import StratifiedKFold, train_test_split
+from sklearn.neighbors import NearestNeighbors
+
+from xmr.errors import DataError, Problem, RecipeError
+
+
+@dataclass(frozen=True)
+class Split:
+    """Record indices of the three parts. `how`: a sentence for the report."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    how: str
+
+
+def _count(amount: float, n: int) -> int:
+    """A share below 1 or a number of records, as a number of records."""
+    return round(amount * n) if amount < 1 else int(amount)
+
+
+def random_split(strata: np.ndarray | None, n: int, test: float, validation: float, labels: int | None, seed: int) -> Split:
+    """Draw test first, then at most `labels` labelled records for train and validation together.
+
+    strata: (n,) class of each record, kept in proportion in all parts, or None. test and validation: a share (< 1) or
+    a number; validation is a share of what remains for training when it is a share.
+    """
+    everything = np.arange(n)
+    rest, held = _draw(everything, _count(test, n), strata, seed)
+    if labels is not None:
+        if labels > len(rest):
+            raise DataError(Problem("data.split.labels", f"{len(rest)} records beside the test part", f"at least {labels}"))
+        _, rest = _draw(rest, labels, strata, seed + 1)
+    train, chosen = _draw(rest, _count(validation, len(rest)), strata, seed + 2)
+    budget = "" if labels is None else f", {labels} labels in all for training and validation"
+    return Split(train, chosen, held, f"random{' stratified' if strata is not None else ''} (seed {seed}{budget})")
+
+
+def _draw(index: np.ndarray, count: int, strata: np.ndarray | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Split `index` into (the others, `count` drawn), in proportion to strata where every stratum allows it."""
+    if count <= 0:
+        return index, index[:0]
+    if count >= len(index):
+        return index[:0], index
+    by = None
+    if strata is not None:
+        sizes = np.bincount(strata[index])
+        sizes = sizes[sizes > 0]
+        if sizes.min() >= 2 and min(count, len(index) - count) >= len(sizes):
+            by = strata[index]
+    left, right = train_test_split(index, test_size=count, stratify=by, random_state=seed)
+    return np.sort(left), np.sort(right)
+
+
+def kmer_clusters(sequences: Sequence[str], similarity: float, k: int = 3) -> np.ndarray:
+    """Single-linkage clusters: two sequences whose k-mer sets have a cosine of at least `similarity` share one.
+
+    Returns (n,) cluster numbers. No two sequences of different clusters are that similar, by construction.
+    """
+    vectors = CountVectorizer(analyzer="char", ngram_range=(1, k), binary=True, lowercase=False)
+    matrix = vectors.fit_transform([text if text else " " for text in sequences])
+    long = np.array([len(name) == k for name in vectors.get_feature_names_out()])
+    shorter = np.flatnonzero(np.asarray(matrix[:, long].sum(axis=1)).ravel() == 0)
+    kmers = matrix[:, long].tocsr()
+    graph = NearestNeighbors(radius=1 - similarity + 1e-9, metric="cosine").fit(kmers).radius_neighbors_graph()
+    clusters = connected_components(graph, directed=False)[1]
+    if len(shorter):  # too short for a single k-mer: equal texts only
+        _, groups = np.unique(np.array(sequences, dtype=object)[shorter].astype(str), return_inverse=True)
+        clusters[shorter] = clusters.max() + 1 + groups
+    return clusters
+
+
+def mmseqs_clusters(sequences: Sequence[str], similarity: float) -> np.ndarray:
+    """Clusters by MMseqs2 at a minimum sequence identity. Returns (n,) cluster numbers."""
+    with tempfile.TemporaryDirectory() as folder:
+        fasta = Path(folder, "in.fasta")
+        fasta.write_text("".join(f">{i}\n{text}\n" for i, text in enumerate(sequences)))
+        prefix = str(Path(folder, "out"))
+        arguments = ["mmseqs", "easy-cluster", str(fasta), prefix, str(Path(folder, "tmp"))]
+        arguments += ["--min-seq-id", str(similarity), "-c", "0.5", "-v", "1"]
+        done = subprocess.run(arguments, capture_output=True, text=True)
+        if done.returncode:
+            raise DataError(f"mmseqs easy-cluster failed: {done.stderr.strip()[-300:]}")
+        pairs = [line.split() for line in Path(f"{prefix}_cluster.tsv").read_text().splitlines()]
+    clusters = np.zeros(len(sequences), dtype=np.int64)
+    for representative, member in pairs:
+        clusters[int(member)] = int(representative)
+    return clusters
+
+
+def cluster_split(
+    sequences: Sequence[str], test: float, validation: float, similarity: float, seed: int
+) -> Split:
+    """Whole clusters go to one part each, so that near-copies never sit on both sides.
+
+    Clusters are dealt in random order until test and validation have their share; a cluster larger than what a part
+    still needs stays in training. Uses MMseqs2 where it is on PATH, otherwise shared 3-mers (`kmer_clusters`).
+    """
+    tool = "MMseqs2" if shutil.which("mmseqs") else "3-mer cosine"
+    clusters = mmseqs_clusters(sequences, similarity) if tool == "MMseqs2" else kmer_clusters(sequences, similarity)
+    n = len(sequences)
+    _, clusters, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    rng = np.random.default_rng(seed)
+    part = np.zeros(len(sizes), dtype=np.int8)  # 0 train, 1 validation, 2 test
+    wanted = _count(test, n)
+    need = {2: wanted, 1: _count(validation, n - wanted)}
+    for cluster in rng.permutation(len(sizes)):
+        for name in (2, 1):
+            if sizes[cluster] <= need[name]:
+                part[cluster] = name
+                need[name] -= sizes[cluster]
+                break
+    roles = part[clusters]
+    found = f"{len(sizes)} clusters by {tool} >= {similarity}, the largest of {sizes.max()}, seed {seed}"
+    train, chosen, held = (np.flatnonzero(roles == name) for name in (0, 1, 2))
+    if not len(train) or (need[2] == wanted and wanted):
+        raise DataError(
+            Problem("data.split", f"{found}: no cluster fits the test part", "smaller clusters (raise data.split.similarity)")
+        )
+    return Split(train, chosen, held, f"by cluster ({found})")
+
+
+def column_split(role: Sequence[str], strata: np.ndarray | None, validation: float, labels: int | None, seed: int) -> Split:
+    """The parts the file itself names; a validation part is drawn from train where it names none."""
+    roles = np.array(role)
+    train, chosen, held = (np.flatnonzero(roles == name) for name in ("train", "validation", "test"))
+    if not len(train) or not len(held):
+        raise DataError(
+            Problem("data.split.by: column", f"{len(train)} train and {len(held)} test records", "a set column (or SET= field) with both")
+        )
+    note = "as the file says"
+    if labels is not None and labels < len(train):
+        train = _draw(train, labels, strata, seed + 1)[1]
+        note += f", {labels} of its training records (seed {seed})"
+    if not len(chosen) and validation:
+        train, chosen = _draw(train, _count(validation, len(train)), strata, seed)
+        note += f", validation drawn from train (seed {seed})"
+    return Split(train, chosen, held, note)
+
+
+def fold_split(strata: np.ndarray | None, n: int, folds: int, fold: int, validation: float, seed: int) -> Split:
+    """Fold `fold` of `folds` is the test part; validation is drawn from the others."""
+    if not 0 <= fold < folds:
+        raise RecipeError(Problem("data.split.fold", str(fold), f"0 to {folds - 1} (data.split.folds is {folds})"))
+    by = strata if strata is not None else np.zeros(n, dtype=int)
+    counts = np.bincount(by)
+    if strata is not None and counts[counts > 0].min() < folds:
+        by = np.zeros(n, dtype=int)
+    parts = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(np.zeros(n), by))
+    rest, held = parts[fold]
+    train, chosen = _draw(rest, _count(validation, len(rest)), strata, seed + 2)
+    return Split(train, chosen, held, f"fold {fold} of {folds} (seed {seed})")

@@ -1,0 +1,154 @@
+"""CSV, TSV and Parquet files of one input column and label columns, streamed, every row with its line number."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from xmr.data.fasta import open_text, role_of
+from xmr.data.records import Records
+from xmr.errors import DataError, Problem, nearest, require
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which column holds what. None: found by its usual name (`sequence`, `label`, `id`, `set`), where there is one."""
+
+    input: str | None = None
+    target: tuple[str, ...] = ()
+    id: str | None = None
+    set: str | None = None
+    need_target: bool = True
+
+
+USUAL = {
+    "input": ("sequence", "seq", "sequences", "protein", "peptide", "input"),
+    "target": ("target", "label", "labels", "class", "y"),
+    "id": ("id", "name", "accession"),
+    "set": ("set", "split"),
+}
+
+
+def _find(header: list[str], wanted: str | None, role: str, place: str, required: bool) -> int | None:
+    """The index of a column by its given or usual name. Raises DataError with the nearest name."""
+    if wanted is not None:
+        if wanted in header:
+            return header.index(wanted)
+        raise DataError(
+            Problem(place, f"columns {', '.join(header)}", f"a column {wanted!r} (data.{role})", nearest(wanted, header))
+        )
+    folded = [name.strip().casefold() for name in header]
+    for usual in USUAL[role]:
+        if usual in folded:
+            return folded.index(usual)
+    if required:
+        raise DataError(
+            Problem(
+                place,
+                f"columns {', '.join(header)}",
+                f"a column named {' or '.join(USUAL[role][:3])}, or its name in data.{role}",
+            )
+        )
+    return None
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Column indices worked out once from a header."""
+
+    input: int
+    targets: dict[str, int]
+    id: int | None
+    set: int | None
+    validation: int | None
+    width: int
+
+    @staticmethod
+    def of(header: list[str], columns: Columns, place: str) -> _Layout:
+        if len(set(header)) != len(header):
+            twice = next(name for name in header if header.count(name) > 1)
+            raise DataError(Problem(place, f"column {twice!r} twice", "each column name once"))
+        found = _find(header, columns.input, "input", place, True)
+        assert found is not None
+        targets: dict[str, int] = {}
+        for name in columns.target:
+            where = _find(header, name, "target", place, columns.need_target) if (
+                columns.need_target or name in header
+            ) else None
+            if where is not None:
+                targets[name] = where
+        if not columns.target:
+            where = _find(header, None, "target", place, columns.need_target)
+            if where is not None:
+                targets[header[where]] = where
+        folded = [name.strip().casefold() for name in header]
+        return _Layout(
+            found,
+            targets,
+            _find(header, columns.id, "id", place, False),
+            _find(header, columns.set, "set", place, False),
+            folded.index("validation") if "validation" in folded else None,
+            len(header),
+        )
+
+    def add(self, part: Records, row: list[str], line: int) -> None:
+        part.inputs.append(row[self.input].strip())
+        part.ids.append(row[self.id].strip() if self.id is not None else str(line))
+        for name, where in self.targets.items():
+            part.labels[name].append(row[where].strip())
+        if self.set is not None:
+            validation = row[self.validation] if self.validation is not None else ""
+            part.role.append(role_of(row[self.set].strip(), validation.strip()))
+        part.line.append(line)
+
+    def empty(self, path: Path) -> Records:
+        return Records([], [], {name: [] for name in self.targets}, file=str(path))
+
+
+def read_delimited(path: Path, delimiter: str, columns: Columns, chunk: int) -> Iterator[Records]:
+    """CSV or TSV with a header row. Raises DataError with file and line for a row of another width."""
+    with open_text(path) as handle:
+        rows = csv.reader(handle, delimiter=delimiter, strict=True)
+        try:
+            header = next(rows, None)
+            if header is None:
+                raise DataError(Problem(f"{path}:1", "an empty file", "a header row and records"))
+            header[0] = header[0].removeprefix("\ufeff")
+            layout = _Layout.of([name.strip() for name in header], columns, f"{path}:1")
+            part = layout.empty(path)
+            before = rows.line_num
+            for row in rows:
+                line, before = before + 1, rows.line_num
+                if not row:
+                    continue
+                if len(row) != layout.width:
+                    raise DataError(Problem(f"{path}:{line}", f"{len(row)} fields", f"{layout.width} as in the header"))
+                layout.add(part, row, line)
+                if len(part) == chunk:
+                    yield part
+                    part = layout.empty(path)
+        except csv.Error as error:
+            raise DataError(Problem(f"{path}:{rows.line_num}", str(error), "well-formed quoting")) from error
+    if len(part):
+        yield part
+
+
+def read_parquet(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
+    """Parquet, streamed by row groups; the "line" of a record is its row number."""
+    parquet = require("pyarrow.parquet", "parquet", "reading Parquet")
+    arrow = require("pyarrow", "parquet", "reading Parquet")
+    try:
+        file = parquet.ParquetFile(path)
+    except arrow.ArrowInvalid as error:
+        raise DataError(Problem(str(path), "a file that is not Parquet", "Parquet as its name says")) from error
+    layout = _Layout.of(list(file.schema_arrow.names), columns, str(path))
+    line = 0
+    for batch in file.iter_batches(batch_size=chunk):
+        part = layout.empty(path)
+        table = [["" if value is None else str(value) for value in column.to_pylist()] for column in batch.columns]
+        for row in zip(*table):
+            line += 1
+            layout.add(part, list(row), line)
+        yield part

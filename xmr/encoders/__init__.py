@@ -1,0 +1,1 @@
+"""Modality encoders: records to `Encoded` values. Fitted on training records only; they hold no weights."""

@@ -1,0 +1,74 @@
+"""The contract of an encoder: fit on training records, encode a whole data set once, batch by index."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+from torch import Tensor
+
+from xmr.data.records import Records
+from xmr.spaces import Alphabet, Encoded
+
+
+class EncodedSet(Protocol):
+    """A data set encoded once. `cost` and `width`: tokens of each record over all its rows, and of its longest row."""
+
+    cost: np.ndarray
+    width: np.ndarray
+
+    def __len__(self) -> int:
+        """Number of records."""
+        ...
+
+    def batch(self, records: np.ndarray) -> Encoded:
+        """The encoded batch of these records, in this order."""
+        ...
+
+    def align(self, flat: Tensor, records: np.ndarray, fill: int) -> Tensor:
+        """Per-position values (all records end to end) laid out like the ids of `batch(records)`: (B, L)."""
+        ...
+
+
+class Encoder(ABC):
+    """Turns records of one modality into `Encoded` values. Constructor arguments are its recipe section.
+
+    `bind` is called once with the longest input the source takes; `fit` sees training records only; `state` is plain
+    JSON, saved beside the program, from which `restore` makes an equal encoder.
+    """
+
+    section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
+    emits: ClassVar[str]
+    alphabet: Alphabet
+
+    def bind(self, source_length: int) -> None:  # noqa: B027  (most encoders need no binding)
+        """Tell the encoder the longest content of the source, in its units."""
+
+    @abstractmethod
+    def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
+        """Records this encoder cannot take: index -> "found ...; expected ...". `fitted`: also what fit learned."""
+
+    @abstractmethod
+    def fit(self, records: Records) -> Self:
+        """Learn whatever statistics the encoder needs, from training records only."""
+
+    @abstractmethod
+    def encode(self, records: Records) -> EncodedSet:
+        """Encode checked records. Raises DataError at the first that `check` would have named."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """What `fit` and `bind` learned, as plain JSON."""
+
+    @abstractmethod
+    def restore(self, state: dict[str, Any]) -> Self:
+        """The inverse of `state`."""
+
+    @abstractmethod
+    def example(self, n: int, seed: int, task: str = "classification") -> Records:
+        """Synthetic labelled records, for tests and for `xmr check`."""
+
+    @abstractmethod
+    def canonical(self, records: Records) -> list[str]:
+        """Each input in the one form that tells whether two records are the same."""

@@ -1,0 +1,243 @@
+"""Amino-acid sequences to symbols, by stated rules for every character a file may hold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+from annotated_types import Ge, Lt
+
+from xmr.data.records import Records
+from xmr.encoders.base import Encoder
+from xmr.encoders.sequence import SymbolSet
+from xmr.errors import DataError, Problem
+from xmr.spaces import Alphabet
+
+AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
+# B: Asp or Asn, Z: Glu or Gln, J: Leu or Ile, X: any; U (selenocysteine) reads as Cys, O (pyrrolysine) as Lys.
+PROTEIN = Alphabet(
+    AMINO_ACIDS, (("B", "DN"), ("Z", "EQ"), ("J", "IL"), ("X", AMINO_ACIDS), ("U", "C"), ("O", "K"))
+)
+_GAP, _STOP, _ILLEGAL, _END = -1, -2, -3, -4
+
+
+def _lookup() -> np.ndarray:
+    """Byte -> symbol id, or one of the negative codes above."""
+    table = np.full(256, _ILLEGAL, dtype=np.int16)
+    for index, symbol in enumerate(PROTEIN.symbols):
+        table[ord(symbol)] = table[ord(symbol.lower())] = index
+    for gap in "-. \t":
+        table[ord(gap)] = _GAP
+    table[ord("*")] = _STOP
+    table[ord("\n")] = _END
+    return table
+
+
+_LOOKUP = _lookup()
+
+
+class ProteinEncoder(Encoder):
+    """One symbol a residue.
+
+    Upper and lower case read alike. Gaps (`-`, `.`, blanks) are removed. A stop `*` at the end is removed; inside a
+    sequence it is an error. B, Z, J and X are embedded as the mean of what they stand for, U as C, O as K. Anything
+    else is an error that names the character and its place.
+
+    Args:
+        max_length: residues fed to the source at once; by default what the source takes.
+        length: what happens to a longer sequence: overlapping windows pooled together, cut at the end, or an error.
+        overlap: share of a window that neighbouring windows have in common.
+        ambiguous: accept B Z J X U O by the rule above, or refuse them.
+        columns: `all` residues, or, for aligned variants of one length, only the columns that vary in the training
+            part; a change elsewhere is then an error, not a silent loss.
+        shuffle: control; `positions` permutes the residues of every sequence by one fixed rule.
+    """
+
+    emits: ClassVar[str] = "Symbols"
+    alphabet = PROTEIN
+
+    def __init__(
+        self,
+        max_length: Annotated[int, Ge(1)] | None = None,
+        length: Literal["window", "truncate", "fail"] = "window",
+        overlap: Annotated[float, Ge(0.0), Lt(1.0)] = 0.25,
+        ambiguous: Literal["mixture", "fail"] = "mixture",
+        columns: Literal["all", "variable"] = "all",
+        shuffle: Literal["none", "positions"] = "none",
+    ) -> None:
+        self.max_length = max_length
+        self.length = length
+        self.overlap = overlap
+        self.ambiguous = ambiguous
+        self.columns = columns
+        self.shuffle = shuffle
+        self.limit = max_length or 512
+        self.kept: np.ndarray | None = None  # columns kept, when only the variable ones are
+        self.template: str | None = None  # the first training sequence; constant columns must agree with it
+
+    def bind(self, source_length: int) -> None:
+        """The longest row is the smaller of `max_length` and what the source takes."""
+        self.limit = min(self.max_length or source_length, source_length)
+
+    def _symbols(self, inputs: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """All inputs at once -> codes with an end mark after each, and the record each code belongs to."""
+        text = "\n".join(inputs) + "\n"
+        codes = _LOOKUP[np.frombuffer(text.encode("latin-1", "replace"), dtype=np.uint8)]
+        ends = codes == _END
+        owner = np.cumsum(ends) - ends
+        # A stop with nothing but gaps behind it is the end of the protein, not a residue.
+        solid = np.flatnonzero((codes != _GAP) & ~ends)
+        if len(solid):
+            last = np.ones(len(solid), dtype=bool)
+            last[:-1] = owner[solid[1:]] != owner[solid[:-1]]
+            trailing = solid[last & (codes[solid] == _STOP)]
+            codes[trailing] = _GAP
+        return codes, owner
+
+    def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
+        """Records that cannot be read as proteins, each with what was found and what was expected."""
+        if not len(records):
+            return {}
+        codes, owner = self._symbols(records.inputs)
+        limit_code = len(PROTEIN.letters) if self.ambiguous == "fail" else len(PROTEIN.symbols)
+        wrong: dict[int, str] = {}
+        bad = np.flatnonzero((codes == _ILLEGAL) | (codes == _STOP) | (codes >= limit_code))
+        for record in np.unique(owner[bad]):
+            wrong[int(record)] = self._describe(records.inputs[int(record)])
+        residues = np.bincount(owner[codes >= 0], minlength=len(records))
+        for record in np.flatnonzero(residues == 0):
+            wrong.setdefault(int(record), "found an empty sequence; expected at least one residue")
+        if self.length == "fail" and self.columns == "all":
+            for record in np.flatnonzero(residues > self.limit):
+                found = f"found {residues[record]} residues; expected at most {self.limit}"
+                wrong.setdefault(int(record), f"{found} (encoder.length: window takes any length)")
+        if fitted and self.columns == "variable":
+            self._check_columns(records, wrong)
+        return wrong
+
+    def _describe(self, text: str) -> str:
+        """Name the first character of `text` that cannot be read."""
+        body = text.rstrip("-. \t")
+        body = body[:-1] if body.endswith("*") else body
+        for place, character in enumerate(body, start=1):
+            code = int(_LOOKUP[ord(character)]) if ord(character) < 256 else _ILLEGAL
+            if code == _STOP:
+                return f"found a stop '*' inside the sequence at position {place}; expected it only at the end"
+            if code == _ILLEGAL:
+                return (
+                    f"found {character!r} at position {place}; "
+                    f"expected amino acids ({AMINO_ACIDS}, ambiguous BZJXUO, gaps - or .)"
+                )
+            if code >= len(AMINO_ACIDS) and self.ambiguous == "fail":
+                return f"found the ambiguous residue {character!r} at position {place}; expected {AMINO_ACIDS}"
+        return "found nothing readable; expected amino acids"
+
+    def _check_columns(self, records: Records, wrong: dict[int, str]) -> None:
+        assert self.template is not None
+        assert self.kept is not None
+        constant = np.ones(len(self.template), dtype=bool)
+        constant[self.kept] = False
+        reference = np.frombuffer(self.template.encode(), dtype=np.uint8)
+        for index, text in enumerate(self.canonical(records)):
+            if index in wrong:
+                continue
+            if len(text) != len(self.template):
+                wrong[index] = (
+                    f"found {len(text)} residues; expected {len(self.template)} as in training "
+                    "(encoder.columns: variable)"
+                )
+                continue
+            differs = np.flatnonzero((np.frombuffer(text.encode(), dtype=np.uint8) != reference) & constant)
+            if len(differs):
+                place = int(differs[0])
+                wrong[index] = (
+                    f"found {text[place]!r} at position {place + 1}; expected {self.template[place]!r}, the only "
+                    "residue seen there in training (encoder.columns: variable; use all)"
+                )
+
+    def canonical(self, records: Records) -> list[str]:
+        """Upper case, without gaps and end stop."""
+        clean = str.maketrans("", "", "-. \t")
+        return [text.translate(clean).upper().rstrip("*") for text in records.inputs]
+
+    def fit(self, records: Records) -> Self:
+        """Find the columns that vary, when only those are wanted. Raises DataError unless all lengths are equal."""
+        if self.columns == "all":
+            return self
+        texts = self.canonical(records)
+        lengths = {len(text) for text in texts}
+        if len(lengths) != 1:
+            shortest, longest = min(lengths), max(lengths)
+            raise DataError(
+                Problem(
+                    "encoder.columns: variable",
+                    f"training sequences of {shortest} to {longest} residues",
+                    "aligned variants of one length (or columns: all)",
+                )
+            )
+        matrix = np.frombuffer("".join(texts).encode(), dtype=np.uint8).reshape(len(texts), -1)
+        self.kept = np.flatnonzero((matrix != matrix[0]).any(axis=0))
+        self.template = texts[0]
+        if not len(self.kept):
+            raise DataError("encoder.columns: variable: found no column that varies in the training part")
+        return self
+
+    def encode(self, records: Records) -> SymbolSet:
+        """Encode every record once. Raises DataError naming file and line of what cannot be read."""
+        wrong = self.check(records, fitted=True)
+        if wrong:
+            raise DataError([records.problem(index, message) for index, message in wrong.items()])
+        codes, owner = self._symbols(records.inputs)
+        residue = codes >= 0
+        flat, lengths = codes[residue], np.bincount(owner[residue], minlength=len(records))
+        if self.kept is not None:
+            flat = flat.reshape(len(records), -1)[:, self.kept].reshape(-1)
+            lengths = np.full(len(records), len(self.kept))
+        if self.shuffle == "positions":
+            flat = _shuffled(flat, lengths)
+        if self.length == "truncate":
+            within = np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+            flat, lengths = flat[within < self.limit], np.minimum(lengths, self.limit)
+        return SymbolSet(flat, lengths, self.limit, self.overlap)
+
+    def state(self) -> dict[str, Any]:
+        """The row limit, and the kept columns with their template."""
+        return {
+            "limit": self.limit,
+            "kept": None if self.kept is None else self.kept.tolist(),
+            "template": self.template,
+        }
+
+    def restore(self, state: dict[str, Any]) -> Self:
+        """The inverse of `state`."""
+        self.limit = int(state["limit"])
+        self.kept = None if state["kept"] is None else np.asarray(state["kept"], dtype=np.int64)
+        self.template = state["template"]
+        return self
+
+    def example(self, n: int, seed: int, task: str = "classification") -> Records:
+        """Random peptides of 8 to 40 residues (one length for `columns: variable`), labelled by their lysine share."""
+        rng = np.random.default_rng(seed)
+        fixed = self.columns == "variable"
+        texts = [
+            "".join(rng.choice(list(AMINO_ACIDS), size=30 if fixed else int(rng.integers(8, 41))))
+            for _ in range(n)
+        ]
+        score = [(text.count("K") + text.count("R")) / len(text) for text in texts]
+        middle = float(np.median(score))
+        labels: dict[str, list[str]] = {
+            "classification": ["high" if s > middle else "low" for s in score],
+            "regression": [f"{s:.4f}" for s in score],
+            "multilabel": ["1" if s > middle else "0" for s in score],
+            "residue_classification": ["".join("H" if c in "AELKMQR" else "C" for c in t) for t in texts],
+        }
+        columns = {"label": labels[task]}
+        if task == "multilabel":
+            columns["length"] = ["1" if len(text) > 20 else "0" for text in texts]
+        return Records.of(texts, columns)
+
+
+def _shuffled(flat: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Permute within every record, by a fixed seed, without a loop: sort by (record, random key)."""
+    keys = np.random.default_rng(0).random(len(flat))
+    return flat[np.lexsort((keys, np.repeat(np.arange(len(lengths)), lengths)))]

@@ -1,0 +1,88 @@
+"""What can go wrong, said in one line each: the place, what was found, what was expected, the nearest right name."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import ModuleType
+
+
+class XmrError(Exception):
+    """Base of every error xmr raises on purpose. `exit_status` is what the command line leaves with."""
+
+    exit_status = 1
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong: where (file:line or recipe field), what was found, what was expected, a suggestion."""
+
+    place: str
+    found: str
+    expected: str
+    suggestion: str | None = None
+
+    def __str__(self) -> str:
+        hint = f"; did you mean {self.suggestion}?" if self.suggestion else ""
+        return f"{self.place}: found {self.found}; expected {self.expected}{hint}"
+
+
+class InputError(XmrError, ValueError):
+    """The user's input is wrong; carries every `Problem` found, not only the first."""
+
+    exit_status = 2
+
+    def __init__(self, problems: Problem | str | Iterable[Problem]) -> None:
+        if isinstance(problems, str):
+            self.problems: tuple[Problem, ...] = ()
+            super().__init__(problems)
+            return
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class RecipeError(InputError):
+    """A recipe or an override of it is wrong."""
+
+
+class DataError(InputError):
+    """A data file or a record in it is wrong."""
+
+
+class ProgramError(InputError):
+    """A saved program cannot be loaded as it is."""
+
+
+class MissingExtraError(XmrError, ImportError):
+    """A feature needs a package that is not installed; the message holds the pip line that brings it."""
+
+    exit_status = 2
+
+
+def nearest(name: str, choices: Iterable[str]) -> str | None:
+    """The choice most like `name`, or None when nothing is close."""
+    by_folded = {choice.casefold(): choice for choice in choices}
+    close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
+    return by_folded[close[0]] if close else None
+
+
+def one_of(place: str, name: object, choices: Iterable[str]) -> Problem:
+    """The problem "an unknown name", with the list of right ones and the nearest."""
+    known = sorted(choices)
+    listed = ", ".join(known) if known else "nothing (none is registered)"
+    return Problem(place, repr(name), f"one of {listed}", nearest(str(name), known))
+
+
+def require(module: str, extra: str, purpose: str) -> ModuleType:
+    """Import an optional package, or raise MissingExtraError with the pip line that brings it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.split(".")[0]
+        if error.name is not None and error.name.split(".")[0] != package:
+            raise  # the package is there but broken: its own message says more
+        raise MissingExtraError(
+            f"{purpose} needs the package {package}, which is not installed: pip install 'xmr[{extra}]'"
+        ) from error

@@ -1,0 +1,348 @@
+"""A job from recipe to result, top to bottom: read, split, encode, load the source, train, test once, compare, write."""
+
+from __future__ import annotations
+
+import math
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from xmr import __version__
+from xmr.compare.baselines import Parts, run_baseline
+from xmr.component import create
+from xmr.data.prepare import Prepared, prepare
+from xmr.data.records import Records
+from xmr.data.targets import IGNORE, Targets
+from xmr.encoders.base import Encoder
+from xmr.errors import DataError, Problem, ProgramError, XmrError
+from xmr.evaluation.intervals import bootstrap
+from xmr.evaluation.metrics import metrics_of
+from xmr.files import write_csv, write_json, write_text
+from xmr.program import Prediction, Program
+from xmr.recipe.load import dump_recipe
+from xmr.recipe.schema import Recipe
+from xmr.registry import ENCODERS, SOURCES
+from xmr.sources.base import Source
+from xmr.training.loop import LabelledSet, Report, train
+
+PARTS = ("train", "validation", "test")
+Say = Callable[[str], None]
+
+
+@dataclass
+class Job:
+    """Everything a recipe names, loaded and encoded; not yet trained."""
+
+    recipe: Recipe
+    prepared: Prepared
+    encoder: Encoder
+    source: Source
+    targets: Targets
+    sets: dict[str, LabelledSet]
+    program: Program
+    load_seconds: float
+
+
+def load_job(recipe: Recipe, device: str = "cpu") -> Job:
+    """Read the data, load the source, build the program. Raises DataError and RecipeError for wrong input."""
+    started = time.perf_counter()
+    encoder: Encoder = create(ENCODERS, recipe.encoder)
+    source: Source = create(SOURCES, recipe.source).load(recipe.seed)
+    encoder.bind(_room(source, recipe))
+    prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
+    parts = {name: prepared.part(name) for name in PARTS}
+    encoder.fit(parts["train"])
+    targets = Targets.fit(recipe.task, parts["train"])
+    for name in PARTS:
+        parts[name] = _known(parts[name], encoder, targets, recipe.data.on_bad, prepared)
+    if recipe.data.shuffle_labels:
+        for name, salt in (("train", 7), ("validation", 8)):
+            parts[name] = _shuffled_labels(parts[name], recipe.seed + salt)
+    sets = {name: LabelledSet(encoder.encode(part), targets.encode(part)) for name, part in parts.items()}
+    widths = np.unique(sets["train"].data.width)
+    length = int(widths[0]) if recipe.encoder.get("columns") == "variable" else None
+    program = Program.build(
+        encoder, recipe.transform, source, recipe.output, targets, recipe.ensemble, recipe.seed, length
+    )
+    job = Job(recipe, prepared, encoder, source, targets, sets, program.to(device), time.perf_counter() - started)
+    return job
+
+
+def _room(source: Source, recipe: Recipe) -> int:
+    """Symbols a row may hold: what the source takes, less a prompt."""
+    longest = getattr(source.space, "max_length", 512)
+    if recipe.transform["name"] == "prompt":
+        longest -= recipe.transform["length"] * (2 if recipe.transform["position"] == "around" else 1)
+    if longest < 1:
+        raise DataError(Problem("transform.length", "a prompt longer than the source takes", f"less than {longest}"))
+    return longest
+
+
+def _known(part: Records, encoder: Encoder, targets: Targets, on_bad: str, prepared: Prepared) -> Records:
+    """Only records whose label was seen in training and which the fitted encoder takes."""
+    from xmr.data.records import without_bad
+
+    wrong = {**targets.check(part), **encoder.check(part, fitted=True)}
+    return without_bad(part, wrong, on_bad, prepared.skipped)
+
+
+def _shuffled_labels(part: Records, seed: int) -> Records:
+    """Control: the same labels in another order."""
+    order = np.random.default_rng(seed).permutation(len(part))
+    part.labels = {name: [column[i] for i in order] for name, column in part.labels.items()}
+    return part
+
+
+def run(
+    recipe: Recipe,
+    folder: Path | str,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    force: bool = False,
+    comment: str = "",
+    report: Report = lambda _: None,
+    say: Say = lambda _: None,
+) -> dict[str, Any]:
+    """Train, choose on validation, test once, compare with the baselines, write the run folder -> metrics.
+
+    resume: go on where an interrupted run of the same recipe stopped; a finished run is returned as it is.
+    """
+    folder = Path(folder)
+    finished = _claim(folder, recipe, resume, force)
+    if finished is not None:
+        say(f"{folder} holds this run, finished; nothing to do")
+        return finished
+    accelerator = make_accelerator(device)
+    main = accelerator.is_main_process
+    job = load_job(recipe, str(accelerator.device))
+    say(job.prepared.summary())
+    say(describe_program(job.program))
+    if main:
+        write_text(folder / "recipe.yaml", dump_recipe(recipe, comment))
+    started = time.perf_counter()
+    history = train(
+        job.program,
+        job.sets["train"],
+        job.sets["validation"] if len(job.sets["validation"]) else None,
+        recipe.training,
+        recipe.seed,
+        folder / "checkpoint",
+        report,
+        resume,
+        accelerator,
+    )
+    seconds = {"load": job.load_seconds, "train": time.perf_counter() - started}
+    if not main:
+        return {}
+    started = time.perf_counter()
+    each = job.program.answer(job.sets["test"].data)
+    seconds["test"] = time.perf_counter() - started
+    values, spread = each.mean(dim=0).numpy(), _spread(each)
+    test = metrics_of(recipe.task, values, job.sets["test"].target, job.targets)
+    lengths = _lengths(job)
+    result: dict[str, Any] = {
+        "task": recipe.task,
+        "recipe": comment or "recipe.yaml",
+        "seed": recipe.seed,
+        "n_train": len(job.sets["train"]),
+        "n_validation": len(job.sets["validation"]),
+        "n_test": len(job.sets["test"]),
+        "test": test,
+        "test_interval": bootstrap(values, job.sets["test"].target, job.targets, lengths),
+        "trainable_parameters": sum(p.numel() for p in job.program.trained_parameters()),
+        "source_parameters": job.source.parameter_count(),
+        "programs": recipe.ensemble,
+        "best_epoch": history.best_epoch,
+        "epochs_run": len(history.rows),
+        "split": job.prepared.split.how,
+        "records_read": job.prepared.read,
+        "duplicates": job.prepared.duplicates,
+        "contradictions": job.prepared.contradictions,
+        "skipped": len(job.prepared.skipped),
+        "seconds": seconds,
+        "source_unchanged": True,  # `train` raises otherwise
+        "baselines": {},
+    }
+    job.program.save(folder / "program")
+    result["program_bytes"] = sum(path.stat().st_size for path in (folder / "program").iterdir())
+    baselines = _baselines(job, result, say)
+    _write(folder, job, result, history.rows, Prediction(_test_ids(job), values, spread, lengths))
+    from xmr.report.html import write_report
+
+    write_report(folder, job, result, history, values, baselines)
+    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+    write_json(folder / "metrics.json", finite(result))  # last: a folder with metrics.json is a finished run
+    return result
+
+
+def make_accelerator(device: str) -> Any:
+    """Accelerate decides the device and the processes; `device` may force the CPU or name what must be there."""
+    from accelerate import Accelerator
+
+    if device not in ("auto", "cpu") and not (device.startswith("cuda") and torch.cuda.is_available()) and not (
+        device == "mps" and torch.backends.mps.is_available()
+    ):
+        raise DataError(Problem("--device", repr(device), "auto, cpu, or a device of this machine (see `xmr doctor`)"))
+    return Accelerator(cpu=device == "cpu")
+
+
+def _claim(folder: Path, recipe: Recipe, resume: bool, force: bool) -> dict[str, Any] | None:
+    """Make sure the folder is this run's. Returns the metrics of a finished run to resume."""
+    import json
+
+    written = folder / "recipe.yaml"
+    if force and folder.is_dir():
+        for name in ("checkpoint", "program"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for name in ("recipe.yaml", "metrics.json"):
+            (folder / name).unlink(missing_ok=True)
+    if not written.is_file():
+        return None
+    if not resume:
+        raise ProgramError(Problem(str(folder), "a run", "another folder, --resume to go on, or --force to replace it"))
+    from xmr.recipe.load import load_recipe
+
+    if load_recipe(written).model_dump() != recipe.model_dump():
+        raise ProgramError(Problem(str(written), "another recipe", "the same recipe and overrides as the run to resume"))
+    finished = folder / "metrics.json"
+    return json.loads(finished.read_text(encoding="utf-8")) if finished.is_file() else None
+
+
+def describe_program(program: Program) -> str:
+    """One sentence: what learns, what is frozen."""
+    trained = sum(p.numel() for p in program.trained_parameters())
+    frozen = program.source.parameter_count()
+    programs = "" if len(program.transforms) == 1 else f" in {len(program.transforms)} programs"
+    return f"{trained:,} trainable parameters{programs} before a frozen source of {frozen:,}"
+
+
+def _spread(each: torch.Tensor) -> np.ndarray:
+    return (each.std(dim=0) if len(each) > 1 else torch.zeros_like(each[0])).numpy()
+
+
+def _lengths(job: Job) -> np.ndarray | None:
+    return job.sets["test"].data.lengths if job.recipe.task == "residue_classification" else None  # type: ignore[attr-defined]
+
+
+def test_records(job: Job) -> Records:
+    """The test records that were scored."""
+    return job.prepared.part("test")
+
+
+def _test_ids(job: Job) -> list[str]:
+    return job.prepared.part("test").ids
+
+
+def _baselines(job: Job, result: dict[str, Any], say: Say) -> dict[str, np.ndarray]:
+    """Run the recipe's baselines on the same split; one that fails is said and does not lose the others."""
+    names = list(dict.fromkeys(job.recipe.baselines))
+    if not names:
+        return {}
+    parts = Parts(
+        {name: job.encoder.canonical(job.prepared.part(name)) for name in PARTS},
+        {name: part.data for name, part in job.sets.items()},  # type: ignore[misc]
+        {name: part.target.numpy() for name, part in job.sets.items()},
+        job.targets,
+        len(job.encoder.alphabet.symbols),
+        job.recipe.seed,
+    )
+    answers: dict[str, np.ndarray] = {}
+    for name in names:
+        started = time.perf_counter()
+        try:
+            answers[name] = run_baseline(name, parts)
+        except (ValueError, XmrError) as error:
+            if isinstance(error, XmrError):
+                raise
+            say(f"baseline {name} failed: {error}")
+            continue
+        values = metrics_of(job.recipe.task, answers[name], job.sets["test"].target, job.targets)
+        result["baselines"][name] = {**values, "seconds": time.perf_counter() - started}
+    return answers
+
+
+def _write(folder: Path, job: Job, result: dict[str, Any], history: list[dict[str, float]], prediction: Prediction) -> None:
+    """predictions.csv, history.csv, environment.json, skipped.csv."""
+    records = job.prepared.part("test")
+    header, rows = prediction_table(prediction, job.targets, records)
+    write_csv(folder / "predictions.csv", header, rows)
+    columns = list(dict.fromkeys(key for row in history for key in row))
+    write_csv(folder / "history.csv", columns, [[row.get(key, "") for key in columns] for row in history])
+    write_csv(folder / "skipped.csv", ["place", "id", "reason"], job.prepared.skipped.rows)
+    write_json(folder / "environment.json", environment(job))
+
+
+def prediction_table(
+    prediction: Prediction, targets: Targets, records: Records | None = None
+) -> tuple[list[str], list[list[Any]]]:
+    """Header and rows of predictions.csv; with `records`, the true labels beside the answers."""
+    names = targets.names
+    if targets.task == "residue_classification":
+        assert prediction.lengths is not None
+        best = np.array([ord(name) for name in names], dtype=np.uint8)[prediction.values.argmax(axis=1)]
+        ends = np.cumsum(prediction.lengths)
+        texts = [best[end - n : end].tobytes().decode("latin-1") for end, n in zip(ends, prediction.lengths)]
+        sure = np.add.reduceat(prediction.values.max(axis=1), ends - prediction.lengths) / prediction.lengths
+        header, rows = ["id", "predicted", "mean_probability"], [list(r) for r in zip(prediction.ids, texts, sure)]
+    elif targets.task == "regression":
+        header, rows = ["id", "predicted", "spread"], [
+            [name, value, spread] for name, value, spread in zip(prediction.ids, prediction.values[:, 0], prediction.spread[:, 0])
+        ]
+    else:
+        header = ["id", "predicted", *(f"p[{n}]" for n in names), *(f"spread[{n}]" for n in names)]
+        if targets.task == "classification":
+            chosen = [names[i] for i in prediction.values.argmax(axis=1)]
+        else:
+            chosen = ["|".join(n for n, p in zip(names, row) if p >= 0.5) for row in prediction.values]
+        rows = [
+            [name, best, *values, *spread]
+            for name, best, values, spread in zip(prediction.ids, chosen, prediction.values, prediction.spread)
+        ]
+    if records is not None:
+        truths = ["|".join(row) for row in zip(*(records.labels[column] for column in records.labels))]
+        header = [header[0], "label", *header[1:]]
+        rows = [[row[0], truth, *row[1:]] for row, truth in zip(rows, truths)]
+    return header, [[f"{x:.6g}" if isinstance(x, float | np.floating) else x for x in row] for row in rows]
+
+
+def environment(job: Job) -> dict[str, Any]:
+    """Versions, seed, hashes: what one needs to say where a figure comes from."""
+    packages = {}
+    for name in ("torch", "transformers", "accelerate", "numpy", "scikit-learn", "safetensors"):
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = "not installed"
+    return {
+        "xmr": __version__,
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "packages": packages,
+        "threads": torch.get_num_threads(),
+        "device": str(job.program.device),
+        "seed": job.recipe.seed,
+        "data_sha256": job.prepared.digest,
+        "source_sha256": job.source.checksum(),
+    }
+
+
+def finite(value: Any) -> Any:
+    """JSON has no NaN: numbers that are not finite become null."""
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+__all__ = ["IGNORE", "Job", "environment", "finite", "load_job", "prediction_table", "run"]

@@ -1,0 +1,112 @@
+"""The contract of an output transformation, and pooling over positions and windows."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+from torch import Generator, Tensor, nn
+
+from xmr.spaces import Encoded, SourceOutput, Symbols
+
+Pool = Literal["mean", "cls", "last", "attention", "concat"]
+
+
+class Output(nn.Module):
+    """Turns a source's answer into target logits. Constructor arguments are its recipe section.
+
+    `tasks` names the tasks it serves. Counted mappings learn from `observe`, called with what the training step
+    computed anyway, and from `on_epoch`; they never ask for another pass over the data.
+    """
+
+    section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
+    tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel", "regression")
+    counts_before_training: ClassVar[bool] = False
+
+    def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
+        """Make the parameters. source: the frozen `Source`; outputs: K; length: L where all records share one."""
+        raise NotImplementedError
+
+    def forward(self, answer: SourceOutput, encoded: Encoded, source: Any) -> Tensor:
+        """Target logits of every record, (R, K); per position (B, L, K)."""
+        raise NotImplementedError
+
+    def observe(self, target: Tensor) -> None:
+        """Labels (R,) of the batch the last training `forward` answered; counted mappings count it."""
+
+    def refresh(self) -> None:
+        """Make a counted mapping from what was observed; called once before training where counts are needed then."""
+
+    def fold(self, source: Any) -> Output:
+        """An equal output without what only training needed."""
+        return self
+
+    def penalty(self) -> Tensor | None:
+        """A term the method adds to the loss, or None."""
+        return None
+
+    def on_epoch(self) -> None:
+        """Called after each training epoch; iterative mappings remap from what they observed."""
+
+
+class Pooling(nn.Module):
+    """One vector a record from hidden states at every position.
+
+    mean: over the target's symbols, each counted once however many windows cover it; cls: the first position; last:
+    the last symbol; attention: softmax(h q / sqrt D') over the symbols, q learned; concat: every position side by
+    side, for records of one length (aligned variants). Windows of a long record are pooled together.
+    """
+
+    def __init__(self, pool: Pool, width: int, length: int | None) -> None:
+        super().__init__()
+        self.pool = pool
+        if pool == "attention":
+            self.query = nn.Parameter(torch.zeros(width))
+        if pool == "concat" and length is None:
+            raise ValueError("output.pool: concat needs records of one length; use mean")
+        self.width = width * length if pool == "concat" and length is not None else width
+
+    def forward(self, answer: SourceOutput, encoded: Encoded) -> Tensor:
+        """hidden (B, T, D') -> (R, D')."""
+        assert isinstance(encoded, Symbols)
+        windows, mask = encoded.windows, encoded.mask
+        if self.pool == "cls":
+            return _over_windows(answer.hidden[:, 0].float(), windows)
+        hidden = answer.aligned.float()
+        if self.pool == "concat":
+            return hidden.flatten(1)
+        if self.pool == "last":
+            ends = mask.sum(dim=1) - 1
+            last = hidden[torch.arange(len(hidden), device=ends.device), ends]
+            return last if windows is None else _last_window(last, windows.owner, windows.records)
+        if windows is None and encoded.full and self.pool == "mean":
+            return hidden.mean(dim=1)
+        weight = mask.to(hidden.dtype) if windows is None else windows.weight
+        if self.pool == "attention":
+            score = (hidden @ self.query) * self.query.shape[0] ** -0.5
+            top = score.masked_fill(~mask, -torch.inf).amax(dim=1, keepdim=True)
+            if windows is not None:  # one shift a record, so that its windows share one softmax
+                most = top.new_full((windows.records,), -torch.inf)
+                most = most.scatter_reduce(0, windows.owner, top[:, 0], "amax")
+                top = most[windows.owner][:, None]
+            weight = weight * torch.exp((score - top.detach()).clamp(max=0.0)).masked_fill(~mask, 0.0)
+        total = torch.einsum("bl,bld->bd", weight, hidden)
+        mass = weight.sum(dim=1)
+        if windows is not None:
+            total = total.new_zeros(windows.records, total.shape[1]).index_add(0, windows.owner, total)
+            mass = mass.new_zeros(windows.records).index_add(0, windows.owner, mass)
+        return total / mass[:, None]
+
+
+def _over_windows(vectors: Tensor, windows: Any) -> Tensor:
+    """Mean of each record's windows."""
+    if windows is None:
+        return vectors
+    total = vectors.new_zeros(windows.records, vectors.shape[1]).index_add(0, windows.owner, vectors)
+    return total / torch.bincount(windows.owner, minlength=windows.records)[:, None]
+
+
+def _last_window(vectors: Tensor, owner: Tensor, records: int) -> Tensor:
+    """The vector of each record's last window; windows of a record stand in order."""
+    ends = torch.bincount(owner, minlength=records).cumsum(0) - 1
+    return vectors[ends]

@@ -1,0 +1,72 @@
+"""Linear heads on the frozen source's hidden states: pooled, or at every position."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Self
+
+import torch
+from annotated_types import Ge, Lt
+from torch import Generator, Tensor, nn
+
+from xmr.outputs.base import Output, Pool, Pooling
+from xmr.spaces import Encoded, SourceOutput
+
+
+def linear_layer(inputs: int, outputs: int, generator: Generator) -> nn.Linear:
+    """A small normal start (std 0.02), drawn from `generator`."""
+    layer = nn.Linear(inputs, outputs)
+    with torch.no_grad():
+        layer.weight.normal_(0.0, 0.02, generator=generator)
+        layer.bias.zero_()
+    return layer
+
+
+class Linear(Output):
+    """y_T = W pool(h) + b: D' K + K parameters. Classification, multilabel (sigmoid) and regression (scaled targets).
+
+    Alignment: linear. Source: used by every method as the learned baseline mapping (survey, arXiv 2202.10629).
+
+    Args:
+        pool: how positions become one vector.
+        dropout: share of the pooled features dropped in training.
+    """
+
+    def __init__(self, pool: Pool = "mean", dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0) -> None:
+        super().__init__()
+        self.pool_name, self.dropout = pool, dropout
+
+    def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
+        """See `Output.build`."""
+        self.pool = Pooling(self.pool_name, source.hidden_width, length)
+        self.linear = linear_layer(self.pool.width, outputs, generator)
+        return self
+
+    def forward(self, answer: SourceOutput, encoded: Encoded, source: Any) -> Tensor:
+        """See `Output.forward`: (R, K)."""
+        pooled = self.pool(answer, encoded)
+        return self.linear(nn.functional.dropout(pooled, self.dropout, self.training))
+
+
+class PerResidue(Output):
+    """y_i = W h_i + b at every position: D' K + K parameters. Logits (B, L, K), aligned with the symbols.
+
+    Source: per-position head of R2DL's secondary-structure task, arXiv 2301.02120.
+
+    Args:
+        dropout: share of the features dropped in training.
+    """
+
+    tasks: ClassVar[tuple[str, ...]] = ("residue_classification",)
+
+    def __init__(self, dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0) -> None:
+        super().__init__()
+        self.dropout = dropout
+
+    def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
+        """See `Output.build`."""
+        self.linear = linear_layer(source.hidden_width, outputs, generator)
+        return self
+
+    def forward(self, answer: SourceOutput, encoded: Encoded, source: Any) -> Tensor:
+        """See `Output.forward`: (B, L, K)."""
+        return self.linear(nn.functional.dropout(answer.aligned.float(), self.dropout, self.training))

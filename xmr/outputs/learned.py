@@ -1,0 +1,93 @@
+"""Learned label mappings over the source's own classes (a language model's vocabulary)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Self
+
+import torch
+from annotated_types import Ge, Gt
+from torch import Generator, Tensor, nn
+
+from xmr.outputs.base import Output, Pool, Pooling
+from xmr.outputs.heads import Linear
+from xmr.spaces import Encoded, SourceOutput
+
+
+class VocabularyLinear(Output):
+    """logits_T = Gamma logits_S = h (Gamma W_dec)^T, folded: K rows are computed, never V. K * V parameters.
+
+    Source: ReprogBERT, arXiv 2210.07144 (its published form computes all V logits first).
+
+    Args:
+        pool: how positions become one vector before the vocabulary head.
+    """
+
+    def __init__(self, pool: Pool = "mean") -> None:
+        super().__init__()
+        self.pool_name = pool
+
+    def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
+        """Gamma starts small and normal."""
+        self.pool = Pooling(self.pool_name, source.hidden_width, length)
+        start = torch.randn(outputs, source.classes, generator=generator)
+        self.gamma = nn.Parameter(start * (0.02 / source.classes**0.5))
+        return self
+
+    def forward(self, answer: SourceOutput, encoded: Encoded, source: Any) -> Tensor:
+        """See `Output.forward`: (R, K)."""
+        hidden = source.before_decoder(self.pool(answer, encoded))
+        return hidden @ (self.gamma @ source.decoder().float()).T
+
+    def fold(self, source: Any) -> Output:
+        """Where the source's head is its bare embedding, Gamma W_dec is a linear layer of D' K numbers: keep only that."""
+        if source.head is not None:
+            return self
+        folded = Linear(pool=self.pool_name)
+        folded.pool = self.pool
+        folded.linear = nn.Linear(source.hidden_width, len(self.gamma))
+        with torch.no_grad():
+            folded.linear.weight.copy_(self.gamma @ source.decoder().float())
+            folded.linear.bias.zero_()
+        folded.section = {"name": "linear", "pool": self.pool_name}
+        return folded
+
+
+class LearnedMapping(Output):
+    """y_T = log(softmax(logits_S) . softmax_rows(W)): every source class spreads its mass over the targets.
+
+    W in R^{K_S x K_T}. Alignment: statistical. Source: Voice2Series, arXiv 2106.09296; Kloberdanz 2021.
+
+    Args:
+        pool: how positions become one vector before the vocabulary head.
+        temperature: divides the source's logits before their softmax.
+        hardness: weight of an entropy penalty on the rows of W, towards a hard map.
+    """
+
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
+
+    def __init__(
+        self,
+        pool: Pool = "mean",
+        temperature: Annotated[float, Gt(0)] = 1.0,
+        hardness: Annotated[float, Ge(0)] = 0.0,
+    ) -> None:
+        super().__init__()
+        self.pool_name, self.temperature, self.hardness = pool, temperature, hardness
+
+    def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
+        """W starts near uniform, small and normal."""
+        self.pool = Pooling(self.pool_name, source.hidden_width, length)
+        self.weight = nn.Parameter(torch.randn(source.classes, outputs, generator=generator))
+        return self
+
+    def forward(self, answer: SourceOutput, encoded: Encoded, source: Any) -> Tensor:
+        """See `Output.forward`: log probabilities (R, K)."""
+        logits = source.answers(self.pool(answer, encoded)) / self.temperature
+        return torch.log(torch.softmax(logits, dim=-1) @ torch.softmax(self.weight, dim=1) + 1e-12)
+
+    def penalty(self) -> Tensor | None:
+        """hardness x mean entropy of the rows of softmax(W); added to the loss."""
+        if not self.hardness:
+            return None
+        rows = torch.softmax(self.weight, dim=1)
+        return self.hardness * -(rows * torch.log(rows + 1e-12)).sum(dim=1).mean()

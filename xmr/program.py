@@ -1,0 +1,187 @@
+"""A program: the small trained part that makes a frozen source answer for a target task. The file to read first.
+
+    x_T --encode--> --transform--> x_S --frozen source--> y_S --output--> y_T
+
+Model reprogramming learns the transform and the output; the source never changes. Survey: arXiv 2202.10629.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from xmr.batching import inference_batches
+from xmr.component import create
+from xmr.data.records import Records
+from xmr.data.targets import Targets
+from xmr.encoders.base import EncodedSet, Encoder
+from xmr.outputs.base import Output
+from xmr.registry import OUTPUTS, TRANSFORMS
+from xmr.sources.base import Source
+from xmr.spaces import Encoded, Symbols, TokenInput
+from xmr.transforms.base import Transform
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PREDICT_TOKENS = 8192  # padded tokens a batch when predicting: enough to fill a CPU, little memory
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Answers in the order asked. values: (R, K) probabilities, or regression values in the target's own units.
+
+    spread: (R, K) standard deviation between the programs of an ensemble, zero for one program. For per-residue tasks
+    both hold the residues of all records end to end, and `lengths` says how many belong to each record.
+    """
+
+    ids: list[str]
+    values: np.ndarray
+    spread: np.ndarray
+    lengths: np.ndarray | None = None
+
+
+class Program(nn.Module):
+    """N programs (usually one) over ONE frozen source; their probabilities are averaged.
+
+    The N are stacked along the batch, so the source is loaded once and a step is one pass.
+    """
+
+    def __init__(
+        self, encoder: Encoder, transforms: list[Transform], source: Source, outputs: list[Output], targets: Targets
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.transforms = nn.ModuleList(transforms)
+        self.source = source
+        self.outputs = nn.ModuleList(outputs)
+        self.targets = targets
+        self.length: int | None = None
+
+    @classmethod
+    def build(
+        cls,
+        encoder: Encoder,
+        transform: dict[str, Any],
+        source: Source,
+        output: dict[str, Any],
+        targets: Targets,
+        programs: int = 1,
+        seed: int = 0,
+        length: int | None = None,
+    ) -> Program:
+        """Make N programs from recipe sections. length: L where every record has the same (aligned variants)."""
+        transforms: list[Transform] = []
+        outputs: list[Output] = []
+        for member in range(programs):
+            generator = torch.Generator().manual_seed(seed * 1_000_003 + member)
+            transforms.append(create(TRANSFORMS, transform).build(encoder.alphabet, source.space, generator))
+            outputs.append(create(OUTPUTS, output).build(source, targets.outputs, length, generator))
+        program = cls(encoder, transforms, source, outputs, targets)
+        program.length = length
+        return program
+
+    def forward(self, encoded: Encoded) -> Tensor:
+        """Target logits of each program: (N, R, K), or (N, B, L, K) per position. This is the whole method."""
+        inputs = TokenInput.stack([transform(encoded) for transform in self.transforms])
+        answers = self.source(inputs).split(len(self.transforms))
+        return torch.stack([output(answer, encoded, self.source) for output, answer in zip(self.outputs, answers)])
+
+    def trained_parameters(self) -> list[nn.Parameter]:
+        """What learns: the transforms and the outputs, never the source."""
+        return [p for part in (self.transforms, self.outputs) for p in part.parameters() if p.requires_grad]
+
+    def members(self) -> Iterator[list[nn.Parameter]]:
+        """The trained parameters of each program on its own."""
+        for transform, output in zip(self.transforms, self.outputs):
+            yield [p for part in (transform, output) for p in part.parameters() if p.requires_grad]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the program computes."""
+        return next(self.transforms.parameters()).device
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Logits of any leading shape (..., K) -> probabilities, or regression values in their own units."""
+        if self.targets.task == "multilabel":
+            return torch.sigmoid(logits)
+        if self.targets.task == "regression":
+            scale = torch.tensor(self.targets.std, device=logits.device)
+            return logits * scale + torch.tensor(self.targets.mean, device=logits.device)
+        return torch.softmax(logits, dim=-1)
+
+    def answer(
+        self,
+        data: EncodedSet,
+        tokens: int = PREDICT_TOKENS,
+        precision: AbstractContextManager | None = None,
+        only: np.ndarray | None = None,
+    ) -> Tensor:
+        """Every record's answer from each program: (N, R, K) on the CPU, in order, whatever the batches were.
+
+        Per residue: (N, residues of all records end to end, K), windows of a record averaged where they overlap.
+        only: the batches to answer, for processes that share the work (other rows stay zero).
+        """
+        training, per_residue = self.training, self.targets.task == "residue_classification"
+        self.eval()
+        tokens = max(1, tokens // len(self.transforms))
+        rows = int(data.offset[-1]) if per_residue else len(data)  # type: ignore[attr-defined]
+        result = torch.zeros(len(self.transforms), rows, self.targets.outputs)
+        weight = torch.zeros(rows)
+        batches = inference_batches(data.cost, data.width, tokens)
+        with torch.inference_mode(), precision or nullcontext():
+            for index in range(len(batches)) if only is None else only:
+                records = batches[index]
+                encoded = to_device(data.batch(records), self.device)
+                values = self.probabilities(self(encoded).float()).cpu()
+                if not per_residue:
+                    result[:, torch.from_numpy(np.asarray(records))] = values
+                    continue
+                mask = encoded.mask.cpu()  # type: ignore[union-attr]
+                place = data.align(torch.arange(rows), records, 0)[mask]
+                result.index_add_(1, place, values[:, mask])
+                weight.index_add_(0, place, torch.ones(len(place)))
+        self.train(training)
+        return result / weight.clamp(min=1)[:, None] if per_residue else result
+
+    def predict(self, records: Records, tokens: int = PREDICT_TOKENS) -> Prediction:
+        """Answer records. Raises DataError, naming file and line, for what the encoder cannot read.
+
+        The numbers of a record do not depend on the other records, their order or the padding (to float tolerance).
+        """
+        data = self.encoder.encode(records)
+        values = self.answer(data, tokens)
+        spread = values.std(dim=0, correction=1) if len(values) > 1 else torch.zeros_like(values[0])
+        lengths = data.lengths if self.targets.task == "residue_classification" else None  # type: ignore[attr-defined]
+        return Prediction(records.ids, values.mean(dim=0).numpy(), spread.numpy(), lengths)
+
+    def save(self, folder: Path) -> None:
+        """Write the program folder: program.json, program.safetensors (what was learned), encoder.json."""
+        from xmr.program_folder import save_program
+
+        save_program(self, folder)
+
+    @staticmethod
+    def load(folder: Path | str, device: str = "cpu") -> Program:
+        """Read a program folder. Raises ProgramError that says what is wrong with it."""
+        from xmr.program_folder import load_program
+
+        return load_program(folder, device)
+
+
+def to_device(encoded: Encoded, device: torch.device) -> Encoded:
+    """The batch on a device."""
+    if device.type == "cpu":
+        return encoded
+    assert isinstance(encoded, Symbols)
+    windows = encoded.windows
+    if windows is not None:
+        moved = (part.to(device, non_blocking=True) for part in (windows.owner, windows.start, windows.weight))
+        windows = type(windows)(*moved, windows.records)
+    return Symbols(encoded.ids.to(device, non_blocking=True), encoded.mask.to(device), encoded.full, windows)

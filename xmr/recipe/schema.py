@@ -1,0 +1,100 @@
+"""A whole recipe, checked: every section by its own schema, the sections against each other, all problems at once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from annotated_types import Ge
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from xmr.component import KINDS, Place, problems_of, section_problems
+from xmr.data.settings import DataSettings
+from xmr.data.targets import Task
+from xmr.errors import Problem, RecipeError
+from xmr.registry import TRANSFORMS, grid
+from xmr.training.settings import TrainingSettings
+
+
+class Recipe(BaseModel):
+    """One task from data to result. Component sections hold a `name` and that component's arguments."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    task: Task = Field(description="what is asked of each record")
+    seed: int = Field(0, description="splits, initialisation and order all come from it")
+    data: DataSettings = Field(description="which records")
+    encoder: Any = Field(description="the modality's encoder")
+    source: Any = Field(description="the frozen source model; `none` is a control")
+    transform: Any = Field(description="the input transformation, one cell of the grid")
+    output: Any = Field(description="the output transformation")
+    training: TrainingSettings = Field(default_factory=TrainingSettings)  # type: ignore[arg-type]
+    ensemble: Annotated[int, Ge(1)] = Field(1, description="programs of different seeds, averaged, over one source")
+    baselines: list[str] = Field(default_factory=list, description="run beside it on the same split")
+    expected: dict[str, Any] = Field(default_factory=dict, description="figures to expect, for the reader and the tests")
+
+
+def check_recipe(raw: dict[str, Any], place: Place) -> Recipe:
+    """Validate plain data as a recipe. Raises RecipeError with every problem, each at its place."""
+    problems: list[Problem] = []
+    sections: dict[str, Any] = {}
+    for kind in KINDS:
+        if kind in raw:
+            sections[kind], found = section_problems(kind, raw[kind], place)
+            problems += found
+    try:
+        recipe = Recipe.model_validate({**raw, **sections})
+    except ValidationError as error:
+        problems = [*problems_of(error, Recipe, place), *problems]
+        raise RecipeError(problems) from None
+    if not problems:
+        problems = [*_cell_problems(recipe, place), *_fit_problems(recipe, place)]
+    if problems:
+        raise RecipeError(problems)
+    return recipe
+
+
+def _cell_problems(recipe: Recipe, place: Place) -> list[Problem]:
+    """An empty cell of the grid is refused before anything is loaded, naming the cells that would work."""
+    from xmr.registry import ENCODERS, SOURCES
+
+    emits = ENCODERS.entry(recipe.encoder["name"]).fact("emits")
+    source = SOURCES.entry(recipe.source["name"])
+    space = source.facts.get("space") or str(getattr(source.load(), "space_kind", "?"))
+    chosen = TRANSFORMS.entry(recipe.transform["name"])
+    if (chosen.fact("takes"), chosen.fact("space")) == (emits, space):
+        return []
+    works = grid().get((emits, space), [])
+    expected = f"one of {', '.join(works)}" if works else f"another source: nothing brings {emits} into {space} space yet"
+    found = f"{chosen.name!r} ({chosen.fact('takes')} into {chosen.fact('space')} space)"
+    return [Problem(place(("transform", "name")), f"{found} between {emits} and {space} space", expected)]
+
+
+def _fit_problems(recipe: Recipe, place: Place) -> list[Problem]:
+    """Sections that are right alone and wrong together."""
+    problems: list[Problem] = []
+    output = KINDS["output"].get(recipe.output["name"])
+    if recipe.task not in output.tasks:  # type: ignore[attr-defined]
+        fitting = [e.name for e in KINDS["output"] if recipe.task in e.load().tasks]  # type: ignore[attr-defined]
+        problems.append(
+            Problem(place(("output", "name")), f"{recipe.output['name']!r} for task {recipe.task}", f"one of {', '.join(fitting)}")
+        )
+    fixed_length = recipe.encoder.get("columns") == "variable"
+    if recipe.output.get("pool") == "concat" and not fixed_length:
+        problems.append(
+            Problem(place(("output", "pool")), "'concat'", "records of one length (encoder.columns: variable), or mean")
+        )
+    if recipe.task == "residue_classification" and recipe.encoder.get("shuffle") == "positions":
+        problems.append(
+            Problem(place(("encoder", "shuffle")), "'positions' for a per-residue task", "none: labels would not follow")
+        )
+    if recipe.task == "residue_classification" and recipe.encoder.get("length") == "truncate":
+        problems.append(
+            Problem(place(("encoder", "length")), "'truncate' for a per-residue task", "window or fail: no residue may be lost")
+        )
+    if recipe.task == "residue_classification" and fixed_length:
+        problems.append(Problem(place(("encoder", "columns")), "'variable' for a per-residue task", "all"))
+    if isinstance(recipe.data.target, list) and len(recipe.data.target) > 1 and recipe.task == "classification":
+        problems.append(Problem(place(("data", "target")), "several columns for task classification", "one, or task: multilabel"))
+    return problems
+
+

@@ -1,0 +1,1 @@
+"""One offline report.html a run, and the pictures in it."""

@@ -1,0 +1,172 @@
+"""report.html: every figure of a run in one file that opens offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from jinja2 import Environment
+
+from xmr.data.targets import IGNORE
+from xmr.evaluation.metrics import main_metric
+from xmr.files import write_text
+from xmr.report import plots
+from xmr.report.words import nearest_words
+
+if TYPE_CHECKING:
+    from xmr.job import Job
+    from xmr.training.loop import History
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+ body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f23; margin: 2rem auto; max-width: 72rem; padding: 0 1rem }
+ h1 { font-size: 1.5rem; margin-bottom: .2rem } h2 { font-size: 1.1rem; margin-top: 2rem }
+ .grid { display: flex; flex-wrap: wrap; gap: 1rem } .grid > div { flex: 1 1 22rem; min-width: 0 }
+ svg { max-width: 100%; height: auto } table { border-collapse: collapse; font-size: .9rem }
+ td, th { padding: .25rem .7rem; border-bottom: 1px solid #e3e6e9; text-align: left } td.n { text-align: right;
+ font-variant-numeric: tabular-nums } .big { font-size: 2.2rem; font-weight: 600; color: #2f6db3 }
+ .quiet { color: #66707a } pre { background: #f5f6f7; padding: 1rem; overflow-x: auto; font-size: .82rem }
+</style></head><body>
+<h1>{{ title }}</h1>
+<p class="quiet">{{ sentence }}</p>
+<p><span class="big">{{ '%.3f' % headline }}</span> test {{ metric }}
+{% if interval %}<span class="quiet">(95 % bootstrap interval {{ '%.3f' % interval[0] }} to {{ '%.3f' % interval[1] }};
+one split, one seed: see docs/results.md for the spread over seeds)</span>{% endif %}</p>
+<h2>Beside the baselines, on the same split</h2>
+<div class="grid"><div>{{ bars }}</div><div><table><tr><th></th>{% for name in columns %}<th>{{ name }}</th>{% endfor %}</tr>
+{% for row in table %}<tr><td>{{ row[0] }}</td>{% for cell in row[1:] %}<td class="n">{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}</table></div></div>
+<h2>On the test part</h2><div class="grid">{% for figure in figures %}<div>{{ figure }}</div>{% endfor %}</div>
+{% if words %}<h2>What the program learned</h2>
+<div class="grid"><div>{{ map }}</div><div><p class="quiet">The source's words nearest to each symbol's embedding
+(cosine){% if programs > 1 %}, first of {{ programs }} programs{% endif %}.</p><table>
+{% for symbol, near in words %}<tr><td><b>{{ symbol }}</b></td><td>{{ near }}</td></tr>{% endfor %}</table></div></div>
+{% endif %}
+<h2>All numbers</h2><table><tr><th>metric</th><th>test</th><th>95 % interval</th></tr>
+{% for name, value, low, high in numbers %}<tr><td>{{ name }}</td><td class="n">{{ value }}</td>
+<td class="n">{{ low }} to {{ high }}</td></tr>{% endfor %}</table>
+<table style="margin-top:1rem">{% for name, value in facts %}<tr><td>{{ name }}</td><td class="n">{{ value }}</td></tr>
+{% endfor %}</table>
+<h2>Recipe</h2><pre>{{ recipe }}</pre>
+</body></html>
+"""
+
+
+def write_report(
+    folder: Path,
+    job: Job,
+    result: dict[str, Any],
+    history: History,
+    values: np.ndarray,
+    baselines: dict[str, np.ndarray],
+) -> None:
+    """Write report.html into the run's folder. values, baselines: answers on the test part, (n, K)."""
+    targets = job.targets
+    metric = main_metric(targets.task, targets.outputs)
+    test, others = result["test"], result["baselines"]
+    shown = [name for name in (metric, "accuracy", "mcc", "auprc", "rmse", "r2") if name in test]
+    shown = list(dict.fromkeys(shown))
+    rows = [["this program", *(_number(test[name]) for name in shown)]]
+    rows += [[name, *(_number(found[name]) for name in shown)] for name, found in others.items()]
+    names = ["this program", *others]
+    heights = [_finite(test[metric]), *(_finite(found[metric]) for found in others.values())]
+    interval = result["test_interval"].get(metric)
+    words, picture = _learned(job)
+    page = Environment(autoescape=True).from_string(_PAGE)
+    from markupsafe import Markup
+
+    text = page.render(
+        title=f"{result['recipe']}: {', '.join(targets.names) if targets.outputs <= 6 else targets.task}",
+        sentence=job.prepared.summary(),
+        headline=_finite(test[metric]),
+        metric=metric,
+        interval=interval,
+        bars=Markup(plots.svg(plots.bars(names, heights, metric, interval), height=0.6 + 0.42 * len(names))),
+        columns=shown,
+        table=rows,
+        figures=[Markup(figure) for figure in _figures(job, history, values, baselines, metric)],
+        words=words,
+        map=Markup(picture),
+        programs=result["programs"],
+        numbers=[
+            (name, _number(value), *(_number(x) for x in result["test_interval"].get(name, (np.nan, np.nan))))
+            for name, value in test.items()
+        ],
+        facts=_facts(result),
+        recipe=(folder / "recipe.yaml").read_text(encoding="utf-8"),
+    )
+    write_text(folder / "report.html", text)
+
+
+def _figures(
+    job: Job, history: History, values: np.ndarray, baselines: dict[str, np.ndarray], metric: str
+) -> list[str]:
+    targets, truth = job.targets, job.sets["test"].target.numpy()
+    figures = [plots.svg(plots.learning(history.rows, history.best_epoch, metric))]
+    if targets.task == "regression":
+        own = truth[:, 0] * targets.std[0] + targets.mean[0]
+        return [plots.svg(plots.scatter(values[:, 0], own, targets.names[0])), *figures]
+    if targets.task == "multilabel":
+        curves = {}
+        for column, name in enumerate(targets.names):
+            known = ~np.isnan(truth[:, column])
+            if 0 < truth[known, column].sum() < known.sum():
+                curves[name] = (truth[known, column], values[known, column])
+        return [plots.svg(plots.roc(curves)), plots.svg(plots.precision_recall(curves)), *figures]
+    scored = truth != IGNORE
+    label, chosen, sure = truth[scored], values[scored].argmax(axis=1), values[scored].max(axis=1)
+    figures.append(plots.svg(plots.confusion(label, chosen, targets.names)))
+    figures.append(plots.svg(plots.reliability(sure, chosen == label)))
+    if targets.outputs == 2 and targets.task == "classification" and 0 < label.sum() < len(label):
+        best = sorted(baselines, key=lambda name: -np.nan_to_num(_auroc(label, baselines[name])))[:2]
+        curves = {"program": (label, values[:, 1]), **{name: (label, baselines[name][:, 1]) for name in best}}
+        figures += [plots.svg(plots.roc(curves)), plots.svg(plots.precision_recall(curves))]
+    return figures
+
+
+def _auroc(label: np.ndarray, values: np.ndarray) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(label, values[:, 1]))
+
+
+def _learned(job: Job) -> tuple[list[tuple[str, str]], str]:
+    """Nearest source words of every symbol, and the symbols' places beside the vocabulary."""
+    space, transform = job.source.space, job.program.transforms[0]
+    if not hasattr(transform, "table") or not getattr(space, "words", ()):
+        return [], ""
+    with torch.no_grad():
+        table = transform.table().detach().cpu().float()
+        near = nearest_words(table, space.embedding.cpu().float(), space.words, 5)  # type: ignore[union-attr]
+        sample = torch.randperm(len(space.words), generator=torch.Generator().manual_seed(0))[:3000]
+        words = space.embedding.detach().cpu().float()[sample].numpy()  # type: ignore[union-attr]
+    letters = job.encoder.alphabet.letters
+    rows = [
+        (symbol, ", ".join(f"{word} {cosine:.2f}" for word, cosine in found)) for symbol, found in zip(letters, near)
+    ]
+    return rows, plots.svg(plots.positions(words, table.numpy(), letters), 4.6, 4.2)
+
+
+def _facts(result: dict[str, Any]) -> list[tuple[str, str]]:
+    seconds = result["seconds"]
+    return [
+        ("training, validation, test records", f"{result['n_train']:,}, {result['n_validation']:,}, {result['n_test']:,}"),
+        ("trainable parameters", f"{result['trainable_parameters']:,}"),
+        ("frozen source parameters", f"{result['source_parameters']:,} (bit-identical after training)"),
+        ("program on disk", f"{result['program_bytes'] / 1024:.0f} KiB"),
+        ("epoch kept", f"{result['best_epoch']} of {result['epochs_run']}"),
+        ("seconds to load, train, test", ", ".join(f"{seconds[name]:.0f}" for name in ("load", "train", "test"))),
+        ("seed", str(result["seed"])),
+    ]
+
+
+def _finite(value: float) -> float:
+    return float(value) if np.isfinite(value) else 0.0
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if np.isfinite(value) else "not defined"

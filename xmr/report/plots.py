@@ -1,0 +1,167 @@
+"""The pictures of a report, each as inline SVG, so that one HTML file holds everything."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn import metrics as sk
+
+BLUE, ORANGE, GREY = "#2f6db3", "#d9822b", "#9aa3ad"
+_STYLE = {
+    "font.size": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "svg.hashsalt": "xmr",
+    "svg.fonttype": "path",
+}
+
+
+def svg(draw: Callable[[Axes], None], width: float = 4.2, height: float = 3.2) -> str:
+    """Run `draw` on fresh axes -> an <svg> element."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        draw(figure.add_subplot())
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None})
+    return out.getvalue()[out.getvalue().index("<svg") :]
+
+
+def confusion(label: np.ndarray, chosen: np.ndarray, names: tuple[str, ...]) -> Callable[[Axes], None]:
+    """Counts of true (rows) and predicted (columns) classes."""
+    counts = sk.confusion_matrix(label, chosen, labels=range(len(names)))
+
+    def draw(axes: Axes) -> None:
+        axes.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
+        for row, column in np.ndindex(*counts.shape):
+            if len(names) <= 12:
+                axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color="#1b1f23")
+        axes.set_xticks(range(len(names)), names, rotation=30 if len(names) > 3 else 0)
+        axes.set_yticks(range(len(names)), names)
+        axes.set(xlabel="predicted", ylabel="true", title="Confusion")
+        axes.grid(False)
+
+    return draw
+
+
+def roc(curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> Callable[[Axes], None]:
+    """ROC curves: name -> (binary truth, score). The first is the program."""
+
+    def draw(axes: Axes) -> None:
+        for number, (name, (truth, score)) in enumerate(curves.items()):
+            x, y, _ = sk.roc_curve(truth, score)
+            area = sk.roc_auc_score(truth, score)
+            axes.plot(x, y, color=_color(number), lw=1.8 if number == 0 else 1.1, label=f"{name} {area:.3f}")
+        axes.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
+        axes.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC (area)")
+        axes.legend(frameon=False, loc="lower right")
+
+    return draw
+
+
+def precision_recall(curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> Callable[[Axes], None]:
+    """Precision over recall: name -> (binary truth, score)."""
+
+    def draw(axes: Axes) -> None:
+        for number, (name, (truth, score)) in enumerate(curves.items()):
+            precision, recall, _ = sk.precision_recall_curve(truth, score)
+            area = sk.average_precision_score(truth, score)
+            axes.plot(recall, precision, color=_color(number), lw=1.8 if number == 0 else 1.1, label=f"{name} {area:.3f}")
+        axes.set(xlabel="recall", ylabel="precision", title="Precision and recall (average precision)")
+        axes.legend(frameon=False, loc="lower left")
+
+    return draw
+
+
+def reliability(confidence: np.ndarray, correct: np.ndarray) -> Callable[[Axes], None]:
+    """How often the program is right beside how sure it is."""
+
+    def draw(axes: Axes) -> None:
+        place = np.minimum((confidence * 10).astype(int), 9)
+        count = np.bincount(place, minlength=10)
+        used = count > 0
+        sure = np.bincount(place, confidence, 10)[used] / count[used]
+        right = np.bincount(place, correct.astype(float), 10)[used] / count[used]
+        axes.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
+        axes.plot(sure, right, color=BLUE, marker="o", ms=4)
+        axes.bar((np.arange(10) + 0.5) / 10, count / max(1, count.sum()), 0.09, color=BLUE, alpha=0.15)
+        axes.set(xlabel="confidence", ylabel="share right", title="Reliability", xlim=(0, 1), ylim=(0, 1))
+
+    return draw
+
+
+def learning(rows: list[dict[str, float]], best: int, score: str) -> Callable[[Axes], None]:
+    """Training loss and the validation score by epoch; the kept epoch is marked."""
+
+    def draw(axes: Axes) -> None:
+        epochs = [row["epoch"] for row in rows]
+        axes.plot(epochs, [row["train_loss"] for row in rows], color=GREY, label="training loss")
+        axes.set(xlabel="epoch", ylabel="training loss", title="Training")
+        if any("score" in row for row in rows):
+            other = axes.twinx()
+            other.plot(epochs, [row.get("score", np.nan) for row in rows], color=BLUE, marker=".", label=f"validation {score}")
+            other.set_ylabel(f"validation {score}")
+            other.axvline(best, color=ORANGE, lw=1, ls="--")
+            other.grid(False)
+
+    return draw
+
+
+def scatter(value: np.ndarray, truth: np.ndarray, name: str) -> Callable[[Axes], None]:
+    """Predicted beside true values of a regression."""
+
+    def draw(axes: Axes) -> None:
+        axes.scatter(truth, value, s=6, alpha=0.35, color=BLUE, edgecolors="none")
+        low, high = float(min(truth.min(), value.min())), float(max(truth.max(), value.max()))
+        axes.plot([low, high], [low, high], color=GREY, lw=0.8, ls=":")
+        axes.set(xlabel=f"true {name}", ylabel=f"predicted {name}", title="Predicted and true")
+
+    return draw
+
+
+def bars(names: list[str], values: list[float], metric: str, interval: list[float] | None) -> Callable[[Axes], None]:
+    """The program (first, with its bootstrap interval) beside the baselines."""
+
+    def draw(axes: Axes) -> None:
+        spots = np.arange(len(names))[::-1]
+        axes.barh(spots, values, color=[BLUE, *[GREY] * (len(names) - 1)], height=0.62)
+        if interval is not None:
+            axes.errorbar(
+                values[0], spots[0], xerr=[[values[0] - interval[0]], [interval[1] - values[0]]], color="#1b1f23", capsize=3
+            )
+        for spot, value in zip(spots, values):
+            axes.text(value, spot, f" {value:.3f}", va="center", ha="left", fontsize=8)
+        low = min(0.0, *values) if metric not in ("auroc", "accuracy") else min(0.4, *values) - 0.02
+        axes.set_xlim(low, max(values) + 0.08 * (max(values) - low))
+        axes.set_yticks(spots, names)
+        axes.set(title=f"Test {metric}, same split")
+        axes.grid(axis="y", visible=False)
+
+    return draw
+
+
+def positions(words: np.ndarray, letters: np.ndarray, symbols: str) -> Callable[[Axes], None]:
+    """Where the program put each symbol beside the source's words, on their two main axes. words: (n, D)."""
+    center = words.mean(axis=0)
+    _, _, axes_of = np.linalg.svd(np.concatenate([words[:2000] - center, letters - center]), full_matrices=False)
+    flat, spots = (words - center) @ axes_of[:2].T, (letters - center) @ axes_of[:2].T
+
+    def draw(axes: Axes) -> None:
+        axes.scatter(*flat.T, s=3, alpha=0.25, color=GREY, edgecolors="none", label="source words")
+        axes.scatter(*spots.T, s=14, color=ORANGE)
+        for spot, symbol in zip(spots, symbols):
+            axes.annotate(symbol, spot, xytext=(2, 2), textcoords="offset points", fontsize=9, fontweight="bold")
+        axes.set(title="Symbols beside the source's words (PCA)", xticks=[], yticks=[])
+
+    return draw
+
+
+def _color(number: int) -> Any:
+    return [BLUE, ORANGE, "#4c9f70", "#8e6bb0", GREY][min(number, 4)]

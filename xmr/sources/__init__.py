@@ -1,0 +1,1 @@
+"""Frozen source models. Each knows its space and freezes itself."""

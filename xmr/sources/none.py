@@ -1,0 +1,59 @@
+"""Control: no source model. Embeddings pass through unchanged, so only the program and its output are left."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Self
+
+import torch
+from annotated_types import Ge
+from torch import Tensor
+
+from xmr.sources.base import Source
+from xmr.spaces import SourceOutput, TokenInput, TokenSpace
+
+
+class NoSource(Source):
+    """Hands back what it is given. Asked for by arXiv 2406.16964: does the source do anything at all?
+
+    Args:
+        width: width of the embeddings.
+        vocabulary: rows of the random stand-in for an embedding matrix.
+        max_length: longest row.
+    """
+
+    space_kind: ClassVar[str] = "token"
+
+    def __init__(
+        self,
+        width: Annotated[int, Ge(1)] = 384,
+        vocabulary: Annotated[int, Ge(32)] = 1000,
+        max_length: Annotated[int, Ge(1)] = 512,
+    ) -> None:
+        super().__init__()
+        self.width, self.vocabulary, self.max_length = width, vocabulary, max_length
+
+    def load(self, seed: int = 0) -> Self:
+        """Draw the stand-in embedding matrix."""
+        generator = torch.Generator().manual_seed(seed)
+        matrix = torch.randn(self.vocabulary, self.width, generator=generator) / self.width**0.5
+        self.register_buffer("embedding", matrix)
+        self.space = TokenSpace(matrix, self.max_length)
+        self.hidden_width = self.width
+        return self.freeze()
+
+    def describe(self) -> dict[str, Any]:
+        """See `Source.describe`."""
+        return {"name": "none", "width": self.width, "vocabulary": self.vocabulary, "max_length": self.max_length}
+
+    def forward(self, inputs: TokenInput) -> SourceOutput:
+        """The inputs themselves."""
+        return SourceOutput(inputs.embeddings, inputs.mask, inputs.start, inputs.length)
+
+    def answers(self, hidden: Tensor) -> Tensor:
+        """Similarity to the rows of the stand-in matrix."""
+        return hidden @ self.space.embedding.to(hidden).T  # type: ignore[union-attr]
+
+    @property
+    def classes(self) -> int:
+        """Rows of the stand-in matrix."""
+        return self.vocabulary

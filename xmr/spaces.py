@@ -1,0 +1,194 @@
+"""What an encoder can emit and what a source can take: the two small sets of types that hold everything together.
+
+Axis legend: B rows of a batch, R records of a batch, L target length, T source length, D width, V source vocabulary,
+S symbols of an alphabet (letters and mixtures), A its letters, C channels, K target classes, N programs of an ensemble.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """The symbols of a target domain. `letters` (A) are learned; each of `mixtures` is a mean of letters.
+
+    A mixture such as the protein code B (D or N) is embedded as the mean of what it may stand for, so no symbol met
+    only at prediction has an untrained vector. Symbol ids count the letters first, then the mixtures (S in all).
+    """
+
+    letters: str
+    mixtures: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def symbols(self) -> str:
+        """Every symbol in the order of its id."""
+        return self.letters + "".join(symbol for symbol, _ in self.mixtures)
+
+    def mixing(self) -> Float[Tensor, "S A"]:
+        """Row s holds the shares of the letters in symbol s; rows sum to one."""
+        rows = torch.zeros(len(self.symbols), len(self.letters))
+        rows[: len(self.letters)] = torch.eye(len(self.letters))
+        for row, (_, parts) in enumerate(self.mixtures, start=len(self.letters)):
+            for letter in parts:
+                rows[row, self.letters.index(letter)] += 1 / len(parts)
+        return rows
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Which record each row of a batch is a window of. owner: (B,), start: (B,) in symbols, records: R.
+
+    weight: (B, L), one over the number of windows that cover a position, so that a weighted mean over windows counts
+    every symbol of a record once.
+    """
+
+    owner: Int[Tensor, " B"]
+    start: Int[Tensor, " B"]
+    weight: Float[Tensor, "B L"]
+    records: int
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """Sequences over an alphabet. ids: (B, L) symbol ids, right-padded; mask: (B, L), True at symbols.
+
+    `full` says that nothing is padded, so that the source may skip its attention mask. `windows` is None where every
+    row is a whole record.
+    """
+
+    ids: Int[Tensor, "B L"]
+    mask: Bool[Tensor, "B L"]
+    full: bool = False
+    windows: Windows | None = None
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Signals. values: (B, C, L); mask: (B, L), True at samples; rate: samples per second, or None."""
+
+    values: Float[Tensor, "B C L"]
+    mask: Bool[Tensor, "B L"]
+    rate: float | None = None
+
+
+@dataclass(frozen=True)
+class Image:
+    """Pictures. values: (B, C, H, W) in [0, 1]."""
+
+    values: Float[Tensor, "B C H W"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of a table. numbers: (B, F), missing: (B, F), True where no number was given; categories: (B, G) ids."""
+
+    numbers: Float[Tensor, "B F"]
+    missing: Bool[Tensor, "B F"]
+    categories: Int[Tensor, "B G"]
+
+
+Encoded = Symbols | Signal | Image | Table
+
+
+@dataclass(frozen=True)
+class TokenSpace:
+    """The input side of a language model: embedding matrix E (V, D) and the longest content it takes, in tokens.
+
+    prefix, suffix: ids of the special tokens the source was trained with, around the content ([CLS] ... [SEP]).
+    words: the text of each token id, where a tokenizer was at hand.
+    """
+
+    embedding: Float[Tensor, "V D"]
+    max_length: int
+    prefix: tuple[int, ...] = ()
+    suffix: tuple[int, ...] = ()
+    words: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return self.embedding.shape[1]
+
+    def row_norm(self) -> Tensor:
+        """Median norm of E's rows: embeddings far from it leave the source's domain."""
+        return self.embedding.float().norm(dim=1).median()
+
+
+@dataclass(frozen=True)
+class PixelSpace:
+    """The input side of a vision model: size in pixels, and the mean and deviation it normalises with."""
+
+    height: int
+    width: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class WaveSpace:
+    """The input side of an audio model: samples per second and samples per clip."""
+
+    rate: int
+    samples: int
+
+
+Space = TokenSpace | PixelSpace | WaveSpace
+
+
+@dataclass(frozen=True)
+class TokenInput:
+    """What a transform hands to a language source. embeddings: (B, T, D), right-padded; mask: (B, T).
+
+    The target's own symbols stand at `start : start + length` of the T axis; what a transform adds (a prompt) stands
+    around them. `full` as in Symbols.
+    """
+
+    embeddings: Float[Tensor, "B T D"]
+    mask: Bool[Tensor, "B T"]
+    start: int
+    length: int
+    full: bool = False
+
+    @staticmethod
+    def stack(parts: list[TokenInput]) -> TokenInput:
+        """The inputs of several programs as one batch, program after program: (N*B, T, D)."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        return replace(
+            first,
+            embeddings=torch.cat([part.embeddings for part in parts]),
+            mask=torch.cat([part.mask for part in parts]),
+        )
+
+
+@dataclass(frozen=True)
+class SourceOutput:
+    """The frozen source's answer. hidden: (B, T, D') with the source's special tokens; mask: (B, T).
+
+    `start`, `length`: where the target's symbols stand on the T axis; symbol_mask: (B, L), True at target symbols.
+    """
+
+    hidden: Float[Tensor, "B T D"]
+    mask: Bool[Tensor, "B T"]
+    start: int
+    length: int
+
+    @property
+    def aligned(self) -> Float[Tensor, "B L D"]:
+        """The hidden states at the target's symbols."""
+        return self.hidden[:, self.start : self.start + self.length]
+
+    def split(self, programs: int) -> list[SourceOutput]:
+        """The answers to each of the programs stacked by `TokenInput.stack`."""
+        if programs == 1:
+            return [self]
+        return [
+            replace(self, hidden=hidden, mask=mask)
+            for hidden, mask in zip(self.hidden.chunk(programs), self.mask.chunk(programs))
+        ]

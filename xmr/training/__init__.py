@@ -1,0 +1,1 @@
+"""Training a program: batches, optimiser, choice on validation, checkpoints."""

@@ -1,0 +1,294 @@
+"""The training loop: one pass of the frozen source a step for all programs, the best epoch chosen on validation.
+
+Everything random is drawn from the seed and the step number, never from a running state, so a run that was stopped at
+any step and resumed is bit-identical to one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from xmr.batching import training_batches
+from xmr.data.targets import IGNORE
+from xmr.encoders.base import EncodedSet
+from xmr.errors import XmrError
+from xmr.evaluation.metrics import main_metric, metrics_of
+from xmr.program import Program, to_device
+from xmr.training.checkpoint import (
+    load_checkpoint,
+    optimizer_tensors,
+    restore_optimizer,
+    restore_trained,
+    save_checkpoint,
+    trained_state,
+)
+from xmr.training.losses import class_weights, loss_of
+from xmr.training.precision import autocast, resolve_precision
+from xmr.training.settings import TrainingSettings
+
+CHECKPOINT_SECONDS = 20.0  # how often a long epoch is saved; every epoch's end is saved too
+
+
+class TrainingInterruptedError(XmrError):
+    """Ctrl-C: everything is saved, `--resume` goes on."""
+
+
+@dataclass
+class LabelledSet:
+    """An encoded data set with its targets (see `Targets.encode`)."""
+
+    data: EncodedSet
+    target: Tensor
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+
+@dataclass
+class History:
+    """One row an epoch, and which epoch was kept."""
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_score: float = -math.inf
+
+
+@dataclass
+class _Progress:
+    """Where training stands; saved in every checkpoint."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    seen: int = 0
+    stopped: bool = False
+
+
+Report = Callable[[dict[str, Any]], None]
+
+
+def train(
+    program: Program,
+    training: LabelledSet,
+    validation: LabelledSet | None,
+    settings: TrainingSettings,
+    seed: int,
+    folder: Path,
+    report: Report = lambda _: None,
+    resume: bool = False,
+    accelerator: Any = None,
+) -> History:
+    """Train in place and leave the program at its best validation epoch (the last epoch without a validation part).
+
+    folder: where checkpoints go. report: told after every step and epoch. Raises SourceChangedError if the source is
+    not bit-identical afterwards, TrainingInterruptedError after Ctrl-C.
+    """
+    if accelerator is None:
+        from accelerate import Accelerator
+
+        accelerator = Accelerator(cpu=program.device.type == "cpu")
+    precision = resolve_precision(settings.precision, program.device)
+    job = _Job(program, training, validation, settings, seed, precision, accelerator)
+    modules: dict[str, nn.Module] = {"transforms": program.transforms, "outputs": program.outputs}
+    history, progress = History(), _Progress()
+    best: dict[str, Tensor] | None = None
+    saved = load_checkpoint(folder) if resume else None
+    if saved is not None:
+        tensors, state = saved
+        history, progress = History(**state["history"]), _Progress(**state["progress"])
+        restore_trained(modules, {k.removeprefix("now."): v for k, v in tensors.items() if k.startswith("now.")})
+        restore_optimizer(job.optimizer, tensors)
+        best = {k.removeprefix("best."): v for k, v in tensors.items() if k.startswith("best.")} or None
+    else:
+        job.count_before_training()
+
+    def checkpoint() -> None:
+        if not accelerator.is_main_process:
+            return
+        tensors = {f"now.{key}": value for key, value in trained_state(modules).items()}
+        tensors |= {f"best.{key}": value for key, value in (best or {}).items()}
+        place = {"step": progress.step, "epoch": progress.epoch, "batch": progress.batch}
+        state = {**place, "history": asdict(history), "progress": asdict(progress)}
+        save_checkpoint(folder, tensors | optimizer_tensors(job.optimizer), state)
+
+    with _stop_on_interrupt() as asked_to_stop:
+        while progress.epoch < settings.epochs and not progress.stopped:
+            clock = time.monotonic()
+            if progress.batch == 0:
+                for transform in program.transforms:
+                    transform.on_epoch(progress.epoch, settings.epochs)  # type: ignore[operator]
+            for batch in job.batches(progress.epoch)[progress.batch :]:
+                loss, count = job.step(batch, progress.step)
+                progress.loss_sum += loss * count
+                progress.seen += count
+                progress.step += 1
+                progress.batch += 1
+                report({"kind": "step", "epoch": progress.epoch, "step": progress.step, "steps": job.steps, "loss": loss, "records": count})
+                if asked_to_stop() or time.monotonic() - clock > CHECKPOINT_SECONDS:
+                    checkpoint()
+                    clock = time.monotonic()
+                if asked_to_stop():
+                    raise TrainingInterruptedError(
+                        f"stopped at epoch {progress.epoch + 1}, step {progress.step}; everything is saved, "
+                        "the same command with --resume goes on"
+                    )
+            for output in program.outputs:
+                output.on_epoch()  # type: ignore[operator]
+            row = {"epoch": progress.epoch + 1, "train_loss": progress.loss_sum / max(1, progress.seen), **job.validate()}
+            history.rows.append(row)
+            score = row.get("score", -math.inf)
+            if score > history.best_score:
+                history.best_score, history.best_epoch = score, progress.epoch + 1
+                best = trained_state(modules)
+            elif settings.patience and progress.epoch + 1 - history.best_epoch >= settings.patience and best:
+                progress.stopped = True
+            report({"kind": "epoch", **row})
+            progress.epoch, progress.batch, progress.loss_sum, progress.seen = progress.epoch + 1, 0, 0.0, 0
+            checkpoint()
+    if best is not None:
+        restore_trained(modules, best)
+    else:
+        history.best_epoch = progress.epoch
+    program.source.assert_unchanged()
+    program.eval()
+    return history
+
+
+class _Job:
+    """One training job's fixed parts: batches, optimiser, schedule."""
+
+    def __init__(
+        self,
+        program: Program,
+        training: LabelledSet,
+        validation: LabelledSet | None,
+        settings: TrainingSettings,
+        seed: int,
+        precision: str,
+        accelerator: Any,
+    ) -> None:
+        self.program, self.training, self.validation = program, training, validation
+        self.settings, self.seed, self.precision, self.accelerator = settings, seed, precision, accelerator
+        self.task = program.targets.task
+        outputs = [p for p in program.outputs.parameters() if p.requires_grad]
+        inputs = [p for p in program.transforms.parameters() if p.requires_grad]
+        groups = [{"params": inputs, "lr": settings.learning_rate}]
+        if outputs:
+            groups.append({"params": outputs, "lr": settings.learning_rate * settings.output_rate})
+        self.optimizer = torch.optim.AdamW(
+            [group for group in groups if group["params"]], weight_decay=settings.weight_decay
+        )
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.members = list(program.members())
+        self.weights = None
+        if settings.class_weights == "balanced":
+            self.weights = class_weights(training.target, program.targets.outputs).to(program.device)
+        self.steps = sum(len(self.batches(epoch)) for epoch in range(settings.epochs))
+
+    def batches(self, epoch: int) -> list[np.ndarray]:
+        """The epoch's batches; processes take them in turn, each the same number (the last ones repeat)."""
+        data, world = self.training.data, self.accelerator.num_processes
+        rng = np.random.default_rng([self.seed, epoch])
+        everything = training_batches(data.cost, data.width, self.settings.batch_tokens, rng)
+        even = everything + everything[: -len(everything) % world]
+        return even[self.accelerator.process_index :: world]
+
+    def rate(self, step: int) -> float:
+        """Linear warm-up, then half a cosine to zero, as a share of the peak."""
+        warm = self.settings.warmup * self.steps
+        if step < warm:
+            return (step + 1) / (warm + 1)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1.0, self.steps - warm))))
+
+    def target(self, batch: np.ndarray) -> Tensor:
+        """The targets of a batch, on the program's device."""
+        if self.task == "residue_classification":
+            target = self.training.data.align(self.training.target, batch, IGNORE)
+        else:
+            target = self.training.target[torch.from_numpy(batch)]
+        return target.to(self.program.device, non_blocking=True)
+
+    def step(self, batch: np.ndarray, step: int) -> tuple[float, int]:
+        """One step of the optimiser -> (mean loss over programs, records)."""
+        self.program.train()
+        torch.manual_seed((self.seed * 1_000_003 + step) % 2**63)
+        for group, rate in zip(self.optimizer.param_groups, self.rates):
+            group["lr"] = rate * self.rate(step)
+        target = self.target(batch)
+        with autocast(self.precision, self.program.device):
+            logits = self.program(to_device(self.training.data.batch(batch), self.program.device)).float()
+        losses = loss_of(self.task, logits, target, self.weights, self.settings.label_smoothing)
+        total = losses.sum()
+        for output in self.program.outputs:
+            penalty = output.penalty()  # type: ignore[operator]
+            total = total if penalty is None else total + penalty
+            output.observe(target)  # type: ignore[operator]
+        self.optimizer.zero_grad(set_to_none=True)
+        self.accelerator.backward(total)
+        for member in self.members:
+            held = [p for p in member if p.grad is not None]
+            if self.accelerator.num_processes > 1:
+                for parameter in held:
+                    parameter.grad = self.accelerator.reduce(parameter.grad, reduction="mean")
+            nn.utils.clip_grad_norm_(held, self.settings.clip)
+        self.optimizer.step()
+        return float(losses.detach().mean()), len(batch)
+
+    def count_before_training(self) -> None:
+        """One pass without gradient for mappings that need counts to begin with (frequent, iterative, Bayesian)."""
+        if not any(output.counts_before_training for output in self.program.outputs):
+            return
+        self.program.train()
+        with torch.no_grad(), autocast(self.precision, self.program.device):
+            for batch in self.batches(0):
+                self.program(to_device(self.training.data.batch(batch), self.program.device))
+                for output in self.program.outputs:
+                    output.observe(self.target(batch))  # type: ignore[operator]
+        for output in self.program.outputs:
+            output.refresh()  # type: ignore[operator]
+
+    def validate(self) -> dict[str, float]:
+        """Validation metrics of the mean over programs, and `score`, what the best epoch is chosen by."""
+        if self.validation is None or not len(self.validation):
+            return {}
+        answers = self.program.answer(
+            self.validation.data, precision=autocast(self.precision, self.program.device)
+        ).mean(dim=0)
+        names = self.program.targets.names
+        values = metrics_of(self.task, answers.numpy(), self.validation.target, self.program.targets)
+        score = values[main_metric(self.task, len(names))]
+        return {"score": score if math.isfinite(score) else -math.inf, **values}
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a question the loop asks between steps; a second one stops at once."""
+    asked = False
+
+    def handler(number: int, frame: Any) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    try:
+        before = signal.signal(signal.SIGINT, handler)
+    except ValueError:  # not in the main thread
+        yield lambda: False
+        return
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,129 @@
+"""The contract of an input transformation, and what all transformations of symbols into token space share."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from xmr.errors import Problem, RecipeError
+from xmr.spaces import Alphabet, Encoded, Space, Symbols, TokenInput, TokenSpace
+
+Init = Literal["random_words", "letters", "words", "similar_words"]
+
+
+class Transform(nn.Module):
+    """One cell of the grid. Constructor arguments are its recipe section; `build` makes its parameters.
+
+    `takes` and `space_kind` name the cell. `fold` gives an equal transform that holds only what prediction needs.
+    """
+
+    section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
+    takes: ClassVar[str]
+    space: ClassVar[str]
+
+    def build(self, alphabet: Alphabet, space: Space, generator: Generator) -> Self:
+        """Make the parameters for this alphabet and source; all randomness comes from `generator`."""
+        raise NotImplementedError
+
+    def forward(self, encoded: Encoded) -> TokenInput:
+        """Encoded target -> input of the source."""
+        raise NotImplementedError
+
+    def on_epoch(self, epoch: int, epochs: int) -> None:
+        """Called before each epoch; for schedules and projections that belong to the method."""
+
+    def fold(self) -> Transform:
+        """An equal transform without what only training needed (Theta E instead of Theta and E)."""
+        return self
+
+
+class SymbolTransform(Transform):
+    """Symbols into token space by a table of one vector a letter; mixtures are means of letters.
+
+    `table` is computed once a step, whatever the batch: (A, D). Location: embedding; operator: parametric.
+    """
+
+    takes: ClassVar[str] = "Symbols"
+    space: ClassVar[str] = "token"
+    mixing: Tensor
+
+    def table(self) -> Tensor:
+        """The embedding of every letter: (A, D)."""
+        raise NotImplementedError
+
+    def symbol_table(self) -> Tensor:
+        """The embedding of every symbol, mixtures included: (S, D)."""
+        return self.mixing @ self.table()
+
+    def register_alphabet(self, alphabet: Alphabet) -> None:
+        """Remember how mixtures are made of letters."""
+        self.register_buffer("mixing", alphabet.mixing(), persistent=False)
+
+    def forward(self, encoded: Encoded) -> TokenInput:
+        """ids (B, L) -> embeddings (B, L, D). Raises ValueError if an id lies outside the alphabet (on CPU)."""
+        assert isinstance(encoded, Symbols)
+        embeddings = F.embedding(checked_ids(encoded.ids, len(self.mixing)), self.symbol_table())
+        return TokenInput(embeddings, encoded.mask, 0, encoded.ids.shape[1], encoded.full)
+
+
+def checked_ids(ids: Tensor, symbols: int) -> Tensor:
+    """The ids themselves. Raises ValueError naming an id outside 0 .. symbols - 1 (skipped on accelerators: a sync)."""
+    if ids.device.type == "cpu" and ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < symbols:
+        low, high = int(ids.min()), int(ids.max())
+        raise ValueError(f"symbol ids {low} to {high} lie outside the alphabet of {symbols} symbols")
+    return ids
+
+
+def word_ids(init: Init, words: tuple[str, ...] | None, letters: str, space: TokenSpace, generator: Generator) -> Tensor:
+    """The source word each letter starts at: (A,) token ids. Raises RecipeError for words the source does not have."""
+    vocabulary, specials = len(space.embedding), {*space.prefix, *space.suffix}
+    if init in ("letters", "words"):
+        asked = tuple(letters.lower()) if init == "letters" else tuple(words or ())
+        if len(asked) != len(letters):
+            raise RecipeError(
+                Problem("transform.words", f"{len(asked)} words", f"{len(letters)}, one for each of {letters}")
+            )
+        known = {word.lstrip("▁Ġ").lower(): index for index, word in reversed(list(enumerate(space.words)))}
+        missing = [word for word in asked if word.lower() not in known]
+        if missing:
+            raise RecipeError(
+                Problem(f"transform.init: {init}", f"{missing[0]!r}, not one word of the source", "words of its vocabulary")
+            )
+        return torch.tensor([known[word.lower()] for word in asked])
+    plain = [
+        index
+        for index, word in enumerate(space.words)
+        if word.isalpha() and word.isascii() and len(word) > 2 and index not in specials
+    ]
+    pool = torch.tensor(plain if len(plain) >= len(letters) else list(range(vocabulary)))
+    return pool[torch.randperm(len(pool), generator=generator)[: len(letters)]]
+
+
+def start_rows(init: Init, words: tuple[str, ...] | None, alphabet: Alphabet, space: TokenSpace, generator: Generator) -> Tensor:
+    """Rows the letters start at, (A, D), each at the norm of E's rows.
+
+    `similar_words` mixes the random words by how alike the letters are (BLOSUM62, for proteins), so that letters that
+    replace each other in nature start as neighbours.
+    """
+    with torch.no_grad():
+        ids = word_ids("random_words" if init == "similar_words" else init, words, alphabet.letters, space, generator)
+        rows = space.embedding[ids.to(space.embedding.device)].float().cpu().clone()
+        if init == "similar_words":
+            rows = _similarity(alphabet.letters) @ rows
+            rows = rows / rows.norm(dim=1, keepdim=True) * space.row_norm().cpu()
+    return rows
+
+
+def _similarity(letters: str) -> Tensor:
+    """Row-normalised exp(BLOSUM62): (A, A)."""
+    from xmr.errors import require
+
+    if set(letters) - set("ARNDCQEGHILKMFPSTWYV"):
+        raise RecipeError(Problem("transform.init", "similar_words", "another init: it knows amino acids only"))
+    matrices = require("Bio.Align.substitution_matrices", "protein", "init: similar_words")
+    blosum = matrices.load("BLOSUM62")
+    scores = torch.tensor([[float(blosum[a][b]) for b in letters] for a in letters])
+    return torch.softmax(scores, dim=1)

@@ -1,0 +1,70 @@
+"""Learned vectors before (or around) the embedded symbols."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import torch
+from annotated_types import Ge
+from torch import Generator, Tensor, nn
+
+from xmr.spaces import Alphabet, Encoded, Space, Symbols, TokenInput, TokenSpace
+from xmr.transforms.base import Init, SymbolTransform, start_rows
+
+
+class Prompt(SymbolTransform):
+    """m learned vectors put before the symbols, which keep their own words: m * D parameters.
+
+    Source: WARP, arXiv 2101.00121; prompt tuning, arXiv 2104.08691. Operator: concatenative.
+
+    Args:
+        length: m, the number of learned vectors (on each side for `around`).
+        position: before the symbols, or around them.
+        symbols: `fixed` keeps the words the letters start at (a pure prompt), `free` trains them too.
+        init: the words of the letters.
+        words: the words for `init: words`.
+    """
+
+    def __init__(
+        self,
+        length: Annotated[int, Ge(1)] = 10,
+        position: Literal["before", "around"] = "before",
+        symbols: Literal["fixed", "free"] = "fixed",
+        init: Init = "letters",
+        words: tuple[str, ...] | None = None,
+    ) -> None:
+        super().__init__()
+        self.length, self.position, self.symbols = length, position, symbols
+        self.init, self.words = init, words
+
+    def build(self, alphabet: Alphabet, space: Space, generator: Generator) -> Self:
+        """The prompt starts at random words of the source."""
+        assert isinstance(space, TokenSpace)
+        self.register_alphabet(alphabet)
+        rows = start_rows(self.init, self.words, alphabet, space, generator)
+        self.weight = nn.Parameter(rows, requires_grad=self.symbols == "free")
+        sides = 1 if self.position == "before" else 2
+        ids = torch.randint(len(space.embedding), (sides * self.length,), generator=generator)
+        self.prompt = nn.Parameter(space.embedding.detach().float().cpu()[ids].clone())
+        return self
+
+    def table(self) -> Tensor:
+        """The words of the letters."""
+        return self.weight
+
+    def forward(self, encoded: Encoded) -> TokenInput:
+        """ids (B, L) -> (B, m + L (+ m), D); the second half of the prompt follows each row's last symbol."""
+        content = super().forward(encoded)
+        assert isinstance(encoded, Symbols)
+        rows, length = encoded.ids.shape
+        before = self.prompt[: self.length].expand(rows, -1, -1)
+        embeddings, mask = torch.cat([before, content.embeddings], dim=1), encoded.mask
+        mask = torch.cat([mask.new_ones(rows, self.length), mask], dim=1)
+        if self.position == "around":
+            ends = mask.sum(dim=1)
+            embeddings = torch.cat([embeddings, embeddings.new_zeros(rows, self.length, embeddings.shape[2])], dim=1)
+            place = ends[:, None] + torch.arange(self.length, device=ends.device)
+            after = self.prompt[self.length :].expand(rows, -1, -1)
+            embeddings = embeddings.scatter(1, place[..., None].expand_as(after), after)
+            mask = torch.cat([mask.new_ones(rows, self.length), mask], dim=1)
+        return TokenInput(embeddings, mask, self.length, length, encoded.full)

@@ -1,0 +1,99 @@
+"""The sparse vocabulary map of R2DL: k words a symbol, found by orthogonal matching pursuit over the source's words."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Self
+
+import torch
+from annotated_types import Ge, Gt, Le
+from torch import Generator, Tensor, nn
+
+from xmr.spaces import Alphabet, Space
+from xmr.transforms.base import Init, start_rows
+from xmr.transforms.vocabulary import _Map
+
+
+class SparseVocabularyMap(_Map):
+    """E_T = Theta E with k-sparse rows: the sparse-coding half of k-SVD (the atoms are the frozen words).
+
+    Training alternates: E_T follows the task's gradient for an epoch, then is projected onto its best k words (OMP).
+    After the share `settle` of the epochs the words stay and only their A * k coefficients are trained.
+    Source: R2DL, arXiv 2301.02120, algorithm 1.
+
+    Args:
+        words_per_symbol: k.
+        settle: share of the epochs after which the words no longer change.
+        init: where the letters start.
+        words: the words for `init: words`.
+    """
+
+    name: ClassVar[str] = "sparse_vocabulary_map"
+    support: Tensor
+    settled: Tensor
+
+    def __init__(
+        self,
+        words_per_symbol: Annotated[int, Ge(1)] = 8,
+        settle: Annotated[float, Gt(0), Le(1)] = 0.5,
+        init: Init = "random_words",
+        words: tuple[str, ...] | None = None,
+    ) -> None:
+        super().__init__()
+        self.k, self.settle, self.init, self.words = words_per_symbol, settle, init, words
+
+    def build(self, alphabet: Alphabet, space: Space, generator: Generator) -> Self:
+        """Start E_T at rows of E; the coefficients wait for the first projection that settles."""
+        tokens = self._remember(alphabet, space)
+        rows = start_rows(self.init, self.words, alphabet, tokens, generator)
+        self.free = nn.Parameter(rows)
+        self.coefficients = nn.Parameter(torch.zeros(len(rows), self.k))
+        self.register_buffer("support", torch.zeros(len(rows), self.k, dtype=torch.long))
+        self.register_buffer("settled", torch.tensor(False))
+        return self
+
+    def on_epoch(self, epoch: int, epochs: int) -> None:
+        """Project E_T onto k words a letter between epochs, until the words settle."""
+        if bool(self.settled) or epoch == 0:
+            return
+        with torch.no_grad():
+            support, coefficients = matching_pursuit(self.free, self.embedding, self.k)
+            self.free.copy_(torch.einsum("ak,akd->ad", coefficients, self.embedding[support]))
+            if epoch >= self.settle * epochs:
+                self.support.copy_(support)
+                self.coefficients.copy_(coefficients)
+                self.settled.fill_(True)
+
+    def table(self) -> Tensor:
+        """E_T while it follows the gradient, Theta E once the words are settled."""
+        if bool(self.settled):
+            return torch.einsum("ak,akd->ad", self.coefficients, self.embedding[self.support])
+        return self.free
+
+
+def matching_pursuit(targets: Tensor, atoms: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Orthogonal matching pursuit for all targets at once. targets: (A, D), atoms: (V, D) -> support, weights (A, k).
+
+    At each step every target takes the atom of largest absolute correlation (atoms at unit norm) with its residual;
+    one batched Gram-Schmidt basis is extended instead of solving a least-squares problem a step. Weights are the
+    least-squares ones on the final support. Source: Pati et al. 1993; used by R2DL, arXiv 2301.02120.
+    """
+    unit = torch.nn.functional.normalize(atoms.float(), dim=1)
+    residual = targets.float().clone()
+    basis = residual.new_zeros(len(targets), 0, targets.shape[1])
+    chosen: list[Tensor] = []
+    for _ in range(k):
+        correlation = (residual @ unit.T).abs()
+        for taken in chosen:
+            correlation.scatter_(1, taken[:, None], -1.0)
+        best = correlation.argmax(dim=1)
+        chosen.append(best)
+        new = unit[best]
+        for _ in range(2):  # twice is enough (Kahan): keeps the basis orthogonal in float32
+            new = new - torch.einsum("aj,ajd->ad", torch.einsum("ajd,ad->aj", basis, new), basis)
+        new = torch.nn.functional.normalize(new, dim=1)
+        basis = torch.cat([basis, new[:, None]], dim=1)
+        residual = residual - (residual * new).sum(dim=1, keepdim=True) * new
+    support = torch.stack(chosen, dim=1)
+    picked = atoms[support].float()  # (A, k, D)
+    weights = torch.linalg.lstsq(picked.transpose(1, 2), targets.float()[..., None]).solution[..., 0]
+    return support, weights

@@ -1,0 +1,154 @@
+"""One vector a symbol: free (E_T itself), or a map over the source's vocabulary (Theta E), dense or convex.
+
+Theta E has A rows: it is computed once a step and indexed, never a (B, L, V) tensor. As E has rank D and A < D, it
+reaches no further than E_T: training Theta is training E_T preconditioned by E^T E, so `free_embedding` is the honest
+ablation of every vocabulary map.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Self
+
+import torch
+from annotated_types import Gt, Lt
+from torch import Generator, Tensor, nn
+
+from xmr.spaces import Alphabet, Space, TokenSpace
+from xmr.transforms.base import Init, SymbolTransform, start_rows, word_ids
+
+
+class FreeEmbedding(SymbolTransform):
+    """E_T in R^{A x D}, learned itself: A * D parameters.
+
+    Source: the frozen-body "EnglishBert" baseline of ReprogBERT, arXiv 2210.07144.
+
+    Args:
+        init: where the letters start: random words of the source, its own letters, given words, or random words mixed
+            by BLOSUM62 similarity.
+        words: the words for `init: words`, one for each letter of the alphabet in its order.
+    """
+
+    def __init__(self, init: Init = "random_words", words: tuple[str, ...] | None = None) -> None:
+        super().__init__()
+        self.init, self.words = init, words
+
+    def build(self, alphabet: Alphabet, space: Space, generator: Generator) -> Self:
+        """Start E_T at rows of E."""
+        assert isinstance(space, TokenSpace)
+        self.register_alphabet(alphabet)
+        self.weight = nn.Parameter(start_rows(self.init, self.words, alphabet, space, generator))
+        return self
+
+    def table(self) -> Tensor:
+        """E_T."""
+        return self.weight
+
+    @classmethod
+    def holding(cls, table: Tensor, mixing: Tensor) -> FreeEmbedding:
+        """A free embedding that holds a given table: what every vocabulary map folds to after training."""
+        folded = cls()
+        folded.section = {"name": "free_embedding"}
+        folded.register_buffer("mixing", mixing, persistent=False)
+        folded.weight = nn.Parameter(table.detach().clone())
+        return folded
+
+
+class _Map(SymbolTransform):
+    """What the maps over the vocabulary share: E is the source's own, never saved with the program."""
+
+    def _remember(self, alphabet: Alphabet, space: Space) -> TokenSpace:
+        assert isinstance(space, TokenSpace)
+        self.register_alphabet(alphabet)
+        self._space = space
+        return space
+
+    @property
+    def embedding(self) -> Tensor:
+        """E (V, D), frozen."""
+        return self._space.embedding
+
+    def fold(self) -> SymbolTransform:
+        """After training only E_T is kept, not Theta and not E."""
+        with torch.no_grad():
+            return FreeEmbedding.holding(self.table(), self.mixing)
+
+
+class VocabularyMap(_Map):
+    """E_T = Theta E, Theta in R^{A x V}; symbol a is embedded as row a. A * V parameters.
+
+    Source: R2DL, arXiv 2301.02120, eq. 3; ReprogBERT, arXiv 2210.07144.
+
+    Args:
+        init: each row of Theta starts at one word (`random_words`, `letters` or given `words`).
+        words: the words for `init: words`.
+    """
+
+    def __init__(self, init: Init = "random_words", words: tuple[str, ...] | None = None) -> None:
+        super().__init__()
+        self.init, self.words = init, words
+
+    def build(self, alphabet: Alphabet, space: Space, generator: Generator) -> Self:
+        """Theta starts at single words: a flat start would make all rows nearly equal."""
+        tokens = self._remember(alphabet, space)
+        ids = word_ids(_plain(self.init), self.words, alphabet.letters, tokens, generator)
+        theta = torch.zeros(len(alphabet.letters), len(tokens.embedding))
+        theta[torch.arange(len(ids)), ids] = 1.0
+        self.theta = nn.Parameter(theta)
+        return self
+
+    def table(self) -> Tensor:
+        """Theta E."""
+        return self.theta @ self.embedding
+
+
+class ConvexVocabularyMap(_Map):
+    """E_T = softmax(W / tau) E row-wise, over all words or each row's top k. A * V parameters.
+
+    Source: convex variant of R2DL, arXiv 2301.02120.
+
+    Args:
+        tau: temperature of the softmax.
+        top_k: keep only the k largest weights of a row, renormalised; all of them by default.
+        start: share of its weight that a letter's first word has at the start.
+        init: where the letters start.
+        words: the words for `init: words`.
+    """
+
+    def __init__(
+        self,
+        tau: Annotated[float, Gt(0)] = 1.0,
+        top_k: Annotated[int, Gt(0)] | None = None,
+        start: Annotated[float, Gt(0), Lt(1)] = 0.5,
+        init: Init = "random_words",
+        words: tuple[str, ...] | None = None,
+    ) -> None:
+        super().__init__()
+        self.tau, self.top_k, self.start, self.init, self.words = tau, top_k, start, init, words
+
+    def build(self, alphabet: Alphabet, space: Space, generator: Generator) -> Self:
+        """W starts at a logit that gives each letter's first word the share `start`, the other words the rest."""
+        tokens = self._remember(alphabet, space)
+        ids = word_ids(_plain(self.init), self.words, alphabet.letters, tokens, generator)
+        vocabulary = len(tokens.embedding)
+        logits = torch.randn(len(ids), vocabulary, generator=generator) * 1e-3
+        odds = torch.tensor(self.start / (1 - self.start) * (vocabulary - 1))
+        logits[torch.arange(len(ids)), ids] = self.tau * torch.log(odds)
+        self.logits = nn.Parameter(logits)
+        return self
+
+    def theta(self) -> Tensor:
+        """The convex weights: rows are non-negative and sum to one."""
+        scaled = self.logits / self.tau
+        if self.top_k is not None and self.top_k < scaled.shape[1]:
+            floor = scaled.topk(self.top_k, dim=1).values[:, -1:]
+            scaled = scaled.masked_fill(scaled < floor, float("-inf"))
+        return torch.softmax(scaled, dim=1)
+
+    def table(self) -> Tensor:
+        """softmax(W / tau) E."""
+        return self.theta() @ self.embedding
+
+
+def _plain(init: Init) -> Init:
+    """A map starts at single words, so mixing them by similarity does not apply."""
+    return "random_words" if init == "similar_words" else init

@@ -1,0 +1,73 @@
+"""A short convolution over neighbouring symbols before the source: context the source's own words never had."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Self
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Ge
+from torch import Generator, Tensor, nn
+
+from xmr.errors import Problem, RecipeError
+from xmr.spaces import Alphabet, Encoded, Space, Symbols, TokenInput, TokenSpace
+from xmr.transforms.base import Init, SymbolTransform, checked_ids, start_rows
+
+
+class ContextWindow(SymbolTransform):
+    """E_T[a_i] plus a window over its neighbours: x_i = E_T[a_i] + W conv_k(e[a])_i, at the norm of E's rows.
+
+    e in R^{A x d} is a small embedding; conv_k a convolution of odd width k, d to d, GELU; W projects d to D and starts
+    at zero, so training starts at `free_embedding`. About A d + k d^2 + d D parameters beside E_T.
+    Compare: FPT, arXiv 2103.05247. Operator: parametric; location: embedding.
+
+    Args:
+        width: symbols a window covers, odd.
+        channels: d.
+        init: where the letters start.
+        words: the words for `init: words`.
+    """
+
+    def __init__(
+        self,
+        width: Annotated[int, Ge(1)] = 5,
+        channels: Annotated[int, Ge(1)] = 32,
+        init: Init = "random_words",
+        words: tuple[str, ...] | None = None,
+    ) -> None:
+        super().__init__()
+        if width % 2 == 0:
+            raise RecipeError(Problem("transform.width", str(width), "an odd number of symbols"))
+        self.width, self.channels, self.init, self.words = width, channels, init, words
+
+    def build(self, alphabet: Alphabet, space: Space, generator: Generator) -> Self:
+        """Make E_T, e, the convolution and W."""
+        assert isinstance(space, TokenSpace)
+        self.register_alphabet(alphabet)
+        letters, width, d = len(alphabet.letters), self.width, self.channels
+
+        def normal(*shape: int, scale: float) -> nn.Parameter:
+            return nn.Parameter(torch.randn(*shape, generator=generator) * scale)
+
+        self.weight = nn.Parameter(start_rows(self.init, self.words, alphabet, space, generator))
+        self.small = normal(letters, d, scale=1.0)
+        self.kernel = normal(d, d, width, scale=(d * width) ** -0.5)
+        self.bias = nn.Parameter(torch.zeros(d))
+        self.out = nn.Parameter(torch.zeros(d, space.width))
+        self.register_buffer("norm", space.row_norm().detach().float().cpu().clone())
+        return self
+
+    def table(self) -> Tensor:
+        """E_T, the part without context."""
+        return self.weight
+
+    def forward(self, encoded: Encoded) -> TokenInput:
+        """ids (B, L) -> embeddings (B, L, D), each of E's row norm; padding counts as zero in every window."""
+        assert isinstance(encoded, Symbols)
+        ids = checked_ids(encoded.ids, len(self.mixing))
+        small = F.embedding(ids, self.mixing @ self.small) * encoded.mask[..., None]
+        near = F.conv1d(small.transpose(1, 2), self.kernel, self.bias, padding=self.width // 2)
+        context = F.gelu(near).transpose(1, 2) @ self.out
+        embeddings = F.embedding(ids, self.symbol_table()) + context
+        embeddings = F.normalize(embeddings, dim=-1) * self.norm
+        return TokenInput(embeddings, encoded.mask, 0, ids.shape[1], encoded.full)
