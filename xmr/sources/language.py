@@ -76,9 +76,9 @@ class Language(Source):
             raise RecipeError(_unreachable(name, error)) from error
         return self.adopt(model, _special_tokens(name, where, local))
 
-    def adopt(self, model: PreTrainedModel, specials: _Specials | None = None) -> Self:
+    def adopt(self, model: PreTrainedModel, specials: Specials | None = None) -> Self:
         """Take a model in memory as the source: cut it to `layers`, find its head, freeze it."""
-        specials = specials or _Specials()
+        specials = specials or Specials()
         body = _encoder_of(model)
         embedding = body.get_input_embeddings().weight
         self.head = _vocabulary_head(model)
@@ -178,7 +178,7 @@ class MiniLM(Language):
         return {"name": "minilm", "layers": self.layers, "weights": self.weights, "attention": self.attention}
 
 
-class _Specials:
+class Specials:
     """Special tokens around the content, and the text of every token id."""
 
     def __init__(self, prefix: tuple[int, ...] = (), suffix: tuple[int, ...] = (), words: tuple[str, ...] = ()) -> None:
@@ -266,7 +266,7 @@ def _longest(config: Any) -> int:
     return min(int(longest), 4096)
 
 
-def _special_tokens(name: str, where: dict[str, Any], local: bool) -> _Specials:
+def _special_tokens(name: str, where: dict[str, Any], local: bool) -> Specials:
     """Ask the tokenizer what it puts around a text; a model without a tokenizer has no special tokens."""
     from transformers import AutoTokenizer
 
@@ -274,14 +274,14 @@ def _special_tokens(name: str, where: dict[str, Any], local: bool) -> _Specials:
         with _quiet():
             tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=local, trust_remote_code=False, **where)
     except (OSError, ValueError, ImportError):
-        return _Specials()
+        return Specials()
     plain = tokenizer("a", add_special_tokens=False)["input_ids"]
     whole = tokenizer("a")["input_ids"]
     spots = [i for i in range(len(whole) - len(plain) + 1) if whole[i : i + len(plain)] == plain]
     words = tuple(tokenizer.convert_ids_to_tokens(list(range(len(tokenizer)))))
     if not plain or not spots:
-        return _Specials(words=words)
-    return _Specials(tuple(whole[: spots[0]]), tuple(whole[spots[0] + len(plain) :]), words)
+        return Specials(words=words)
+    return Specials(tuple(whole[: spots[0]]), tuple(whole[spots[0] + len(plain) :]), words)
 
 
 def _unreachable(name: str, error: Exception) -> Problem:

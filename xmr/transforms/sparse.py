@@ -63,6 +63,10 @@ class SparseVocabularyMap(_Map):
                 self.coefficients.copy_(coefficients)
                 self.settled.fill_(True)
 
+    def idle(self) -> tuple[str, ...]:
+        """The parameter the present stage does not train."""
+        return ("free",) if bool(self.settled) else ("coefficients",)
+
     def table(self) -> Tensor:
         """E_T while it follows the gradient, Theta E once the words are settled."""
         if bool(self.settled):

@@ -1,0 +1,40 @@
+"""Shared fixtures: real data where it is at hand, tiny random sources, a small trained run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+if "XMR_DATA" not in os.environ and SHARED.is_dir():
+    os.environ["XMR_DATA"] = str(SHARED)
+
+from tests.tiny import tiny_source  # noqa: E402
+from xmr.sources.base import Source  # noqa: E402
+
+
+@pytest.fixture
+def source() -> Source:
+    """A tiny random BERT with special tokens and words."""
+    return tiny_source()
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets; tests that need it are skipped, with this reason, where it is absent."""
+    folder = Path(os.environ.get("XMR_DATA", "nowhere"))
+    if not folder.is_dir():
+        pytest.skip("no folder of real data: set XMR_DATA")
+    return folder

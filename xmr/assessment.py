@@ -1,0 +1,61 @@
+"""A saved program's metrics on a labelled file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xmr.data.read import read_all
+from xmr.data.records import Skipped, without_bad
+from xmr.data.tables import Columns
+from xmr.data.targets import check_aligned, check_raw
+from xmr.errors import DataError, Problem
+from xmr.evaluation.intervals import bootstrap
+from xmr.evaluation.metrics import metrics_of
+from xmr.job import finite, make_accelerator
+from xmr.program import Program
+
+
+def assess_file(
+    folder: Path,
+    source: Path,
+    on_bad: str = "fail",
+    input_column: str | None = None,
+    target_columns: tuple[str, ...] = (),
+    role: str | None = None,
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Metrics with bootstrap intervals. role: only records of this set (a set column or SET= header)."""
+    skipped = Skipped()
+    records = read_all(source, Columns(input_column, target_columns), on_bad, skipped)
+    if role is not None:
+        if role not in records.role:
+            raise DataError(Problem(str(source), f"no record of the set {role!r}", "train, validation or test as in the file"))
+        records = records.take([index for index, found in enumerate(records.role) if found == role])
+    program = Program.load(folder, str(make_accelerator(device).device))
+    targets = program.targets
+    wanted = targets.names if targets.task in ("multilabel", "regression") else (targets.column,)
+    if len(records.labels) == len(wanted) and set(records.labels) != set(wanted):
+        records.labels = dict(zip(wanted, records.labels.values()))
+    records = without_bad(records, check_raw(targets.task, records), on_bad, skipped)
+    wrong = {**targets.check(records), **program.encoder.check(records, fitted=True)}
+    records = without_bad(records, wrong, on_bad, skipped)
+    if targets.task == "residue_classification":
+        lengths = np.array([len(text) for text in program.encoder.canonical(records)])
+        records = without_bad(records, check_aligned(records, lengths), on_bad, skipped)
+    if not len(records):
+        raise DataError(Problem(str(source), "no usable record", "at least one"))
+    data = program.encoder.encode(records)
+    values = program.answer(data).mean(dim=0).numpy()
+    target = targets.encode(records)
+    per_record = data.lengths if targets.task == "residue_classification" else None  # type: ignore[attr-defined]
+    return finite(
+        {
+            "n": len(records),
+            "skipped": len(skipped),
+            "test": metrics_of(targets.task, values, target, targets),
+            "test_interval": bootstrap(values, target, targets, per_record),
+        }
+    )

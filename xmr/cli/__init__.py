@@ -1,0 +1,17 @@
+"""The command line: one file a command. Importing it imports neither torch nor transformers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of `xmr`. Exit status: 0 done, 1 failed while running, 2 the input or recipe is wrong."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    from xmr.cli.app import execute
+
+    sys.exit(execute(list(sys.argv[1:] if arguments is None else arguments)))

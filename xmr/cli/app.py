@@ -1,0 +1,83 @@
+"""The `xmr` application: its commands, and how an error leaves it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+from rich.console import Console
+
+from xmr import __version__
+from xmr.cli import catalogue, check, data, doctor, evaluate, new, predict, run, show
+from xmr.errors import XmrError
+
+app = typer.Typer(
+    name="xmr",
+    help="Model reprogramming across modalities: reuse a frozen pretrained model on data it was never made for.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"xmr {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers components.")] = None,
+    debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    """Options of every command."""
+    del debug, version
+    from xmr.registry import load_plugin
+
+    for path in plugin or []:
+        load_plugin(path)
+
+
+app.command("run")(run.run)
+app.command("predict")(predict.predict)
+app.command("evaluate")(evaluate.evaluate)
+app.command("check")(check.check)
+app.command("list")(catalogue.catalogue)
+app.command("new")(new.new)
+app.command("show")(show.show)
+app.command("doctor")(doctor.doctor)
+app.add_typer(data.app, name="data")
+
+
+def execute(arguments: list[str]) -> int:
+    """Run the command line -> exit status. Errors are one line each on stderr, without a traceback."""
+    errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    try:
+        result = app(arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except XmrError as error:
+        if "--debug" in arguments:
+            raise
+        for line in str(error).splitlines() or [type(error).__name__]:
+            errors.print(f"xmr: {line}")
+        return error.exit_status
+    except click.exceptions.Abort:
+        errors.print("xmr: stopped")
+        return 1
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        errors.print("xmr: stopped")
+        return 1
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        errors.print(f"xmr: {type(error).__name__}: {error} (run with `xmr --debug ...` for the traceback)")
+        return 1

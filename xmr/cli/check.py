@@ -1,0 +1,37 @@
+"""`xmr check`: validate a recipe, show shapes, parameters, memory and time, without training."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def check(
+    recipe: Annotated[str | None, typer.Argument(help="A packaged recipe or a path to one.")] = None,
+    overrides: Annotated[list[str] | None, typer.Argument(help="section.key=value, any number.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Validate every packaged recipe (no model is loaded).")] = False,
+) -> int:
+    """Validate a recipe and print what it would take; nothing is trained."""
+    from xmr.errors import RecipeError
+    from xmr.recipe.load import load_recipe, recipe_names
+
+    console = Console(highlight=False)
+    if every:
+        wrong = 0
+        for name in recipe_names():
+            try:
+                load_recipe(name)
+                console.print(f"ok     {name}")
+            except RecipeError as error:
+                wrong += 1
+                console.print(f"WRONG  {name}\n{error}", markup=False, soft_wrap=True)
+        return 2 if wrong else 0
+    if recipe is None:
+        raise RecipeError("check needs a recipe, or --all")
+    from xmr.estimate import estimate
+
+    for name, value in estimate(load_recipe(recipe, overrides or [])):
+        console.print(f"{name:<24} {value}", markup=False, soft_wrap=True)
+    return 0

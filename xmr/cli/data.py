@@ -1,0 +1,33 @@
+"""`xmr data list` and `xmr data get NAME`: public data sets."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+app = typer.Typer(help="Public data sets: what there is, and how to get it.", no_args_is_help=True)
+
+
+@app.command("list")
+def listing() -> None:
+    """Every data set, its licence, and where it is on this machine."""
+    from xmr.data.datasets import status
+
+    table = Table(Column("name", no_wrap=True), "what", "licence", "here")
+    for dataset, where in status():
+        table.add_row(dataset.name, dataset.summary, dataset.licence, where)
+    Console().print(table)
+
+
+@app.command("get")
+def get(name: Annotated[str, typer.Argument(help="A name from `xmr data list`.")]) -> None:
+    """Download a data set from its official address into the cache, checking every file's checksum."""
+    from xmr.data.datasets import dataset
+    from xmr.data.download import download
+
+    chosen = dataset(name, "data get")
+    for path in download(chosen):
+        print(path)

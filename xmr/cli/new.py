@@ -1,0 +1,32 @@
+"""`xmr new`: a recipe for the user's own file, written after a look at it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def new(
+    domain: Annotated[str, typer.Argument(help="protein")],
+    source: Annotated[Path, typer.Argument(metavar="MY_FILE", help="FASTA, CSV, TSV or Parquet with labels.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Recipe to write; by default MY_FILE.yaml.")] = None,
+    column: Annotated[str | None, typer.Option("--input", help="Column of the sequences, where not the usual.")] = None,
+    target: Annotated[str | None, typer.Option(help="Column of the label, where not the usual.")] = None,
+    force: Annotated[bool, typer.Option(help="Replace a recipe that is there.")] = False,
+) -> None:
+    """Write a recipe for your file, saying what was found in it."""
+    from xmr.errors import RecipeError
+    from xmr.files import write_text
+    from xmr.recipe.draft import draft
+
+    path = out or source.with_suffix(".yaml")
+    if path.exists() and not force:
+        raise RecipeError(f"{path}: found a file; expected none (--force replaces it)")
+    text, found = draft(domain, source, path, column, target)
+    write_text(path, text)
+    console = Console(highlight=False)
+    console.print(found, markup=False, soft_wrap=True)
+    console.print(f"wrote {path}; now: xmr check {path}, then xmr run {path}", markup=False, soft_wrap=True)

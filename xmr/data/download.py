@@ -1,0 +1,64 @@
+"""Fetching a public data set from its official address, with a checksum on what it becomes."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pooch
+
+from xmr.data.datasets import Dataset, cache_folder, locate, package_file, sha256
+from xmr.errors import DataError, Problem
+from xmr.files import replacing
+
+Fetch = Callable[[str, Path], Path]  # address, folder -> the downloaded file
+
+
+def fetch(address: str, folder: Path) -> Path:
+    """Download one official file, in one step (pooch writes a temporary file first)."""
+    return Path(pooch.retrieve(address, known_hash=None, path=folder, fname=Path(address).name, progressbar=False))
+
+
+def download(chosen: Dataset, folder: Path | None = None, fetcher: Fetch = fetch) -> list[Path]:
+    """Bring every file of a data set below `folder` (the cache) -> their paths.
+
+    Files already here (XMR_DATA or cache) are kept. The checksum of every prepared file must be the one stated.
+    Raises DataError when the address cannot be reached or a checksum differs.
+    """
+    if chosen.package:
+        return [package_file(chosen)]
+    root = folder or cache_folder()
+    official = {Path(member).name: (address, member) for address, member in chosen.official.items()}
+    result: list[Path] = []
+    for relative, digest in chosen.files.items():
+        try:
+            result.append(locate(relative, chosen.name))
+            continue
+        except DataError:
+            pass
+        address, member = official[Path(relative).name]
+        try:
+            raw = fetcher(address, root / "official" / chosen.name)
+        except Exception as error:  # requests, urllib, ftp: whatever pooch used
+            reason = str(error).splitlines()[0][:160]
+            raise DataError(
+                Problem(f"data get {chosen.name}", f"{address} cannot be reached ({reason})", f"a network, or {relative} below XMR_DATA")
+            ) from error
+        target = root / relative
+        with replacing(target) as temporary:
+            temporary.write_bytes(_member(raw, member) if raw.suffix == ".zip" else raw.read_bytes())
+            found = sha256(temporary)
+            if found != digest:
+                raise DataError(Problem(f"{target} from {address}", f"sha256 {found}", digest))
+        result.append(target)
+    return result
+
+
+def _member(archive: Path, name: str) -> bytes:
+    """One member of a zip archive, read into memory (no path of the archive ever reaches the disk)."""
+    with zipfile.ZipFile(archive) as opened:
+        names = [item for item in opened.namelist() if Path(item).name == Path(name).name]
+        if not names:
+            raise DataError(Problem(str(archive), f"members {opened.namelist()[:5]}", name))
+        return opened.read(names[0])

@@ -1,0 +1,115 @@
+"""What a recipe would take: shapes, parameters, memory and time, from one measured step, without training."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from xmr.batching import inference_batches, training_batches
+from xmr.component import create
+from xmr.data.targets import IGNORE, Targets
+from xmr.errors import DataError, MissingExtraError
+from xmr.job import load_job
+from xmr.program import Program
+from xmr.recipe.schema import Recipe
+from xmr.registry import ENCODERS, SOURCES
+from xmr.spaces import Symbols
+from xmr.training.loop import LabelledSet
+from xmr.training.losses import loss_of
+from xmr.training.precision import autocast, resolve_precision
+
+
+def estimate(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Name and value of everything worth knowing before training. Records come from the data, where it is here;
+    otherwise from synthetic examples, and it says so."""
+    yield "recipe", "valid"
+    try:
+        job = load_job(recipe)
+        program, training, tested = job.program, job.sets["train"], job.sets["test"]
+        yield "data", job.prepared.summary()
+    except (DataError, MissingExtraError) as error:
+        yield "data", f"not read ({error}); shapes below are of synthetic records"
+        program, training = _synthetic(recipe)
+        tested = training
+    rng = np.random.default_rng(0)
+    plan = training_batches(training.data.cost, training.data.width, recipe.training.batch_tokens, rng)
+    batch = max(plan, key=len)
+    encoded = training.data.batch(batch)
+    assert isinstance(encoded, Symbols)
+    inputs = program.transforms[0](encoded)
+    yield "encoded", f"Symbols ids {tuple(encoded.ids.shape)} of {len(program.encoder.alphabet.symbols)} symbols"
+    yield "source input", f"embeddings {tuple(inputs.embeddings.shape)} x {len(program.transforms)} programs"
+    precision = resolve_precision(recipe.training.precision, program.device)
+    wanted = (
+        training.data.align(training.target, batch, IGNORE)
+        if recipe.task == "residue_classification"
+        else training.target[torch.from_numpy(batch)]
+    )
+    held = 0
+
+    def count(saved: torch.Tensor) -> torch.Tensor:
+        nonlocal held
+        held += saved.numel() * saved.element_size()
+        return saved
+
+    def step(watch: bool = False) -> tuple[float, tuple[int, ...]]:
+        started = time.perf_counter()
+        hooks = torch.autograd.graph.saved_tensors_hooks(count, lambda saved: saved)
+        if watch:
+            with hooks, autocast(precision, program.device):
+                logits = program(encoded)
+        else:
+            with autocast(precision, program.device):
+                logits = program(encoded)
+        loss_of(recipe.task, logits.float(), wanted).sum().backward()
+        return time.perf_counter() - started, tuple(logits.shape)
+
+    program.train()
+    _, shape = step(watch=True)
+    seconds = min(step()[0] for _ in range(2))
+    program.eval()
+    program.zero_grad(set_to_none=True)
+    with torch.inference_mode():
+        started = time.perf_counter()
+        program(encoded)
+        forward = time.perf_counter() - started
+    tokens = encoded.ids.numel()
+    test_tokens = sum(
+        len(b) * int(tested.data.width[b].max()) for b in inference_batches(tested.data.cost, tested.data.width, 8192)
+    )
+    trainable = sum(p.numel() for p in program.trained_parameters())
+    frozen = program.source.parameter_count()
+    epoch = seconds * len(plan)
+    yield "target logits", f"{shape} (programs, records, classes)"
+    yield "trainable parameters", f"{trainable:,}"
+    yield "frozen parameters", f"{frozen:,}"
+    yield "precision", precision
+    yield "memory", f"about {(held + 4 * frozen + 16 * trainable) / 2**20:,.0f} MiB in training (weights and one batch)"
+    yield "one epoch", f"{len(plan)} steps, about {_duration(epoch)}"
+    yield "training", f"at most {_duration(epoch * recipe.training.epochs)} on this machine"
+    yield "test", f"about {_duration(forward * test_tokens / tokens)}"
+
+
+def _synthetic(recipe: Recipe) -> tuple[Program, LabelledSet]:
+    """The recipe's program on synthetic records, where its data is not here."""
+    encoder = create(ENCODERS, recipe.encoder)
+    source = create(SOURCES, recipe.source).load(recipe.seed)
+    encoder.bind(getattr(source.space, "max_length", 512))
+    records = encoder.example(64, 0, recipe.task)
+    encoder.fit(records)
+    targets = Targets.fit(recipe.task, records)
+    data = encoder.encode(records)
+    length = int(data.width[0]) if recipe.encoder.get("columns") == "variable" else None
+    program = Program.build(
+        encoder, recipe.transform, source, recipe.output, targets, recipe.ensemble, recipe.seed, length
+    )
+    return program, LabelledSet(data, targets.encode(records))
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

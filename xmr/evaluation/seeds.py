@@ -1,0 +1,44 @@
+"""Mean and spread over seeds, of a recipe and of the baselines on the same splits, with a paired test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import ttest_rel
+
+
+def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """metrics.json of several seeds -> mean, standard deviation and values by row and metric.
+
+    `paired`: for each baseline and metric, the two-sided p of a paired t-test over the seeds.
+    """
+    rows = {"program": [result["test"] for result in results]}
+    for name in results[0]["baselines"]:
+        if all(name in result["baselines"] for result in results):
+            rows[name] = [
+                {key: value for key, value in result["baselines"][name].items() if key != "seconds"} for result in results
+            ]
+    table: dict[str, dict[str, Any]] = {}
+    for name, each in rows.items():
+        table[name] = {}
+        for metric in each[0]:
+            values = [one[metric] for one in each]
+            if all(value is not None and np.isfinite(value) for value in values):
+                deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+                table[name][metric] = {"mean": float(np.mean(values)), "sd": deviation, "values": values}
+    paired: dict[str, dict[str, float]] = {}
+    for name in list(table)[1:]:
+        paired[name] = {}
+        for metric in set(table[name]) & set(table["program"]):
+            p = ttest_rel(table["program"][metric]["values"], table[name][metric]["values"]).pvalue
+            if np.isfinite(p):
+                paired[name][metric] = float(p)
+    seconds = [sum(result["seconds"].values()) for result in results]
+    return {
+        "seeds": [result["seed"] for result in results],
+        "rows": table,
+        "paired": paired,
+        "seconds": {"mean": float(np.mean(seconds))},
+        "trainable_parameters": results[0]["trainable_parameters"],
+    }

@@ -1,0 +1,84 @@
+"""A first recipe for the user's own file: the task is read off the labels, and said aloud."""
+
+from __future__ import annotations
+
+import os
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from xmr.component import create
+from xmr.data.read import read_all
+from xmr.data.records import Records, Skipped
+from xmr.data.tables import Columns
+from xmr.errors import DataError, Problem, RecipeError, one_of
+from xmr.registry import ENCODERS
+
+DOMAINS = {"protein": "protein"}  # domain -> encoder
+SMALL = 1000  # up to so many records: four programs, a random split
+
+
+def draft(domain: str, source: Path, recipe: Path, column: str | None, target: str | None) -> tuple[str, str]:
+    """The recipe's YAML, and a sentence on what was found. Raises DataError for a file that cannot be read."""
+    if domain not in DOMAINS:
+        raise RecipeError(one_of("new", domain, DOMAINS))
+    records = read_all(source, Columns(column, (target,) if target else ()), "fail", Skipped())
+    encoder = create(ENCODERS, {"name": DOMAINS[domain]})
+    wrong = encoder.check(records)
+    if wrong:
+        raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())][:20])
+    task, why = guess_task(records, encoder.canonical(records))
+    label = next(iter(records.labels))
+    roles = set(records.role) - {""}
+    small = len(records) <= SMALL
+    data: dict[str, Any] = {"path": os.path.relpath(source, recipe.parent or Path())}
+    if source.suffix.lower() not in (".fasta", ".fa", ".faa", ".fas", ".gz"):
+        data["target"] = label
+        if column:
+            data["input"] = column
+    data["split"] = (
+        {"by": "column"} if {"train", "test"} <= roles else {"by": "random" if small else "cluster", "test": 0.2}
+    )
+    one_length = len({len(text) for text in encoder.canonical(records)}) == 1
+    aligned = one_length and task in ("regression", "multilabel", "classification") and len(records) > 1
+    body: dict[str, Any] = {
+        "task": task,
+        "seed": 0,
+        "data": data,
+        "encoder": {"name": DOMAINS[domain], **({"columns": "variable"} if aligned else {})},
+        "source": {"name": "minilm", "layers": 4},
+        "transform": {"name": "free_embedding"},
+        "output": {"name": "per_residue"} if task == "residue_classification" else {"name": "linear", "pool": "concat" if aligned else "mean"},
+        "training": {"epochs": 20, "learning_rate": 3e-3, "patience": 8},
+        "ensemble": 4 if small else 1,
+        "baselines": ["majority", "window_linear"]
+        if task == "residue_classification"
+        else ["majority", "length_only", "kmer_logistic", "kmer_forest"] + (["onehot_linear"] if aligned else []),
+    }
+    out = StringIO()
+    yaml = YAML()
+    yaml.dump(body, out)
+    found = f"{len(records):,} records of {source.name}: task {task} ({why})"
+    if aligned:
+        found += "; all of one length, so only the columns that vary are fed (encoder.columns: variable)"
+    head = f"# {found}\n# Run: xmr run {recipe.name}\n"
+    return head + out.getvalue(), found
+
+
+def guess_task(records: Records, texts: list[str]) -> tuple[str, str]:
+    """The task a label column suggests, and why."""
+    labels = next(iter(records.labels.values()))
+    if not any(labels):
+        raise DataError(Problem(records.file, "no label on any record", "a label column, or TARGET= in FASTA headers"))
+    distinct = set(labels)
+    if len(labels) > 1 and all(len(a) == len(b) and a.isalpha() for a, b in zip(labels, texts)):
+        return "residue_classification", "labels as long as their sequences"
+    try:
+        numbers = {float(label) for label in distinct}
+    except ValueError:
+        return "classification", f"{len(distinct)} distinct labels: {', '.join(sorted(distinct)[:5])}"
+    if len(numbers) > 10 or any(number != int(number) for number in numbers):
+        return "regression", f"{len(numbers)} distinct numbers"
+    return "classification", f"{len(numbers)} distinct whole numbers"

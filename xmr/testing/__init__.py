@@ -1,0 +1,5 @@
+"""Conformance checks that every component passes, ours and third parties': `check_transform(MyTransform)`."""
+
+from xmr.testing.conformance import check_encoder, check_output, check_source, check_transform
+
+__all__ = ["check_encoder", "check_output", "check_source", "check_transform"]

@@ -1,0 +1,222 @@
+"""One shared suite for all components, like scikit-learn's `check_estimator`. Each check raises AssertionError.
+
+    from xmr.testing import check_transform
+    check_transform({"name": "my_transform", "width": 3}, source)
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from xmr.batching import training_batches
+from xmr.component import KINDS, check_section, create, help_of, schema
+from xmr.data.targets import IGNORE, Targets, Task
+from xmr.encoders.base import Encoder
+from xmr.program import Program
+from xmr.registry import ENCODERS, OUTPUTS, TRANSFORMS
+from xmr.sources.base import Source
+from xmr.spaces import SourceOutput, Symbols, TokenInput
+from xmr.training.loop import LabelledSet
+from xmr.training.losses import loss_of
+
+TOLERANCE = 2e-4
+
+
+def _section(kind: str, section: dict[str, Any] | str) -> dict[str, Any]:
+    """The section with defaults; every argument must be documented."""
+    checked = check_section(kind, section, "conformance")
+    component = KINDS[kind].get(checked["name"])
+    words = help_of(component)
+    missing = [name for name in schema(component).model_fields if name not in words]
+    assert not missing, f"{checked['name']}: arguments without a line in the docstring's Args: {missing}"
+    return checked
+
+
+def _batch(encoder: Encoder, records: Any, index: list[int]) -> Symbols:
+    encoded = encoder.encode(records).batch(np.array(index))
+    assert isinstance(encoded, Symbols)
+    return encoded
+
+
+def check_encoder(section: dict[str, Any] | str, task: Task = "classification") -> None:
+    """Shapes, masks, batch invariance, training-only statistics, state round trip, determinism."""
+    encoder: Encoder = create(ENCODERS, _section("encoder", section))
+    encoder.bind(64)
+    records = encoder.example(24, 0, task)
+    assert encoder.example(24, 0, task).inputs == records.inputs, "example must depend on its seed alone"
+    assert not encoder.check(records), "its own example must be readable"
+    encoder.fit(records.take(range(16)))
+    before = json.dumps(encoder.state())
+    data = encoder.encode(records)
+    assert json.dumps(encoder.state()) == before, "encode must not learn from the records it encodes"
+    assert len(data) == len(records)
+    whole, one = data.batch(np.arange(len(records))), data.batch(np.array([3]))
+    assert isinstance(whole, Symbols)
+    assert isinstance(one, Symbols)
+    assert whole.ids.dtype == torch.int64
+    assert whole.mask.dtype == torch.bool
+    assert int(whole.ids.max()) < len(encoder.alphabet.symbols)
+    assert whole.full == bool(whole.mask.all())
+    if whole.windows is None:
+        n = int(one.mask.sum())
+        assert torch.equal(whole.ids[3, :n], one.ids[0, :n]), "a record's ids must not depend on its batch"
+    again: Encoder = create(ENCODERS, encoder.section).restore(json.loads(before))
+    assert torch.equal(again.encode(records).batch(np.array([0])).ids, data.batch(np.array([0])).ids)  # type: ignore[union-attr]
+
+
+def check_transform(section: dict[str, Any] | str, source: Source, encoder: dict[str, Any] | str = "protein") -> None:
+    """Cell of the grid, shapes, padding invariance, a gradient in every parameter, folding, determinism."""
+    checked = _section("transform", section)
+    entry = TRANSFORMS.entry(checked["name"])
+    assert entry.fact("takes") == entry.load().takes, "the registry and the class must name the same cell"  # type: ignore[attr-defined]
+    assert entry.fact("space") == entry.load().space  # type: ignore[attr-defined]
+    made: Encoder = create(ENCODERS, _section("encoder", encoder))
+    made.bind(40)
+    records = made.example(6, 1)
+    made.fit(records)
+
+    def build() -> Any:
+        return create(TRANSFORMS, checked).build(made.alphabet, source.space, torch.Generator().manual_seed(5))
+
+    transform, twin = build(), build()
+    for (name, one), (_, other) in zip(transform.named_parameters(), twin.named_parameters()):
+        assert torch.equal(one, other), f"{name} must depend on the generator alone"
+    for epoch in range(3):
+        transform.on_epoch(epoch, 4)
+    _wake(transform)
+    batch = _batch(made, records, list(range(6)))
+    inputs: TokenInput = transform(batch)
+    rows, tokens, width = inputs.embeddings.shape
+    assert rows == len(batch.ids)
+    assert inputs.mask.shape == (rows, tokens)
+    assert width == source.space.width  # type: ignore[union-attr]
+    assert inputs.start + inputs.length <= tokens
+    assert torch.equal(inputs.mask[:, inputs.start : inputs.start + inputs.length].sum(1) >= batch.mask.sum(1), torch.ones(rows, dtype=torch.bool))
+    used = inputs.mask.sum(dim=1)
+    ordered = torch.arange(tokens) < used[:, None]
+    assert torch.equal(ordered, inputs.mask), "content must be right-padded"
+    for row in range(rows):
+        alone: TokenInput = transform(_batch(made, records, [row]))
+        n = int(alone.mask.sum())
+        assert torch.allclose(alone.embeddings[0, :n], inputs.embeddings[row, :n], atol=1e-5), "padding must not matter"
+    (inputs.embeddings * inputs.mask[..., None]).square().sum().backward()
+    for name, parameter in transform.named_parameters():
+        if parameter.requires_grad and not _waits(transform, name):
+            assert parameter.grad is not None, f"{name} got no gradient"
+            assert bool((parameter.grad != 0).any()), f"{name} got a zero gradient"
+    folded = transform.fold()
+    assert torch.allclose(folded(batch).embeddings, inputs.embeddings, atol=1e-5), "fold must not change the numbers"
+
+
+def _wake(module: torch.nn.Module) -> None:
+    """Move parameters that start at zero, behind which others have no gradient yet."""
+    generator = torch.Generator().manual_seed(9)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            if not bool(parameter.any()):
+                parameter.normal_(0.0, 0.05, generator=generator)
+
+
+def _waits(module: torch.nn.Module, name: str) -> bool:
+    """Whether a parameter belongs to another stage of the method's schedule (a sparse map before or after it settles)."""
+    return name in getattr(module, "idle", lambda: ())()
+
+
+def check_source(source: Source) -> None:
+    """Space, frozen weights, checksum, padding and batch invariance, a gradient to the input, class logits."""
+    space = source.space
+    source.train()
+    assert not source.training, "a frozen source stays in eval mode"
+    assert not any(parameter.requires_grad for parameter in source.parameters())
+    width = space.width  # type: ignore[union-attr]
+    generator = torch.Generator().manual_seed(2)
+    lengths = torch.tensor([3, 7, 5])
+    mask = torch.arange(7) < lengths[:, None]
+    embeddings = torch.randn(3, 7, width, generator=generator) * 0.1
+    embeddings.requires_grad_()
+    answer: SourceOutput = source(TokenInput(embeddings, mask, 0, 7))
+    assert answer.hidden.shape[-1] == source.hidden_width
+    assert answer.aligned.shape[1] == 7
+    assert torch.equal(answer.mask.sum(1) - mask.sum(1), (answer.mask.sum(1) - mask.sum(1))[:1].expand(3))
+    for row, n in enumerate(lengths.tolist()):
+        alone = source(TokenInput(embeddings[row : row + 1, :n], mask[row : row + 1, :n], 0, n, True))
+        assert torch.allclose(alone.aligned[0], answer.aligned[row, :n], atol=TOLERANCE), "padding must not matter"
+    (answer.aligned * mask[..., None]).square().sum().backward()
+    assert embeddings.grad is not None
+    assert bool((embeddings.grad != 0)[mask].any()), "the gradient must reach the input"
+    assert source.answers(answer.aligned).shape[-1] == source.classes
+    source.assert_unchanged()
+    first = next(source.parameters(), None)
+    if first is not None:
+        with torch.no_grad():
+            first.view(-1)[0] += 1e-3
+        assert source.checksum() != source._frozen_checksum, "the checksum must see every weight"
+        with torch.no_grad():
+            first.view(-1)[0] -= 1e-3
+
+
+def check_output(section: dict[str, Any] | str, source: Source, task: Task = "classification") -> None:
+    """Shapes, a gradient in every parameter, a training step in a whole program, save -> load -> same numbers."""
+    checked = _section("output", section)
+    encoder: Encoder = create(ENCODERS, check_section("encoder", "protein", "conformance"))
+    encoder.bind(30)
+    records = encoder.example(20, 3, task)
+    encoder.fit(records)
+    targets = Targets.fit(task, records)
+    assert task in OUTPUTS.get(checked["name"]).tasks  # type: ignore[attr-defined]
+    transform = check_section("transform", "free_embedding", "conformance")
+    program = Program.build(encoder, transform, source, checked, targets, programs=2, seed=1)
+    labelled = LabelledSet(encoder.encode(records), targets.encode(records))
+    before = source.checksum()
+    parameters = program.trained_parameters()
+    optimizer = torch.optim.SGD(parameters, lr=1e-3)
+    for epoch in range(2):
+        for batch in training_batches(labelled.data.cost, labelled.data.width, 400, np.random.default_rng(epoch)):
+            program.train()
+            logits = program(labelled.data.batch(batch))
+            if task == "residue_classification":
+                target = labelled.data.align(labelled.target, batch, IGNORE)
+            else:
+                target = labelled.target[torch.from_numpy(batch)]
+            loss = loss_of(task, logits, target).sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            for output in program.outputs:
+                output.observe(target)  # type: ignore[operator]
+        for output in program.outputs:
+            output.on_epoch()  # type: ignore[operator]
+    for name, parameter in program.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None, f"{name} got no gradient"
+            assert bool(torch.isfinite(parameter.grad).all()), f"{name} got a gradient that is not finite"
+    assert source.checksum() == before, "the source changed"
+    values = program.answer(labelled.data)
+    assert bool(torch.isfinite(values).all())
+    if task == "classification":
+        assert torch.allclose(values.sum(-1), torch.ones(values.shape[:-1]), atol=1e-4)
+    _round_trip(program, labelled, values)
+
+
+def _round_trip(program: Program, labelled: LabelledSet, values: torch.Tensor) -> None:
+    """Fold the program as saving does and compare its numbers (the whole folder is tested where a source has a name)."""
+    folded = copy.copy(program)
+    folded._modules = dict(program._modules)
+    folded.transforms = torch.nn.ModuleList(t.fold() for t in program.transforms)  # type: ignore[operator]
+    folded.outputs = torch.nn.ModuleList(o.fold(program.source) for o in program.outputs)  # type: ignore[operator]
+    assert torch.allclose(folded.answer(labelled.data), values, atol=1e-4), "folding must not change the numbers"
+    with tempfile.TemporaryDirectory() as folder:
+        from safetensors.torch import load_file, save_file
+
+        path = Path(folder, "x.safetensors")
+        state = {k: v.contiguous().clone() for k, v in folded.outputs.state_dict().items()}
+        save_file(state, path)
+        folded.outputs.load_state_dict(load_file(path))
+    assert torch.allclose(folded.answer(labelled.data), values, atol=1e-4), "saving must not change the numbers"
