@@ -1,0 +1,126 @@
+"""Every character of a protein file by its stated rule; windows that lose nothing."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xmr.data.records import Records
+from xmr.encoders.protein import AMINO_ACIDS, PROTEIN, ProteinEncoder
+from xmr.encoders.sequence import SymbolSet, plan_rows
+from xmr.errors import DataError
+
+
+def ids(text, **options):
+    batch = ProteinEncoder(**options).encode(Records.of([text])).batch(np.array([0]))
+    return [PROTEIN.symbols[i] for i in batch.ids[0]]
+
+
+def bound(limit, length):
+    encoder = ProteinEncoder(max_length=limit, length=length)
+    encoder.bind(100)
+    return encoder
+
+
+@pytest.mark.parametrize(
+    ("text", "read"), [("acDE", "ACDE"), ("A-C.D", "ACD"), ("ACD*", "ACD"), ("ACD*--", "ACD"), ("ABZJXUO", "ABZJXUO"), ("A C", "AC")]
+)
+def test_rules(text, read):
+    assert "".join(ids(text)) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("A*C", "stop '*' inside the sequence at position 2"),
+        ("AC1D", "'1' at position 3"),
+        ("ACéD", "'é' at position 3"),
+        ("AC中D", "'中' at position 3"),
+        ("", "empty"),
+        ("--*", "empty"),
+        ("A**", "stop"),
+    ],
+)
+def test_what_cannot_be_read(text, message):
+    records = Records.of(["ACD", text], file="x.fasta")
+    assert message in ProteinEncoder().check(records)[1]
+    with pytest.raises(DataError, match=r"x\.fasta:2"):
+        ProteinEncoder().encode(records)
+
+
+def test_ambiguous_can_be_refused():
+    assert "ambiguous residue 'B'" in ProteinEncoder(ambiguous="fail").check(Records.of(["ACB"]))[0]
+
+
+def test_mixtures_are_means():
+    mixing = PROTEIN.mixing()
+    assert torch.allclose(mixing.sum(dim=1), torch.ones(len(PROTEIN.symbols)))
+    b = mixing[PROTEIN.symbols.index("B")]
+    assert b[AMINO_ACIDS.index("D")] == b[AMINO_ACIDS.index("N")] == 0.5
+    assert mixing[PROTEIN.symbols.index("U")][AMINO_ACIDS.index("C")] == 1
+    assert torch.allclose(mixing[PROTEIN.symbols.index("X")], torch.full((20,), 0.05))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=6), st.integers(1, 50), st.floats(0, 0.9))
+def test_windows_cover_everything(lengths, limit, overlap):
+    lengths = np.array(lengths)
+    rows = plan_rows(lengths, limit, overlap)
+    for record, length in enumerate(lengths):
+        mine = slice(rows.first[record], rows.first[record + 1])
+        covered = set()
+        for start, n in zip(rows.start[mine], rows.length[mine]):
+            assert n <= limit
+            covered |= set(range(start, start + n))
+        assert covered == set(range(length))
+        starts = rows.start[mine]
+        if len(starts) > 1:
+            assert np.diff(starts).max() <= max(1, limit - int(limit * overlap))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 30), min_size=2, max_size=8), st.randoms(use_true_random=False))
+def test_batches_do_not_depend_on_order(lengths, random):
+    lengths = np.array(lengths)
+    data = SymbolSet(np.arange(lengths.sum()) % 20, lengths, 9, 0.3)
+    order = list(range(len(lengths)))
+    random.shuffle(order)
+    batch = data.batch(np.array(order))
+    place = data.align(torch.arange(int(lengths.sum())), np.array(order), -1)
+    assert torch.equal(batch.ids[batch.mask], data.flat.long()[place[batch.mask]])
+    assert int((place == -1).sum()) == int((~batch.mask).sum())
+    if batch.windows is not None:
+        total = torch.zeros(len(order)).index_add(0, batch.windows.owner, batch.windows.weight.sum(1))
+        assert torch.allclose(total, torch.tensor(lengths[order], dtype=torch.float32), atol=1e-4)
+
+
+def test_length_policies():
+    text = "ACDEFGHIKL"
+    assert "10 residues" in bound(4, "fail").check(Records.of([text]))[0]
+    truncated = bound(4, "truncate").encode(Records.of([text]))
+    assert truncated.lengths.tolist() == [4]
+    windowed = bound(4, "window").encode(Records.of([text]))
+    assert windowed.windowed
+    assert windowed.lengths.tolist() == [10]
+
+
+def test_variable_columns():
+    encoder = ProteinEncoder(columns="variable").fit(Records.of(["ACDE", "ACKE", "GCDE"]))
+    assert encoder.kept.tolist() == [0, 2]
+    assert encoder.encode(Records.of(["GCKE"])).flat.tolist() == [AMINO_ACIDS.index("G"), AMINO_ACIDS.index("K")]
+    with pytest.raises(DataError, match="found 'W' at position 2; expected 'C'"):
+        encoder.encode(Records.of(["AWDE"]))
+    with pytest.raises(DataError, match="found 3 residues; expected 4"):
+        encoder.encode(Records.of(["ACD"]))
+    with pytest.raises(DataError, match="aligned variants"):
+        ProteinEncoder(columns="variable").fit(Records.of(["ACDE", "ACK"]))
+
+
+def test_shuffled_positions_keep_the_composition():
+    texts = ["ACDEFGHIKLMN", "WWYYVV"]
+    plain = ProteinEncoder().encode(Records.of(texts))
+    mixed = ProteinEncoder(shuffle="positions").encode(Records.of(texts))
+    assert plain.flat.tolist() != mixed.flat.tolist()
+    assert sorted(plain.flat[:12].tolist()) == sorted(mixed.flat[:12].tolist())
+    assert mixed.flat.tolist() == ProteinEncoder(shuffle="positions").encode(Records.of(texts)).flat.tolist()

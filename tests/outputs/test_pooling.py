@@ -1,0 +1,63 @@
+"""Pooling over positions and windows."""
+
+import pytest
+import torch
+
+from xmr.encoders.sequence import SymbolSet
+from xmr.outputs.base import Pooling
+from xmr.spaces import SourceOutput, Symbols
+
+
+def _symbols(lengths, limit, overlap=0.25):
+    import numpy as np
+
+    lengths = np.array(lengths)
+    return SymbolSet(np.arange(lengths.sum()) % 5, lengths, limit, overlap)
+
+
+@pytest.mark.parametrize("pool", ["mean", "attention"])
+def test_windows_count_every_residue_once(pool):
+    """A hidden state that depends on the residue alone pools to the same vector with and without windows."""
+    table = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    pooling = Pooling(pool, 4, None)
+    if pool == "attention":
+        torch.nn.init.normal_(pooling.query)
+    results = []
+    for limit in (100, 7):
+        batch = _symbols([23, 4, 9], limit).batch([0, 1, 2])
+        length = batch.ids.shape[1]
+        answer = SourceOutput(table[batch.ids], batch.mask, 0, length)
+        results.append(pooling(answer, batch))
+    assert results[1].shape == (3, 4)
+    assert torch.allclose(results[0], results[1], atol=1e-5)
+
+
+def test_last_and_cls():
+    hidden = torch.arange(24.0).reshape(2, 4, 3)
+    mask = torch.tensor([[True, True, False], [True, True, True]])
+    symbols = Symbols(torch.zeros(2, 3, dtype=torch.long), mask)
+    answer = SourceOutput(hidden, torch.ones(2, 4, dtype=torch.bool), 1, 3)
+    assert torch.equal(Pooling("last", 3, None)(answer, symbols), torch.stack([hidden[0, 2], hidden[1, 3]]))
+    assert torch.equal(Pooling("cls", 3, None)(answer, symbols), hidden[:, 0])
+    assert torch.equal(Pooling("concat", 3, 3)(answer, symbols), hidden[:, 1:].flatten(1))
+
+
+def test_mean_leaves_padding_out():
+    hidden = torch.tensor([[[1.0], [3.0], [100.0]]])
+    symbols = Symbols(torch.zeros(1, 3, dtype=torch.long), torch.tensor([[True, True, False]]))
+    assert Pooling("mean", 1, None)(SourceOutput(hidden, symbols.mask, 0, 3), symbols).item() == 2.0
+
+
+def test_attention_by_hand():
+    pooling = Pooling("attention", 1, None)
+    with torch.no_grad():
+        pooling.query.fill_(1.0)
+    hidden = torch.tensor([[[0.0], [float(torch.log(torch.tensor(3.0)))]]])
+    symbols = Symbols(torch.zeros(1, 2, dtype=torch.long), torch.ones(1, 2, dtype=torch.bool))
+    expected = 0.75 * hidden[0, 1, 0]
+    assert torch.allclose(pooling(SourceOutput(hidden, symbols.mask, 0, 2), symbols)[0, 0], expected)
+
+
+def test_concat_needs_one_length():
+    with pytest.raises(ValueError, match="one length"):
+        Pooling("concat", 3, None)
