@@ -27,7 +27,7 @@ def tiny_model(kind: str, seed: int = 0) -> Any:
     if kind == "bert_body":
         return AutoModel.from_config(BertConfig(**_small(max_position_embeddings=64)))
     if kind == "roberta":
-        return AutoModelForMaskedLM.from_config(RobertaConfig(**_small(max_position_embeddings=66, pad_token_id=1)))
+        return AutoModelForMaskedLM.from_config(RobertaConfig(**_small(max_position_embeddings=65, pad_token_id=0)))
     if kind == "esm":
         settings = _small(max_position_embeddings=64, pad_token_id=0, mask_token_id=3)
         return AutoModelForMaskedLM.from_config(EsmConfig(**settings, position_embedding_type="rotary", token_dropout=True))

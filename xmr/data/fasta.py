@@ -16,10 +16,10 @@ _FIELD = re.compile(r"(\w+)=(\S*)")
 
 
 def open_text(path: Path) -> IO[str]:
-    """Open a text file for reading, through gzip where its first bytes say so."""
+    """Open a text file for reading, through gzip where its first bytes say so, without a byte order mark."""
     with path.open("rb") as probe:
         zipped = probe.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rt", encoding="utf-8") if zipped else path.open(encoding="utf-8")
+    return gzip.open(path, "rt", encoding="utf-8-sig") if zipped else path.open(encoding="utf-8-sig")
 
 
 class _Lines:

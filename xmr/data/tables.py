@@ -115,7 +115,6 @@ def read_delimited(path: Path, delimiter: str, columns: Columns, chunk: int) -> 
             header = next(rows, None)
             if header is None:
                 raise DataError(Problem(f"{path}:1", "an empty file", "a header row and records"))
-            header[0] = header[0].removeprefix("\ufeff")
             layout = _Layout.of([name.strip() for name in header], columns, f"{path}:1")
             part = layout.empty(path)
             before = rows.line_num

@@ -99,4 +99,6 @@ def regression_metrics(value: Array, truth: Array) -> dict[str, float]:
 
 
 def _mean(values: list[float]) -> float:
-    return float(np.mean(values)) if values else float("nan")
+    """Mean of what is defined (a label of one class in this part has no AUROC)."""
+    defined = [value for value in values if np.isfinite(value)]
+    return float(np.mean(defined)) if defined else float("nan")

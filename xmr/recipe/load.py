@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -98,6 +98,9 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str | int, ...], i
     seen: set[int] = set()
 
     def plain(node: Any, where: tuple[str | int, ...]) -> Any:
+        tag = getattr(getattr(node, "tag", None), "value", None)
+        if tag is not None:
+            raise RecipeError(Problem(f"{path}:{lines.get(where, 1)}", f"the YAML tag {tag}", "plain values"))
         if isinstance(node, CommentedMap | CommentedSeq):
             if id(node) in seen:
                 raise RecipeError(Problem(f"{path}:{lines.get(where, 1)}", "a YAML alias", "values written out"))
@@ -112,8 +115,6 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str | int, ...], i
             for index in range(len(node)):
                 lines[(*where, index)] = node.lc.item(index)[0] + 1
             return [plain(item, (*where, index)) for index, item in enumerate(node)]
-        if isinstance(node, TaggedScalar):
-            raise RecipeError(Problem(f"{path}:{lines.get(where, 1)}", f"the YAML tag {node.tag.value}", "plain values"))
         return _scalar(node)
 
     return plain(tree, ()), lines

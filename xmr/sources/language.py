@@ -91,6 +91,8 @@ class Language(Source):
             embedding, _longest(model.config) - room, specials.prefix, specials.suffix, specials.words
         )
         self.hidden_width = model.config.hidden_size
+        # ESM scales token embeddings by 1 - 0.15 * 0.8 (its mask ratio in training), but only those it looks up itself.
+        self.input_scale = 0.88 if getattr(model.config, "token_dropout", False) else 1.0
         self.register_buffer("prefix_vectors", embedding.detach()[list(specials.prefix)].clone(), persistent=False)
         self.register_buffer("suffix_vectors", embedding.detach()[list(specials.suffix)].clone(), persistent=False)
         return self.freeze()
@@ -120,6 +122,8 @@ class Language(Source):
             extra = mask.new_ones(rows, before + after)
             # Content stays contiguous, so a row of n symbols has its first before + n + after positions in use.
             embeddings, mask = framed, torch.cat([extra, mask], dim=1)
+        if self.input_scale != 1.0:
+            embeddings = embeddings * self.input_scale
         attention = None if inputs.full else mask.long()
         hidden = self.body(inputs_embeds=embeddings, attention_mask=attention).last_hidden_state
         return SourceOutput(hidden, mask, before + inputs.start, inputs.length)

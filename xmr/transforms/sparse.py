@@ -81,8 +81,10 @@ def matching_pursuit(targets: Tensor, atoms: Tensor, k: int) -> tuple[Tensor, Te
     one batched Gram-Schmidt basis is extended instead of solving a least-squares problem a step. Weights are the
     least-squares ones on the final support. Source: Pati et al. 1993; used by R2DL, arXiv 2301.02120.
     """
-    unit = torch.nn.functional.normalize(atoms.float(), dim=1)
-    residual = targets.float().clone()
+    # Double precision: rounding then hides what memory alignment does to LAPACK, and a seed stays a program.
+    atoms, wanted = atoms.double(), targets.double()
+    unit = torch.nn.functional.normalize(atoms, dim=1)
+    residual = wanted.clone()
     basis = residual.new_zeros(len(targets), 0, targets.shape[1])
     chosen: list[Tensor] = []
     for _ in range(k):
@@ -92,12 +94,12 @@ def matching_pursuit(targets: Tensor, atoms: Tensor, k: int) -> tuple[Tensor, Te
         best = correlation.argmax(dim=1)
         chosen.append(best)
         new = unit[best]
-        for _ in range(2):  # twice is enough (Kahan): keeps the basis orthogonal in float32
+        for _ in range(2):  # twice is enough (Kahan) to keep the basis orthogonal
             new = new - torch.einsum("aj,ajd->ad", torch.einsum("ajd,ad->aj", basis, new), basis)
         new = torch.nn.functional.normalize(new, dim=1)
         basis = torch.cat([basis, new[:, None]], dim=1)
         residual = residual - (residual * new).sum(dim=1, keepdim=True) * new
     support = torch.stack(chosen, dim=1)
-    picked = atoms[support].float()  # (A, k, D)
-    weights = torch.linalg.lstsq(picked.transpose(1, 2), targets.float()[..., None]).solution[..., 0]
-    return support, weights
+    picked = atoms[support].transpose(1, 2)  # (A, D, k)
+    weights = torch.linalg.lstsq(picked, wanted[..., None]).solution[..., 0]
+    return support, weights.to(targets.dtype)

@@ -1,0 +1,92 @@
+"""Splits are disjoint, complete, seeded, and keep near-copies on one side."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.metrics.pairwise import cosine_similarity
+
+from xmr.data.splits import cluster_split, column_split, fold_split, kmer_clusters, random_split
+from xmr.errors import DataError, RecipeError
+
+
+def parts_of(split):
+    return [split.train, split.validation, split.test]
+
+
+def assert_partition(split, n):
+    everything = np.concatenate(parts_of(split))
+    assert len(everything) == len(set(everything.tolist())) <= n
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(10, 200), st.floats(0.05, 0.5), st.floats(0, 0.4), st.integers(0, 5))
+def test_random(n, test, validation, seed):
+    strata = np.arange(n) % 2
+    split = random_split(strata, n, test, validation, None, seed)
+    assert_partition(split, n)
+    assert sum(map(len, parts_of(split))) == n
+    assert len(split.test) == round(test * n)
+    if len(split.test) > 1:
+        assert abs(strata[split.test].mean() - 0.5) <= 1 / len(split.test)
+    again = random_split(strata, n, test, validation, None, seed)
+    assert all(np.array_equal(a, b) for a, b in zip(parts_of(split), parts_of(again)))
+
+
+def test_a_budget_of_labels_holds_validation_too():
+    split = random_split(np.arange(1000) % 2, 1000, 500, 40, 200, 3)
+    assert (len(split.train), len(split.validation), len(split.test)) == (160, 40, 500)
+    with pytest.raises(DataError, match="at least 600"):
+        random_split(None, 1000, 500, 0, 600, 0)
+
+
+def _families(rng, count):
+    texts = []
+    for _ in range(count):
+        parent = "".join(rng.choice(list("ACDEFGHIKLMNPQRSTVWY"), size=25))
+        for _ in range(int(rng.integers(1, 5))):
+            child = list(parent)
+            child[int(rng.integers(25))] = "W"
+            texts.append("".join(child))
+    return texts
+
+
+def test_no_near_copy_sits_on_both_sides():
+    texts = _families(np.random.default_rng(0), 60)
+    split = cluster_split(texts, 0.2, 0.1, 0.4, 1)
+    assert_partition(split, len(texts))
+    assert abs(len(split.test) / len(texts) - 0.2) < 0.05
+    grams = CountVectorizer(analyzer="char", ngram_range=(3, 3), binary=True, lowercase=False).fit_transform(texts)
+    likeness = cosine_similarity(grams)
+    for one, other in ((split.train, split.test), (split.train, split.validation), (split.validation, split.test)):
+        assert likeness[np.ix_(one, other)].max() < 0.4
+
+
+def test_sequences_too_short_for_a_kmer():
+    clusters = kmer_clusters(["A", "AC", "A", "ACDEF", "ACDEF"], 0.5)
+    assert clusters[0] == clusters[2] != clusters[1]
+    assert clusters[3] == clusters[4]
+
+
+def test_one_giant_cluster_is_said():
+    with pytest.raises(DataError, match="no cluster fits"):
+        cluster_split(["ACDEFGHIKL"] * 20, 0.2, 0.0, 0.4, 0)
+
+
+def test_column():
+    role = ["train"] * 10 + ["test"] * 3 + ["validation"] * 2
+    split = column_split(role, None, 0.1, None, 0)
+    assert [len(part) for part in parts_of(split)] == [10, 2, 3]
+    drawn = column_split(role[:13], None, 0.2, None, 0)
+    assert [len(part) for part in parts_of(drawn)] == [8, 2, 3]
+    with pytest.raises(DataError, match="0 test"):
+        column_split(["train"] * 4, None, 0, None, 0)
+
+
+def test_folds_cover_every_record_once():
+    strata = np.arange(53) % 2
+    tests = [fold_split(strata, 53, 5, fold, 0.1, 0).test for fold in range(5)]
+    assert sorted(np.concatenate(tests).tolist()) == list(range(53))
+    with pytest.raises(RecipeError, match="0 to 4"):
+        fold_split(strata, 53, 5, 5, 0.1, 0)

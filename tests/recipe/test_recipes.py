@@ -1,0 +1,167 @@
+"""Every recipe is valid and runs; what is wrong with one is said with its line and the nearest right name."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import tiny_source
+from xmr.component import KINDS, create, schema
+from xmr.data.targets import Targets
+from xmr.errors import RecipeError
+from xmr.program import Program
+from xmr.recipe.load import dump_recipe, load_recipe, walk_recipes
+from xmr.registry import ENCODERS, TRANSFORMS, grid
+from xmr.training.loop import LabelledSet, train
+
+GOOD = """task: classification
+seed: 0
+data:
+  dataset: amp_vs_uniprot
+  split: {by: random, test: 0.2}
+encoder: {name: protein, max_length: 30}
+source: {name: minilm, layers: 1}
+transform: {name: free_embedding}
+output: {name: linear, pool: mean}
+training: {epochs: 1, learning_rate: 3e-3}
+"""
+
+
+def write(tmp_path, text):
+    path = tmp_path / "r.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("path", walk_recipes(), ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_every_recipe_runs_a_few_steps(path, tmp_path):
+    text = path.read_text()
+    head = text.split("task:")[0]
+    assert head.startswith("# ")
+    assert "Run: " in head
+    recipe = load_recipe(path)
+    encoder = create(ENCODERS, recipe.encoder)
+    source = tiny_source(specials=True)
+    encoder.bind(source.space.max_length)
+    records = encoder.example(24, 0, recipe.task)
+    encoder.fit(records)
+    targets = Targets.fit(recipe.task, records)
+    data = LabelledSet(encoder.encode(records), targets.encode(records))
+    length = int(data.data.width[0]) if recipe.encoder["columns"] == "variable" else None
+    program = Program.build(encoder, recipe.transform, source, recipe.output, targets, recipe.ensemble, 0, length)
+    settings = recipe.training.model_copy(update={"epochs": 3})
+    history = train(program, data, data, settings, 0, tmp_path)
+    assert len(history.rows) == 3
+    assert history.best_score > -1
+
+
+def test_a_recipe_reruns_as_it_was_written(tmp_path):
+    for path in walk_recipes():
+        recipe = load_recipe(path)
+        again = tmp_path / "again.yaml"
+        again.write_text(dump_recipe(recipe))
+        assert load_recipe(again).model_dump() == recipe.model_dump()
+
+
+def test_numbers_are_yaml_1_2(tmp_path):
+    recipe = load_recipe(write(tmp_path, GOOD))
+    assert recipe.training.learning_rate == 0.003
+    assert load_recipe(write(tmp_path, GOOD.replace("3e-3", "1e-3"))).training.learning_rate == 0.001
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("epochs: 1", "epoch: 1", r"r\.yaml:10: training\.epoch: found the unknown key 'epoch'.*did you mean epochs"),
+        ("pool: mean", "pool: meen", r"r\.yaml:9: output\.pool: found 'meen'.*did you mean mean"),
+        ("name: free_embedding", "name: free_embeding", r"r\.yaml:8: transform\.name.*did you mean free_embedding"),
+        ("layers: 1", "layers: none", r"r\.yaml:7: source\.layers: found 'none'; expected a valid integer"),
+        ("layers: 1", "layers: 0", r"source\.layers: found 0; expected greater than or equal to 1"),
+        ("task: classification", "task: clasification", r"r\.yaml:1: task: found 'clasification'.*did you mean classification"),
+        ("test: 0.2}", "test: -1}", r"r\.yaml:5: data\.split\.test: found -1"),
+        ("by: random", "by: cluser", r"did you mean cluster"),
+        ("dataset: amp_vs_uniprot", "input: x", r"r\.yaml:3: data: .*exactly one of data.dataset and data.path"),
+        ("name: linear, pool: mean", "name: per_residue", r"'per_residue' for task classification; expected one of .*linear"),
+        ("pool: mean", "pool: concat", r"columns: variable"),
+        ("seed: 0", "seed: 0\nseed: 1", r"r\.yaml:3: found found duplicate key|r\.yaml:\d+: found .*duplicate key"),
+        ("seed: 0", "seed: !!python/object/apply:os.system [ls]", r"YAML tag|could not determine"),
+        ("{name: protein, max_length: 30}", "protien", r"r\.yaml:6: encoder\.name.*did you mean protein"),
+        ("encoder:", "encoders:", r"the unknown key 'encoders'.*did you mean encoder"),
+        ("seed: 0", "seed: [0", r"r\.yaml:\d+: found"),
+        ("data:", "data: &a", r""),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path, old, new, message):
+    assert old in GOOD
+    path = write(tmp_path, GOOD.replace(old, new, 1))
+    if not message:
+        load_recipe(path)
+        return
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(path)
+
+
+def test_all_problems_at_once(tmp_path):
+    text = GOOD.replace("pool: mean", "pool: meen").replace("epochs: 1", "epoch: 1").replace("seed: 0", "sed: 0")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(write(tmp_path, text))
+    assert len(caught.value.problems) == 3
+
+
+def test_overrides(tmp_path):
+    path = write(tmp_path, GOOD)
+    recipe = load_recipe(path, ["training.epochs=7", "source=none", "transform.name=vocabulary_map", "ensemble=2"])
+    assert recipe.training.epochs == 7
+    assert recipe.source["name"] == "none"
+    assert recipe.transform == {"name": "vocabulary_map", "init": "random_words", "words": None}
+    assert recipe.ensemble == 2
+    with pytest.raises(RecipeError, match=r"override training\.epoch=7: .*did you mean epochs"):
+        load_recipe(path, ["training.epoch=7"])
+    with pytest.raises(RecipeError, match=r"section\.key=value"):
+        load_recipe(path, ["epochs"])
+
+
+def test_unknown_recipe_has_a_nearest_name():
+    with pytest.raises(RecipeError, match="did you mean protein/amp"):
+        load_recipe("protein/amq")
+    with pytest.raises(RecipeError, match="no such file"):
+        load_recipe("nowhere.yaml")
+
+
+def test_an_empty_cell_is_refused_before_anything_is_loaded(tmp_path):
+    """A source of another space names the cells that would work, and no weights are touched."""
+    from xmr.registry import SOURCES
+
+    SOURCES.add("pixels_for_test", "xmr.sources.none:NoSource", space="pixel")
+    try:
+        with pytest.raises(RecipeError, match=r"'free_embedding' \(Symbols into token space\).*nothing brings Symbols into pixel"):
+            load_recipe(write(tmp_path, GOOD), ["source=pixels_for_test"])
+    finally:
+        SOURCES._entries.pop("pixels_for_test")
+
+
+def test_registry_and_classes_name_the_same_cells():
+    for entry in TRANSFORMS:
+        assert (entry.fact("takes"), entry.fact("space")) == (entry.load().takes, entry.load().space)
+    assert grid()["Symbols", "token"]
+
+
+def test_every_argument_is_documented_in_its_class():
+    from xmr.component import help_of
+
+    for registry in KINDS.values():
+        for entry in registry:
+            assert set(schema(entry.load()).model_fields) == set(help_of(entry.load())), entry.name
+
+
+def test_listing_imports_no_torch():
+    import subprocess
+    import sys
+
+    code = "import sys, xmr.cli.app, xmr.registry as r; r.grid(); assert 'torch' not in sys.modules, 'torch'; assert 'transformers' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_path_is_read_beside_the_recipe(tmp_path):
+    (tmp_path / "mine.csv").write_text("sequence,label\nACD,1\n")
+    recipe = load_recipe(write(tmp_path, GOOD.replace("dataset: amp_vs_uniprot", "path: mine.csv")))
+    assert Path(recipe.data.path) == tmp_path / "mine.csv"

@@ -1,0 +1,163 @@
+"""Training: the same result however it was interrupted, choice on validation, losses by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from tests.test_program import build
+from tests.tiny import tiny_source
+from xmr.batching import budget_batches, inference_batches, training_batches
+from xmr.data.targets import IGNORE
+from xmr.training import loop
+from xmr.training.checkpoint import load_checkpoint, trained_state
+from xmr.training.loop import LabelledSet, TrainingInterruptedError, train
+from xmr.training.losses import class_weights, loss_of
+from xmr.training.settings import TrainingSettings
+
+
+def labelled(program, records):
+    return LabelledSet(program.encoder.encode(records), program.targets.encode(records))
+
+
+def fit(tmp_path, *, stop_at=None, resume=False, name="a", seed=0, **settings):
+    program, records = build(tiny_source(), settings.pop("programs", 1), output=settings.pop("output", None), transform=settings.pop("transform", "free_embedding"), n=40)
+    chosen = TrainingSettings(**{"epochs": 3, "batch_tokens": 200, "learning_rate": 1e-2, "precision": "full", **settings})
+    seen = []
+
+    def report(event):
+        seen.append(event)
+        if stop_at is not None and event["kind"] == "step" and event["step"] == stop_at:
+            import os
+            import signal
+
+            os.kill(os.getpid(), signal.SIGINT)
+
+    history = train(
+        program, labelled(program, records.take(range(28))), labelled(program, records.take(range(28, 40))),
+        chosen, seed, tmp_path / name, report, resume,
+    )
+    return program, history, seen
+
+
+def same(one, other):
+    state, again = (trained_state({"t": p.transforms, "o": p.outputs}) for p in (one, other))
+    return all(torch.equal(state[key], again[key]) for key in state)
+
+
+@pytest.mark.parametrize(
+    ("output", "transform"),
+    [("linear", "free_embedding"), ("bayesian_plus_mapping", "free_embedding"), ("linear", "sparse_vocabulary_map")],
+)
+@pytest.mark.parametrize("stop_at", [1, 7])
+def test_resumed_is_bit_identical(tmp_path, stop_at, output, transform):
+    options = {"programs": 2, "output": {"name": output}, "transform": transform}
+    straight, history, _ = fit(tmp_path, name="straight", **options)
+    with pytest.raises(TrainingInterruptedError, match="resume"):
+        fit(tmp_path, stop_at=stop_at, name="stopped", **options)
+    resumed, again, _ = fit(tmp_path, resume=True, name="stopped", **options)
+    assert same(straight, resumed)
+    assert history.rows == again.rows
+
+
+def test_dropout_is_part_of_the_bit_identical_result(tmp_path):
+    options = {"output": {"name": "linear", "dropout": 0.5}}
+    straight, _, _ = fit(tmp_path, name="straight", **options)
+    with pytest.raises(TrainingInterruptedError):
+        fit(tmp_path, stop_at=5, name="stopped", **options)
+    assert same(straight, fit(tmp_path, resume=True, name="stopped", **options)[0])
+
+
+def test_a_seed_is_a_program(tmp_path):
+    assert same(fit(tmp_path, name="a")[0], fit(tmp_path, name="b")[0])
+    assert not same(fit(tmp_path, name="c")[0], fit(tmp_path, name="d", seed=1)[0])
+
+
+def test_it_learns(tmp_path):
+    _, history, _ = fit(tmp_path, epochs=12, learning_rate=3e-2)
+    assert history.rows[-1]["train_loss"] < 0.5 * history.rows[0]["train_loss"]
+
+
+def test_the_best_validation_epoch_is_kept(tmp_path, monkeypatch):
+    scores = iter([0.3, 0.9, 0.5, 0.4, 0.4, 0.4])
+    kept = []
+
+    def validate(self):
+        kept.append(trained_state({"t": self.program.transforms}))
+        return {"score": next(scores)}
+
+    monkeypatch.setattr(loop._Job, "validate", validate)
+    program, history, _ = fit(tmp_path, epochs=6, patience=2)
+    assert history.best_epoch == 2
+    assert len(history.rows) == 4  # two epochs without improvement, then it stops
+    assert torch.equal(program.transforms[0].weight.detach(), kept[1]["t.0.weight"])
+
+
+def test_the_last_epoch_without_validation(tmp_path):
+    program, records = build(tiny_source())
+    history = train(program, labelled(program, records), None, TrainingSettings(epochs=2, precision="full"), 0, tmp_path)
+    assert history.best_epoch == 2
+    assert "score" not in history.rows[0]
+
+
+def test_clipping_is_per_program(tmp_path, monkeypatch):
+    calls = []
+    honest = torch.nn.utils.clip_grad_norm_
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda p, c: calls.append(len(list(p))) or honest(p, c))
+    _, _, seen = fit(tmp_path, programs=3, epochs=1)
+    steps = sum(event["kind"] == "step" for event in seen)
+    assert calls == [3] * (3 * steps)  # embedding, weight and bias of each program on its own
+
+
+def test_checkpoints_hold_no_pickle(tmp_path):
+    with pytest.raises(TrainingInterruptedError):
+        fit(tmp_path, stop_at=3)
+    assert sorted({path.suffix for path in (tmp_path / "a").iterdir()}) == ["", ".json", ".safetensors"]
+    tensors, progress = load_checkpoint(tmp_path / "a")
+    assert progress["progress"]["step"] == 3
+    assert any(key.startswith("optimizer.") for key in tensors)
+
+
+def test_rate_warms_up_and_ends_at_zero():
+    job = loop._Job.__new__(loop._Job)
+    job.settings, job.steps = TrainingSettings(warmup=0.2), 10
+    rates = [job.rate(step) for step in range(10)]
+    assert np.allclose(rates[:2], [1 / 3, 2 / 3])
+    assert rates[2] == 1.0
+    assert math.isclose(rates[6], 0.5)
+    assert job.rate(10) == 0
+
+
+@pytest.mark.parametrize("tokens", [30, 100, 1000])
+def test_batches_hold_every_record_once_within_the_budget(tokens):
+    rng = np.random.default_rng(0)
+    width = rng.integers(1, 40, 300)
+    for batches in (training_batches(width, width, tokens, rng), inference_batches(width, width, tokens)):
+        assert sorted(np.concatenate(batches).tolist()) == list(range(300))
+        assert all(len(b) == 1 or len(b) * width[b].max() <= 1.2 * tokens for b in batches)
+    padded = sum(len(b) * width[b].max() for b in inference_batches(width, width, tokens))
+    assert padded <= 1.2 * width.sum() or tokens < 100
+
+
+def test_windowed_records_count_all_their_rows():
+    cost, width = np.array([100, 100, 10, 10]), np.array([10, 10, 10, 10])
+    assert [b.tolist() for b in budget_batches(cost, width, np.arange(4), 110)] == [[0], [1, 2], [3]]
+
+
+def test_losses_by_hand():
+    logits = torch.log(torch.tensor([[[0.5, 0.5], [0.2, 0.8]]]))
+    assert torch.allclose(loss_of("classification", logits, torch.tensor([0, 1])), -torch.tensor([math.log(0.5 * 0.8) / 2]))
+    weights = torch.tensor([1.0, 3.0])
+    expected = -(math.log(0.5) + 3 * math.log(0.8)) / 4
+    assert torch.allclose(loss_of("classification", logits, torch.tensor([0, 1]), weights), torch.tensor([expected]))
+    assert torch.allclose(loss_of("regression", torch.tensor([[[1.0], [3.0]]]), torch.tensor([[0.0], [1.0]])), torch.tensor([2.5]))
+    known = torch.tensor([[1.0, float("nan")]])
+    assert torch.allclose(loss_of("multilabel", torch.zeros(1, 1, 2), known), torch.tensor([math.log(2)]))
+    positions = torch.log(torch.tensor([[[[0.5, 0.5], [0.1, 0.9]]]]))
+    target = torch.tensor([[0, IGNORE]])
+    assert torch.allclose(loss_of("residue_classification", positions, target), torch.tensor([math.log(2)]))
+
+
+def test_class_weights_by_hand():
+    assert torch.allclose(class_weights(torch.tensor([0, 0, 0, 1]), 3), torch.tensor([4 / 9, 4 / 3, 0.0]))
