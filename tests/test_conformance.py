@@ -10,7 +10,9 @@ from xmr.testing import check_encoder, check_output, check_source, check_transfo
 from xmr.transforms.vocabulary import FreeEmbedding
 
 
-@pytest.mark.parametrize("section", ["protein", {"name": "protein", "columns": "variable"}, {"name": "protein", "max_length": 12}])
+@pytest.mark.parametrize(
+    "section", ["protein", {"name": "protein", "columns": "variable"}, {"name": "protein", "max_length": 12}]
+)
 def test_encoders(section):
     check_encoder(section)
 

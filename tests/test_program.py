@@ -68,7 +68,9 @@ def test_an_ensemble_is_its_members(source):
     for member in range(2):
         alone = Program(both.encoder, [both.transforms[member]], source, [both.outputs[member]], both.targets)
         assert torch.allclose(alone(data)[0], logits[member], atol=1e-5)
-    first = torch.autograd.grad(logits[0].square().sum(), both.transforms[1].weight, allow_unused=True, retain_graph=True)
+    first = torch.autograd.grad(
+        logits[0].square().sum(), both.transforms[1].weight, allow_unused=True, retain_graph=True
+    )
     assert first[0] is None or not bool(first[0].any())
     prediction = both.predict(records)
     each = both.answer(both.encoder.encode(records))

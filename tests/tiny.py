@@ -6,8 +6,19 @@ import string
 from typing import Any
 
 import torch
-from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, T5Config, T5EncoderModel
-from transformers import BertConfig, DistilBertConfig, EsmConfig, GPT2Config, LlamaConfig, RobertaConfig
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    BertConfig,
+    DistilBertConfig,
+    EsmConfig,
+    GPT2Config,
+    LlamaConfig,
+    RobertaConfig,
+    T5Config,
+    T5EncoderModel,
+)
 
 from xmr.sources.language import Language, Specials
 
@@ -16,7 +27,14 @@ V = len(WORDS)
 
 
 def _small(**more: Any) -> dict[str, Any]:
-    return {"vocab_size": V, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 24, **more}
+    return {
+        "vocab_size": V,
+        "hidden_size": 16,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+        "intermediate_size": 24,
+        **more,
+    }
 
 
 def tiny_model(kind: str, seed: int = 0) -> Any:
@@ -30,7 +48,9 @@ def tiny_model(kind: str, seed: int = 0) -> Any:
         return AutoModelForMaskedLM.from_config(RobertaConfig(**_small(max_position_embeddings=65, pad_token_id=0)))
     if kind == "esm":
         settings = _small(max_position_embeddings=64, pad_token_id=0, mask_token_id=3)
-        return AutoModelForMaskedLM.from_config(EsmConfig(**settings, position_embedding_type="rotary", token_dropout=True))
+        return AutoModelForMaskedLM.from_config(
+            EsmConfig(**settings, position_embedding_type="rotary", token_dropout=True)
+        )
     if kind == "distilbert":
         return AutoModelForMaskedLM.from_config(
             DistilBertConfig(vocab_size=V, dim=16, n_layers=3, n_heads=2, hidden_dim=24, max_position_embeddings=64)
@@ -40,7 +60,9 @@ def tiny_model(kind: str, seed: int = 0) -> Any:
             GPT2Config(vocab_size=V, n_embd=16, n_layer=3, n_head=2, n_positions=64, bos_token_id=1, eos_token_id=2)
         )
     if kind == "llama":
-        return AutoModelForCausalLM.from_config(LlamaConfig(**_small(max_position_embeddings=64, num_key_value_heads=1)))
+        return AutoModelForCausalLM.from_config(
+            LlamaConfig(**_small(max_position_embeddings=64, num_key_value_heads=1))
+        )
     if kind == "t5":
         return T5EncoderModel(T5Config(vocab_size=V, d_model=16, d_kv=8, d_ff=24, num_layers=3, num_heads=2))
     raise ValueError(kind)

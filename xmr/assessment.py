@@ -32,7 +32,9 @@ def assess_file(
     records = read_all(source, Columns(input_column, target_columns), on_bad, skipped)
     if role is not None:
         if role not in records.role:
-            raise DataError(Problem(str(source), f"no record of the set {role!r}", "train, validation or test as in the file"))
+            raise DataError(
+                Problem(str(source), f"no record of the set {role!r}", "train, validation or test as in the file")
+            )
         records = records.take([index for index, found in enumerate(records.role) if found == role])
     program = Program.load(folder, str(make_accelerator(device).device))
     targets = program.targets

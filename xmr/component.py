@@ -17,7 +17,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from xmr.errors import Problem, RecipeError, nearest, one_of
 from xmr.registry import ENCODERS, OUTPUTS, SOURCES, TRANSFORMS, Registry
 
-KINDS: dict[str, Registry] = {"encoder": ENCODERS, "source": SOURCES, "transform": TRANSFORMS, "output": OUTPUTS}
+KINDS: dict[str, Registry] = {
+    "encoder": ENCODERS,
+    "source": SOURCES,
+    "transform": TRANSFORMS,
+    "output": OUTPUTS,
+}
 Place = Callable[[tuple[str | int, ...]], str]  # a field's path -> "file:line: field"
 
 

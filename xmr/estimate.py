@@ -40,7 +40,10 @@ def estimate(recipe: Recipe) -> Iterator[tuple[str, str]]:
     encoded = training.data.batch(batch)
     assert isinstance(encoded, Symbols)
     inputs = program.transforms[0](encoded)
-    yield "encoded", f"Symbols ids {tuple(encoded.ids.shape)} of {len(program.encoder.alphabet.symbols)} symbols"
+    yield (
+        "encoded",
+        f"Symbols ids {tuple(encoded.ids.shape)} of {len(program.encoder.alphabet.symbols)} symbols",
+    )
     yield "source input", f"embeddings {tuple(inputs.embeddings.shape)} x {len(program.transforms)} programs"
     precision = resolve_precision(recipe.training.precision, program.device)
     wanted = (
@@ -87,7 +90,10 @@ def estimate(recipe: Recipe) -> Iterator[tuple[str, str]]:
     yield "trainable parameters", f"{trainable:,}"
     yield "frozen parameters", f"{frozen:,}"
     yield "precision", precision
-    yield "memory", f"about {(held + 4 * frozen + 16 * trainable) / 2**20:,.0f} MiB in training (weights and one batch)"
+    yield (
+        "memory",
+        f"about {(held + 4 * frozen + 16 * trainable) / 2**20:,.0f} MiB in training (weights and one batch)",
+    )
     yield "one epoch", f"{len(plan)} steps, about {_duration(epoch)}"
     yield "training", f"at most {_duration(epoch * recipe.training.epochs)} on this machine"
     yield "test", f"about {_duration(forward * test_tokens / tokens)}"

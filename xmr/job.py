@@ -1,4 +1,4 @@
-"""A job from recipe to result, top to bottom: read, split, encode, load the source, train, test once, compare, write."""
+"""A job from recipe to result, top to bottom: read, split, encode, load the source, train, test once, compare."""
 
 from __future__ import annotations
 
@@ -189,8 +189,10 @@ def make_accelerator(device: str) -> Any:
     """Accelerate decides the device and the processes; `device` may force the CPU or name what must be there."""
     from accelerate import Accelerator
 
-    if device not in ("auto", "cpu") and not (device.startswith("cuda") and torch.cuda.is_available()) and not (
-        device == "mps" and torch.backends.mps.is_available()
+    if (
+        device not in ("auto", "cpu")
+        and not (device.startswith("cuda") and torch.cuda.is_available())
+        and not (device == "mps" and torch.backends.mps.is_available())
     ):
         raise DataError(Problem("--device", repr(device), "auto, cpu, or a device of this machine (see `xmr doctor`)"))
     return Accelerator(cpu=device == "cpu")
@@ -213,7 +215,9 @@ def _claim(folder: Path, recipe: Recipe, resume: bool, force: bool) -> dict[str,
     from xmr.recipe.load import load_recipe
 
     if load_recipe(written).model_dump() != recipe.model_dump():
-        raise ProgramError(Problem(str(written), "another recipe", "the same recipe and overrides as the run to resume"))
+        raise ProgramError(
+            Problem(str(written), "another recipe", "the same recipe and overrides as the run to resume")
+        )
     finished = folder / "metrics.json"
     return json.loads(finished.read_text(encoding="utf-8")) if finished.is_file() else None
 
@@ -271,7 +275,9 @@ def _baselines(job: Job, result: dict[str, Any], say: Say) -> dict[str, np.ndarr
     return answers
 
 
-def _write(folder: Path, job: Job, result: dict[str, Any], history: list[dict[str, float]], prediction: Prediction) -> None:
+def _write(
+    folder: Path, job: Job, result: dict[str, Any], history: list[dict[str, float]], prediction: Prediction
+) -> None:
     """predictions.csv, history.csv, environment.json, skipped.csv."""
     records = job.prepared.part("test")
     header, rows = prediction_table(prediction, job.targets, records)
@@ -293,11 +299,18 @@ def prediction_table(
         ends = np.cumsum(prediction.lengths)
         texts = [best[end - n : end].tobytes().decode("latin-1") for end, n in zip(ends, prediction.lengths)]
         sure = np.add.reduceat(prediction.values.max(axis=1), ends - prediction.lengths) / prediction.lengths
-        header, rows = ["id", "predicted", "mean_probability"], [list(r) for r in zip(prediction.ids, texts, sure)]
+        header, rows = (
+            ["id", "predicted", "mean_probability"],
+            [list(r) for r in zip(prediction.ids, texts, sure)],
+        )
     elif targets.task == "regression":
-        header, rows = ["id", "predicted", "spread"], [
-            [name, value, spread] for name, value, spread in zip(prediction.ids, prediction.values[:, 0], prediction.spread[:, 0])
-        ]
+        header, rows = (
+            ["id", "predicted", "spread"],
+            [
+                [name, value, spread]
+                for name, value, spread in zip(prediction.ids, prediction.values[:, 0], prediction.spread[:, 0])
+            ],
+        )
     else:
         header = ["id", "predicted", *(f"p[{n}]" for n in names), *(f"spread[{n}]" for n in names)]
         if targets.task == "classification":

@@ -24,7 +24,7 @@ from xmr.encoders.base import EncodedSet, Encoder
 from xmr.outputs.base import Output
 from xmr.registry import OUTPUTS, TRANSFORMS
 from xmr.sources.base import Source
-from xmr.spaces import Encoded, Symbols, TokenInput
+from xmr.spaces import Encoded, Symbols, TokenInput, Windows
 from xmr.transforms.base import Transform
 
 if TYPE_CHECKING:
@@ -54,7 +54,12 @@ class Program(nn.Module):
     """
 
     def __init__(
-        self, encoder: Encoder, transforms: list[Transform], source: Source, outputs: list[Output], targets: Targets
+        self,
+        encoder: Encoder,
+        transforms: list[Transform],
+        source: Source,
+        outputs: list[Output],
+        targets: Targets,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -182,6 +187,6 @@ def to_device(encoded: Encoded, device: torch.device) -> Encoded:
     assert isinstance(encoded, Symbols)
     windows = encoded.windows
     if windows is not None:
-        moved = (part.to(device, non_blocking=True) for part in (windows.owner, windows.start, windows.weight))
-        windows = type(windows)(*moved, windows.records)
+        owner, start, weight = (part.to(device) for part in (windows.owner, windows.start, windows.weight))
+        windows = Windows(owner, start, weight, windows.records)
     return Symbols(encoded.ids.to(device, non_blocking=True), encoded.mask.to(device), encoded.full, windows)

@@ -15,15 +15,25 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from xmr import __version__
+from xmr.component import check_section, create
 from xmr.data.targets import Targets
 from xmr.errors import Problem, ProgramError
 from xmr.files import replacing, write_json
 from xmr.program import Program
-from xmr.component import check_section, create
 from xmr.registry import ENCODERS, SOURCES
 
 FORMAT_VERSION = 1
-_KEYS = {"format_version", "xmr_version", "encoder", "source", "transform", "output", "targets", "programs", "length"}
+_KEYS = {
+    "format_version",
+    "xmr_version",
+    "encoder",
+    "source",
+    "transform",
+    "output",
+    "targets",
+    "programs",
+    "length",
+}
 
 
 def save_program(program: Program, folder: Path) -> None:
@@ -127,7 +137,9 @@ def _fill(program: Program, path: Path) -> None:
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise ProgramError(Problem(str(path), f"a damaged or missing file ({error})", "what `xmr run` wrote")) from error
+        raise ProgramError(
+            Problem(str(path), f"a damaged or missing file ({error})", "what `xmr run` wrote")
+        ) from error
     for part, modules in (("transform", program.transforms), ("output", program.outputs)):
         for member, module in enumerate(modules):
             own = module.state_dict()

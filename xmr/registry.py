@@ -113,7 +113,12 @@ TRANSFORMS = Registry(
 SOURCES = Registry(
     "source",
     [
-        Entry("minilm", "xmr.sources.language:MiniLM", "all-MiniLM-L6-v2 from its pip package", {"space": "token"}),
+        Entry(
+            "minilm",
+            "xmr.sources.language:MiniLM",
+            "all-MiniLM-L6-v2 from its pip package",
+            {"space": "token"},
+        ),
         Entry("language", "xmr.sources.language:Language", "any Hugging Face language model", {"space": "token"}),
         Entry("none", "xmr.sources.none:NoSource", "control: no source model at all", {"space": "token"}),
     ],

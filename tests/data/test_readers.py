@@ -18,7 +18,15 @@ from xmr.data.targets import IGNORE, Targets, check_raw
 from xmr.encoders.protein import ProteinEncoder
 from xmr.errors import DataError, MissingExtraError, require
 
-FASTA = ">a first protein TARGET=1.5 SET=train VALIDATION=False\nACD\nEF\n\n>b TARGET=2 SET=train VALIDATION=True\nGG\n>c SET=test TARGET=3\nHH\n"
+FASTA = """>a first protein TARGET=1.5 SET=train VALIDATION=False
+ACD
+EF
+
+>b TARGET=2 SET=train VALIDATION=True
+GG
+>c SET=test TARGET=3
+HH
+"""
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -46,10 +54,17 @@ def test_csv_tsv_and_parquet_read_the_same(tmp_path):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(pa.table({name: [row[i] for row in rows[1:]] for i, name in enumerate(rows[0])}), tmp_path / "c.parquet")
+    pq.write_table(
+        pa.table({name: [row[i] for row in rows[1:]] for i, name in enumerate(rows[0])}),
+        tmp_path / "c.parquet",
+    )
     c = read_all(tmp_path / "c.parquet", Columns(), "fail", Skipped())
     for records in (a, b, c):
-        assert (records.ids, records.inputs, records.labels) == (["p1", "p2"], ["ACD", "EF\nG"], {"label": ["x", "y"]})
+        assert (records.ids, records.inputs, records.labels) == (
+            ["p1", "p2"],
+            ["ACD", "EF\nG"],
+            {"label": ["x", "y"]},
+        )
         assert records.role == ["train", "test"]
     assert a.line == [2, 3]
 

@@ -59,7 +59,11 @@ def test_no_near_copy_sits_on_both_sides():
     assert abs(len(split.test) / len(texts) - 0.2) < 0.05
     grams = CountVectorizer(analyzer="char", ngram_range=(3, 3), binary=True, lowercase=False).fit_transform(texts)
     likeness = cosine_similarity(grams)
-    for one, other in ((split.train, split.test), (split.train, split.validation), (split.validation, split.test)):
+    for one, other in (
+        (split.train, split.test),
+        (split.train, split.validation),
+        (split.validation, split.test),
+    ):
         assert likeness[np.ix_(one, other)].max() < 0.4
 
 

@@ -24,7 +24,15 @@ def bound(limit, length):
 
 
 @pytest.mark.parametrize(
-    ("text", "read"), [("acDE", "ACDE"), ("A-C.D", "ACD"), ("ACD*", "ACD"), ("ACD*--", "ACD"), ("ABZJXUO", "ABZJXUO"), ("A C", "AC")]
+    ("text", "read"),
+    [
+        ("acDE", "ACDE"),
+        ("A-C.D", "ACD"),
+        ("ACD*", "ACD"),
+        ("ACD*--", "ACD"),
+        ("ABZJXUO", "ABZJXUO"),
+        ("A C", "AC"),
+    ],
 )
 def test_rules(text, read):
     assert "".join(ids(text)) == read
@@ -108,7 +116,10 @@ def test_length_policies():
 def test_variable_columns():
     encoder = ProteinEncoder(columns="variable").fit(Records.of(["ACDE", "ACKE", "GCDE"]))
     assert encoder.kept.tolist() == [0, 2]
-    assert encoder.encode(Records.of(["GCKE"])).flat.tolist() == [AMINO_ACIDS.index("G"), AMINO_ACIDS.index("K")]
+    assert encoder.encode(Records.of(["GCKE"])).flat.tolist() == [
+        AMINO_ACIDS.index("G"),
+        AMINO_ACIDS.index("K"),
+    ]
     with pytest.raises(DataError, match="found 'W' at position 2; expected 'C'"):
         encoder.encode(Records.of(["AWDE"]))
     with pytest.raises(DataError, match="found 3 residues; expected 4"):

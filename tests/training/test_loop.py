@@ -22,8 +22,16 @@ def labelled(program, records):
 
 
 def fit(tmp_path, *, stop_at=None, resume=False, name="a", seed=0, **settings):
-    program, records = build(tiny_source(), settings.pop("programs", 1), output=settings.pop("output", None), transform=settings.pop("transform", "free_embedding"), n=40)
-    chosen = TrainingSettings(**{"epochs": 3, "batch_tokens": 200, "learning_rate": 1e-2, "precision": "full", **settings})
+    program, records = build(
+        tiny_source(),
+        settings.pop("programs", 1),
+        output=settings.pop("output", None),
+        transform=settings.pop("transform", "free_embedding"),
+        n=40,
+    )
+    chosen = TrainingSettings(
+        **{"epochs": 3, "batch_tokens": 200, "learning_rate": 1e-2, "precision": "full", **settings}
+    )
     seen = []
 
     def report(event):
@@ -35,8 +43,14 @@ def fit(tmp_path, *, stop_at=None, resume=False, name="a", seed=0, **settings):
             os.kill(os.getpid(), signal.SIGINT)
 
     history = train(
-        program, labelled(program, records.take(range(28))), labelled(program, records.take(range(28, 40))),
-        chosen, seed, tmp_path / name, report, resume,
+        program,
+        labelled(program, records.take(range(28))),
+        labelled(program, records.take(range(28, 40))),
+        chosen,
+        seed,
+        tmp_path / name,
+        report,
+        resume,
     )
     return program, history, seen
 
@@ -48,7 +62,11 @@ def same(one, other):
 
 @pytest.mark.parametrize(
     ("output", "transform"),
-    [("linear", "free_embedding"), ("bayesian_plus_mapping", "free_embedding"), ("linear", "sparse_vocabulary_map")],
+    [
+        ("linear", "free_embedding"),
+        ("bayesian_plus_mapping", "free_embedding"),
+        ("linear", "sparse_vocabulary_map"),
+    ],
 )
 @pytest.mark.parametrize("stop_at", [1, 7])
 def test_resumed_is_bit_identical(tmp_path, stop_at, output, transform):
@@ -96,7 +114,9 @@ def test_the_best_validation_epoch_is_kept(tmp_path, monkeypatch):
 
 def test_the_last_epoch_without_validation(tmp_path):
     program, records = build(tiny_source())
-    history = train(program, labelled(program, records), None, TrainingSettings(epochs=2, precision="full"), 0, tmp_path)
+    history = train(
+        program, labelled(program, records), None, TrainingSettings(epochs=2, precision="full"), 0, tmp_path
+    )
     assert history.best_epoch == 2
     assert "score" not in history.rows[0]
 
@@ -147,11 +167,16 @@ def test_windowed_records_count_all_their_rows():
 
 def test_losses_by_hand():
     logits = torch.log(torch.tensor([[[0.5, 0.5], [0.2, 0.8]]]))
-    assert torch.allclose(loss_of("classification", logits, torch.tensor([0, 1])), -torch.tensor([math.log(0.5 * 0.8) / 2]))
+    assert torch.allclose(
+        loss_of("classification", logits, torch.tensor([0, 1])), -torch.tensor([math.log(0.5 * 0.8) / 2])
+    )
     weights = torch.tensor([1.0, 3.0])
     expected = -(math.log(0.5) + 3 * math.log(0.8)) / 4
     assert torch.allclose(loss_of("classification", logits, torch.tensor([0, 1]), weights), torch.tensor([expected]))
-    assert torch.allclose(loss_of("regression", torch.tensor([[[1.0], [3.0]]]), torch.tensor([[0.0], [1.0]])), torch.tensor([2.5]))
+    assert torch.allclose(
+        loss_of("regression", torch.tensor([[[1.0], [3.0]]]), torch.tensor([[0.0], [1.0]])),
+        torch.tensor([2.5]),
+    )
     known = torch.tensor([[1.0, float("nan")]])
     assert torch.allclose(loss_of("multilabel", torch.zeros(1, 1, 2), known), torch.tensor([math.log(2)]))
     positions = torch.log(torch.tensor([[[[0.5, 0.5], [0.1, 0.9]]]]))

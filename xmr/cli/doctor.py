@@ -39,15 +39,24 @@ def doctor() -> int:
 
         line("precision", f"auto is {resolve_precision('auto', torch.device('cuda' if gpus else 'cpu'))}")
         audio = _version("torchaudio")
-        if audio != "not installed" and audio.split("+")[0].rsplit(".", 1)[0] != torch.__version__.split("+")[0].rsplit(".", 1)[0]:
+        if (
+            audio != "not installed"
+            and audio.split("+")[0].rsplit(".", 1)[0] != torch.__version__.split("+")[0].rsplit(".", 1)[0]
+        ):
             broken = 2
-            line("WRONG", f"torchaudio {audio} beside torch {torch.__version__}: install the pair torch 2.11.0, torchaudio 2.11.0")
+            line(
+                "WRONG",
+                f"torchaudio {audio} beside torch {torch.__version__}: install torch 2.11.0 and torchaudio 2.11.0",
+            )
     except ImportError as error:
         broken = 2
         line("WRONG", f"torch cannot be imported: {error}")
     for extra, modules in EXTRAS.items():
         missing = [module for module in modules if importlib.util.find_spec(module) is None]
-        line(f"[{extra}]", "installed" if not missing else f"missing {', '.join(missing)}: pip install 'xmr[{extra}]'")
+        line(
+            f"[{extra}]",
+            "installed" if not missing else f"missing {', '.join(missing)}: pip install 'xmr[{extra}]'",
+        )
     line("cache", str(cache_folder()))
     line("XMR_DATA", os.environ.get("XMR_DATA", "not set"))
     offline = os.environ.get("HF_HUB_OFFLINE") == "1"

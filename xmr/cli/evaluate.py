@@ -15,7 +15,9 @@ def evaluate(
     on_bad: Annotated[str, typer.Option(help="Records that cannot be read: fail, or skip.")] = "fail",
     column: Annotated[str | None, typer.Option("--input", help="Column of the sequences, where not the usual.")] = None,
     target: Annotated[list[str] | None, typer.Option(help="Column of the label, where not the usual.")] = None,
-    role: Annotated[str | None, typer.Option("--set", help="Only records of this SET: train, validation or test.")] = None,
+    role: Annotated[
+        str | None, typer.Option("--set", help="Only records of this SET: train, validation or test.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
 ) -> None:
     """Print the metrics of a program on a labelled file, as JSON with bootstrap intervals."""

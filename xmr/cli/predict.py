@@ -12,7 +12,9 @@ from rich.console import Console
 def predict(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, or its program folder.")],
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="FASTA, CSV, TSV or Parquet, .gz too.")],
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="CSV to write; by default INPUT.predictions.csv.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="CSV to write; by default INPUT.predictions.csv.")
+    ] = None,
     on_bad: Annotated[str, typer.Option(help="Records that cannot be read: fail, or skip and list.")] = "fail",
     column: Annotated[str | None, typer.Option("--input", help="Column of the sequences, where not the usual.")] = None,
     identifier: Annotated[str | None, typer.Option("--id", help="Column of the ids.")] = None,
@@ -23,7 +25,10 @@ def predict(
     """Score new records: order and ids are kept; a prediction that was killed goes on where it stopped."""
     from xmr.errors import DataError, one_of
 
-    for option, value, known in (("--on-bad", on_bad, ("fail", "skip")), ("--precision", precision, ("full", "bf16"))):
+    for option, value, known in (
+        ("--on-bad", on_bad, ("fail", "skip")),
+        ("--precision", precision, ("full", "bf16")),
+    ):
         if value not in known:
             raise DataError(one_of(option, value, known))
     from xmr.prediction import predict_file

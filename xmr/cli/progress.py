@@ -32,6 +32,8 @@ class TrainingBar:
         if event["kind"] == "epoch":
             self.score = f" validation {event['score']:.3f}" if "score" in event else ""
             return
+        if not self.records:
+            self.bar.start()  # only now, so that an error before training leaves its one line alone
         self.records += event["records"]
         now = self.bar.get_time()
         self.first = self.first or now
@@ -46,8 +48,8 @@ class TrainingBar:
         )
 
     def __enter__(self) -> Self:
-        self.bar.start()
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.bar.stop()
+        if self.records:
+            self.bar.stop()

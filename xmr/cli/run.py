@@ -36,7 +36,9 @@ def run(
     results = []
     for seed in range(loaded.seed, loaded.seed + seeds):
         each = loaded.model_copy(update={"seed": seed}, deep=True)
-        results.append(_one(each, folder / f"seed-{seed}", f"{comment} seed={seed}", console, resume, force, device, quiet))
+        results.append(
+            _one(each, folder / f"seed-{seed}", f"{comment} seed={seed}", console, resume, force, device, quiet)
+        )
     from xmr.evaluation.seeds import summarise
     from xmr.files import write_json
 
@@ -48,7 +50,14 @@ def run(
 
 
 def _one(
-    recipe: Recipe, folder: Path, comment: str, console: Console, resume: bool, force: bool, device: str, quiet: bool
+    recipe: Recipe,
+    folder: Path,
+    comment: str,
+    console: Console,
+    resume: bool,
+    force: bool,
+    device: str,
+    quiet: bool,
 ) -> dict[str, Any]:
     from xmr.cli.progress import TrainingBar
     from xmr.evaluation.metrics import main_metric

@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
+from xmr.compare import baselines_of
 from xmr.data.targets import IGNORE, Targets
 from xmr.encoders.sequence import SymbolSet
 from xmr.errors import RecipeError, one_of
@@ -116,16 +117,13 @@ _CLASSICAL: dict[str, tuple[Features, Callable[[bool, int], BaseEstimator]]] = {
     "onehot_linear": (one_hot, _linear),
     "onehot_forest": (one_hot, _forest),
 }
-_PER_RESIDUE = ("majority", "window_linear")
-NAMES = (*_CLASSICAL, "cnn", "window_linear")
 
 
 def run_baseline(name: str, parts: Parts) -> np.ndarray:
     """Fit on train (and validation) and answer test: probabilities or values (n, K). Raises RecipeError if unknown."""
     task = parts.description.task
-    known = (*_PER_RESIDUE, "cnn") if task == "residue_classification" else (*_CLASSICAL, "cnn")
-    if name not in known:
-        raise RecipeError(one_of("baselines", name, known))
+    if name not in baselines_of(task):
+        raise RecipeError(one_of("baselines", name, baselines_of(task)))
     if name == "cnn":
         from xmr.compare.cnn import cnn_answers
 
@@ -138,7 +136,7 @@ def run_baseline(name: str, parts: Parts) -> np.ndarray:
     target = np.concatenate([parts.targets["train"], parts.targets["validation"]])
     description = parts.description
     if task == "regression":
-        values = model(True, parts.seed).fit(left, target[:, 0]).predict(right)  # type: ignore[attr-defined]
+        values = model(True, parts.seed).fit(left, target[:, 0]).predict(right)
         return values[:, None] * description.std[0] + description.mean[0]
     if task == "multilabel":
         columns = []

@@ -64,7 +64,9 @@ def cnn_answers(parts: Parts) -> np.ndarray:
             model.train()
             for batch in batches:
                 wanted = (
-                    sets["train"].align(target["train"], batch, IGNORE) if per_residue else target["train"][torch.from_numpy(batch)]
+                    sets["train"].align(target["train"], batch, IGNORE)
+                    if per_residue
+                    else target["train"][torch.from_numpy(batch)]
                 )
                 loss = loss_of(description.task, model(sets["train"].batch(batch))[None], wanted)[0]
                 optimizer.zero_grad()

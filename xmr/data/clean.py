@@ -12,7 +12,7 @@ from xmr.data.records import Records, Skipped, without_bad
 
 @dataclass(frozen=True)
 class Cleaned:
-    """Records without repeats. duplicates: rows that repeat an earlier input; contradictions: inputs with two labels."""
+    """Records without repeats. duplicates: rows that repeat an input; contradictions: inputs with two labels."""
 
     records: Records
     duplicates: int
@@ -53,7 +53,8 @@ def remove_duplicates(
     out: dict[int, str] = {}
     if duplicates == "remove":
         out |= {
-            i: f"found the same input as {records.place(first[canonical[i]])}; expected each input once" for i in repeats
+            i: f"found the same input as {records.place(first[canonical[i]])}; expected each input once"
+            for i in repeats
         }
     if contradictions != "keep" and contradictory:
         clash = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +32,7 @@ class Dataset:
     main: str
     files: dict[str, str]
     official: dict[str, str] = field(default_factory=dict)
-    columns: dict[str, object] = field(default_factory=dict)
+    columns: Mapping[str, object] = field(default_factory=dict)
     package: str | None = None
 
 
@@ -44,6 +44,7 @@ _GB1 = {
     "sampled": "19bcb946fb9f8fe5ac1d5ed0aa85d4a85848b44744560d9684cc278935f3bd16",
 }
 _STRUCTURE = "protein/flip_secondary_structure"
+_EMI = "protein/emi_antibody/emi_binding.csv"
 _MODLAMP = "modlAMP, Mueller et al. 2017, Bioinformatics 33:2753"
 
 
@@ -55,10 +56,30 @@ def _modlamp(name: str, file: str, summary: str, digest: str) -> Dataset:
 DATASETS = {
     dataset.name: dataset
     for dataset in (
-        _modlamp("amp_vs_uniprot", "AMPvsUniProt.csv", "antimicrobial peptides or UniProt fragments", "e1db3dd659179118dcfca63723385f2f0c95c49d27060a90f7a9d5848250eb48"),
-        _modlamp("amp_vs_transmembrane", "AMPvsTMset.csv", "antimicrobial or transmembrane peptides", "e3cd0201c12fa66a550cf74553c083990dc02984907d00b50a8e3d9b94f792d0"),
-        _modlamp("acp_vs_random", "ACP_CancPPD_vs_Random.csv", "anticancer or random peptides", "5c8d7970226d16eaae7e1c11f4225a81baf48381c9173580427d382ea3fa6cf9"),
-        _modlamp("acp_vs_transmembrane", "ACP_CancPPD_vs_TM.csv", "anticancer or transmembrane", "941a728be797b51fdbf5ad6e2f8ef58e6af748797c9c3c5747449a90ef187bf8"),
+        _modlamp(
+            "amp_vs_uniprot",
+            "AMPvsUniProt.csv",
+            "antimicrobial peptides or UniProt fragments",
+            "e1db3dd659179118dcfca63723385f2f0c95c49d27060a90f7a9d5848250eb48",
+        ),
+        _modlamp(
+            "amp_vs_transmembrane",
+            "AMPvsTMset.csv",
+            "antimicrobial or transmembrane peptides",
+            "e3cd0201c12fa66a550cf74553c083990dc02984907d00b50a8e3d9b94f792d0",
+        ),
+        _modlamp(
+            "acp_vs_random",
+            "ACP_CancPPD_vs_Random.csv",
+            "anticancer or random peptides",
+            "5c8d7970226d16eaae7e1c11f4225a81baf48381c9173580427d382ea3fa6cf9",
+        ),
+        _modlamp(
+            "acp_vs_transmembrane",
+            "ACP_CancPPD_vs_TM.csv",
+            "anticancer or transmembrane",
+            "941a728be797b51fdbf5ad6e2f8ef58e6af748797c9c3c5747449a90ef187bf8",
+        ),
         *(
             Dataset(
                 f"gb1_{split}",
@@ -95,8 +116,8 @@ DATASETS = {
             "binding of 4,000 antibody variants to antigen and ovalbumin (two labels)",
             "MIT",
             "Makowski et al. 2022, Nat. Commun. 13:3788, github.com/Tessier-Lab-UMich/Emi_Pareto_Opt_ML",
-            "protein/emi_antibody/emi_binding.csv",
-            {"protein/emi_antibody/emi_binding.csv": "c70c64f9bf50400b0d5f1b3c8c0a42291b45e6b1f6caa859b3c1eb218f5eec01"},
+            _EMI,
+            {_EMI: "c70c64f9bf50400b0d5f1b3c8c0a42291b45e6b1f6caa859b3c1eb218f5eec01"},
             {
                 "https://raw.githubusercontent.com/Tessier-Lab-UMich/Emi_Pareto_Opt_ML/main/emi_binding.csv": (
                     "emi_binding.csv"
@@ -141,7 +162,9 @@ def package_file(chosen: Dataset) -> Path:
     """The file of a data set that comes inside a pip package (found without importing the package)."""
     spec = importlib.util.find_spec(chosen.package or "")
     if spec is None or not spec.submodule_search_locations:
-        raise MissingExtraError(f"the data set {chosen.name} needs the package {chosen.package}: pip install 'xmr[protein]'")
+        raise MissingExtraError(
+            f"the data set {chosen.name} needs the package {chosen.package}: pip install 'xmr[protein]'"
+        )
     return Path(next(iter(spec.submodule_search_locations)), "data", chosen.main)
 
 

@@ -43,7 +43,11 @@ def download(chosen: Dataset, folder: Path | None = None, fetcher: Fetch = fetch
         except Exception as error:  # requests, urllib, ftp: whatever pooch used
             reason = str(error).splitlines()[0][:160]
             raise DataError(
-                Problem(f"data get {chosen.name}", f"{address} cannot be reached ({reason})", f"a network, or {relative} below XMR_DATA")
+                Problem(
+                    f"data get {chosen.name}",
+                    f"{address} cannot be reached ({reason})",
+                    f"a network, or {relative} below XMR_DATA",
+                )
             ) from error
         target = root / relative
         with replacing(target) as temporary:

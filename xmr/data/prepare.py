@@ -65,7 +65,13 @@ def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> 
     cleaned = remove_duplicates(records, texts, skipped, settings.duplicates, settings.contradictions)
     records = cleaned.records
     strata = _strata(records, task)
-    split = _split(settings, records, encoder.canonical(records), strata, seed if settings.seed is None else settings.seed)
+    split = _split(
+        settings,
+        records,
+        encoder.canonical(records),
+        strata,
+        seed if settings.seed is None else settings.seed,
+    )
     for name in ("train", "test"):
         if not len(getattr(split, name)):
             raise DataError(Problem("data.split", f"no {name} record", "records in both train and test"))
@@ -86,7 +92,7 @@ def _read(settings: DataSettings, task: Task, skipped: Skipped) -> Records:
             return read_modlamp(package_file(chosen))
         known = chosen.columns
         default = known.get("target", ())
-        names = (default,) if isinstance(default, str) else tuple(default)  # type: ignore[var-annotated,arg-type]
+        names = (default,) if isinstance(default, str) else tuple(default)  # type: ignore[arg-type]
         columns = replace(
             columns,
             input=columns.input or known.get("input"),  # type: ignore[arg-type]
@@ -139,9 +145,7 @@ def _strata(records: Records, task: Task) -> np.ndarray | None:
     return strata
 
 
-def _split(
-    settings: DataSettings, records: Records, texts: list[str], strata: np.ndarray | None, seed: int
-) -> Split:
+def _split(settings: DataSettings, records: Records, texts: list[str], strata: np.ndarray | None, seed: int) -> Split:
     how = settings.split
     if how.by == "random":
         return random_split(strata, len(records), how.test, how.validation, how.labels, seed)
@@ -153,5 +157,7 @@ def _split(
             raise DataError(Problem("data.split.labels", str(how.labels), "by: random or column, which take a budget"))
         return split
     if not records.role:
-        raise DataError(Problem("data.split.by: column", "no set column", "its name in data.set, or SET= in FASTA headers"))
+        raise DataError(
+            Problem("data.split.by: column", "no set column", "its name in data.set, or SET= in FASTA headers")
+        )
     return column_split(records.role, strata, how.validation, how.labels, seed)

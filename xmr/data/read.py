@@ -22,7 +22,11 @@ def format_of(path: Path) -> str:
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     if suffix.lower() not in FORMATS:
         raise DataError(
-            Problem(str(path), f"a file ending in {suffix or 'nothing'!r}", f"one of {', '.join(FORMATS)} (or .gz)")
+            Problem(
+                str(path),
+                f"a file ending in {suffix or 'nothing'!r}",
+                f"one of {', '.join(FORMATS)} (or .gz)",
+            )
         )
     return suffix.lower()
 
@@ -32,7 +36,12 @@ def stream(path: Path, columns: Columns, chunk: int = CHUNK) -> Iterator[Records
     if not path.is_file():
         siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(
-            Problem(str(path), "a folder" if path.is_dir() else "no such file", "a data file", nearest(path.name, siblings))
+            Problem(
+                str(path),
+                "a folder" if path.is_dir() else "no such file",
+                "a data file",
+                nearest(path.name, siblings),
+            )
         )
     if path.stat().st_size == 0:
         raise DataError(Problem(str(path), "an empty file", "records"))

@@ -75,9 +75,7 @@ class Records:
     def problem(self, index: int, message: str) -> Problem:
         """A `Problem` at a record; message is "found ...; expected ..."."""
         found, _, expected = message.partition("; expected ")
-        return Problem(
-            f"{self.place(index)}: record {self.ids[index]!r}", found.removeprefix("found "), expected
-        )
+        return Problem(f"{self.place(index)}: record {self.ids[index]!r}", found.removeprefix("found "), expected)
 
 
 @dataclass

@@ -16,15 +16,18 @@ class SplitSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     by: Literal["random", "cluster", "column", "fold"] = Field(
-        "random", description="random stratified, by cluster of similar sequences, by the file's own set column, or folds"
+        "random",
+        description="random stratified, by cluster of similar sequences, by the file's own set column, or folds",
     )
     test: Amount = Field(0.2, description="share (< 1) or number of records for the test part")
     validation: Amount = Field(0.1, description="share (< 1) of the rest, or number of records; 0: no validation part")
     labels: Annotated[int, Ge(2)] | None = Field(
-        None, description="labelled records in all for training and validation together; by default all of them"
+        None,
+        description="labelled records in all for training and validation together; by default all of them",
     )
     similarity: Annotated[float, Gt(0)] = Field(
-        0.4, description="cluster: similarity from which two sequences share a cluster (3-mer cosine, or MMseqs2 identity)"
+        0.4,
+        description="cluster: similarity from which two sequences share a cluster (3-mer cosine, or MMseqs2 identity)",
     )
     folds: Annotated[int, Ge(2)] = Field(5, description="fold: number of folds")
     fold: Annotated[int, Ge(0)] = Field(0, description="fold: which one is the test part")
@@ -43,15 +46,18 @@ class DataSettings(BaseModel):
     set: str | None = Field(None, description="column that says train, validation or test")
     residue_labels: str | None = Field(None, description="per-residue tasks: FASTA of label strings, by id")
     residue_mask: str | None = Field(None, description="per-residue tasks: FASTA of 0/1 strings, 0 = not scored")
-    split: SplitSettings = Field(default_factory=SplitSettings)  # type: ignore[arg-type]
+    split: SplitSettings = Field(default_factory=SplitSettings)
     seed: int | None = Field(None, description="pins the split; by default the recipe's seed")
     longest: Annotated[int, Ge(1)] | None = Field(
-        None, description="records with more symbols than this are left out, counted and listed in skipped.csv"
+        None,
+        description="records with more symbols than this are left out, counted and listed in skipped.csv",
     )
     duplicates: Literal["remove", "keep"] = Field("remove", description="records with the same input")
     contradictions: Literal["remove", "keep", "fail"] = Field("remove", description="one input with two labels")
     on_bad: Literal["fail", "skip"] = Field("fail", description="records that cannot be read: stop, or skip and list")
-    shuffle_labels: bool = Field(False, description="control: training labels in random order; test must fall to chance")
+    shuffle_labels: bool = Field(
+        False, description="control: training labels in random order; test must fall to chance"
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> DataSettings:

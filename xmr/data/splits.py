@@ -1,4 +1,4 @@
-"""Train, validation and test: random, by cluster of similar sequences, by a column, or by fold. Disjoint and complete."""
+"""Train, validation and test: random, by cluster of similar sequences, by a column, or by fold."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def _count(amount: float, n: int) -> int:
     return round(amount * n) if amount < 1 else int(amount)
 
 
-def random_split(strata: np.ndarray | None, n: int, test: float, validation: float, labels: int | None, seed: int) -> Split:
+def random_split(
+    strata: np.ndarray | None, n: int, test: float, validation: float, labels: int | None, seed: int
+) -> Split:
     """Draw test first, then at most `labels` labelled records for train and validation together.
 
     strata: (n,) class of each record, kept in proportion in all parts, or None. test and validation: a share (< 1) or
@@ -43,7 +45,9 @@ def random_split(strata: np.ndarray | None, n: int, test: float, validation: flo
     rest, held = _draw(everything, _count(test, n), strata, seed)
     if labels is not None:
         if labels > len(rest):
-            raise DataError(Problem("data.split.labels", f"{len(rest)} records beside the test part", f"at least {labels}"))
+            raise DataError(
+                Problem("data.split.labels", f"{len(rest)} records beside the test part", f"at least {labels}")
+            )
         _, rest = _draw(rest, labels, strata, seed + 1)
     train, chosen = _draw(rest, _count(validation, len(rest)), strata, seed + 2)
     budget = "" if labels is None else f", {labels} labels in all for training and validation"
@@ -102,9 +106,7 @@ def mmseqs_clusters(sequences: Sequence[str], similarity: float) -> np.ndarray:
     return clusters
 
 
-def cluster_split(
-    sequences: Sequence[str], test: float, validation: float, similarity: float, seed: int
-) -> Split:
+def cluster_split(sequences: Sequence[str], test: float, validation: float, similarity: float, seed: int) -> Split:
     """Whole clusters go to one part each, so that near-copies never sit on both sides.
 
     Clusters are dealt in random order until test and validation have their share; a cluster larger than what a part
@@ -129,18 +131,28 @@ def cluster_split(
     train, chosen, held = (np.flatnonzero(roles == name) for name in (0, 1, 2))
     if not len(train) or (need[2] == wanted and wanted):
         raise DataError(
-            Problem("data.split", f"{found}: no cluster fits the test part", "smaller clusters (raise data.split.similarity)")
+            Problem(
+                "data.split",
+                f"{found}: no cluster fits the test part",
+                "smaller clusters (raise data.split.similarity)",
+            )
         )
     return Split(train, chosen, held, f"by cluster ({found})")
 
 
-def column_split(role: Sequence[str], strata: np.ndarray | None, validation: float, labels: int | None, seed: int) -> Split:
+def column_split(
+    role: Sequence[str], strata: np.ndarray | None, validation: float, labels: int | None, seed: int
+) -> Split:
     """The parts the file itself names; a validation part is drawn from train where it names none."""
     roles = np.array(role)
     train, chosen, held = (np.flatnonzero(roles == name) for name in ("train", "validation", "test"))
     if not len(train) or not len(held):
         raise DataError(
-            Problem("data.split.by: column", f"{len(train)} train and {len(held)} test records", "a set column (or SET= field) with both")
+            Problem(
+                "data.split.by: column",
+                f"{len(train)} train and {len(held)} test records",
+                "a set column (or SET= field) with both",
+            )
         )
     note = "as the file says"
     if labels is not None and labels < len(train):

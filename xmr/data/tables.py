@@ -37,7 +37,12 @@ def _find(header: list[str], wanted: str | None, role: str, place: str, required
         if wanted in header:
             return header.index(wanted)
         raise DataError(
-            Problem(place, f"columns {', '.join(header)}", f"a column {wanted!r} (data.{role})", nearest(wanted, header))
+            Problem(
+                place,
+                f"columns {', '.join(header)}",
+                f"a column {wanted!r} (data.{role})",
+                nearest(wanted, header),
+            )
         )
     folded = [name.strip().casefold() for name in header]
     for usual in USUAL[role]:
@@ -74,9 +79,11 @@ class _Layout:
         assert found is not None
         targets: dict[str, int] = {}
         for name in columns.target:
-            where = _find(header, name, "target", place, columns.need_target) if (
-                columns.need_target or name in header
-            ) else None
+            where = (
+                _find(header, name, "target", place, columns.need_target)
+                if (columns.need_target or name in header)
+                else None
+            )
             if where is not None:
                 targets[name] = where
         if not columns.target:

@@ -95,9 +95,7 @@ class Targets:
     @classmethod
     def restore(cls, state: dict[str, Any]) -> Self:
         """The inverse of `state`."""
-        return cls(
-            state["task"], tuple(state["names"]), state["column"], tuple(state["mean"]), tuple(state["std"])
-        )
+        return cls(state["task"], tuple(state["names"]), state["column"], tuple(state["mean"]), tuple(state["std"]))
 
 
 def check_raw(task: Task, records: Records) -> dict[int, str]:

@@ -57,6 +57,10 @@ class Encoder(ABC):
     def encode(self, records: Records) -> EncodedSet:
         """Encode checked records. Raises DataError at the first that `check` would have named."""
 
+    def augment(self, encoded: Encoded) -> Encoded:
+        """A training batch, varied; drawn from torch's global generator, which the loop seeds at every step."""
+        return encoded
+
     @abstractmethod
     def state(self) -> dict[str, Any]:
         """What `fit` and `bind` learned, as plain JSON."""

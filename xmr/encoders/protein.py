@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
+import torch
 from annotated_types import Ge, Lt
 
+from xmr.data.blosum import blosum_softmax
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.sequence import SymbolSet
 from xmr.errors import DataError, Problem
-from xmr.spaces import Alphabet
+from xmr.spaces import Alphabet, Encoded, Symbols
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 # B: Asp or Asn, Z: Glu or Gln, J: Leu or Ile, X: any; U (selenocysteine) reads as Cys, O (pyrrolysine) as Lys.
-PROTEIN = Alphabet(
-    AMINO_ACIDS, (("B", "DN"), ("Z", "EQ"), ("J", "IL"), ("X", AMINO_ACIDS), ("U", "C"), ("O", "K"))
-)
+PROTEIN = Alphabet(AMINO_ACIDS, (("B", "DN"), ("Z", "EQ"), ("J", "IL"), ("X", AMINO_ACIDS), ("U", "C"), ("O", "K")))
 _GAP, _STOP, _ILLEGAL, _END = -1, -2, -3, -4
 
 
@@ -50,6 +51,8 @@ class ProteinEncoder(Encoder):
         ambiguous: accept B Z J X U O by the rule above, or refuse them.
         columns: `all` residues, or, for aligned variants of one length, only the columns that vary in the training
             part; a change elsewhere is then an error, not a silent loss.
+        substitute: in training, the chance of a residue to be drawn anew by its BLOSUM62 row (itself most likely), a
+            regulariser for small sets: sequences nature might as well have written.
         shuffle: control; `positions` permutes the residues of every sequence by one fixed rule.
     """
 
@@ -63,6 +66,7 @@ class ProteinEncoder(Encoder):
         overlap: Annotated[float, Ge(0.0), Lt(1.0)] = 0.25,
         ambiguous: Literal["mixture", "fail"] = "mixture",
         columns: Literal["all", "variable"] = "all",
+        substitute: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
         shuffle: Literal["none", "positions"] = "none",
     ) -> None:
         self.max_length = max_length
@@ -70,6 +74,7 @@ class ProteinEncoder(Encoder):
         self.overlap = overlap
         self.ambiguous = ambiguous
         self.columns = columns
+        self.substitute = substitute
         self.shuffle = shuffle
         self.limit = max_length or 512
         self.kept: np.ndarray | None = None  # columns kept, when only the variable ones are
@@ -200,6 +205,18 @@ class ProteinEncoder(Encoder):
             flat, lengths = flat[within < self.limit], np.minimum(lengths, self.limit)
         return SymbolSet(flat, lengths, self.limit, self.overlap)
 
+    def augment(self, encoded: Encoded) -> Encoded:
+        """Draw some residues anew by their BLOSUM62 rows; ambiguous residues stay."""
+        if not self.substitute:
+            return encoded
+        assert isinstance(encoded, Symbols)
+        ids = encoded.ids
+        chance = blosum_softmax(AMINO_ACIDS).to(ids.device)
+        letters = ids.clamp(max=len(AMINO_ACIDS) - 1)
+        drawn = torch.multinomial(chance[letters.reshape(-1)], 1).reshape(ids.shape)
+        chosen = (torch.rand(ids.shape, device=ids.device) < self.substitute) & (ids < len(AMINO_ACIDS))
+        return replace(encoded, ids=torch.where(chosen, drawn, ids))
+
     def state(self) -> dict[str, Any]:
         """The row limit, and the kept columns with their template."""
         return {
@@ -220,8 +237,7 @@ class ProteinEncoder(Encoder):
         rng = np.random.default_rng(seed)
         fixed = self.columns == "variable"
         texts = [
-            "".join(rng.choice(list(AMINO_ACIDS), size=30 if fixed else int(rng.integers(8, 41))))
-            for _ in range(n)
+            "".join(rng.choice(list(AMINO_ACIDS), size=30 if fixed else int(rng.integers(8, 41)))) for _ in range(n)
         ]
         score = [(text.count("K") + text.count("R")) / len(text) for text in texts]
         middle = float(np.median(score))

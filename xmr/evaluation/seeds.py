@@ -17,7 +17,8 @@ def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
     for name in results[0]["baselines"]:
         if all(name in result["baselines"] for result in results):
             rows[name] = [
-                {key: value for key, value in result["baselines"][name].items() if key != "seconds"} for result in results
+                {key: value for key, value in result["baselines"][name].items() if key != "seconds"}
+                for result in results
             ]
     table: dict[str, dict[str, Any]] = {}
     for name, each in rows.items():

@@ -39,7 +39,7 @@ class VocabularyLinear(Output):
         return hidden @ (self.gamma @ source.decoder().float()).T
 
     def fold(self, source: Any) -> Output:
-        """Where the source's head is its bare embedding, Gamma W_dec is a linear layer of D' K numbers: keep only that."""
+        """Where the source's head is its bare embedding, Gamma W_dec is a linear layer: keep only that."""
         if source.head is not None:
             return self
         folded = Linear(pool=self.pool_name)

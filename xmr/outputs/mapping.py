@@ -43,7 +43,7 @@ def assign(counts: Tensor, size: int = 1) -> Tensor:
     lowest free cell in the order (s, t), so the result is defined for every d. One stable sort, then a walk that ends
     as soon as all groups are full. Source: BAR, arXiv 2007.08714; ILM-VP, arXiv 2211.11635.
     """
-    sources, targets = counts.shape
+    targets = counts.shape[1]
     order = torch.sort(counts.reshape(-1), descending=True, stable=True).indices.tolist()
     groups: list[list[int]] = [[] for _ in range(targets)]
     taken: set[int] = set()
@@ -236,7 +236,10 @@ class BayesianPlusMapping(BayesianMapping):
     """
 
     def __init__(
-        self, pool: Pool = "mean", smoothing: Annotated[float, Ge(0)] = 1.0, alpha: Annotated[float, Gt(0)] = 0.15
+        self,
+        pool: Pool = "mean",
+        smoothing: Annotated[float, Ge(0)] = 1.0,
+        alpha: Annotated[float, Gt(0)] = 0.15,
     ) -> None:
         super().__init__(pool, smoothing)
         self.alpha = alpha

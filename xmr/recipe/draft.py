@@ -33,7 +33,7 @@ def draft(domain: str, source: Path, recipe: Path, column: str | None, target: s
     label = next(iter(records.labels))
     roles = set(records.role) - {""}
     small = len(records) <= SMALL
-    data: dict[str, Any] = {"path": os.path.relpath(source, recipe.parent or Path())}
+    data: dict[str, Any] = {"path": os.path.relpath(str(source), str(recipe.parent))}
     if source.suffix.lower() not in (".fasta", ".fa", ".faa", ".fas", ".gz"):
         data["target"] = label
         if column:
@@ -50,7 +50,9 @@ def draft(domain: str, source: Path, recipe: Path, column: str | None, target: s
         "encoder": {"name": DOMAINS[domain], **({"columns": "variable"} if aligned else {})},
         "source": {"name": "minilm", "layers": 4},
         "transform": {"name": "free_embedding"},
-        "output": {"name": "per_residue"} if task == "residue_classification" else {"name": "linear", "pool": "concat" if aligned else "mean"},
+        "output": {"name": "per_residue"}
+        if task == "residue_classification"
+        else {"name": "linear", "pool": "concat" if aligned else "mean"},
         "training": {"epochs": 20, "learning_rate": 3e-3, "patience": 8},
         "ensemble": 4 if small else 1,
         "baselines": ["majority", "window_linear"]

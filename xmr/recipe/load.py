@@ -41,7 +41,12 @@ def find_recipe(name: str) -> Path:
     if name in recipe_names():
         return recipes_folder() / f"{name}.yaml"
     raise RecipeError(
-        Problem(name, "no such recipe", "a path ending in .yaml or a name from `xmr list recipes`", nearest(name, recipe_names()))
+        Problem(
+            name,
+            "no such recipe",
+            "a path ending in .yaml or a name from `xmr list recipes`",
+            nearest(name, recipe_names()),
+        )
     )
 
 
@@ -93,7 +98,9 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str | int, ...], i
     except YAMLError as error:
         raise RecipeError(Problem(str(path), str(error).splitlines()[0], "YAML 1.2")) from error
     if not isinstance(tree, CommentedMap):
-        raise RecipeError(Problem(f"{path}:1", "no sections" if tree is None else type(tree).__name__, "a recipe's sections"))
+        raise RecipeError(
+            Problem(f"{path}:1", "no sections" if tree is None else type(tree).__name__, "a recipe's sections")
+        )
     lines: dict[tuple[str | int, ...], int] = {}
     seen: set[int] = set()
 
@@ -139,7 +146,9 @@ def _apply(raw: dict[str, Any], override: str) -> tuple[str, ...]:
     try:
         value = YAML(typ="safe", pure=True).load(right) if right.strip() else None
     except YAMLError as error:
-        raise RecipeError(Problem(f"override {override!r}", "a value that is not YAML", "e.g. training.epochs=5")) from error
+        raise RecipeError(
+            Problem(f"override {override!r}", "a value that is not YAML", "e.g. training.epochs=5")
+        ) from error
     node = raw
     for key in keys[:-1]:
         inner = node.get(key)

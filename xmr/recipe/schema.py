@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from annotated_types import Ge
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from xmr.compare import baselines_of
 from xmr.component import KINDS, Place, problems_of, section_problems
 from xmr.data.settings import DataSettings
 from xmr.data.targets import Task
-from xmr.errors import Problem, RecipeError
+from xmr.errors import Problem, RecipeError, one_of
 from xmr.registry import TRANSFORMS, grid
 from xmr.training.settings import TrainingSettings
 
@@ -27,10 +28,12 @@ class Recipe(BaseModel):
     source: Any = Field(description="the frozen source model; `none` is a control")
     transform: Any = Field(description="the input transformation, one cell of the grid")
     output: Any = Field(description="the output transformation")
-    training: TrainingSettings = Field(default_factory=TrainingSettings)  # type: ignore[arg-type]
+    training: TrainingSettings = Field(default_factory=TrainingSettings)
     ensemble: Annotated[int, Ge(1)] = Field(1, description="programs of different seeds, averaged, over one source")
     baselines: list[str] = Field(default_factory=list, description="run beside it on the same split")
-    expected: dict[str, Any] = Field(default_factory=dict, description="figures to expect, for the reader and the tests")
+    expected: dict[str, Any] = Field(
+        default_factory=dict, description="figures to expect, for the reader and the tests"
+    )
 
 
 def check_recipe(raw: dict[str, Any], place: Place) -> Recipe:
@@ -64,7 +67,9 @@ def _cell_problems(recipe: Recipe, place: Place) -> list[Problem]:
     if (chosen.fact("takes"), chosen.fact("space")) == (emits, space):
         return []
     works = grid().get((emits, space), [])
-    expected = f"one of {', '.join(works)}" if works else f"another source: nothing brings {emits} into {space} space yet"
+    expected = (
+        f"one of {', '.join(works)}" if works else f"another source: nothing brings {emits} into {space} space yet"
+    )
     found = f"{chosen.name!r} ({chosen.fact('takes')} into {chosen.fact('space')} space)"
     return [Problem(place(("transform", "name")), f"{found} between {emits} and {space} space", expected)]
 
@@ -76,25 +81,51 @@ def _fit_problems(recipe: Recipe, place: Place) -> list[Problem]:
     if recipe.task not in output.tasks:  # type: ignore[attr-defined]
         fitting = [e.name for e in KINDS["output"] if recipe.task in e.load().tasks]  # type: ignore[attr-defined]
         problems.append(
-            Problem(place(("output", "name")), f"{recipe.output['name']!r} for task {recipe.task}", f"one of {', '.join(fitting)}")
+            Problem(
+                place(("output", "name")),
+                f"{recipe.output['name']!r} for task {recipe.task}",
+                f"one of {', '.join(fitting)}",
+            )
         )
+    known = baselines_of(recipe.task)
+    problems += [
+        one_of(place(("baselines", index)), name, known)
+        for index, name in enumerate(recipe.baselines)
+        if name not in known
+    ]
     fixed_length = recipe.encoder.get("columns") == "variable"
     if recipe.output.get("pool") == "concat" and not fixed_length:
         problems.append(
-            Problem(place(("output", "pool")), "'concat'", "records of one length (encoder.columns: variable), or mean")
+            Problem(
+                place(("output", "pool")),
+                "'concat'",
+                "records of one length (encoder.columns: variable), or mean",
+            )
         )
     if recipe.task == "residue_classification" and recipe.encoder.get("shuffle") == "positions":
         problems.append(
-            Problem(place(("encoder", "shuffle")), "'positions' for a per-residue task", "none: labels would not follow")
+            Problem(
+                place(("encoder", "shuffle")),
+                "'positions' for a per-residue task",
+                "none: labels would not follow",
+            )
         )
     if recipe.task == "residue_classification" and recipe.encoder.get("length") == "truncate":
         problems.append(
-            Problem(place(("encoder", "length")), "'truncate' for a per-residue task", "window or fail: no residue may be lost")
+            Problem(
+                place(("encoder", "length")),
+                "'truncate' for a per-residue task",
+                "window or fail: no residue may be lost",
+            )
         )
     if recipe.task == "residue_classification" and fixed_length:
         problems.append(Problem(place(("encoder", "columns")), "'variable' for a per-residue task", "all"))
     if isinstance(recipe.data.target, list) and len(recipe.data.target) > 1 and recipe.task == "classification":
-        problems.append(Problem(place(("data", "target")), "several columns for task classification", "one, or task: multilabel"))
+        problems.append(
+            Problem(
+                place(("data", "target")),
+                "several columns for task classification",
+                "one, or task: multilabel",
+            )
+        )
     return problems
-
-

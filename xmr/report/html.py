@@ -14,6 +14,8 @@ from xmr.evaluation.metrics import main_metric
 from xmr.files import write_text
 from xmr.report import plots
 from xmr.report.words import nearest_words
+from xmr.spaces import TokenSpace
+from xmr.transforms.base import SymbolTransform
 
 if TYPE_CHECKING:
     from xmr.job import Job
@@ -37,8 +39,9 @@ _PAGE = """<!doctype html>
 {% if interval %}<span class="quiet">(95 % bootstrap interval {{ '%.3f' % interval[0] }} to {{ '%.3f' % interval[1] }};
 one split, one seed: see docs/results.md for the spread over seeds)</span>{% endif %}</p>
 <h2>Beside the baselines, on the same split</h2>
-<div class="grid"><div>{{ bars }}</div><div><table><tr><th></th>{% for name in columns %}<th>{{ name }}</th>{% endfor %}</tr>
-{% for row in table %}<tr><td>{{ row[0] }}</td>{% for cell in row[1:] %}<td class="n">{{ cell }}</td>{% endfor %}</tr>
+<div class="grid"><div>{{ bars }}</div><div><table><tr><th></th>{% for name in columns %}<th>{{ name }}</th>
+{% endfor %}</tr>{% for row in table %}<tr><td>{{ row[0] }}</td>
+{% for cell in row[1:] %}<td class="n">{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</table></div></div>
 <h2>On the test part</h2><div class="grid">{% for figure in figures %}<div>{{ figure }}</div>{% endfor %}</div>
 {% if words %}<h2>What the program learned</h2>
@@ -137,13 +140,13 @@ def _auroc(label: np.ndarray, values: np.ndarray) -> float:
 def _learned(job: Job) -> tuple[list[tuple[str, str]], str]:
     """Nearest source words of every symbol, and the symbols' places beside the vocabulary."""
     space, transform = job.source.space, job.program.transforms[0]
-    if not hasattr(transform, "table") or not getattr(space, "words", ()):
+    if not isinstance(transform, SymbolTransform) or not isinstance(space, TokenSpace) or not space.words:
         return [], ""
     with torch.no_grad():
         table = transform.table().detach().cpu().float()
-        near = nearest_words(table, space.embedding.cpu().float(), space.words, 5)  # type: ignore[union-attr]
+        near = nearest_words(table, space.embedding.cpu().float(), space.words, 5)
         sample = torch.randperm(len(space.words), generator=torch.Generator().manual_seed(0))[:3000]
-        words = space.embedding.detach().cpu().float()[sample].numpy()  # type: ignore[union-attr]
+        words = space.embedding.detach().cpu().float()[sample].numpy()
     letters = job.encoder.alphabet.letters
     rows = [
         (symbol, ", ".join(f"{word} {cosine:.2f}" for word, cosine in found)) for symbol, found in zip(letters, near)
@@ -154,12 +157,18 @@ def _learned(job: Job) -> tuple[list[tuple[str, str]], str]:
 def _facts(result: dict[str, Any]) -> list[tuple[str, str]]:
     seconds = result["seconds"]
     return [
-        ("training, validation, test records", f"{result['n_train']:,}, {result['n_validation']:,}, {result['n_test']:,}"),
+        (
+            "training, validation, test records",
+            f"{result['n_train']:,}, {result['n_validation']:,}, {result['n_test']:,}",
+        ),
         ("trainable parameters", f"{result['trainable_parameters']:,}"),
         ("frozen source parameters", f"{result['source_parameters']:,} (bit-identical after training)"),
         ("program on disk", f"{result['program_bytes'] / 1024:.0f} KiB"),
         ("epoch kept", f"{result['best_epoch']} of {result['epochs_run']}"),
-        ("seconds to load, train, test", ", ".join(f"{seconds[name]:.0f}" for name in ("load", "train", "test"))),
+        (
+            "seconds to load, train, test",
+            ", ".join(f"{seconds[name]:.0f}" for name in ("load", "train", "test")),
+        ),
         ("seed", str(result["seed"])),
     ]
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from sklearn import metrics as sk
 
 BLUE, ORANGE, GREY = "#2f6db3", "#d9822b", "#9aa3ad"
-_STYLE = {
+_STYLE: Any = {
     "font.size": 9.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -73,7 +73,13 @@ def precision_recall(curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> Callab
         for number, (name, (truth, score)) in enumerate(curves.items()):
             precision, recall, _ = sk.precision_recall_curve(truth, score)
             area = sk.average_precision_score(truth, score)
-            axes.plot(recall, precision, color=_color(number), lw=1.8 if number == 0 else 1.1, label=f"{name} {area:.3f}")
+            axes.plot(
+                recall,
+                precision,
+                color=_color(number),
+                lw=1.8 if number == 0 else 1.1,
+                label=f"{name} {area:.3f}",
+            )
         axes.set(xlabel="recall", ylabel="precision", title="Precision and recall (average precision)")
         axes.legend(frameon=False, loc="lower left")
 
@@ -106,7 +112,13 @@ def learning(rows: list[dict[str, float]], best: int, score: str) -> Callable[[A
         axes.set(xlabel="epoch", ylabel="training loss", title="Training")
         if any("score" in row for row in rows):
             other = axes.twinx()
-            other.plot(epochs, [row.get("score", np.nan) for row in rows], color=BLUE, marker=".", label=f"validation {score}")
+            other.plot(
+                epochs,
+                [row.get("score", np.nan) for row in rows],
+                color=BLUE,
+                marker=".",
+                label=f"validation {score}",
+            )
             other.set_ylabel(f"validation {score}")
             other.axvline(best, color=ORANGE, lw=1, ls="--")
             other.grid(False)
@@ -134,7 +146,11 @@ def bars(names: list[str], values: list[float], metric: str, interval: list[floa
         axes.barh(spots, values, color=[BLUE, *[GREY] * (len(names) - 1)], height=0.62)
         if interval is not None:
             axes.errorbar(
-                values[0], spots[0], xerr=[[values[0] - interval[0]], [interval[1] - values[0]]], color="#1b1f23", capsize=3
+                values[0],
+                spots[0],
+                xerr=[[values[0] - interval[0]], [interval[1] - values[0]]],
+                color="#1b1f23",
+                capsize=3,
             )
         for spot, value in zip(spots, values):
             axes.text(value, spot, f" {value:.3f}", va="center", ha="left", fontsize=8)
@@ -154,8 +170,8 @@ def positions(words: np.ndarray, letters: np.ndarray, symbols: str) -> Callable[
     flat, spots = (words - center) @ axes_of[:2].T, (letters - center) @ axes_of[:2].T
 
     def draw(axes: Axes) -> None:
-        axes.scatter(*flat.T, s=3, alpha=0.25, color=GREY, edgecolors="none", label="source words")
-        axes.scatter(*spots.T, s=14, color=ORANGE)
+        axes.scatter(flat[:, 0], flat[:, 1], s=3, alpha=0.25, color=GREY, edgecolors="none", label="source words")
+        axes.scatter(spots[:, 0], spots[:, 1], s=14, color=ORANGE)
         for spot, symbol in zip(spots, symbols):
             axes.annotate(symbol, spot, xytext=(2, 2), textcoords="offset points", fontsize=9, fontweight="bold")
         axes.set(title="Symbols beside the source's words (PCA)", xticks=[], yticks=[])

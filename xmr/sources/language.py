@@ -23,8 +23,6 @@ from xmr.spaces import SourceOutput, TokenInput, TokenSpace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from transformers import PreTrainedModel
-
 
 class Language(Source):
     """Any Hugging Face language model, by hub name or local folder.
@@ -39,6 +37,11 @@ class Language(Source):
     """
 
     space_kind: ClassVar[str] = "token"
+    space: TokenSpace
+    head: nn.Module | None
+    body: Any
+    prefix_vectors: Tensor
+    suffix_vectors: Tensor
 
     def __init__(
         self,
@@ -76,7 +79,7 @@ class Language(Source):
             raise RecipeError(_unreachable(name, error)) from error
         return self.adopt(model, _special_tokens(name, where, local))
 
-    def adopt(self, model: PreTrainedModel, specials: Specials | None = None) -> Self:
+    def adopt(self, model: Any, specials: Specials | None = None) -> Self:
         """Take a model in memory as the source: cut it to `layers`, find its head, freeze it."""
         specials = specials or Specials()
         body = _encoder_of(model)
@@ -132,17 +135,17 @@ class Language(Source):
         """Vocabulary logits: the model's own head where it has one, else h E^T with the tied embedding."""
         if self.head is not None:
             return self.head(hidden)
-        return hidden @ self.space.embedding.to(hidden.dtype).T  # type: ignore[union-attr]
+        return hidden @ self.space.embedding.to(hidden.dtype).T
 
     @property
     def classes(self) -> int:
         """V, the size of the source's vocabulary."""
-        return self.space.embedding.shape[0]  # type: ignore[union-attr]
+        return self.space.embedding.shape[0]
 
     def decoder(self) -> Tensor:
         """The (V, D') matrix that turns hidden states into vocabulary logits, for folding an output map into it."""
         if self.head is None:
-            return self.space.embedding  # type: ignore[union-attr]
+            return self.space.embedding
         last = [module for module in self.head.modules() if isinstance(module, nn.Linear)][-1]
         return last.weight
 
@@ -211,7 +214,7 @@ class _Chain(nn.Module):
         return self.norm(nn.functional.gelu(self.dense(hidden)))
 
 
-def _vocabulary_head(model: PreTrainedModel) -> nn.Module | None:
+def _vocabulary_head(model: Any) -> nn.Module | None:
     """The part of a masked-LM or causal model behind its body; None for a bare body or a T5 encoder."""
     kind = model.config.model_type
     if kind == "bert" and hasattr(model, "cls"):
@@ -224,7 +227,7 @@ def _vocabulary_head(model: PreTrainedModel) -> nn.Module | None:
     return _Head(nn.Identity(), head) if head is not None else None
 
 
-def _build(name: str, config: Any, weights: str, seed: int, where: dict[str, Any]) -> PreTrainedModel:
+def _build(name: str, config: Any, weights: str, seed: int, where: dict[str, Any]) -> Any:
     """The model with its language-model head where its checkpoint has one."""
     from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM
 
@@ -241,13 +244,13 @@ def _build(name: str, config: Any, weights: str, seed: int, where: dict[str, Any
     return factory.from_pretrained(name, config=config, dtype=torch.float32, trust_remote_code=False, **where)
 
 
-def _encoder_of(model: PreTrainedModel) -> PreTrainedModel:
+def _encoder_of(model: Any) -> Any:
     """The body that turns embeddings into hidden states: the encoder half of a T5-type model, else the base model."""
     base = model.base_model
     return base.get_encoder() if model.config.is_encoder_decoder else base
 
 
-def _keep_blocks(body: PreTrainedModel, layers: int | None, total: int) -> None:
+def _keep_blocks(body: Any, layers: int | None, total: int) -> None:
     """Drop the blocks after the first `layers`. Raises RecipeError when the model has fewer."""
     if layers is None:
         return
@@ -255,7 +258,9 @@ def _keep_blocks(body: PreTrainedModel, layers: int | None, total: int) -> None:
         raise RecipeError(Problem("source.layers", str(layers), f"at most {total}, what this model has"))
     stacks = [module for module in body.modules() if isinstance(module, nn.ModuleList) and len(module) == total]
     if not stacks:
-        raise RecipeError(Problem("source.layers", str(layers), f"a model with one list of {total} blocks, or no layers"))
+        raise RecipeError(
+            Problem("source.layers", str(layers), f"a model with one list of {total} blocks, or no layers")
+        )
     del stacks[0][layers:]
     for key in ("num_hidden_layers", "num_layers", "n_layer", "n_layers"):
         if key in body.config.to_dict():

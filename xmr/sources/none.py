@@ -22,6 +22,7 @@ class NoSource(Source):
     """
 
     space_kind: ClassVar[str] = "token"
+    space: TokenSpace
 
     def __init__(
         self,
@@ -43,7 +44,12 @@ class NoSource(Source):
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
-        return {"name": "none", "width": self.width, "vocabulary": self.vocabulary, "max_length": self.max_length}
+        return {
+            "name": "none",
+            "width": self.width,
+            "vocabulary": self.vocabulary,
+            "max_length": self.max_length,
+        }
 
     def forward(self, inputs: TokenInput) -> SourceOutput:
         """The inputs themselves."""
@@ -51,7 +57,7 @@ class NoSource(Source):
 
     def answers(self, hidden: Tensor) -> Tensor:
         """Similarity to the rows of the stand-in matrix."""
-        return hidden @ self.space.embedding.to(hidden).T  # type: ignore[union-attr]
+        return hidden @ self.space.embedding.to(hidden).T
 
     @property
     def classes(self) -> int:

@@ -1,7 +1,7 @@
 """One shared suite for all components, like scikit-learn's `check_estimator`. Each check raises AssertionError.
 
-    from xmr.testing import check_transform
-    check_transform({"name": "my_transform", "width": 3}, source)
+from xmr.testing import check_transform
+check_transform({"name": "my_transform", "width": 3}, source)
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ def check_transform(section: dict[str, Any] | str, source: Source, encoder: dict
     assert inputs.mask.shape == (rows, tokens)
     assert width == source.space.width  # type: ignore[union-attr]
     assert inputs.start + inputs.length <= tokens
-    assert torch.equal(inputs.mask[:, inputs.start : inputs.start + inputs.length].sum(1) >= batch.mask.sum(1), torch.ones(rows, dtype=torch.bool))
+    at_symbols = inputs.mask[:, inputs.start : inputs.start + inputs.length].sum(dim=1)
+    assert bool((at_symbols >= batch.mask.sum(dim=1)).all()), "every symbol must be seen by the source"
     used = inputs.mask.sum(dim=1)
     ordered = torch.arange(tokens) < used[:, None]
     assert torch.equal(ordered, inputs.mask), "content must be right-padded"
@@ -125,7 +126,7 @@ def _wake(module: torch.nn.Module) -> None:
 
 
 def _waits(module: torch.nn.Module, name: str) -> bool:
-    """Whether a parameter belongs to another stage of the method's schedule (a sparse map before or after it settles)."""
+    """Whether a parameter belongs to another stage of the method (a sparse map before or after it settles)."""
     return name in getattr(module, "idle", lambda: ())()
 
 
@@ -206,7 +207,7 @@ def check_output(section: dict[str, Any] | str, source: Source, task: Task = "cl
 
 
 def _round_trip(program: Program, labelled: LabelledSet, values: torch.Tensor) -> None:
-    """Fold the program as saving does and compare its numbers (the whole folder is tested where a source has a name)."""
+    """Fold the program as saving does and compare its numbers (whole folders are tested where a source has a name)."""
     folded = copy.copy(program)
     folded._modules = dict(program._modules)
     folded.transforms = torch.nn.ModuleList(t.fold() for t in program.transforms)  # type: ignore[operator]

@@ -77,5 +77,9 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | 
         return load_file(folder / f"{name}.safetensors"), json.loads((folder / f"{name}.json").read_text("utf-8"))
     except (OSError, SafetensorError, json.JSONDecodeError) as error:
         raise ProgramError(
-            Problem(str(folder / name), f"a damaged checkpoint ({error})", "a whole one; delete the folder to begin anew")
+            Problem(
+                str(folder / name),
+                f"a damaged checkpoint ({error})",
+                "a whole one; delete the folder to begin anew",
+            )
         ) from error

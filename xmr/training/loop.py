@@ -135,7 +135,16 @@ def train(
                 progress.seen += count
                 progress.step += 1
                 progress.batch += 1
-                report({"kind": "step", "epoch": progress.epoch, "step": progress.step, "steps": job.steps, "loss": loss, "records": count})
+                report(
+                    {
+                        "kind": "step",
+                        "epoch": progress.epoch,
+                        "step": progress.step,
+                        "steps": job.steps,
+                        "loss": loss,
+                        "records": count,
+                    }
+                )
                 if asked_to_stop() or time.monotonic() - clock > CHECKPOINT_SECONDS:
                     checkpoint()
                     clock = time.monotonic()
@@ -146,7 +155,11 @@ def train(
                     )
             for output in program.outputs:
                 output.on_epoch()  # type: ignore[operator]
-            row = {"epoch": progress.epoch + 1, "train_loss": progress.loss_sum / max(1, progress.seen), **job.validate()}
+            row = {
+                "epoch": progress.epoch + 1,
+                "train_loss": progress.loss_sum / max(1, progress.seen),
+                **job.validate(),
+            }
             history.rows.append(row)
             score = row.get("score", -math.inf)
             if score > history.best_score:
@@ -228,7 +241,8 @@ class _Job:
             group["lr"] = rate * self.rate(step)
         target = self.target(batch)
         with autocast(self.precision, self.program.device):
-            logits = self.program(to_device(self.training.data.batch(batch), self.program.device)).float()
+            encoded = self.program.encoder.augment(self.training.data.batch(batch))
+            logits = self.program(to_device(encoded, self.program.device)).float()
         losses = loss_of(self.task, logits, target, self.weights, self.settings.label_smoothing)
         total = losses.sum()
         for output in self.program.outputs:

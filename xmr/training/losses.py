@@ -28,9 +28,7 @@ def loss_of(
         return ((logits - target) ** 2).reshape(programs, -1).mean(dim=1)
     if task == "multilabel":
         known = ~torch.isnan(target)
-        each = F.binary_cross_entropy_with_logits(
-            logits, torch.nan_to_num(target).expand_as(logits), reduction="none"
-        )
+        each = F.binary_cross_entropy_with_logits(logits, torch.nan_to_num(target).expand_as(logits), reduction="none")
         return (each * known).reshape(programs, -1).sum(dim=1) / known.sum().clamp(min=1)
     flat = logits.reshape(programs, -1, logits.shape[-1])
     labels = target.reshape(-1)

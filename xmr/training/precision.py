@@ -14,7 +14,9 @@ def resolve_precision(asked: str, device: torch.device) -> str:
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported() else "full"
     if device.type == "cpu":
-        able = [getattr(torch.cpu, name, lambda: False) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")]
+        able = [
+            getattr(torch.cpu, name, lambda: False) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        ]
         return "bf16" if any(check() for check in able) else "full"
     return "full"
 

@@ -24,5 +24,6 @@ class TrainingSettings(BaseModel):
     class_weights: Literal["none", "balanced"] = Field("none", description="balanced: by inverse class frequency")
     label_smoothing: Annotated[float, Ge(0), Le(0.5)] = Field(0.0, description="of the cross-entropy")
     precision: Literal["auto", "full", "bf16"] = Field(
-        "auto", description="auto: bfloat16 where the processor computes in it; tests and predictions use full precision"
+        "auto",
+        description="auto: bfloat16 where the processor computes in it; tests and predictions use full precision",
     )

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from xmr.data.blosum import blosum_softmax
 from xmr.errors import Problem, RecipeError
 from xmr.spaces import Alphabet, Encoded, Space, Symbols, TokenInput, TokenSpace
 
@@ -77,7 +78,9 @@ def checked_ids(ids: Tensor, symbols: int) -> Tensor:
     return ids
 
 
-def word_ids(init: Init, words: tuple[str, ...] | None, letters: str, space: TokenSpace, generator: Generator) -> Tensor:
+def word_ids(
+    init: Init, words: tuple[str, ...] | None, letters: str, space: TokenSpace, generator: Generator
+) -> Tensor:
     """The source word each letter starts at: (A,) token ids. Raises RecipeError for words the source does not have."""
     vocabulary, specials = len(space.embedding), {*space.prefix, *space.suffix}
     if init in ("letters", "words"):
@@ -90,7 +93,11 @@ def word_ids(init: Init, words: tuple[str, ...] | None, letters: str, space: Tok
         missing = [word for word in asked if word.lower() not in known]
         if missing:
             raise RecipeError(
-                Problem(f"transform.init: {init}", f"{missing[0]!r}, not one word of the source", "words of its vocabulary")
+                Problem(
+                    f"transform.init: {init}",
+                    f"{missing[0]!r}, not one word of the source",
+                    "words of its vocabulary",
+                )
             )
         return torch.tensor([known[word.lower()] for word in asked])
     plain = [
@@ -102,7 +109,9 @@ def word_ids(init: Init, words: tuple[str, ...] | None, letters: str, space: Tok
     return pool[torch.randperm(len(pool), generator=generator)[: len(letters)]]
 
 
-def start_rows(init: Init, words: tuple[str, ...] | None, alphabet: Alphabet, space: TokenSpace, generator: Generator) -> Tensor:
+def start_rows(
+    init: Init, words: tuple[str, ...] | None, alphabet: Alphabet, space: TokenSpace, generator: Generator
+) -> Tensor:
     """Rows the letters start at, (A, D), each at the norm of E's rows.
 
     `similar_words` mixes the random words by how alike the letters are (BLOSUM62, for proteins), so that letters that
@@ -112,18 +121,6 @@ def start_rows(init: Init, words: tuple[str, ...] | None, alphabet: Alphabet, sp
         ids = word_ids("random_words" if init == "similar_words" else init, words, alphabet.letters, space, generator)
         rows = space.embedding[ids.to(space.embedding.device)].float().cpu().clone()
         if init == "similar_words":
-            rows = _similarity(alphabet.letters) @ rows
+            rows = blosum_softmax(alphabet.letters) @ rows
             rows = rows / rows.norm(dim=1, keepdim=True) * space.row_norm().cpu()
     return rows
-
-
-def _similarity(letters: str) -> Tensor:
-    """Row-normalised exp(BLOSUM62): (A, A)."""
-    from xmr.errors import require
-
-    if set(letters) - set("ARNDCQEGHILKMFPSTWYV"):
-        raise RecipeError(Problem("transform.init", "similar_words", "another init: it knows amino acids only"))
-    matrices = require("Bio.Align.substitution_matrices", "protein", "init: similar_words")
-    blosum = matrices.load("BLOSUM62")
-    scores = torch.tensor([[float(blosum[a][b]) for b in letters] for a in letters])
-    return torch.softmax(scores, dim=1)

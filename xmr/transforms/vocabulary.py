@@ -7,7 +7,7 @@ ablation of every vocabulary map.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Self
 
 import torch
 from annotated_types import Gt, Lt

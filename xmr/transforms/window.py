@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Self
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +27,8 @@ class ContextWindow(SymbolTransform):
         init: where the letters start.
         words: the words for `init: words`.
     """
+
+    norm: Tensor
 
     def __init__(
         self,

@@ -1,0 +1,22 @@
+"""How alike amino acids are: rows of exp(BLOSUM62), normalised."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from xmr.errors import Problem, RecipeError, require
+
+
+@cache
+def blosum_softmax(letters: str) -> Tensor:
+    """softmax of the BLOSUM62 rows of these letters: (A, A), rows sum to one. Henikoff and Henikoff 1992.
+
+    Raises RecipeError for letters that are not amino acids.
+    """
+    if set(letters) - set("ARNDCQEGHILKMFPSTWYV"):
+        raise RecipeError(Problem("similarity of letters", letters, "amino acids, the only letters it knows"))
+    blosum = require("Bio.Align.substitution_matrices", "protein", "BLOSUM62").load("BLOSUM62")
+    return torch.softmax(torch.tensor([[float(blosum[a][b]) for b in letters] for a in letters]), dim=1)
