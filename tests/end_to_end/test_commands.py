@@ -175,7 +175,9 @@ def test_new_check_and_run_on_a_file_of_ones_own(tmp_path):
         "--quiet",
     )
     assert (tmp_path / "out" / "report.html").is_file()
-    assert "did you mean" in xmr("new", "protien", tmp_path / "my.csv", check=False).stderr
+    wrong = xmr("new", "protien", tmp_path / "my.csv", "-o", tmp_path / "other.yaml", check=False)
+    assert wrong.returncode == 2
+    assert "did you mean protein" in wrong.stderr
 
 
 def test_seeds_give_a_summary(tmp_path):
