@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import platform
 import shutil
@@ -19,18 +20,19 @@ import torch
 from xmr import __version__
 from xmr.compare.baselines import Parts, run_baseline
 from xmr.component import create
-from xmr.data.prepare import Prepared, prepare
-from xmr.data.records import Records
-from xmr.data.targets import IGNORE, Targets
+from xmr.data.records import Records, without_bad
+from xmr.data.targets import Targets
 from xmr.encoders.base import Encoder
 from xmr.errors import DataError, Problem, ProgramError, XmrError
 from xmr.evaluation.intervals import bootstrap
 from xmr.evaluation.metrics import metrics_of
 from xmr.files import write_csv, write_json, write_text
+from xmr.prepare import Prepared, prepare
 from xmr.program import Prediction, Program
-from xmr.recipe.load import dump_recipe
+from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.schema import Recipe
 from xmr.registry import ENCODERS, SOURCES
+from xmr.report.html import write_report
 from xmr.sources.base import Source
 from xmr.training.loop import LabelledSet, Report, train
 
@@ -89,8 +91,6 @@ def _room(source: Source, recipe: Recipe) -> int:
 
 def _known(part: Records, encoder: Encoder, targets: Targets, on_bad: str, prepared: Prepared) -> Records:
     """Only records whose label was seen in training and which the fitted encoder takes."""
-    from xmr.data.records import without_bad
-
     wrong = {**targets.check(part), **encoder.check(part, fitted=True)}
     return without_bad(part, wrong, on_bad, prepared.skipped)
 
@@ -177,9 +177,8 @@ def run(
     result["program_bytes"] = sum(path.stat().st_size for path in (folder / "program").iterdir())
     baselines = _baselines(job, result, say)
     _write(folder, job, result, history.rows, Prediction(_test_ids(job), values, spread, lengths))
-    from xmr.report.html import write_report
-
-    write_report(folder, job, result, history, values, baselines)
+    truth = job.sets["test"].target.numpy()
+    write_report(folder, job.program, job.prepared.summary(), truth, result, history, values, baselines)
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
     write_json(folder / "metrics.json", finite(result))  # last: a folder with metrics.json is a finished run
     return result
@@ -200,8 +199,6 @@ def make_accelerator(device: str) -> Any:
 
 def _claim(folder: Path, recipe: Recipe, resume: bool, force: bool) -> dict[str, Any] | None:
     """Make sure the folder is this run's. Returns the metrics of a finished run to resume."""
-    import json
-
     written = folder / "recipe.yaml"
     if force and folder.is_dir():
         for name in ("checkpoint", "program"):
@@ -212,8 +209,6 @@ def _claim(folder: Path, recipe: Recipe, resume: bool, force: bool) -> dict[str,
         return None
     if not resume:
         raise ProgramError(Problem(str(folder), "a run", "another folder, --resume to go on, or --force to replace it"))
-    from xmr.recipe.load import load_recipe
-
     if load_recipe(written).model_dump() != recipe.model_dump():
         raise ProgramError(
             Problem(str(written), "another recipe", "the same recipe and overrides as the run to resume")
@@ -236,11 +231,6 @@ def _spread(each: torch.Tensor) -> np.ndarray:
 
 def _lengths(job: Job) -> np.ndarray | None:
     return job.sets["test"].data.lengths if job.recipe.task == "residue_classification" else None  # type: ignore[attr-defined]
-
-
-def test_records(job: Job) -> Records:
-    """The test records that were scored."""
-    return job.prepared.part("test")
 
 
 def _test_ids(job: Job) -> list[str]:
@@ -358,4 +348,4 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-__all__ = ["IGNORE", "Job", "environment", "finite", "load_job", "prediction_table", "run"]
+__all__ = ["Job", "environment", "finite", "load_job", "prediction_table", "run"]

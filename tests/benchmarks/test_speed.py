@@ -98,9 +98,8 @@ def test_training_step(precision: str) -> None:
     batch = work.batches(0)[2]
     ours, bare = rounds(lambda: work.step(batch, 1), bare_step(work, batch, precision))
     tokens = int(work.training.data.lengths[batch].sum())
-    print(
-        f"\n[{precision}] training step / bare frozen forward+backward: {ours / bare:.3f} ({tokens / ours:,.0f} residues/s)"
-    )
+    rate = f"({tokens / ours:,.0f} residues/s)"
+    print(f"\n[{precision}] training step / bare frozen forward+backward: {ours / bare:.3f} {rate}")
 
     program, encoded = work.program, work.training.data.batch(batch)
     embedding, theta = program.source.space.embedding, nn.Parameter(torch.randn(20, 30522) * 1e-3)
@@ -185,7 +184,7 @@ def test_peak_memory() -> None:
 
     idle, bare, ours = peak("idle"), peak("bare"), peak("ours")
     print(
-        f"\npeak memory: training {ours:,.0f} MiB / bare {bare:,.0f} MiB = {ours / bare:.3f} (loaded, no step: {idle:,.0f} MiB)"
+        f"\npeak memory: training {ours:,.0f} MiB / bare {bare:,.0f} MiB = {ours / bare:.3f}; no step: {idle:,.0f} MiB"
     )
 
 

@@ -9,7 +9,6 @@ import torch
 from xmr.data.clean import remove_duplicates
 from xmr.data.datasets import DATASETS, package_file, read_modlamp, sha256
 from xmr.data.download import download
-from xmr.data.prepare import prepare
 from xmr.data.read import read_all, stream
 from xmr.data.records import Records, Skipped
 from xmr.data.settings import DataSettings
@@ -17,6 +16,7 @@ from xmr.data.tables import Columns
 from xmr.data.targets import IGNORE, Targets, check_raw
 from xmr.encoders.protein import ProteinEncoder
 from xmr.errors import DataError, MissingExtraError, require
+from xmr.prepare import prepare
 
 FASTA = """>a first protein TARGET=1.5 SET=train VALIDATION=False
 ACD

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pooch
 
-from xmr.data.datasets import Dataset, cache_folder, locate, package_file, sha256
-from xmr.errors import DataError, Problem
+from xmr.data.datasets import Dataset, cache_folder, dataset, locate, package_file, sha256
+from xmr.errors import DataError, MissingExtraError, Problem
 from xmr.files import replacing
 
 Fetch = Callable[[str, Path], Path]  # address, folder -> the downloaded file
@@ -66,3 +67,16 @@ def _member(archive: Path, name: str) -> bytes:
         if not names:
             raise DataError(Problem(str(archive), f"members {opened.namelist()[:5]}", name))
         return opened.read(names[0])
+
+
+def prepare_datasets(names: list[str], arguments: list[str]) -> int:
+    """What a script of data_prep/ does: bring each data set, check it, print its files -> exit status."""
+    folder = Path(arguments[0]) if arguments else None
+    try:
+        for name in names:
+            for path in download(dataset(name), folder):
+                print(f"{name}: {path}")
+    except (DataError, MissingExtraError) as error:
+        print(f"{error}", file=sys.stderr)
+        return error.exit_status
+    return 0

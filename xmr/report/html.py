@@ -18,7 +18,7 @@ from xmr.spaces import TokenSpace
 from xmr.transforms.base import SymbolTransform
 
 if TYPE_CHECKING:
-    from xmr.job import Job
+    from xmr.program import Program
     from xmr.training.loop import History
 
 _PAGE = """<!doctype html>
@@ -61,14 +61,19 @@ one split, one seed: see docs/results.md for the spread over seeds)</span>{% end
 
 def write_report(
     folder: Path,
-    job: Job,
+    program: Program,
+    summary: str,
+    target: np.ndarray,
     result: dict[str, Any],
     history: History,
     values: np.ndarray,
     baselines: dict[str, np.ndarray],
 ) -> None:
-    """Write report.html into the run's folder. values, baselines: answers on the test part, (n, K)."""
-    targets = job.targets
+    """Write report.html into the run's folder.
+
+    summary: what was read; target, values, baselines: truth and answers on the test part, (n, K).
+    """
+    targets = program.targets
     metric = main_metric(targets.task, targets.outputs)
     test, others = result["test"], result["baselines"]
     shown = [name for name in (metric, "accuracy", "mcc", "auprc", "rmse", "r2") if name in test]
@@ -78,20 +83,20 @@ def write_report(
     names = ["this program", *others]
     heights = [_finite(test[metric]), *(_finite(found[metric]) for found in others.values())]
     interval = result["test_interval"].get(metric)
-    words, picture = _learned(job)
+    words, picture = _learned(program)
     page = Environment(autoescape=True).from_string(_PAGE)
     from markupsafe import Markup
 
     text = page.render(
         title=f"{result['recipe']}: {', '.join(targets.names) if targets.outputs <= 6 else targets.task}",
-        sentence=job.prepared.summary(),
+        sentence=summary,
         headline=_finite(test[metric]),
         metric=metric,
         interval=interval,
         bars=Markup(plots.svg(plots.bars(names, heights, metric, interval), height=0.6 + 0.42 * len(names))),
         columns=shown,
         table=rows,
-        figures=[Markup(figure) for figure in _figures(job, history, values, baselines, metric)],
+        figures=[Markup(figure) for figure in _figures(program, target, history, values, baselines, metric)],
         words=words,
         map=Markup(picture),
         programs=result["programs"],
@@ -106,9 +111,14 @@ def write_report(
 
 
 def _figures(
-    job: Job, history: History, values: np.ndarray, baselines: dict[str, np.ndarray], metric: str
+    program: Program,
+    truth: np.ndarray,
+    history: History,
+    values: np.ndarray,
+    baselines: dict[str, np.ndarray],
+    metric: str,
 ) -> list[str]:
-    targets, truth = job.targets, job.sets["test"].target.numpy()
+    targets = program.targets
     figures = [plots.svg(plots.learning(history.rows, history.best_epoch, metric))]
     if targets.task == "regression":
         own = truth[:, 0] * targets.std[0] + targets.mean[0]
@@ -137,9 +147,9 @@ def _auroc(label: np.ndarray, values: np.ndarray) -> float:
     return float(roc_auc_score(label, values[:, 1]))
 
 
-def _learned(job: Job) -> tuple[list[tuple[str, str]], str]:
+def _learned(program: Program) -> tuple[list[tuple[str, str]], str]:
     """Nearest source words of every symbol, and the symbols' places beside the vocabulary."""
-    space, transform = job.source.space, job.program.transforms[0]
+    space, transform = program.source.space, program.transforms[0]
     if not isinstance(transform, SymbolTransform) or not isinstance(space, TokenSpace) or not space.words:
         return [], ""
     with torch.no_grad():
@@ -147,7 +157,7 @@ def _learned(job: Job) -> tuple[list[tuple[str, str]], str]:
         near = nearest_words(table, space.embedding.cpu().float(), space.words, 5)
         sample = torch.randperm(len(space.words), generator=torch.Generator().manual_seed(0))[:3000]
         words = space.embedding.detach().cpu().float()[sample].numpy()
-    letters = job.encoder.alphabet.letters
+    letters = program.encoder.alphabet.letters
     rows = [
         (symbol, ", ".join(f"{word} {cosine:.2f}" for word, cosine in found)) for symbol, found in zip(letters, near)
     ]

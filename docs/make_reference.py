@@ -1,0 +1,97 @@
+"""Write docs/recipe-reference.md and docs/grid.md from the components' own signatures and docstrings.
+
+python docs/make_reference.py           (a test checks that the pages are what this writes)
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from xmr.component import help_of, schema
+from xmr.data.settings import DataSettings, SplitSettings
+from xmr.recipe.schema import Recipe
+from xmr.registry import ENCODED_KINDS, REGISTRIES, SPACE_KINDS, TRANSFORMS, grid
+from xmr.training.settings import TrainingSettings
+
+HERE = Path(__file__).parent
+
+
+def _default(field: Any) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    return "see below" if isinstance(value, BaseModel) else f"`{value!r}`"
+
+
+def _settings(title: str, model: type[BaseModel]) -> list[str]:
+    """One table of a fixed section."""
+    rows = [
+        f"| `{name}` | {_default(field)} | {field.description or 'see below'} |"
+        for name, field in model.model_fields.items()
+    ]
+    return [
+        f"## {title}",
+        "",
+        inspect.getdoc(model) or "",
+        "",
+        "| field | default | what |",
+        "|---|---|---|",
+        *rows,
+        "",
+    ]
+
+
+def _component(name: str, component: type) -> list[str]:
+    """One component: its docstring without Args, then its arguments."""
+    text = (inspect.getdoc(component) or "").partition("Args:")[0].strip()
+    words = help_of(component)
+    fields = schema(component).model_fields
+    rows = [f"| `{key}` | {_default(field)} | {words.get(key, '')} |" for key, field in fields.items()]
+    table = ["| argument | default | what |", "|---|---|---|", *rows, ""] if rows else []
+    return [f"### {name}", "", text, "", *table]
+
+
+def reference() -> str:
+    """docs/recipe-reference.md."""
+    lines = ["# Recipe reference", "", "Made by `python docs/make_reference.py` from the components themselves.", ""]
+    lines += _settings("A recipe", Recipe) + _settings("data", DataSettings) + _settings("data.split", SplitSettings)
+    lines += _settings("training", TrainingSettings)
+    for kind, registry in REGISTRIES.items():
+        lines += [f"## {kind}", ""]
+        for entry in registry:
+            lines += _component(entry.name, entry.load())
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def grid_page() -> str:
+    """docs/grid.md."""
+    cells = grid()
+    lines = [
+        "# The grid of input transformations",
+        "",
+        "Made by `python docs/make_reference.py`; `xmr list` prints it too.",
+        "",
+    ]
+    lines += [
+        "| | " + " | ".join(f"{space} space" for space in SPACE_KINDS) + " |",
+        "|---" * (1 + len(SPACE_KINDS)) + "|",
+    ]
+    for encoded in ENCODED_KINDS:
+        row = [", ".join(f"`{name}`" for name in cells.get((encoded, space), [])) or "-" for space in SPACE_KINDS]
+        lines.append(f"| {encoded} | " + " | ".join(row) + " |")
+    for (encoded, space), names in cells.items():
+        lines += ["", f"## {encoded} into {space} space", ""]
+        for name in names:
+            lines += _component(name, TRANSFORMS.get(name))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+PAGES = {"recipe-reference.md": reference, "grid.md": grid_page}
+
+if __name__ == "__main__":
+    for page, write in PAGES.items():
+        (HERE / page).write_text(write(), encoding="utf-8")

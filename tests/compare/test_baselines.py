@@ -1,0 +1,71 @@
+"""Baselines learn what they should, see train only, and give values of a program's shape."""
+
+import numpy as np
+import pytest
+
+from xmr.compare import RESIDUE_BASELINES, SEQUENCE_BASELINES, baselines_of
+from xmr.compare.baselines import Parts, kmer_counts, one_hot, run_baseline
+from xmr.data.targets import Targets
+from xmr.encoders.protein import ProteinEncoder
+from xmr.errors import RecipeError
+from xmr.evaluation.metrics import metrics_of
+
+
+def parts(task, n=160, seed=0):
+    encoder = ProteinEncoder(columns="all")
+    encoder.bind(64)
+    records = encoder.example(n, seed, task)
+    cut = {"train": range(n - 60), "validation": range(n - 60, n - 40), "test": range(n - 40, n)}
+    held = {name: records.take(index) for name, index in cut.items()}
+    targets = Targets.fit(task, held["train"])
+    return Parts(
+        {name: encoder.canonical(part) for name, part in held.items()},
+        {name: encoder.encode(part) for name, part in held.items()},
+        {name: targets.encode(part).numpy() for name, part in held.items()},
+        targets,
+        len(encoder.alphabet.symbols),
+        seed,
+    )
+
+
+@pytest.mark.parametrize("task", ["classification", "regression", "multilabel", "residue_classification"])
+def test_every_baseline_of_every_task(task):
+    data = parts(task)
+    for name in baselines_of(task):
+        values = run_baseline(name, data)
+        assert values.shape == (len(data.targets["test"]), data.description.outputs)
+        assert np.isfinite(values).all()
+        if task.endswith("classification"):
+            assert np.allclose(values.sum(axis=1), 1, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["composition_logistic", "kmer_logistic", "kmer_forest"])
+def test_composition_is_learned(name):
+    data = parts("classification", 400)
+    found = metrics_of("classification", run_baseline(name, data), data.targets["test"], data.description)
+    assert found["auroc"] > 0.8
+
+
+@pytest.mark.parametrize("name", ["cnn", "window_linear"])
+def test_per_residue_rule_is_learned(name):
+    data = parts("residue_classification", 200)
+    found = metrics_of("residue_classification", run_baseline(name, data), data.targets["test"], data.description)
+    majority = run_baseline("majority", data)
+    floor = metrics_of("residue_classification", majority, data.targets["test"], data.description)
+    assert found["accuracy"] > floor["accuracy"] + 0.2
+
+
+def test_features_come_from_training_alone():
+    left, right = kmer_counts(["AAC"], ["WWW", "AAA"])
+    assert left.shape == (1, 5)  # A, C, AA, AC, AAC
+    assert right.toarray()[0].sum() == 0
+    assert np.isclose(right.toarray()[1][0], 1.0)
+    left, right = one_hot(["AC", "AD"], ["AW", "CC"])
+    assert left.shape == (2, 2)  # only what varies: C or D in the second place
+    assert right.toarray().tolist() == [[0, 0], [1, 0]]
+
+
+def test_unknown_baselines():
+    with pytest.raises(RecipeError, match="did you mean kmer_forest"):
+        run_baseline("kmer_forst", parts("classification"))
+    assert set(RESIDUE_BASELINES) & set(SEQUENCE_BASELINES)

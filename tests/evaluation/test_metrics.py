@@ -1,0 +1,107 @@
+"""Metrics on numbers worked out by hand; intervals and summaries."""
+
+import numpy as np
+import pytest
+import torch
+
+from xmr.data.targets import IGNORE, Targets
+from xmr.evaluation.intervals import bootstrap
+from xmr.evaluation.metrics import calibration_error, classification_metrics, metrics_of, regression_metrics
+from xmr.evaluation.seeds import summarise
+
+
+def test_binary_by_hand():
+    score = np.array([0.9, 0.8, 0.3, 0.1])
+    found = classification_metrics(np.stack([1 - score, score], 1), np.array([1, 0, 1, 0]))
+    assert found["accuracy"] == 0.5
+    assert found["balanced_accuracy"] == 0.5
+    assert found["mcc"] == 0
+    assert found["auroc"] == 0.75  # three of the four pairs are in order
+    assert np.isclose(found["auprc"], (1 + 2 / 3) / 2)
+    assert np.isclose(found["brier"], 2 * np.mean([0.01, 0.64, 0.49, 0.01]))
+
+
+def test_perfect_and_absent_classes():
+    values = np.eye(3)[[0, 1, 1]]
+    found = classification_metrics(values, np.array([0, 1, 1]))
+    assert found["accuracy"] == found["auroc"] == found["f1"] == 1
+    one = classification_metrics(values[1:], np.array([1, 1]))
+    assert np.isnan(one["auroc"])
+    assert one["balanced_accuracy"] == 1
+
+
+def test_calibration_by_hand():
+    # two bins: 0.95 sure and right half the time, 0.55 sure and right always
+    confidence = np.array([0.95, 0.95, 0.55, 0.55])
+    assert np.isclose(calibration_error(confidence, np.array([1, 0, 1, 1], bool)), 0.5 * 0.45 + 0.5 * 0.45)
+
+
+def test_regression_by_hand():
+    found = regression_metrics(np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 2.0]))
+    assert np.isclose(found["spearman"], 0.5)
+    assert np.isclose(found["rmse"], np.sqrt((0 + 1 + 4) / 3))
+    assert np.isclose(found["mae"], 1.0)
+    assert np.isclose(found["r2"], 1 - 5 / 2)
+    assert np.isnan(regression_metrics(np.ones(3), np.arange(3.0))["spearman"])
+
+
+def test_regression_is_scored_in_its_own_units():
+    targets = Targets("regression", ("y",), "y", (10.0,), (2.0,))
+    found = metrics_of("regression", np.array([[10.0], [14.0]]), torch.tensor([[0.0], [1.0]]), targets)
+    assert np.isclose(found["mae"], 1.0)  # truths are 10 and 12
+
+
+def test_ignored_residues_do_not_count():
+    targets = Targets("residue_classification", ("C", "H"))
+    values = np.array([[0.9, 0.1], [0.1, 0.9], [0.9, 0.1]])
+    found = metrics_of("residue_classification", values, torch.tensor([0, 1, IGNORE]), targets)
+    assert found["accuracy"] == 1.0
+
+
+def test_multilabel_leaves_unknown_labels_out():
+    targets = Targets("multilabel", ("a", "b"))
+    truth = torch.tensor([[1.0, 0.0], [0.0, float("nan")], [1.0, 1.0]])
+    values = np.array([[0.9, 0.1], [0.2, 0.9], [0.8, 0.7]])
+    found = metrics_of("multilabel", values, truth, targets)
+    assert found["accuracy[b]"] == 1.0
+    assert found["auroc[a]"] == 1.0
+
+
+def test_bootstrap_covers_the_value_and_narrows():
+    rng = np.random.default_rng(0)
+    widths = []
+    targets = Targets("classification", ("a", "b"))
+    for n in (50, 2000):
+        label = rng.integers(0, 2, n)
+        score = np.clip(0.5 + 0.2 * (label - 0.5) + 0.2 * rng.standard_normal(n), 0, 1)
+        values = np.stack([1 - score, score], 1)
+        low, high = bootstrap(values, torch.from_numpy(label), targets, draws=200)["auroc"]
+        assert low < metrics_of("classification", values, label, targets)["auroc"] < high
+        widths.append(high - low)
+    assert widths[1] < 0.3 * widths[0]
+
+
+def test_bootstrap_draws_whole_records():
+    """Residues of one record always come together: with one record there is no spread."""
+    targets = Targets("residue_classification", ("C", "H"))
+    values = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
+    low, high = bootstrap(values, torch.tensor([0, 0, 1]), targets, np.array([3]), draws=20)["accuracy"]
+    assert low == high == pytest.approx(1 / 3)
+
+
+def test_summary_over_seeds():
+    def result(seed, mine, theirs):
+        base = {"b": {"auroc": theirs, "seconds": 1.0}}
+        return {
+            "seed": seed,
+            "test": {"auroc": mine},
+            "baselines": base,
+            "seconds": {"train": 2.0},
+            "trainable_parameters": 5,
+        }
+
+    summary = summarise([result(0, 0.9, 0.8), result(1, 0.8, 0.75), result(2, 0.85, 0.76)])
+    assert np.isclose(summary["rows"]["program"]["auroc"]["mean"], 0.85)
+    assert np.isclose(summary["rows"]["program"]["auroc"]["sd"], 0.05)
+    assert 0 < summary["paired"]["b"]["auroc"] < 0.1
+    assert "seconds" not in summary["rows"]["b"]
