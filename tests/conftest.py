@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from jaxtyping import install_import_hook
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -15,6 +16,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 if "XMR_DATA" not in os.environ and SHARED.is_dir():
     os.environ["XMR_DATA"] = str(SHARED)
+
+# The shapes of the annotations are checked at run time, in tests only.
+hook = install_import_hook("xmr.spaces", "beartype.beartype")
 
 from tests.tiny import tiny_source  # noqa: E402
 from xmr.sources.base import Source  # noqa: E402

@@ -118,12 +118,13 @@ def run(
     resume: go on where an interrupted run of the same recipe stopped; a finished run is returned as it is.
     """
     folder = Path(folder)
-    finished = _claim(folder, recipe, resume, force)
-    if finished is not None:
-        say(f"{folder} holds this run, finished; nothing to do")
-        return finished
     accelerator = make_accelerator(device)
     main = accelerator.is_main_process
+    finished = _claim(folder, recipe, resume, force) if main else None
+    accelerator.wait_for_everyone()
+    if finished is not None or (not main and resume and (folder / "metrics.json").is_file()):
+        say(f"{folder} holds this run, finished; nothing to do")
+        return finished or {}
     job = load_job(recipe, str(accelerator.device))
     say(job.prepared.summary())
     say(describe_program(job.program))

@@ -126,12 +126,10 @@ class Program(nn.Module):
         data: EncodedSet,
         tokens: int = PREDICT_TOKENS,
         precision: AbstractContextManager | None = None,
-        only: np.ndarray | None = None,
     ) -> Tensor:
         """Every record's answer from each program: (N, R, K) on the CPU, in order, whatever the batches were.
 
         Per residue: (N, residues of all records end to end, K), windows of a record averaged where they overlap.
-        only: the batches to answer, for processes that share the work (other rows stay zero).
         """
         training, per_residue = self.training, self.targets.task == "residue_classification"
         self.eval()
@@ -139,14 +137,12 @@ class Program(nn.Module):
         rows = int(data.offset[-1]) if per_residue else len(data)  # type: ignore[attr-defined]
         result = torch.zeros(len(self.transforms), rows, self.targets.outputs)
         weight = torch.zeros(rows)
-        batches = inference_batches(data.cost, data.width, tokens)
         with torch.inference_mode(), precision or nullcontext():
-            for index in range(len(batches)) if only is None else only:
-                records = batches[index]
+            for records in inference_batches(data.cost, data.width, tokens):
                 encoded = to_device(data.batch(records), self.device)
                 values = self.probabilities(self(encoded).float()).cpu()
                 if not per_residue:
-                    result[:, torch.from_numpy(np.asarray(records))] = values
+                    result[:, torch.from_numpy(records)] = values
                     continue
                 mask = encoded.mask.cpu()  # type: ignore[union-attr]
                 place = data.align(torch.arange(rows), records, 0)[mask]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 from rich.console import Console
 
@@ -67,16 +65,14 @@ def execute(arguments: list[str]) -> int:
         for line in str(error).splitlines() or [type(error).__name__]:
             errors.print(f"xmr: {line}")
         return error.exit_status
-    except click.exceptions.Abort:
-        errors.print("xmr: stopped")
-        return 1
-    except click.ClickException as error:
-        error.show(sys.stderr)
-        return 2
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt):
         errors.print("xmr: stopped")
         return 1
     except Exception as error:
+        usage = getattr(error, "format_message", None)  # a wrong command or option, whichever click typer brings
+        if usage is not None:
+            errors.print(f"xmr: {usage()} (see `xmr --help`)")
+            return 2
         if "--debug" in arguments:
             raise
         errors.print(f"xmr: {type(error).__name__}: {error} (run with `xmr --debug ...` for the traceback)")

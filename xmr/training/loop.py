@@ -24,6 +24,7 @@ from xmr.data.targets import IGNORE
 from xmr.encoders.base import EncodedSet
 from xmr.errors import XmrError
 from xmr.evaluation.metrics import main_metric, metrics_of
+from xmr.outputs.mapping import CountedMapping
 from xmr.program import Program, to_device
 from xmr.training.checkpoint import (
     load_checkpoint,
@@ -153,6 +154,7 @@ def train(
                         f"stopped at epoch {progress.epoch + 1}, step {progress.step}; everything is saved, "
                         "the same command with --resume goes on"
                     )
+            job.share_counts()
             for output in program.outputs:
                 output.on_epoch()  # type: ignore[operator]
             row = {
@@ -270,8 +272,16 @@ class _Job:
                 self.program(to_device(self.training.data.batch(batch), self.program.device))
                 for output in self.program.outputs:
                     output.observe(self.target(batch))  # type: ignore[operator]
+        self.share_counts()
         for output in self.program.outputs:
             output.refresh()  # type: ignore[operator]
+
+    def share_counts(self) -> None:
+        """Processes that shared an epoch add up what their mappings counted."""
+        if self.accelerator.num_processes > 1:
+            for output in self.program.outputs:
+                if isinstance(output, CountedMapping):
+                    output.counts.copy_(self.accelerator.reduce(output.counts, reduction="sum"))
 
     def validate(self) -> dict[str, float]:
         """Validation metrics of the mean over programs, and `score`, what the best epoch is chosen by."""
