@@ -27,7 +27,7 @@ from xmr.errors import DataError, Problem, ProgramError, XmrError
 from xmr.evaluation.intervals import bootstrap
 from xmr.evaluation.metrics import metrics_of
 from xmr.files import write_csv, write_json, write_text
-from xmr.prepare import Prepared, prepare
+from xmr.prepare import Prepared, positive_of, prepare
 from xmr.program import Prediction, Program
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.schema import Recipe
@@ -63,7 +63,7 @@ def load_job(recipe: Recipe, device: str = "cpu") -> Job:
     prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
     parts = {name: prepared.part(name) for name in PARTS}
     encoder.fit(parts["train"])
-    targets = Targets.fit(recipe.task, parts["train"])
+    targets = Targets.fit(recipe.task, parts["train"], positive_of(recipe.data))
     for name in PARTS:
         parts[name] = _known(parts[name], encoder, targets, recipe.data.on_bad, prepared)
     if recipe.data.shuffle_labels:

@@ -81,6 +81,12 @@ def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> 
     return Prepared(records, split, skipped, read, cleaned.duplicates, cleaned.contradictions, digest)
 
 
+def positive_of(settings: DataSettings) -> str | None:
+    """The class of interest: as the recipe says, else as the named data set says."""
+    known = dataset(settings.dataset).columns if settings.dataset is not None else {}
+    return settings.positive or known.get("positive")  # type: ignore[return-value]
+
+
 def _read(settings: DataSettings, task: Task, skipped: Skipped) -> Records:
     """The records of a named data set or of the user's file."""
     labels_file, mask_file = settings.residue_labels, settings.residue_mask

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from xmr.data.records import Records
 from xmr.data.targets import IGNORE, Targets
+from xmr.errors import DataError
 from xmr.evaluation.intervals import bootstrap
 from xmr.evaluation.metrics import calibration_error, classification_metrics, metrics_of, regression_metrics
 from xmr.evaluation.seeds import summarise
@@ -19,6 +21,18 @@ def test_binary_by_hand():
     assert found["auroc"] == 0.75  # three of the four pairs are in order
     assert np.isclose(found["auprc"], (1 + 2 / 3) / 2)
     assert np.isclose(found["brier"], 2 * np.mean([0.01, 0.64, 0.49, 0.01]))
+
+
+def test_the_class_of_interest():
+    records = Records.of(["A"] * 3, {"y": ["AMP", "UniProt", "AMP"]})
+    targets = Targets.fit("classification", records, "AMP")
+    assert targets.names[targets.positive_class] == "AMP"
+    assert Targets.restore(targets.state()) == targets
+    values = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
+    found = metrics_of("classification", values, targets.encode(records), targets)
+    assert np.isclose(found["auprc"], (1 + 2 / 3) / 2)  # AMP ranked first and third
+    with pytest.raises(DataError, match="did you mean AMP"):
+        Targets.fit("classification", records, "AMPP")
 
 
 def test_perfect_and_absent_classes():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,14 +38,20 @@ def run(
         results.append(
             _one(each, folder / f"seed-{seed}", f"{comment} seed={seed}", console, resume, force, device, quiet)
         )
+    from xmr.evaluation.metrics import main_metric
     from xmr.evaluation.seeds import summarise
     from xmr.files import write_json
 
     summary = summarise(results)
     write_json(folder / "summary.json", summary)
+    metric = main_metric(loaded.task, 0)
+    console.print(f"test {metric}, mean and standard deviation over {seeds} seeds:")
     for name, values in summary["rows"].items():
-        console.print(f"{name}: " + ", ".join(f"{m} {v['mean']:.3f} ± {v['sd']:.3f}" for m, v in values.items()))
-    print(json.dumps(summary))
+        if metric in values:
+            p = summary["paired"].get(name, {}).get(metric)
+            compared = "" if p is None else f"  (paired p = {p:.2g})"
+            console.print(f"  {name:<22} {values[metric]['mean']:.3f} ± {values[metric]['sd']:.3f}{compared}")
+    console.print(f"summary: {folder / 'summary.json'}", markup=False, soft_wrap=True)
 
 
 def _one(
@@ -82,5 +87,5 @@ def _one(
     for name, values in result["baselines"].items():
         if values.get(metric) is not None:
             console.print(f"  {name} {values[metric]:.3f}")
-    console.print(f"report: {folder / 'report.html'}", markup=False)
+    console.print(f"report: {folder / 'report.html'}", markup=False, soft_wrap=True)
     return result

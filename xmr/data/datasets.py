@@ -49,7 +49,7 @@ _MODLAMP = "modlAMP, Mueller et al. 2017, Bioinformatics 33:2753"
 
 
 def _modlamp(name: str, file: str, summary: str, digest: str) -> Dataset:
-    columns = {"target": "label"}
+    columns = {"target": "label", "positive": "ACP" if name.startswith("acp") else "AMP"}
     return Dataset(name, summary, "BSD-3-Clause", _MODLAMP, file, {file: digest}, {}, columns, package="modlamp")
 
 

@@ -42,6 +42,9 @@ class DataSettings(BaseModel):
     path: str | None = Field(None, description="your own file: FASTA, CSV, TSV or Parquet, .gz too")
     input: str | None = Field(None, description="column of the input; by default the usual names, e.g. sequence")
     target: str | list[str] | None = Field(None, description="column of the label, or several for multilabel")
+    positive: str | None = Field(
+        None, description="binary tasks: the class of interest, which AUROC's curve and average precision are about"
+    )
     id: str | None = Field(None, description="column of record ids; by default id, or the line number")
     set: str | None = Field(None, description="column that says train, validation or test")
     residue_labels: str | None = Field(None, description="per-residue tasks: FASTA of label strings, by id")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from xmr.data.records import Records
-from xmr.errors import nearest
+from xmr.errors import DataError, nearest, one_of
 
 Task = Literal["classification", "multilabel", "regression", "residue_classification"]
 IGNORE = -100  # a position or label that is not scored (torch's own convention for cross-entropy)
@@ -22,6 +22,7 @@ class Targets:
     """What the target task asks for. names: classes, or the label columns of a multilabel task or a regression.
 
     mean, std: of each regression column on the training part; targets are standardised with them.
+    positive: the class of interest of a binary task, where one is stated.
     """
 
     task: Task
@@ -29,6 +30,12 @@ class Targets:
     column: str = ""
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    positive: str = ""
+
+    @property
+    def positive_class(self) -> int:
+        """The class a binary task's AUROC, average precision and curves are about; the last unless stated."""
+        return self.names.index(self.positive) if self.positive in self.names else len(self.names) - 1
 
     @property
     def outputs(self) -> int:
@@ -36,8 +43,11 @@ class Targets:
         return len(self.names)
 
     @classmethod
-    def fit(cls, task: Task, records: Records) -> Self:
-        """Classes and scales from the training part alone. records: checked by `check_raw`."""
+    def fit(cls, task: Task, records: Records, positive: str | None = None) -> Self:
+        """Classes and scales from the training part alone. records: checked by `check_raw`.
+
+        Raises DataError when `positive` is not one of the classes.
+        """
         columns = tuple(records.labels)
         if task == "regression":
             values = np.array([[float(x) for x in records.labels[name]] for name in columns])
@@ -47,7 +57,9 @@ class Targets:
             return cls(task, columns, columns[0])
         labels = records.labels[columns[0]]
         found = set("".join(labels)) if task == "residue_classification" else set(labels)
-        return cls(task, tuple(sorted(found, key=_natural)), columns[0])
+        if positive is not None and positive not in found:
+            raise DataError(one_of("data.positive", positive, found))
+        return cls(task, tuple(sorted(found, key=_natural)), columns[0], positive=positive or "")
 
     def check(self, records: Records) -> dict[int, str]:
         """Labels that were not seen in training: index -> "found ...; expected ..."."""
@@ -95,7 +107,8 @@ class Targets:
     @classmethod
     def restore(cls, state: dict[str, Any]) -> Self:
         """The inverse of `state`."""
-        return cls(state["task"], tuple(state["names"]), state["column"], tuple(state["mean"]), tuple(state["std"]))
+        mean, std, positive = tuple(state["mean"]), tuple(state["std"]), state.get("positive", "")
+        return cls(state["task"], tuple(state["names"]), state["column"], mean, std, positive)
 
 
 def check_raw(task: Task, records: Records) -> dict[int, str]:

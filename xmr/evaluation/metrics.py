@@ -36,11 +36,16 @@ def metrics_of(task: Task, values: Array, target: Tensor | Array, targets: Targe
     if task == "multilabel":
         return multilabel_metrics(values, truth, targets.names)
     scored = truth != IGNORE
-    return classification_metrics(values[scored], truth[scored], full=task == "classification")
+    return classification_metrics(values[scored], truth[scored], task == "classification", targets.positive_class)
 
 
-def classification_metrics(probability: Array, label: np.ndarray, full: bool = True) -> dict[str, float]:
-    """accuracy, balanced accuracy, MCC, macro F1; AUROC, AUPRC (one-vs-rest macro beyond two classes), Brier, ECE."""
+def classification_metrics(
+    probability: Array, label: np.ndarray, full: bool = True, positive: int = 1
+) -> dict[str, float]:
+    """accuracy, balanced accuracy, MCC, macro F1; AUROC, AUPRC (one-vs-rest macro beyond two classes), Brier, ECE.
+
+    positive: the class AUROC and AUPRC of a binary task are about.
+    """
     classes = probability.shape[1]
     chosen = probability.argmax(axis=1)
     present = np.unique(label)
@@ -52,7 +57,7 @@ def classification_metrics(probability: Array, label: np.ndarray, full: bool = T
         "f1": float(sk.f1_score(label, chosen, labels=present, average="macro", zero_division=0.0)),
     }
     if full:
-        columns = [1] if classes == 2 else range(classes)
+        columns = [positive] if classes == 2 else range(classes)
         truths = [label == c for c in columns]
         usable = [(truth, probability[:, c]) for truth, c in zip(truths, columns) if 0 < truth.sum() < len(truth)]
         result["auroc"] = _mean([sk.roc_auc_score(truth, score) for truth, score in usable])

@@ -135,8 +135,10 @@ def _figures(
     figures.append(plots.svg(plots.confusion(label, chosen, targets.names)))
     figures.append(plots.svg(plots.reliability(sure, chosen == label)))
     if targets.outputs == 2 and targets.task == "classification" and 0 < label.sum() < len(label):
-        best = sorted(baselines, key=lambda name: -np.nan_to_num(_auroc(label, baselines[name])))[:2]
-        curves = {"program": (label, values[:, 1]), **{name: (label, baselines[name][:, 1]) for name in best}}
+        one = targets.positive_class
+        label = label == one
+        best = sorted(baselines, key=lambda name: -np.nan_to_num(_auroc(label, baselines[name][:, one])))[:2]
+        curves = {"program": (label, values[:, one]), **{name: (label, baselines[name][:, one]) for name in best}}
         figures += [plots.svg(plots.roc(curves)), plots.svg(plots.precision_recall(curves))]
     return figures
 
@@ -144,7 +146,7 @@ def _figures(
 def _auroc(label: np.ndarray, values: np.ndarray) -> float:
     from sklearn.metrics import roc_auc_score
 
-    return float(roc_auc_score(label, values[:, 1]))
+    return float(roc_auc_score(label, values))
 
 
 def _learned(program: Program) -> tuple[list[tuple[str, str]], str]:

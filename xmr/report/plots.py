@@ -42,7 +42,9 @@ def confusion(label: np.ndarray, chosen: np.ndarray, names: tuple[str, ...]) -> 
         axes.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
         for row, column in np.ndindex(*counts.shape):
             if len(names) <= 12:
-                axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color="#1b1f23")
+                dark = counts[row, column] > 0.55 * counts[row].sum()
+                color = "white" if dark else "#1b1f23"
+                axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color=color)
         axes.set_xticks(range(len(names)), names, rotation=30 if len(names) > 3 else 0)
         axes.set_yticks(range(len(names)), names)
         axes.set(xlabel="predicted", ylabel="true", title="Confusion")
