@@ -6,10 +6,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xmr.data.blosum import blosum_softmax
 from xmr.data.records import Records
 from xmr.encoders.protein import AMINO_ACIDS, PROTEIN, ProteinEncoder
 from xmr.encoders.sequence import SymbolSet, plan_rows
 from xmr.errors import DataError
+from xmr.spaces import Symbols
 
 
 def ids(text, **options):
@@ -135,3 +137,20 @@ def test_shuffled_positions_keep_the_composition():
     assert plain.flat.tolist() != mixed.flat.tolist()
     assert sorted(plain.flat[:12].tolist()) == sorted(mixed.flat[:12].tolist())
     assert mixed.flat.tolist() == ProteinEncoder(shuffle="positions").encode(Records.of(texts)).flat.tolist()
+
+
+def test_substitution_follows_blosum_and_leaves_the_ambiguous_alone():
+    torch.manual_seed(0)
+    encoder = ProteinEncoder(substitute=0.5)
+    batch = encoder.encode(Records.of(["I" * 4000 + "X" * 100])).batch(np.array([0]))
+    batch = Symbols(batch.ids[:1], batch.mask[:1])
+    drawn = encoder.augment(batch).ids[0]
+    ids = batch.ids[0]
+    assert torch.equal(drawn[ids >= 20], ids[ids >= 20])
+    changed = drawn[ids < 20]
+    share = torch.bincount(changed, minlength=20) / len(changed)
+    row = blosum_softmax(AMINO_ACIDS)[AMINO_ACIDS.index("I")]
+    expected = 0.5 * row
+    expected[AMINO_ACIDS.index("I")] += 0.5
+    assert torch.allclose(share, expected, atol=0.03)
+    assert ProteinEncoder().augment(batch) is batch

@@ -271,6 +271,26 @@ def test_an_installed_plugin_package(tmp_path):
     assert "'loud'" in without.stderr
 
 
+@pytest.mark.parametrize("control", ["source=none", "source.weights=random", "encoder.shuffle=positions"])
+def test_controls_are_overrides(tmp_path, control):
+    override = [control] if control == "source=none" else [control, "source.layers=1"]
+    settings = [setting for setting in SMALL if not setting.startswith("source.")]
+    xmr(
+        "run",
+        "protein/amp",
+        *settings,
+        "training.epochs=1",
+        "data.split.test=50",
+        *override,
+        "-o",
+        tmp_path,
+        "--quiet",
+        "--force",
+    )
+    assert json.loads((tmp_path / "metrics.json").read_text())["source_unchanged"] is True
+    xmr("predict", tmp_path, "docs/examples/peptides.fasta", "-o", tmp_path / "p.csv")
+
+
 @pytest.mark.slow
 def test_shuffled_labels_fall_to_chance(tmp_path):
     xmr(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -12,7 +13,7 @@ from xmr.spaces import Encoded, SourceOutput, Symbols
 Pool = Literal["mean", "cls", "last", "attention", "concat"]
 
 
-class Output(nn.Module):
+class Output(nn.Module, ABC):
     """Turns a source's answer into target logits. Constructor arguments are its recipe section.
 
     `tasks` names the tasks it serves. Counted mappings learn from `observe`, called with what the training step
@@ -23,13 +24,13 @@ class Output(nn.Module):
     tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel", "regression")
     counts_before_training: ClassVar[bool] = False
 
+    @abstractmethod
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
         """Make the parameters. source: the frozen `Source`; outputs: K; length: L where all records share one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forward(self, answer: SourceOutput, encoded: Encoded, source: Any) -> Tensor:
         """Target logits of every record, (R, K); per position (B, L, K)."""
-        raise NotImplementedError
 
     def observe(self, target: Tensor) -> None:
         """Labels (R,) of the batch the last training `forward` answered; counted mappings count it."""

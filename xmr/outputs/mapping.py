@@ -7,6 +7,7 @@ of a language model, the classes of an image classifier.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from typing import Annotated, Any, ClassVar, Self
 
 import torch
@@ -98,13 +99,13 @@ class CountedMapping(Output):
         self.prepare(source.classes, outputs, generator)
         return self
 
+    @abstractmethod
     def prepare(self, sources: int, outputs: int, generator: Generator) -> None:
         """Make the buffers of the mapping."""
-        raise NotImplementedError
 
+    @abstractmethod
     def map(self, logits: Tensor) -> Tensor:
         """Source logits (R, K_S) -> target logits (R, K_T)."""
-        raise NotImplementedError
 
     def remake(self) -> None:
         """Remake the mapping from the counts."""

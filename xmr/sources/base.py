@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self
 
 import torch
@@ -16,7 +17,7 @@ class SourceChangedError(XmrError):
     """The source's weights differ from what they were before training."""
 
 
-class Source(nn.Module):
+class Source(nn.Module, ABC):
     """A frozen model. `load` brings the weights; `freeze` makes it unable to learn and remembers a checksum.
 
     Constructor arguments are the recipe section; `load` does all that touches files. A frozen source stays in eval
@@ -27,26 +28,26 @@ class Source(nn.Module):
     space: Space
     hidden_width: int
 
+    @abstractmethod
     def load(self, seed: int = 0) -> Self:
         """Bring the weights. seed: for a source whose weights are drawn at random (a control)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def describe(self) -> dict[str, Any]:
         """Name, revision and settings from which the same source can be loaded again, as plain JSON."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forward(self, inputs: TokenInput) -> SourceOutput:
         """Answer a batch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answers(self, hidden: Tensor) -> Tensor:
         """The source's own class logits for hidden states: (..., D') -> (..., K_S)."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def classes(self) -> int:
         """K_S, the number of the source's own classes."""
-        raise NotImplementedError
 
     def freeze(self) -> Self:
         """No gradient, eval mode; remembers the checksum that `assert_unchanged` compares with."""

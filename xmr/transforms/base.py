@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -15,7 +16,7 @@ from xmr.spaces import Alphabet, Encoded, Space, Symbols, TokenInput, TokenSpace
 Init = Literal["random_words", "letters", "words", "similar_words"]
 
 
-class Transform(nn.Module):
+class Transform(nn.Module, ABC):
     """One cell of the grid. Constructor arguments are its recipe section; `build` makes its parameters.
 
     `takes` and `space_kind` name the cell. `fold` gives an equal transform that holds only what prediction needs.
@@ -25,13 +26,13 @@ class Transform(nn.Module):
     takes: ClassVar[str]
     space: ClassVar[str]
 
+    @abstractmethod
     def build(self, alphabet: Alphabet, space: Space, generator: Generator) -> Self:
         """Make the parameters for this alphabet and source; all randomness comes from `generator`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forward(self, encoded: Encoded) -> TokenInput:
         """Encoded target -> input of the source."""
-        raise NotImplementedError
 
     def on_epoch(self, epoch: int, epochs: int) -> None:
         """Called before each epoch; for schedules and projections that belong to the method."""
@@ -51,9 +52,9 @@ class SymbolTransform(Transform):
     space: ClassVar[str] = "token"
     mixing: Tensor
 
+    @abstractmethod
     def table(self) -> Tensor:
         """The embedding of every letter: (A, D)."""
-        raise NotImplementedError
 
     def symbol_table(self) -> Tensor:
         """The embedding of every symbol, mixtures included: (S, D)."""
