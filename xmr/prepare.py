@@ -158,7 +158,7 @@ def _split(settings: DataSettings, records: Records, texts: list[str], strata: n
     if how.by == "fold":
         return fold_split(strata, len(records), how.folds, how.fold, how.validation, seed)
     if how.by == "cluster":
-        split = cluster_split(texts, how.test, how.validation, how.similarity, seed)
+        split = cluster_split(texts, how.test, how.validation, how.similarity, seed, how.tool)
         if how.labels is not None:
             raise DataError(Problem("data.split.labels", str(how.labels), "by: random or column, which take a budget"))
         return split

@@ -1,5 +1,7 @@
 """Splits are disjoint, complete, seeded, and keep near-copies on one side."""
 
+import shutil
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
-from xmr.data.splits import cluster_split, column_split, fold_split, kmer_clusters, random_split
+from xmr.data.splits import cluster_split, column_split, fold_split, kmer_clusters, mmseqs_clusters, random_split
 from xmr.errors import DataError, RecipeError
 
 
@@ -73,6 +75,12 @@ def test_sequences_too_short_for_a_kmer():
     assert clusters[3] == clusters[4]
 
 
+@pytest.mark.skipif(shutil.which("mmseqs") is not None, reason="MMseqs2 is on PATH")
+def test_a_tool_that_is_not_there():
+    with pytest.raises(RecipeError, match="tool: kmers"):
+        cluster_split(["ACDEF", "GHIKL"] * 4, 0.2, 0.0, 0.4, 0, "mmseqs")
+
+
 def test_one_giant_cluster_is_said():
     with pytest.raises(DataError, match="no cluster fits"):
         cluster_split(["ACDEFGHIKL"] * 20, 0.2, 0.0, 0.4, 0)
@@ -94,3 +102,12 @@ def test_folds_cover_every_record_once():
     assert sorted(np.concatenate(tests).tolist()) == list(range(53))
     with pytest.raises(RecipeError, match="0 to 4"):
         fold_split(strata, 53, 5, 5, 0.1, 0)
+
+
+@pytest.mark.skipif(shutil.which("mmseqs") is None, reason="MMseqs2 is not on PATH")
+def test_mmseqs_finds_the_families():
+    texts = _families(np.random.default_rng(0), 12)
+    clusters = mmseqs_clusters(texts, 0.5)
+    ours = kmer_clusters(texts, 0.4)
+    assert len(set(clusters.tolist())) == len(set(ours.tolist())) == 12
+    assert all(len(set(clusters[ours == c].tolist())) == 1 for c in set(ours.tolist()))

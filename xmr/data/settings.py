@@ -29,6 +29,10 @@ class SplitSettings(BaseModel):
         0.4,
         description="cluster: similarity from which two sequences share a cluster (3-mer cosine, or MMseqs2 identity)",
     )
+    tool: Literal["auto", "mmseqs", "kmers"] = Field(
+        "auto",
+        description="cluster: auto takes MMseqs2 where it is on PATH; say which for a split that is the same everywhere",
+    )
     folds: Annotated[int, Ge(2)] = Field(5, description="fold: number of folds")
     fold: Annotated[int, Ge(0)] = Field(0, description="fold: which one is the test part")
 

@@ -106,14 +106,23 @@ def mmseqs_clusters(sequences: Sequence[str], similarity: float) -> np.ndarray:
     return clusters
 
 
-def cluster_split(sequences: Sequence[str], test: float, validation: float, similarity: float, seed: int) -> Split:
+def cluster_split(
+    sequences: Sequence[str], test: float, validation: float, similarity: float, seed: int, tool: str = "auto"
+) -> Split:
     """Whole clusters go to one part each, so that near-copies never sit on both sides.
 
     Clusters are dealt in random order until test and validation have their share; a cluster larger than what a part
-    still needs stays in training. Uses MMseqs2 where it is on PATH, otherwise shared 3-mers (`kmer_clusters`).
+    still needs stays in training. tool: `mmseqs` (MMseqs2), `kmers` (`kmer_clusters`), or `auto`, the first where it is
+    on PATH. Raises RecipeError when `mmseqs` is asked for and is not there.
     """
-    tool = "MMseqs2" if shutil.which("mmseqs") else "3-mer cosine"
-    clusters = mmseqs_clusters(sequences, similarity) if tool == "MMseqs2" else kmer_clusters(sequences, similarity)
+    there = shutil.which("mmseqs") is not None
+    if tool == "mmseqs" and not there:
+        raise RecipeError(
+            Problem("data.split.tool", "'mmseqs', which is not on PATH", "MMseqs2 installed, or tool: kmers")
+        )
+    mmseqs = there and tool != "kmers"
+    name = "MMseqs2" if mmseqs else "3-mer cosine"
+    clusters = mmseqs_clusters(sequences, similarity) if mmseqs else kmer_clusters(sequences, similarity)
     n = len(sequences)
     _, clusters, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
     rng = np.random.default_rng(seed)
@@ -121,14 +130,14 @@ def cluster_split(sequences: Sequence[str], test: float, validation: float, simi
     wanted = _count(test, n)
     need = {2: wanted, 1: _count(validation, n - wanted)}
     for cluster in rng.permutation(len(sizes)):
-        for name in (2, 1):
-            if sizes[cluster] <= need[name]:
-                part[cluster] = name
-                need[name] -= sizes[cluster]
+        for role in (2, 1):
+            if sizes[cluster] <= need[role]:
+                part[cluster] = role
+                need[role] -= sizes[cluster]
                 break
     roles = part[clusters]
-    found = f"{len(sizes)} clusters by {tool} >= {similarity}, the largest of {sizes.max()}, seed {seed}"
-    train, chosen, held = (np.flatnonzero(roles == name) for name in (0, 1, 2))
+    found = f"{len(sizes)} clusters by {name} >= {similarity}, the largest of {sizes.max()}, seed {seed}"
+    train, chosen, held = (np.flatnonzero(roles == role) for role in (0, 1, 2))
     if not len(train) or (need[2] == wanted and wanted):
         raise DataError(
             Problem(
