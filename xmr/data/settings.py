@@ -31,7 +31,7 @@ class SplitSettings(BaseModel):
     )
     tool: Literal["auto", "mmseqs", "kmers"] = Field(
         "auto",
-        description="cluster: auto takes MMseqs2 where it is on PATH; say which for a split that is the same everywhere",
+        description="cluster: auto takes MMseqs2 where it is on PATH; say which, and the split is the same everywhere",
     )
     folds: Annotated[int, Ge(2)] = Field(5, description="fold: number of folds")
     fold: Annotated[int, Ge(0)] = Field(0, description="fold: which one is the test part")
