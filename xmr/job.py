@@ -63,7 +63,7 @@ def load_job(recipe: Recipe, device: str = "cpu") -> Job:
     prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
     parts = {name: prepared.part(name) for name in PARTS}
     encoder.fit(parts["train"])
-    targets = Targets.fit(recipe.task, parts["train"], positive_of(recipe.data))
+    targets = Targets.fit(recipe.task, parts["train"], positive_of(recipe.data), recipe.data.target_scale)
     for name in PARTS:
         parts[name] = _known(parts[name], encoder, targets, recipe.data.on_bad, prepared)
     if recipe.data.shuffle_labels:

@@ -117,8 +117,8 @@ class Program(nn.Module):
         if self.targets.task == "multilabel":
             return torch.sigmoid(logits)
         if self.targets.task == "regression":
-            scale = torch.tensor(self.targets.std, device=logits.device)
-            return logits * scale + torch.tensor(self.targets.mean, device=logits.device)
+            flat = logits.reshape(-1, logits.shape[-1]).double().cpu().numpy()
+            return torch.from_numpy(self.targets.own_units(flat)).to(logits).reshape(logits.shape)
         return torch.softmax(logits, dim=-1)
 
     def answer(

@@ -129,6 +129,18 @@ def test_targets_by_hand():
     assert Targets.restore(fitted.state()) == fitted
 
 
+def test_quantile_scale_by_hand_and_back():
+    values = [str(v) for v in [0.0, 0.0, 0.0, 1.0, 2.0, 50.0]]
+    targets = Targets.fit("regression", Records.of(["A"] * 6, {"y": values}), scale="quantile")
+    scaled = targets.encode(Records.of(["A"] * 3, {"y": ["0", "1", "50"]}))[:, 0].numpy()
+    assert scaled[0] < scaled[1] < scaled[2] < 3
+    assert abs(targets.scaled(np.array([[0.5]]))[0, 0]) < 0.2  # the median becomes about zero
+    inside = np.array([[0.3], [1.5], [20.0]])
+    assert np.allclose(targets.own_units(targets.scaled(inside)), inside, atol=1e-6)
+    assert targets.own_units(np.array([[9.0]]))[0, 0] > 50  # beyond the training range the line goes on
+    assert Targets.restore(targets.state()) == targets
+
+
 def test_labels_that_cannot_be_read():
     assert "no label" in check_raw("classification", Records.of(["A"], {"y": [""]}))[0]
     assert "finite number" in check_raw("regression", Records.of(["A"], {"y": ["nan"]}))[0]

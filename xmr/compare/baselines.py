@@ -137,7 +137,7 @@ def run_baseline(name: str, parts: Parts) -> np.ndarray:
     description = parts.description
     if task == "regression":
         values = model(True, parts.seed).fit(left, target[:, 0]).predict(right)
-        return values[:, None] * description.std[0] + description.mean[0]
+        return description.own_units(values[:, None])
     if task == "multilabel":
         columns = []
         for column in range(description.outputs):

@@ -106,7 +106,7 @@ def _answers(model: SequenceCNN, data: SymbolSet, parts: Parts) -> np.ndarray:
                 place = data.align(torch.arange(rows), batch, 0)[symbols.mask]
                 result[place] = torch.softmax(logits[symbols.mask], dim=-1)
             elif description.task == "regression":
-                result[torch.from_numpy(batch)] = logits * description.std[0] + description.mean[0]
+                result[torch.from_numpy(batch)] = torch.from_numpy(description.own_units(logits.numpy())).float()
             elif description.task == "multilabel":
                 result[torch.from_numpy(batch)] = torch.sigmoid(logits)
             else:

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import torch
+from scipy.special import ndtri
 from torch import Tensor
 
 from xmr.data.records import Records
@@ -14,6 +15,8 @@ from xmr.errors import DataError, nearest, one_of
 
 Task = Literal["classification", "multilabel", "regression", "residue_classification"]
 IGNORE = -100  # a position or label that is not scored (torch's own convention for cross-entropy)
+_LEVELS = (np.arange(101) + 0.5) / 101
+_SCORES = ndtri(_LEVELS)  # normal scores of the stored quantiles
 _TRUE, _FALSE = ("1", "1.0", "true", "yes", "positive"), ("0", "0.0", "false", "no", "negative")
 
 
@@ -22,7 +25,8 @@ class Targets:
     """What the target task asks for. names: classes, or the label columns of a multilabel task or a regression.
 
     mean, std: of each regression column on the training part; targets are standardised with them.
-    positive: the class of interest of a binary task, where one is stated.
+    positive: the class of interest of a binary task, where one is stated. quantiles: of each regression column, when
+    targets are brought to normal scores instead (skewed values whose order matters, such as fitness).
     """
 
     task: Task
@@ -31,6 +35,7 @@ class Targets:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     positive: str = ""
+    quantiles: tuple[tuple[float, ...], ...] = ()
 
     @property
     def positive_class(self) -> int:
@@ -43,7 +48,13 @@ class Targets:
         return len(self.names)
 
     @classmethod
-    def fit(cls, task: Task, records: Records, positive: str | None = None) -> Self:
+    def fit(
+        cls,
+        task: Task,
+        records: Records,
+        positive: str | None = None,
+        scale: Literal["standard", "quantile"] = "standard",
+    ) -> Self:
         """Classes and scales from the training part alone. records: checked by `check_raw`.
 
         Raises DataError when `positive` is not one of the classes.
@@ -52,7 +63,12 @@ class Targets:
         if task == "regression":
             values = np.array([[float(x) for x in records.labels[name]] for name in columns])
             deviation = np.maximum(values.std(axis=1), 1e-12)
-            return cls(task, columns, columns[0], tuple(values.mean(axis=1).tolist()), tuple(deviation.tolist()))
+            moments = tuple(values.mean(axis=1).tolist()), tuple(deviation.tolist())
+            if scale == "standard":
+                return cls(task, columns, columns[0], *moments)
+            quantiles = np.quantile(values, _LEVELS, axis=1).T
+            quantiles = np.maximum.accumulate(quantiles + 1e-9 * np.arange(len(_LEVELS)), axis=1)  # strictly rising
+            return cls(task, columns, columns[0], *moments, quantiles=tuple(map(tuple, quantiles.tolist())))
         if task == "multilabel":
             return cls(task, columns, columns[0])
         labels = records.labels[columns[0]]
@@ -84,7 +100,7 @@ class Targets:
         """
         if self.task == "regression":
             values = np.array([[float(x) for x in records.labels[name]] for name in self.names], dtype=np.float64).T
-            return torch.from_numpy((values - np.array(self.mean)) / np.array(self.std)).float()
+            return torch.from_numpy(self.scaled(values)).float()
         if self.task == "multilabel":
             table = [[_truth(x) for x in records.labels[name]] for name in self.names]
             return torch.tensor(table, dtype=torch.float32).T.contiguous()
@@ -100,6 +116,26 @@ class Targets:
             codes[np.frombuffer(scored.encode(), dtype=np.uint8) == ord("0")] = IGNORE
         return torch.from_numpy(codes)
 
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        """Values (n, K) in their own units -> what a program is trained on."""
+        if not self.quantiles:
+            return (values - np.array(self.mean)) / np.array(self.std)
+        columns = [np.interp(column, q, _SCORES) for column, q in zip(values.T, self.quantiles)]
+        return np.stack(columns, axis=1)
+
+    def own_units(self, scaled: np.ndarray) -> np.ndarray:
+        """The inverse of `scaled`, (n, K); normal scores beyond the training range go on as straight lines."""
+        if not self.quantiles:
+            return scaled * np.array(self.std) + np.array(self.mean)
+        columns = []
+        for column, quantiles in zip(scaled.T, self.quantiles):
+            q = np.asarray(quantiles)
+            low, high = ((q[i] - q[i - 1]) / (_SCORES[i] - _SCORES[i - 1]) for i in (1, -1))
+            inside = np.interp(column, _SCORES, q)
+            below, above = np.minimum(column - _SCORES[0], 0) * low, np.maximum(column - _SCORES[-1], 0) * high
+            columns.append(inside + below + above)
+        return np.stack(columns, axis=1)
+
     def state(self) -> dict[str, Any]:
         """Plain JSON."""
         return asdict(self)
@@ -108,7 +144,8 @@ class Targets:
     def restore(cls, state: dict[str, Any]) -> Self:
         """The inverse of `state`."""
         mean, std, positive = tuple(state["mean"]), tuple(state["std"]), state.get("positive", "")
-        return cls(state["task"], tuple(state["names"]), state["column"], mean, std, positive)
+        quantiles = tuple(map(tuple, state.get("quantiles", ())))
+        return cls(state["task"], tuple(state["names"]), state["column"], mean, std, positive, quantiles)
 
 
 def check_raw(task: Task, records: Records) -> dict[int, str]:

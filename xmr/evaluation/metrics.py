@@ -31,8 +31,7 @@ def metrics_of(task: Task, values: Array, target: Tensor | Array, targets: Targe
     """
     truth = np.asarray(target)
     if task == "regression":
-        own_units = truth * np.array(targets.std) + np.array(targets.mean)
-        return regression_metrics(values[:, 0], own_units[:, 0])
+        return regression_metrics(values[:, 0], targets.own_units(truth)[:, 0])
     if task == "multilabel":
         return multilabel_metrics(values, truth, targets.names)
     scored = truth != IGNORE

@@ -121,7 +121,7 @@ def _figures(
     targets = program.targets
     figures = [plots.svg(plots.learning(history.rows, history.best_epoch, metric))]
     if targets.task == "regression":
-        own = truth[:, 0] * targets.std[0] + targets.mean[0]
+        own = targets.own_units(truth)[:, 0]
         return [plots.svg(plots.scatter(values[:, 0], own, targets.names[0])), *figures]
     if targets.task == "multilabel":
         curves = {}
