@@ -42,10 +42,11 @@ Say = Callable[[str], None]
 
 @dataclass
 class Job:
-    """Everything a recipe names, loaded and encoded; not yet trained."""
+    """Everything a recipe names, loaded and encoded; not yet trained. parts: the records behind `sets`, in order."""
 
     recipe: Recipe
     prepared: Prepared
+    parts: dict[str, Records]
     encoder: Encoder
     source: Source
     targets: Targets
@@ -68,14 +69,16 @@ def load_job(recipe: Recipe, device: str = "cpu") -> Job:
         parts[name] = _known(parts[name], encoder, targets, recipe.data.on_bad, prepared)
     if recipe.data.shuffle_labels:
         for name, salt in (("train", 7), ("validation", 8)):
-            parts[name] = _shuffled_labels(parts[name], recipe.seed + salt)
+            parts[name] = _shuffled_labels(parts[name], recipe.seed + salt, recipe.task)
     sets = {name: LabelledSet(encoder.encode(part), targets.encode(part)) for name, part in parts.items()}
     widths = np.unique(sets["train"].data.width)
     length = int(widths[0]) if recipe.encoder.get("columns") == "variable" else None
     program = Program.build(
         encoder, recipe.transform, source, recipe.output, targets, recipe.ensemble, recipe.seed, length
     )
-    job = Job(recipe, prepared, encoder, source, targets, sets, program.to(device), time.perf_counter() - started)
+    job = Job(
+        recipe, prepared, parts, encoder, source, targets, sets, program.to(device), time.perf_counter() - started
+    )
     return job
 
 
@@ -95,9 +98,16 @@ def _known(part: Records, encoder: Encoder, targets: Targets, on_bad: str, prepa
     return without_bad(part, wrong, on_bad, prepared.skipped)
 
 
-def _shuffled_labels(part: Records, seed: int) -> Records:
-    """Control: the same labels in another order."""
-    order = np.random.default_rng(seed).permutation(len(part))
+def _shuffled_labels(part: Records, seed: int, task: str) -> Records:
+    """Control: the same labels in another order; per-residue labels in another order over all residues."""
+    rng = np.random.default_rng(seed)
+    if task == "residue_classification":
+        for name, column in part.labels.items():
+            letters = "".join(rng.permutation(list("".join(column))))
+            ends = np.cumsum([len(text) for text in column])
+            part.labels[name] = [letters[end - len(text) : end] for text, end in zip(column, ends)]
+        return part
+    order = rng.permutation(len(part))
     part.labels = {name: [column[i] for i in order] for name, column in part.labels.items()}
     return part
 
@@ -177,7 +187,7 @@ def run(
     job.program.save(folder / "program")
     result["program_bytes"] = sum(path.stat().st_size for path in (folder / "program").iterdir())
     baselines = _baselines(job, result, say)
-    _write(folder, job, result, history.rows, Prediction(_test_ids(job), values, spread, lengths))
+    _write(folder, job, result, history.rows, Prediction(job.parts["test"].ids, values, spread, lengths))
     truth = job.sets["test"].target.numpy()
     write_report(folder, job.program, job.prepared.summary(), truth, result, history, values, baselines)
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
@@ -234,17 +244,13 @@ def _lengths(job: Job) -> np.ndarray | None:
     return job.sets["test"].data.lengths if job.recipe.task == "residue_classification" else None  # type: ignore[attr-defined]
 
 
-def _test_ids(job: Job) -> list[str]:
-    return job.prepared.part("test").ids
-
-
 def _baselines(job: Job, result: dict[str, Any], say: Say) -> dict[str, np.ndarray]:
     """Run the recipe's baselines on the same split; one that fails is said and does not lose the others."""
     names = list(dict.fromkeys(job.recipe.baselines))
     if not names:
         return {}
     parts = Parts(
-        {name: job.encoder.canonical(job.prepared.part(name)) for name in PARTS},
+        {name: job.encoder.canonical(job.parts[name]) for name in PARTS},
         {name: part.data for name, part in job.sets.items()},  # type: ignore[misc]
         {name: part.target.numpy() for name, part in job.sets.items()},
         job.targets,
@@ -270,8 +276,7 @@ def _write(
     folder: Path, job: Job, result: dict[str, Any], history: list[dict[str, float]], prediction: Prediction
 ) -> None:
     """predictions.csv, history.csv, environment.json, skipped.csv."""
-    records = job.prepared.part("test")
-    header, rows = prediction_table(prediction, job.targets, records)
+    header, rows = prediction_table(prediction, job.targets, job.parts["test"])
     write_csv(folder / "predictions.csv", header, rows)
     columns = list(dict.fromkeys(key for row in history for key in row))
     write_csv(folder / "history.csv", columns, [[row.get(key, "") for key in columns] for row in history])

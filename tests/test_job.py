@@ -1,0 +1,57 @@
+"""Jobs: what is left out late stays aligned; shuffled labels keep their lengths."""
+
+import csv
+
+import numpy as np
+
+from xmr.data.records import Records
+from xmr.job import _shuffled_labels, load_job, run
+from xmr.recipe.load import load_recipe
+
+RECIPE = """task: classification
+data: {{path: {path}, on_bad: skip, split: {{by: column, validation: 0}}}}
+encoder: {{name: protein}}
+source: {{name: none, width: 16}}
+transform: {{name: free_embedding}}
+output: {{name: linear}}
+training: {{epochs: 2, precision: full}}
+baselines: [majority, kmer_logistic]
+"""
+
+
+def write(tmp_path):
+    rng = np.random.default_rng(0)
+    lines = ["id,sequence,label,set"]
+    for i in range(40):
+        label = "odd" if i in (31, 35) else "ab"[i % 2]  # a label that only the test part has
+        text = "".join(rng.choice(list("ACDEFGHIKLMNPQRSTVWY"), size=12))
+        lines.append(f"r{i},{text},{label},{'train' if i < 28 else 'test'}")
+    (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "r.yaml").write_text(RECIPE.format(path=tmp_path / "x.csv"))
+    return load_recipe(tmp_path / "r.yaml")
+
+
+def test_a_test_record_left_out_late_leaves_the_others_aligned(tmp_path):
+    recipe = write(tmp_path)
+    job = load_job(recipe)
+    kept = [f"r{i}" for i in range(28, 40) if i not in (31, 35)]
+    assert job.parts["test"].ids == kept
+    result = run(recipe, tmp_path / "out", device="cpu")
+    assert result["n_test"] == len(kept)
+    assert set(result["baselines"]) == {"majority", "kmer_logistic"}
+    with (tmp_path / "out" / "predictions.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["id"] for row in rows] == kept
+    assert all(row["label"] == "ab"[int(row["id"][1:]) % 2] for row in rows)
+    right = np.mean([row["label"] == row["predicted"] for row in rows])
+    assert np.isclose(right, result["test"]["accuracy"])
+    assert "r31" in (tmp_path / "out" / "skipped.csv").read_text()
+
+
+def test_shuffled_labels():
+    whole = _shuffled_labels(Records.of(["A"] * 50, {"y": ["1"] * 25 + ["0"] * 25}), 0, "classification")
+    assert sorted(whole.labels["y"]) == ["0"] * 25 + ["1"] * 25
+    assert whole.labels["y"] != ["1"] * 25 + ["0"] * 25
+    residues = _shuffled_labels(Records.of(["ACDE", "AC"], {"y": ["HHCC", "EE"]}), 1, "residue_classification")
+    assert [len(text) for text in residues.labels["y"]] == [4, 2]
+    assert sorted("".join(residues.labels["y"])) == sorted("HHCCEE")
