@@ -124,6 +124,8 @@ def test_variable_columns():
     ]
     with pytest.raises(DataError, match="found 'W' at position 2; expected 'C'"):
         encoder.encode(Records.of(["AWDE"]))
+    lenient = ProteinEncoder(columns="variable", elsewhere="ignore").fit(Records.of(["ACDE", "ACKE", "GCDE"]))
+    assert torch.equal(lenient.encode(Records.of(["AWDE"])).flat, lenient.encode(Records.of(["ACDE"])).flat)
     with pytest.raises(DataError, match="found 3 residues; expected 4"):
         encoder.encode(Records.of(["ACD"]))
     with pytest.raises(DataError, match="aligned variants"):

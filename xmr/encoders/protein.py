@@ -51,6 +51,7 @@ class ProteinEncoder(Encoder):
         ambiguous: accept B Z J X U O by the rule above, or refuse them.
         columns: `all` residues, or, for aligned variants of one length, only the columns that vary in the training
             part; a change elsewhere is then an error, not a silent loss.
+        elsewhere: with `columns: variable`, `ignore` reads a change in another column as the residue seen in training.
         substitute: in training, the chance of a residue to be drawn anew by its BLOSUM62 row (itself most likely), a
             regulariser for small sets: sequences nature might as well have written.
         shuffle: control; `positions` permutes the residues of every sequence by one fixed rule.
@@ -66,6 +67,7 @@ class ProteinEncoder(Encoder):
         overlap: Annotated[float, Ge(0.0), Lt(1.0)] = 0.25,
         ambiguous: Literal["mixture", "fail"] = "mixture",
         columns: Literal["all", "variable"] = "all",
+        elsewhere: Literal["fail", "ignore"] = "fail",
         substitute: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
         shuffle: Literal["none", "positions"] = "none",
     ) -> None:
@@ -74,6 +76,7 @@ class ProteinEncoder(Encoder):
         self.overlap = overlap
         self.ambiguous = ambiguous
         self.columns = columns
+        self.elsewhere = elsewhere
         self.substitute = substitute
         self.shuffle = shuffle
         self.limit = max_length or 512
@@ -153,11 +156,11 @@ class ProteinEncoder(Encoder):
                 )
                 continue
             differs = np.flatnonzero((np.frombuffer(text.encode(), dtype=np.uint8) != reference) & constant)
-            if len(differs):
+            if len(differs) and self.elsewhere == "fail":
                 place = int(differs[0])
                 wrong[index] = (
                     f"found {text[place]!r} at position {place + 1}; expected {self.template[place]!r}, the only "
-                    "residue seen there in training (encoder.columns: variable; use all)"
+                    "residue seen there in training (encoder.columns: variable; use all, or elsewhere: ignore)"
                 )
 
     def canonical(self, records: Records) -> list[str]:
