@@ -32,7 +32,7 @@ def write(tmp_path, text):
     return path
 
 
-@pytest.mark.parametrize("path", walk_recipes(), ids=lambda p: f"{p.parent.name}/{p.stem}")
+@pytest.mark.parametrize("path", list(walk_recipes()), ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_every_recipe_runs_a_few_steps(path, tmp_path):
     text = path.read_text()
     head = text.split("task:")[0]
