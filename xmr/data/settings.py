@@ -23,7 +23,8 @@ class SplitSettings(BaseModel):
     validation: Amount = Field(0.1, description="share (< 1) of the rest, or number of records; 0: no validation part")
     labels: Annotated[int, Ge(2)] | None = Field(
         None,
-        description="labelled records in all for training and validation together; by default all of them",
+        description="labelled records in all for training and validation together (by: column limits only the training "
+        "records, beside the validation part the file names); by default all of them",
     )
     similarity: Annotated[float, Gt(0)] = Field(
         0.4,

@@ -154,8 +154,9 @@ def bars(names: list[str], values: list[float], metric: str, interval: list[floa
                 color="#1b1f23",
                 capsize=3,
             )
-        for spot, value in zip(spots, values):
-            axes.text(value, spot, f" {value:.3f}", va="center", ha="left", fontsize=8)
+        for number, (spot, value) in enumerate(zip(spots, values)):
+            end = interval[1] if number == 0 and interval is not None else value
+            axes.text(max(end, value), spot, f" {value:.3f}", va="center", ha="left", fontsize=8)
         low = min(0.0, *values) if metric not in ("auroc", "accuracy") else min(0.4, *values) - 0.02
         axes.set_xlim(low, max(values) + 0.08 * (max(values) - low))
         axes.set_yticks(spots, names)
