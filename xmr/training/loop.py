@@ -203,7 +203,7 @@ class _Job:
         if outputs:
             groups.append({"params": outputs, "lr": settings.learning_rate * settings.output_rate})
         self.optimizer = torch.optim.AdamW(
-            [group for group in groups if group["params"]], weight_decay=settings.weight_decay
+            [group for group in groups if group["params"]], weight_decay=settings.weight_decay, fused=True
         )
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.members = list(program.members())
