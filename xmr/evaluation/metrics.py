@@ -52,7 +52,7 @@ def classification_metrics(
     result = {
         "accuracy": float((chosen == label).mean()),
         "balanced_accuracy": float(np.mean(recall)),
-        "mcc": float(sk.matthews_corrcoef(label, chosen)),
+        "mcc": float(sk.matthews_corrcoef(label, chosen)) if len(present) > 1 else 0.0,
         "f1": float(sk.f1_score(label, chosen, labels=present, average="macro", zero_division=0.0)),
     }
     if full:

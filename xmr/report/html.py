@@ -93,7 +93,7 @@ def write_report(
         headline=_finite(test[metric]),
         metric=metric,
         interval=interval,
-        bars=Markup(plots.svg(plots.bars(names, heights, metric, interval), height=0.6 + 0.42 * len(names))),
+        bars=Markup(plots.svg(plots.bars(names, heights, metric, interval), height=max(1.8, 0.6 + 0.42 * len(names)))),
         columns=shown,
         table=rows,
         figures=[Markup(figure) for figure in _figures(program, target, history, values, baselines, metric)],

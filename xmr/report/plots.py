@@ -157,8 +157,9 @@ def bars(names: list[str], values: list[float], metric: str, interval: list[floa
         for number, (spot, value) in enumerate(zip(spots, values)):
             end = interval[1] if number == 0 and interval is not None else value
             axes.text(max(end, value), spot, f" {value:.3f}", va="center", ha="left", fontsize=8)
-        low = min(0.0, *values) if metric not in ("auroc", "accuracy") else min(0.4, *values) - 0.02
-        axes.set_xlim(low, max(values) + 0.08 * (max(values) - low))
+        ends = [*values, *(interval or [])]
+        low = min(0.0, *ends) if metric not in ("auroc", "accuracy") else min(0.4, *ends) - 0.02
+        axes.set_xlim(low, max(ends) + 0.12 * (max(ends) - low))
         axes.set_yticks(spots, names)
         axes.set(title=f"Test {metric}, same split")
         axes.grid(axis="y", visible=False)
