@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.tiny import KINDS, tiny_source
+from tests.tiny import KINDS, VISION_KINDS, tiny_source, tiny_vision
 from xmr.registry import OUTPUTS, TRANSFORMS
 from xmr.sources.none import NoSource
 from xmr.testing import check_encoder, check_output, check_source, check_transform
@@ -11,7 +11,14 @@ from xmr.transforms.vocabulary import FreeEmbedding
 
 
 @pytest.mark.parametrize(
-    "section", ["protein", {"name": "protein", "columns": "variable"}, {"name": "protein", "max_length": 12}]
+    "section",
+    [
+        "protein",
+        {"name": "protein", "columns": "variable"},
+        {"name": "protein", "max_length": 12},
+        "image",
+        {"name": "image", "size": 9, "channels": 1, "shuffle": "positions"},
+    ],
 )
 def test_encoders(section):
     check_encoder(section)
@@ -19,7 +26,25 @@ def test_encoders(section):
 
 @pytest.mark.parametrize("name", TRANSFORMS.names())
 def test_transforms(name, source):
-    check_transform(name, source)
+    pixel = TRANSFORMS.entry(name).fact("space") == "pixel"
+    check_transform(name, tiny_vision() if pixel else source)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"name": "border", "scale": 0.4, "room": "normalised", "interpolation": "bicubic"},
+        {"name": "border", "scale": 0.6, "learn_scale": True},
+        {"name": "watermark", "width": 5, "room": "pixel", "start": "normal"},
+        {"name": "watermark", "width": 3},
+        {"name": "sample_masks", "layers": 6, "patch": 16},
+        {"name": "sample_masks", "patch": 1, "room": "pixel"},
+        {"name": "clustered_border", "clusters": 2, "room": "normalised"},
+        {"name": "coordinator", "room": "normalised"},
+    ],
+)
+def test_pixel_transform_options(section):
+    check_transform(section, tiny_vision())
 
 
 @pytest.mark.parametrize(
@@ -40,6 +65,16 @@ def test_transform_options(section, source):
 @pytest.mark.parametrize("kind", KINDS)
 def test_sources(kind):
     check_source(tiny_source(kind))
+
+
+@pytest.mark.parametrize("kind", VISION_KINDS)
+def test_vision_sources(kind):
+    check_source(tiny_vision(kind))
+
+
+@pytest.mark.parametrize("name", [name for name in OUTPUTS.names() if name != "per_residue"])
+def test_outputs_on_pictures(name):
+    check_output(name, tiny_vision())
 
 
 def test_no_source():

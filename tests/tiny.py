@@ -9,18 +9,26 @@ import torch
 from transformers import (
     AutoModel,
     AutoModelForCausalLM,
+    AutoModelForImageClassification,
     AutoModelForMaskedLM,
     BertConfig,
+    ConvNextConfig,
     DistilBertConfig,
     EsmConfig,
     GPT2Config,
     LlamaConfig,
+    MobileNetV1Config,
+    ResNetConfig,
     RobertaConfig,
+    SwinConfig,
     T5Config,
     T5EncoderModel,
+    ViTConfig,
 )
 
 from xmr.sources.language import Language, Specials
+from xmr.sources.vision import Vision
+from xmr.spaces import PixelSpace
 
 WORDS = ("[PAD]", "[CLS]", "[SEP]", *string.ascii_lowercase, *(f"word{chr(97 + i)}" for i in range(20)))
 V = len(WORDS)
@@ -69,6 +77,39 @@ def tiny_model(kind: str, seed: int = 0) -> Any:
 
 
 KINDS = ("bert", "bert_body", "roberta", "esm", "distilbert", "gpt2", "llama", "t5")
+
+
+VISION_KINDS = ("resnet", "mobilenet", "convnext", "vit", "swin")
+
+
+def tiny_vision_model(kind: str, seed: int = 0, labels: int = 12) -> Any:
+    """A random image classifier of a Hugging Face family, 32 x 32 pixels."""
+    torch.manual_seed(seed)
+    block = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
+    configs: dict[str, Any] = {
+        "resnet": lambda: ResNetConfig(
+            embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", num_labels=labels
+        ),
+        "mobilenet": lambda: MobileNetV1Config(depth_multiplier=0.25, image_size=32, num_labels=labels),
+        "convnext": lambda: ConvNextConfig(hidden_sizes=[8, 16], depths=[1, 1], num_stages=2, num_labels=labels),
+        "vit": lambda: ViTConfig(image_size=32, patch_size=8, num_labels=labels, **block),
+        "swin": lambda: SwinConfig(
+            image_size=32, patch_size=4, embed_dim=8, depths=[1, 1], num_heads=[1, 2], window_size=4, num_labels=labels
+        ),
+    }
+    model = AutoModelForImageClassification.from_config(configs[kind]())
+    with torch.no_grad():  # Hugging Face starts convolutions so small that deep activations vanish
+        for module in model.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                torch.nn.init.kaiming_normal_(module.weight)
+    return model
+
+
+def tiny_vision(kind: str = "mobilenet", seed: int = 0, labels: int = 12) -> Vision:
+    """A frozen vision source around `tiny_vision_model`."""
+    space = PixelSpace(32, 32, (0.5, 0.4, 0.6), (0.25, 0.3, 0.2))
+    names = tuple(f"class {i}" for i in range(labels))
+    return Vision(f"tiny-{kind}").adopt(tiny_vision_model(kind, seed, labels), space, names)
 
 
 def tiny_source(kind: str = "bert", layers: int | None = None, specials: bool = True, seed: int = 0) -> Language:

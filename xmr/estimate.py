@@ -16,7 +16,7 @@ from xmr.job import load_job
 from xmr.program import Program
 from xmr.recipe.schema import Recipe
 from xmr.registry import ENCODERS, SOURCES
-from xmr.spaces import Symbols
+from xmr.spaces import Alphabet, Image, PixelInput, Symbols
 from xmr.training.loop import LabelledSet
 from xmr.training.losses import loss_of
 from xmr.training.precision import autocast, resolve_precision
@@ -35,16 +35,20 @@ def estimate(recipe: Recipe) -> Iterator[tuple[str, str]]:
         program, training = _synthetic(recipe)
         tested = training
     rng = np.random.default_rng(0)
-    plan = training_batches(training.data.cost, training.data.width, recipe.training.batch_tokens, rng)
+    budget = recipe.training.batch_size if training.data.records_at_once else recipe.training.batch_tokens
+    plan = training_batches(training.data.cost, training.data.width, budget, rng)
     batch = max(plan, key=len)
     encoded = training.data.batch(batch)
-    assert isinstance(encoded, Symbols)
     inputs = program.transforms[0](encoded)
-    yield (
-        "encoded",
-        f"Symbols ids {tuple(encoded.ids.shape)} of {len(program.encoder.alphabet.symbols)} symbols",
-    )
-    yield "source input", f"embeddings {tuple(inputs.embeddings.shape)} x {len(program.transforms)} programs"
+    form = program.encoder.form
+    if isinstance(encoded, Symbols):
+        assert isinstance(form, Alphabet)
+        yield "encoded", f"Symbols ids {tuple(encoded.ids.shape)} of {len(form.symbols)} symbols"
+    elif isinstance(encoded, Image):
+        yield "encoded", f"Image {tuple(encoded.values.shape)}"
+    fed = inputs.pixels if isinstance(inputs, PixelInput) else inputs.embeddings
+    kind = "pixels" if isinstance(inputs, PixelInput) else "embeddings"
+    yield "source input", f"{kind} {tuple(fed.shape)} x {len(program.transforms)} programs"
     precision = resolve_precision(recipe.training.precision, program.device)
     wanted = (
         training.data.align(training.target, batch, IGNORE)
@@ -79,10 +83,10 @@ def estimate(recipe: Recipe) -> Iterator[tuple[str, str]]:
         started = time.perf_counter()
         program(encoded)
         forward = time.perf_counter() - started
-    tokens = encoded.ids.numel()
-    test_tokens = sum(
-        len(b) * int(tested.data.width[b].max()) for b in inference_batches(tested.data.cost, tested.data.width, 8192)
-    )
+    tokens = encoded.ids.numel() if isinstance(encoded, Symbols) else len(batch)
+    at_once = tested.data.records_at_once or 8192
+    plan_of_test = inference_batches(tested.data.cost, tested.data.width, at_once)
+    test_tokens = sum(len(b) * int(tested.data.width[b].max()) for b in plan_of_test)
     trainable = sum(p.numel() for p in program.trained_parameters())
     frozen = program.source.parameter_count()
     epoch = seconds * len(plan)

@@ -25,7 +25,7 @@ from xmr.data.targets import Targets
 from xmr.encoders.base import Encoder
 from xmr.errors import DataError, Problem, ProgramError, XmrError
 from xmr.evaluation.intervals import bootstrap
-from xmr.evaluation.metrics import metrics_of
+from xmr.evaluation.metrics import main_metric, metrics_of
 from xmr.files import write_csv, write_json, write_text
 from xmr.prepare import Prepared, positive_of, prepare
 from xmr.program import Prediction, Program
@@ -163,6 +163,7 @@ def run(
     lengths = _lengths(job)
     result: dict[str, Any] = {
         "task": recipe.task,
+        "metric": main_metric(recipe.task, job.targets.outputs),
         "recipe": comment or "recipe.yaml",
         "seed": recipe.seed,
         "n_train": len(job.sets["train"]),
@@ -251,11 +252,13 @@ def _baselines(job: Job, result: dict[str, Any], say: Say) -> dict[str, np.ndarr
         return {}
     parts = Parts(
         {name: job.encoder.canonical(job.parts[name]) for name in PARTS},
-        {name: part.data for name, part in job.sets.items()},  # type: ignore[misc]
+        {name: part.data for name, part in job.sets.items()},
         {name: part.target.numpy() for name, part in job.sets.items()},
         job.targets,
-        len(job.encoder.alphabet.symbols),
+        job.encoder.form,
         job.recipe.seed,
+        job.source,
+        job.encoder.augment,
     )
     answers: dict[str, np.ndarray] = {}
     for name in names:

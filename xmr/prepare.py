@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from xmr.data.clean import remove_duplicates
-from xmr.data.datasets import dataset, locate, package_file, read_modlamp
+from xmr.data.datasets import dataset, locate
 from xmr.data.read import read_all
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.settings import DataSettings
@@ -95,7 +95,7 @@ def _read(settings: DataSettings, task: Task, skipped: Skipped) -> Records:
     if settings.dataset is not None:
         chosen = dataset(settings.dataset)
         if chosen.package:
-            return read_modlamp(package_file(chosen))
+            return chosen.records()
         known = chosen.columns
         default = known.get("target", ())
         names = (default,) if isinstance(default, str) else tuple(default)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from xmr.encoders.base import EncodedSet, Encoder
 from xmr.outputs.base import Output
 from xmr.registry import OUTPUTS, TRANSFORMS
 from xmr.sources.base import Source
-from xmr.spaces import Encoded, Symbols, TokenInput, Windows
+from xmr.spaces import Encoded, FeatureOutput, Image, PixelInput, SourceInput, Symbols, TokenInput, Windows
 from xmr.transforms.base import Transform
 
 if TYPE_CHECKING:
@@ -86,15 +87,19 @@ class Program(nn.Module):
         outputs: list[Output] = []
         for member in range(programs):
             generator = torch.Generator().manual_seed(seed * 1_000_003 + member)
-            transforms.append(create(TRANSFORMS, transform).build(encoder.alphabet, source.space, generator))
-            outputs.append(create(OUTPUTS, output).build(source, targets.outputs, length, generator))
+            made: Transform = create(TRANSFORMS, transform).build(encoder.form, source.space, generator)
+            made.attach(partial(_features, source), source.hidden_width, generator)
+            transforms.append(made)
+            answer: Output = create(OUTPUTS, output)
+            answer.target_names = targets.names
+            outputs.append(answer.build(source, targets.outputs, length, generator))
         program = cls(encoder, transforms, source, outputs, targets)
         program.length = length
         return program
 
     def forward(self, encoded: Encoded) -> Tensor:
         """Target logits of each program: (N, R, K), or (N, B, L, K) per position. This is the whole method."""
-        inputs = TokenInput.stack([transform(encoded) for transform in self.transforms])
+        inputs = stack([transform(encoded) for transform in self.transforms])
         answers = self.source(inputs).split(len(self.transforms))
         return torch.stack([output(answer, encoded, self.source) for output, answer in zip(self.outputs, answers)])
 
@@ -110,7 +115,7 @@ class Program(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the program computes."""
-        return next(self.transforms.parameters()).device
+        return next(p.device for part in (self.transforms, self.outputs) for p in (*part.parameters(), *part.buffers()))
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Logits of any leading shape (..., K) -> probabilities, or regression values in their own units."""
@@ -133,7 +138,7 @@ class Program(nn.Module):
         """
         training, per_residue = self.training, self.targets.task == "residue_classification"
         self.eval()
-        tokens = max(1, tokens // len(self.transforms))
+        tokens = max(1, (data.records_at_once or tokens) // len(self.transforms))
         rows = int(data.offset[-1]) if per_residue else len(data)  # type: ignore[attr-defined]
         result = torch.zeros(len(self.transforms), rows, self.targets.outputs)
         weight = torch.zeros(rows)
@@ -176,10 +181,24 @@ class Program(nn.Module):
         return load_program(folder, device)
 
 
+def stack(inputs: list[Any]) -> SourceInput:
+    """The inputs of several programs as one batch, program after program."""
+    return (PixelInput if isinstance(inputs[0], PixelInput) else TokenInput).stack(inputs)
+
+
+def _features(source: Source, inputs: SourceInput) -> Tensor:
+    """The frozen source's features of what is in its space, (B, D'), without gradient: for input-dependent programs."""
+    with torch.no_grad():
+        answer = source(inputs)
+        return answer.features if isinstance(answer, FeatureOutput) else answer.aligned.mean(dim=1)
+
+
 def to_device(encoded: Encoded, device: torch.device) -> Encoded:
     """The batch on a device."""
     if device.type == "cpu":
         return encoded
+    if isinstance(encoded, Image):
+        return Image(encoded.values.to(device, non_blocking=True))
     assert isinstance(encoded, Symbols)
     windows = encoded.windows
     if windows is not None:

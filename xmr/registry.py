@@ -97,7 +97,10 @@ def _transform(name: str, target: str, takes: str, space: str, summary: str) -> 
 
 ENCODERS = Registry(
     "encoder",
-    [Entry("protein", "xmr.encoders.protein:ProteinEncoder", "amino-acid sequences", {"emits": "Symbols"})],
+    [
+        Entry("protein", "xmr.encoders.protein:ProteinEncoder", "amino-acid sequences", {"emits": "Symbols"}),
+        Entry("image", "xmr.encoders.image:ImageEncoder", "pictures: files or arrays", {"emits": "Image"}),
+    ],
 )
 TRANSFORMS = Registry(
     "transform",
@@ -108,6 +111,13 @@ TRANSFORMS = Registry(
         _transform("sparse_vocabulary_map", "sparse:SparseVocabularyMap", "Symbols", "token", "k-sparse Theta E"),
         _transform("context_window", "window:ContextWindow", "Symbols", "token", "a short convolution over symbols"),
         _transform("prompt", "prompt:Prompt", "Symbols", "token", "learned vectors before the symbols' own words"),
+        _transform("border", "frame:Border", "Image", "pixel", "learn everything around the picture"),
+        _transform("enhanced_border", "frame:EnhancedBorder", "Image", "pixel", "border with unit gradients (EVP)"),
+        _transform("clustered_border", "clustered:ClusteredBorder", "Image", "pixel", "a border a cluster (DAM-VP)"),
+        _transform("watermark", "frame:Watermark", "Image", "pixel", "add a pattern on a frame or everywhere"),
+        _transform("sample_masks", "masks:SampleMasks", "Image", "pixel", "a mask for every picture (SMM)"),
+        _transform("coordinator", "coordinator:Coordinator", "Image", "pixel", "input-dependent prompt (BlackVIP)"),
+        _transform("patch_projection", "patches:PatchProjection", "Image", "token", "patches by one linear layer"),
     ],
 )
 SOURCES = Registry(
@@ -120,6 +130,9 @@ SOURCES = Registry(
             {"space": "token"},
         ),
         Entry("language", "xmr.sources.language:Language", "any Hugging Face language model", {"space": "token"}),
+        Entry("vision", "xmr.sources.vision:Vision", "any Hugging Face image classifier", {"space": "pixel"}),
+        Entry("timm", "xmr.sources.vision:Timm", "any classifier of timm", {"space": "pixel"}),
+        Entry("resnet20_cifar10", "xmr.sources.resnet20:ResNet20", "ResNet-20 of CIFAR-10", {"space": "pixel"}),
         Entry("none", "xmr.sources.none:NoSource", "control: no source model at all", {"space": "token"}),
     ],
 )
@@ -133,6 +146,8 @@ OUTPUTS = Registry(
         Entry("random_mapping", "xmr.outputs.mapping:RandomMapping", "disjoint random groups of source classes"),
         Entry("frequent_mapping", "xmr.outputs.mapping:FrequentMapping", "counted once, before training"),
         Entry("iterative_mapping", "xmr.outputs.mapping:IterativeMapping", "recounted every epoch"),
+        Entry("optimal_mapping", "xmr.outputs.mapping:OptimalMapping", "recounted, by the best assignment of all"),
+        Entry("similarity_mapping", "xmr.outputs.mapping:SimilarityMapping", "by cosine of classes and mean features"),
         Entry("bayesian_mapping", "xmr.outputs.mapping:BayesianMapping", "counts to conditional probabilities"),
         Entry("bayesian_plus_mapping", "xmr.outputs.mapping:BayesianPlusMapping", "as Bayesian, soft counts"),
     ],

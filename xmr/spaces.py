@@ -40,6 +40,18 @@ class Alphabet:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """What every picture of a target domain looks like: channels C (1 or 3), height and width in pixels."""
+
+    channels: int
+    height: int
+    width: int
+
+
+Form = Alphabet | Picture  # what a transform is told of the target domain before it makes its parameters
+
+
+@dataclass(frozen=True)
 class Windows:
     """Which record each row of a batch is a window of. owner: (B,), start: (B,) in symbols, records: R.
 
@@ -121,12 +133,20 @@ class TokenSpace:
 
 @dataclass(frozen=True)
 class PixelSpace:
-    """The input side of a vision model: size in pixels, and the mean and deviation it normalises with."""
+    """The input side of a vision model: size in pixels, and the mean and deviation of each channel it normalises with.
+
+    Normalisation belongs to the source and comes after the program, unless a transform works in normalised space.
+    """
 
     height: int
     width: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def channels(self) -> int:
+        """Channels the source takes, usually 3."""
+        return len(self.mean)
 
 
 @dataclass(frozen=True)
@@ -144,8 +164,8 @@ Space = TokenSpace | PixelSpace | WaveSpace
 class TokenInput:
     """What a transform hands to a language source. embeddings: (B, T, D), right-padded; mask: (B, T).
 
-    The target's own symbols stand at `start : start + length` of the T axis; what a transform adds (a prompt) stands
-    around them. `full` as in Symbols.
+    The target's own content (symbols, patches) stands at `start : start + length` of the T axis; what a transform adds
+    (a prompt) stands around it. `full` as in Symbols.
     """
 
     embeddings: Float[Tensor, "B T D"]
@@ -168,10 +188,29 @@ class TokenInput:
 
 
 @dataclass(frozen=True)
-class SourceOutput:
-    """The frozen source's answer. hidden: (B, T, D') with the source's special tokens; mask: (B, T).
+class PixelInput:
+    """What a transform hands to a vision source. pixels: (B, C, H, W) in [0, 1], or already in the source's
+    normalised units where `normalised` says so."""
 
-    `start`, `length`: where the target's symbols stand on the T axis; symbol_mask: (B, L), True at target symbols.
+    pixels: Float[Tensor, "B C H W"]
+    normalised: bool = False
+
+    @staticmethod
+    def stack(parts: list[PixelInput]) -> PixelInput:
+        """The inputs of several programs as one batch, program after program: (N*B, C, H, W)."""
+        if len(parts) == 1:
+            return parts[0]
+        return replace(parts[0], pixels=torch.cat([part.pixels for part in parts]))
+
+
+SourceInput = TokenInput | PixelInput
+
+
+@dataclass(frozen=True)
+class SourceOutput:
+    """A language source's answer. hidden: (B, T, D') with the source's special tokens; mask: (B, T).
+
+    `start`, `length`: where the target's own content stands on the T axis.
     """
 
     hidden: Float[Tensor, "B T D"]
@@ -192,3 +231,17 @@ class SourceOutput:
             replace(self, hidden=hidden, mask=mask)
             for hidden, mask in zip(self.hidden.chunk(programs), self.mask.chunk(programs))
         ]
+
+
+@dataclass(frozen=True)
+class FeatureOutput:
+    """A vision source's answer: features (B, D'), one vector a record, before the source's own classifier."""
+
+    features: Float[Tensor, "B D"]
+
+    def split(self, programs: int) -> list[FeatureOutput]:
+        """The answers to each of the programs stacked by `PixelInput.stack`."""
+        return [FeatureOutput(part) for part in self.features.chunk(programs)] if programs > 1 else [self]
+
+
+Answer = SourceOutput | FeatureOutput

@@ -38,13 +38,12 @@ def run(
         results.append(
             _one(each, folder / f"seed-{seed}", f"{comment} seed={seed}", console, resume, force, device, quiet)
         )
-    from xmr.evaluation.metrics import main_metric
     from xmr.evaluation.seeds import summarise
     from xmr.files import write_json
 
     summary = summarise(results)
     write_json(folder / "summary.json", summary)
-    metric = main_metric(loaded.task, 0)
+    metric = results[0]["metric"]
     console.print(f"test {metric}, mean and standard deviation over {seeds} seeds:")
     for name, values in summary["rows"].items():
         if metric in values:
@@ -65,7 +64,6 @@ def _one(
     quiet: bool,
 ) -> dict[str, Any]:
     from xmr.cli.progress import TrainingBar
-    from xmr.evaluation.metrics import main_metric
     from xmr.job import run as run_job
 
     with TrainingBar(console, quiet) as bar:
@@ -81,7 +79,7 @@ def _one(
         )
     if not result:
         return result
-    metric = main_metric(recipe.task, 0)
+    metric = result["metric"]
     low, high = result["test_interval"].get(metric, (float("nan"), float("nan")))
     console.print(f"test {metric} {result['test'][metric] or float('nan'):.3f} (95 % interval {low:.3f} to {high:.3f})")
     for name, values in result["baselines"].items():

@@ -11,8 +11,12 @@ SEQUENCE_BASELINES = (
     "cnn",
 )
 RESIDUE_BASELINES = ("majority", "window_linear", "cnn")
+IMAGE_BASELINES = ("majority", "pixel_logistic", "pixel_forest", "cnn")
+VISION_BASELINES = ("linear_probe", "fine_tuning")  # these use the recipe's own source
 
 
-def baselines_of(task: str) -> tuple[str, ...]:
-    """The baselines that a task has."""
+def baselines_of(task: str, emits: str = "Symbols", space: str = "token") -> tuple[str, ...]:
+    """The baselines of a task on one kind of records, before a source of one space."""
+    if emits == "Image":
+        return IMAGE_BASELINES + (VISION_BASELINES if space == "pixel" else ())
     return RESIDUE_BASELINES if task == "residue_classification" else SEQUENCE_BASELINES

@@ -20,24 +20,28 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
-from xmr.compare import baselines_of
+from xmr.compare import VISION_BASELINES, baselines_of
 from xmr.data.targets import IGNORE, Targets
 from xmr.encoders.sequence import SymbolSet
 from xmr.errors import RecipeError, one_of
+from xmr.sources.base import Source
+from xmr.spaces import Alphabet, Form, Picture
 
 Features = Callable[[list[str], list[str]], tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a baseline may see: texts in canonical form, encoded sets and targets of the three parts."""
+    """What a baseline may see: texts in canonical form, encoded sets and targets of the three parts, the source."""
 
     texts: dict[str, list[str]]
-    sets: dict[str, SymbolSet]
+    sets: dict[str, Any]
     targets: dict[str, np.ndarray]
     description: Targets
-    symbols: int
+    form: Form
     seed: int
+    source: Source
+    augment: Callable[[Any], Any] = lambda batch: batch
 
 
 def kmer_counts(train: list[str], test: list[str], most: int = 3) -> tuple[Any, Any]:
@@ -108,6 +112,13 @@ def _majority(regression: bool, seed: int) -> BaseEstimator:
     return DummyRegressor() if regression else DummyClassifier(strategy="prior")
 
 
+def pixels(data: Any) -> np.ndarray:
+    """Every picture as one row of at most 1,024 pixels a channel: (n, features) in [0, 1]."""
+    values = data.values
+    step = max(1, -(-max(values.shape[1:3]) // 32))
+    return values[:, ::step, ::step].reshape(len(values), -1).astype(np.float32) / 255
+
+
 _CLASSICAL: dict[str, tuple[Features, Callable[[bool, int], BaseEstimator]]] = {
     "majority": (length_only, _majority),
     "length_only": (length_only, _scaled_linear),
@@ -116,14 +127,22 @@ _CLASSICAL: dict[str, tuple[Features, Callable[[bool, int], BaseEstimator]]] = {
     "kmer_forest": (kmer_counts, _forest),
     "onehot_linear": (one_hot, _linear),
     "onehot_forest": (one_hot, _forest),
+    "pixel_logistic": (length_only, _scaled_linear),
+    "pixel_forest": (length_only, _forest),
 }
 
 
 def run_baseline(name: str, parts: Parts) -> np.ndarray:
     """Fit on train (and validation) and answer test: probabilities or values (n, K). Raises RecipeError if unknown."""
     task = parts.description.task
-    if name not in baselines_of(task):
-        raise RecipeError(one_of("baselines", name, baselines_of(task)))
+    emits = "Image" if isinstance(parts.form, Picture) else "Symbols"
+    known = baselines_of(task, emits, parts.source.space_kind)
+    if name not in known:
+        raise RecipeError(one_of("baselines", name, known))
+    if name in VISION_BASELINES:
+        from xmr.compare.source import fine_tuning, linear_probe
+
+        return fine_tuning(parts) if name == "fine_tuning" else linear_probe(parts)
     if name == "cnn":
         from xmr.compare.cnn import cnn_answers
 
@@ -131,8 +150,18 @@ def run_baseline(name: str, parts: Parts) -> np.ndarray:
     if task == "residue_classification":
         return _residue_baseline(name, parts)
     features, model = _CLASSICAL[name]
-    both = parts.texts["train"] + parts.texts["validation"]
-    left, right = features(both, parts.texts["test"])
+    if isinstance(parts.form, Picture):
+        left = np.concatenate([pixels(parts.sets["train"]), pixels(parts.sets["validation"])])
+        right = pixels(parts.sets["test"])
+    else:
+        both = parts.texts["train"] + parts.texts["validation"]
+        left, right = features(both, parts.texts["test"])
+    return fitted(model, left, right, parts)
+
+
+def fitted(model: Callable[[bool, int], BaseEstimator], left: Any, right: Any, parts: Parts) -> np.ndarray:
+    """Fit a scikit-learn model on features of train and validation together, answer test: (n, K)."""
+    task = parts.description.task
     target = np.concatenate([parts.targets["train"], parts.targets["validation"]])
     description = parts.description
     if task == "regression":
@@ -158,6 +187,7 @@ def _probability(model: Any, left: Any, target: np.ndarray, right: Any, classes:
 def _residue_baseline(name: str, parts: Parts) -> np.ndarray:
     """The majority class, or multinomial logistic regression on a one-hot window of 15 residues."""
     target = parts.targets["train"]
+    assert isinstance(parts.form, Alphabet)
     scored = target != IGNORE
     if name == "majority":
         share = np.bincount(target[scored], minlength=parts.description.outputs) / scored.sum()
@@ -165,9 +195,11 @@ def _residue_baseline(name: str, parts: Parts) -> np.ndarray:
     from sklearn.linear_model import SGDClassifier
 
     model = SGDClassifier(loss="log_loss", alpha=1e-6, max_iter=8, tol=None, random_state=parts.seed, average=True)
-    model.fit(_windows(parts.sets["train"], parts.symbols, 15)[np.flatnonzero(scored)], target[scored])
+    model.fit(_windows(parts.sets["train"], len(parts.form.symbols), 15)[np.flatnonzero(scored)], target[scored])
     result = np.zeros((len(parts.targets["test"]), parts.description.outputs))
-    result[:, model.classes_.astype(int)] = model.predict_proba(_windows(parts.sets["test"], parts.symbols, 15))
+    result[:, model.classes_.astype(int)] = model.predict_proba(
+        _windows(parts.sets["test"], len(parts.form.symbols), 15)
+    )
     return result
 
 

@@ -1,12 +1,13 @@
 """Public data sets by name: where each comes from, under which licence, with which checksum, and how it is read.
 
-Files are looked for in the folder `XMR_DATA` first, then in xmr's cache, where `xmr data get NAME` puts them. The two
-modlAMP sets come inside that pip package.
+Files are looked for in the folder `XMR_DATA` first, then in xmr's cache, where `xmr data get NAME` puts them. Sets of
+modlAMP, scikit-learn and matplotlib come inside those packages.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import os
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,8 @@ class Dataset:
     """One public data set.
 
     files: path below XMR_DATA -> sha256 of the prepared file. official: address of each official file, and what it
-    holds. columns: what `data.input`, `data.target` ... are, so that a recipe need not say it.
+    holds. columns: what `data.input`, `data.target` ... are, so that a recipe need not say it. package: the pip
+    package it comes in. made: "module:function" that makes the records, for sets inside a package.
     """
 
     name: str
@@ -34,6 +36,14 @@ class Dataset:
     official: dict[str, str] = field(default_factory=dict)
     columns: Mapping[str, object] = field(default_factory=dict)
     package: str | None = None
+    made: str | None = None
+
+    def records(self) -> Records:
+        """The records of a set that comes inside a package. Raises MissingExtraError without that package."""
+        if self.package and not self.made:
+            return read_modlamp(package_file(self))
+        module, _, function = str(self.made).partition(":")
+        return getattr(importlib.import_module(module), function)()
 
 
 _FLIP = "FLIP, Dallago et al. 2021, github.com/J-SNACKKB/FLIP"
@@ -125,6 +135,26 @@ DATASETS = {
             },
             {"input": "VH Sequence", "target": ["ANT Binding", "OVA Binding"]},
         ),
+        Dataset(
+            "digits",
+            "scikit-learn's handwritten digits, 8 x 8 grey",
+            "CC BY 4.0",
+            "Alpaydin & Kaynak 1998, UCI optical recognition of handwritten digits",
+            "",
+            {},
+            package="sklearn",
+            made="xmr.data.pictures:digits",
+        ),
+        Dataset(
+            "glyphs",
+            "15 letters in 20 fonts of matplotlib, 32 x 32 grey",
+            "matplotlib's font licences (Bitstream Vera, STIX, OFL)",
+            "drawn by xmr from the fonts in matplotlib",
+            "",
+            {},
+            package="matplotlib",
+            made="xmr.data.glyphs:glyphs",
+        ),
     )
 }
 
@@ -147,7 +177,7 @@ def locate(relative: str, name: str) -> Path:
     roots = [Path(os.environ["XMR_DATA"])] if "XMR_DATA" in os.environ else []
     tried = [root / relative for root in (*roots, cache_folder())]
     for path in tried:
-        if path.is_file():
+        if path.exists():
             return path
     raise DataError(
         Problem(
@@ -184,10 +214,17 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def place_of(chosen: Dataset) -> str:
+    """Where a data set is. Raises DataError or MissingExtraError when it is not here."""
+    if chosen.made:
+        return f"made from the package {chosen.package}"
+    return str(package_file(chosen) if chosen.package else locate(chosen.main, chosen.name))
+
+
 def status() -> Iterator[tuple[Dataset, str]]:
     """Every data set and where it is: a path, or the reason it is not here."""
     for chosen in DATASETS.values():
         try:
-            yield chosen, str(package_file(chosen) if chosen.package else locate(chosen.main, chosen.name))
+            yield chosen, place_of(chosen)
         except (DataError, MissingExtraError):
             yield chosen, "not here"

@@ -27,6 +27,8 @@ def download(chosen: Dataset, folder: Path | None = None, fetcher: Fetch = fetch
     Files already here (XMR_DATA or cache) are kept. The checksum of every prepared file must be the one stated.
     Raises DataError when the address cannot be reached or a checksum differs.
     """
+    if chosen.made:
+        return []
     if chosen.package:
         return [package_file(chosen)]
     root = folder or cache_folder()

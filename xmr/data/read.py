@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from xmr.data.fasta import read_fasta
+from xmr.data.pictures import read_folder, read_npz
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.tables import Columns, read_delimited, read_parquet
 from xmr.errors import DataError, Problem, nearest
 
 FASTA = (".fasta", ".fa", ".faa", ".fas")
-FORMATS = (*FASTA, ".csv", ".tsv", ".parquet")
+FORMATS = (*FASTA, ".csv", ".tsv", ".parquet", ".npz")
 CHUNK = 4096
 
 
@@ -32,14 +33,20 @@ def format_of(path: Path) -> str:
 
 
 def stream(path: Path, columns: Columns, chunk: int = CHUNK) -> Iterator[Records]:
-    """Records of a file in chunks. Raises DataError: missing, empty, unreadable, or broken at a line."""
+    """Records of a file, or of a folder of files, in chunks.
+
+    Raises DataError: missing, empty, unreadable, or broken at a line.
+    """
+    if path.is_dir():
+        yield from read_folder(path, columns.need_target, chunk)
+        return
     if not path.is_file():
         siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(
             Problem(
                 str(path),
-                "a folder" if path.is_dir() else "no such file",
-                "a data file",
+                "no such file",
+                "a data file or folder",
                 nearest(path.name, siblings),
             )
         )
@@ -49,6 +56,8 @@ def stream(path: Path, columns: Columns, chunk: int = CHUNK) -> Iterator[Records
     try:
         if kind in FASTA:
             yield from read_fasta(path, chunk)
+        elif kind == ".npz":
+            yield from read_npz(path, columns.need_target, chunk)
         elif kind == ".parquet":
             yield from read_parquet(path, columns, chunk)
         else:

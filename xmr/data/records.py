@@ -15,7 +15,8 @@ class Records:
     """n records, one list a column. `line`: the line of each in `file`; `labels`: raw text by label column.
 
     `role`: "train", "validation", "test" or "" where the file does not say. `mask`: per-position text of 0 and 1
-    (0 = not scored), "" where there is none.
+    (0 = not scored), "" where there is none. `arrays`: what each record holds where that is no text, in memory, one row
+    a record (pictures as (n, H, W, C) uint8); `inputs` are then digests of it.
     """
 
     ids: list[str]
@@ -25,6 +26,7 @@ class Records:
     mask: list[str] = field(default_factory=list)
     line: list[int] = field(default_factory=list)
     file: str = "<memory>"
+    arrays: np.ndarray | None = None
 
     @staticmethod
     def of(inputs: list[str], labels: dict[str, list[str]] | None = None, file: str = "<memory>") -> Records:
@@ -50,6 +52,7 @@ class Records:
             pick(self.mask),
             pick(self.line),
             self.file,
+            self.arrays[chosen] if self.arrays is not None else None,
         )
 
     @staticmethod
@@ -66,6 +69,7 @@ class Records:
             [x for part in parts for x in part.mask],
             [x for part in parts for x in part.line],
             first.file,
+            np.concatenate([part.arrays for part in parts]) if first.arrays is not None else None,
         )
 
     def place(self, index: int) -> str:

@@ -24,7 +24,7 @@ class Columns:
 
 
 USUAL = {
-    "input": ("sequence", "seq", "sequences", "protein", "peptide", "input"),
+    "input": ("sequence", "seq", "sequences", "protein", "peptide", "input", "path", "file", "filename", "image"),
     "target": ("target", "label", "labels", "class", "y"),
     "id": ("id", "name", "accession"),
     "set": ("set", "split"),

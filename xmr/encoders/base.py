@@ -9,14 +9,18 @@ import numpy as np
 from torch import Tensor
 
 from xmr.data.records import Records
-from xmr.spaces import Alphabet, Encoded
+from xmr.spaces import Encoded, Form
 
 
 class EncodedSet(Protocol):
-    """A data set encoded once. `cost` and `width`: tokens of each record over all its rows, and of its longest row."""
+    """A data set encoded once. `cost` and `width`: tokens of each record over all its rows, and of its longest row.
+
+    `records_at_once`: records of one size (pictures) are counted, not measured, and so many are predicted at once.
+    """
 
     cost: np.ndarray
     width: np.ndarray
+    records_at_once: int | None
 
     def __len__(self) -> int:
         """Number of records."""
@@ -40,7 +44,11 @@ class Encoder(ABC):
 
     section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
     emits: ClassVar[str]
-    alphabet: Alphabet
+
+    @property
+    @abstractmethod
+    def form(self) -> Form:
+        """What a transform is told of the target domain: its alphabet, or the shape of its pictures."""
 
     def bind(self, source_length: int) -> None:  # noqa: B027  (most encoders need no binding)
         """Tell the encoder the longest content of the source, in its units."""

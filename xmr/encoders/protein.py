@@ -14,7 +14,7 @@ from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.sequence import SymbolSet
 from xmr.errors import DataError, Problem
-from xmr.spaces import Alphabet, Encoded, Symbols
+from xmr.spaces import Alphabet, Encoded, Form, Symbols
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 # B: Asp or Asn, Z: Glu or Gln, J: Leu or Ile, X: any; U (selenocysteine) reads as Cys, O (pyrrolysine) as Lys.
@@ -82,6 +82,11 @@ class ProteinEncoder(Encoder):
         self.limit = max_length or 512
         self.kept: np.ndarray | None = None  # columns kept, when only the variable ones are
         self.template: str | None = None  # the first training sequence; constant columns must agree with it
+
+    @property
+    def form(self) -> Form:
+        """The alphabet."""
+        return self.alphabet
 
     def bind(self, source_length: int) -> None:
         """The longest row is the smaller of `max_length` and what the source takes."""

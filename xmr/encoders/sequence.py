@@ -46,6 +46,8 @@ class SymbolSet:
     overlapping windows. Satisfies `EncodedSet`.
     """
 
+    records_at_once: int | None = None
+
     def __init__(self, flat: np.ndarray, lengths: np.ndarray, limit: int, overlap: float) -> None:
         self.flat = torch.from_numpy(flat.astype(np.int16))
         self.lengths = lengths.astype(np.int64)

@@ -14,10 +14,9 @@ Array = NDArray[np.floating]
 
 
 def main_metric(task: Task, classes: int) -> str:
-    """What the best epoch is chosen by, on validation, and what a report opens with."""
-    del classes
+    """What the best epoch is chosen by, on validation, and what a report opens with: accuracy beyond two classes."""
     return {
-        "classification": "auroc",
+        "classification": "auroc" if classes <= 2 else "accuracy",
         "multilabel": "auroc",
         "regression": "spearman",
         "residue_classification": "accuracy",

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import Generator, Tensor, nn
 
-from xmr.spaces import Encoded, SourceOutput, Symbols
+from xmr.spaces import Answer, Encoded, FeatureOutput, Symbols
 
 Pool = Literal["mean", "cls", "last", "attention", "concat"]
 
@@ -23,13 +23,14 @@ class Output(nn.Module, ABC):
     section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
     tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel", "regression")
     counts_before_training: ClassVar[bool] = False
+    target_names: tuple[str, ...] = ()  # of the target classes, set before `build`
 
     @abstractmethod
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
         """Make the parameters. source: the frozen `Source`; outputs: K; length: L where all records share one."""
 
     @abstractmethod
-    def forward(self, answer: SourceOutput, encoded: Encoded, source: Any) -> Tensor:
+    def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
         """Target logits of every record, (R, K); per position (B, L, K)."""
 
     def observe(self, target: Tensor) -> None:
@@ -37,6 +38,10 @@ class Output(nn.Module, ABC):
 
     def refresh(self) -> None:
         """Make a counted mapping from what was observed; called once before training where counts are needed then."""
+
+    def mapping(self) -> Tensor | None:
+        """How much each source class speaks for each target, (K_S, K_T), columns summing to one; None: no mapping."""
+        return None
 
     def fold(self, source: Any) -> Output:
         """An equal output without what only training needed."""
@@ -51,7 +56,7 @@ class Output(nn.Module, ABC):
 
 
 class Pooling(nn.Module):
-    """One vector a record from hidden states at every position.
+    """One vector a record from hidden states at every position; the source's own vector where it answers with one.
 
     mean: over the target's symbols, each counted once however many windows cover it; cls: the first position; last:
     the last symbol; attention: softmax(h q / sqrt D') over the symbols, q learned; concat: every position side by
@@ -67,9 +72,13 @@ class Pooling(nn.Module):
             raise ValueError("output.pool: concat needs records of one length; use mean")
         self.width = width * length if pool == "concat" and length is not None else width
 
-    def forward(self, answer: SourceOutput, encoded: Encoded) -> Tensor:
-        """hidden (B, T, D') -> (R, D')."""
-        assert isinstance(encoded, Symbols)
+    def forward(self, answer: Answer, encoded: Encoded) -> Tensor:
+        """hidden (B, T, D') or features (B, D') -> (R, D')."""
+        if isinstance(answer, FeatureOutput):
+            return answer.features.float()
+        if not isinstance(encoded, Symbols):  # patches and other tokens that fill every row
+            everywhere = answer.mask.new_ones(len(answer.mask), answer.length)
+            encoded = Symbols(everywhere.long(), everywhere, full=True)
         windows, mask = encoded.windows, encoded.mask
         if self.pool == "cls":
             return _over_windows(answer.hidden[:, 0].float(), windows)

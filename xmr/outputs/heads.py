@@ -9,7 +9,7 @@ from annotated_types import Ge, Lt
 from torch import Generator, Tensor, nn
 
 from xmr.outputs.base import Output, Pool, Pooling
-from xmr.spaces import Encoded, SourceOutput
+from xmr.spaces import Answer, Encoded, SourceOutput
 
 
 def linear_layer(inputs: int, outputs: int, generator: Generator) -> nn.Linear:
@@ -41,7 +41,7 @@ class Linear(Output):
         self.linear = linear_layer(self.pool.width, outputs, generator)
         return self
 
-    def forward(self, answer: SourceOutput, encoded: Encoded, source: Any) -> Tensor:
+    def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
         """See `Output.forward`: (R, K)."""
         pooled = self.pool(answer, encoded)
         return self.linear(nn.functional.dropout(pooled, self.dropout, self.training))
@@ -67,6 +67,7 @@ class PerResidue(Output):
         self.linear = linear_layer(source.hidden_width, outputs, generator)
         return self
 
-    def forward(self, answer: SourceOutput, encoded: Encoded, source: Any) -> Tensor:
+    def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
         """See `Output.forward`: (B, L, K)."""
+        assert isinstance(answer, SourceOutput), "a label at every position needs a source that answers at every one"
         return self.linear(nn.functional.dropout(answer.aligned.float(), self.dropout, self.training))

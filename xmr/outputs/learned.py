@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 
 from xmr.outputs.base import Output, Pool, Pooling
 from xmr.outputs.heads import Linear
-from xmr.spaces import Encoded, SourceOutput
+from xmr.spaces import Answer, Encoded
 
 
 class VocabularyLinear(Output):
@@ -33,7 +33,7 @@ class VocabularyLinear(Output):
         self.gamma = nn.Parameter(start * (0.02 / source.classes**0.5))
         return self
 
-    def forward(self, answer: SourceOutput, encoded: Encoded, source: Any) -> Tensor:
+    def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
         """See `Output.forward`: (R, K)."""
         hidden = source.before_decoder(self.pool(answer, encoded))
         return hidden @ (self.gamma @ source.decoder().float()).T
@@ -80,10 +80,15 @@ class LearnedMapping(Output):
         self.weight = nn.Parameter(torch.randn(source.classes, outputs, generator=generator))
         return self
 
-    def forward(self, answer: SourceOutput, encoded: Encoded, source: Any) -> Tensor:
+    def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
         """See `Output.forward`: log probabilities (R, K)."""
         logits = source.answers(self.pool(answer, encoded)) / self.temperature
         return torch.log(torch.softmax(logits, dim=-1) @ torch.softmax(self.weight, dim=1) + 1e-12)
+
+    def mapping(self) -> Tensor:
+        """softmax_rows(W), each column divided by its sum: which source classes a target hears."""
+        shares = torch.softmax(self.weight.detach().cpu(), dim=1)
+        return shares / shares.sum(dim=0, keepdim=True)
 
     def penalty(self) -> Tensor | None:
         """hardness x mean entropy of the rows of softmax(W); added to the loss."""

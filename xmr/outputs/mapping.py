@@ -12,11 +12,12 @@ from typing import Annotated, Any, ClassVar, Self
 
 import torch
 from annotated_types import Ge, Gt
+from scipy.optimize import linear_sum_assignment
 from torch import Generator, Tensor
 
 from xmr.errors import Problem, RecipeError
 from xmr.outputs.base import Output, Pool, Pooling
-from xmr.spaces import Encoded, SourceOutput
+from xmr.spaces import Answer, Encoded
 
 
 def count(source_class: Tensor, target: Tensor, sources: int, targets: int) -> Tensor:
@@ -40,25 +41,49 @@ def random_groups(sources: int, targets: int, size: int, generator: Generator) -
 def assign(counts: Tensor, size: int = 1) -> Tensor:
     """Frequent label mapping: greedily take the largest entry of d, remove its row, and its column once full.
 
-    counts: (K_S, K_T) -> groups (K_T, size). Ties, and targets whose examples never met a free source class, take the
-    lowest free cell in the order (s, t), so the result is defined for every d. One stable sort, then a walk that ends
-    as soon as all groups are full. Source: BAR, arXiv 2007.08714; ILM-VP, arXiv 2211.11635.
+    counts: (K_S, K_T), none negative -> groups (K_T, size). Ties take the lowest cell in the order (s, t); targets
+    whose examples never met a free source class take the lowest free ones, so the result is defined for every d. One
+    stable sort of the entries above zero, then a walk that ends as soon as all groups are full. Source: BAR, arXiv
+    2007.08714; ILM-VP, arXiv 2211.11635.
     """
-    targets = counts.shape[1]
-    order = torch.sort(counts.reshape(-1), descending=True, stable=True).indices.tolist()
+    sources, targets = counts.shape
+    flat = counts.reshape(-1).cpu()
+    cells = torch.nonzero(flat).reshape(-1)
+    cells = cells[torch.sort(flat[cells], descending=True, stable=True).indices]
     groups: list[list[int]] = [[] for _ in range(targets)]
-    taken: set[int] = set()
+    taken = [False] * sources
     left = targets * size
-    for cell in order:
-        source, target = divmod(cell, targets)
-        if source in taken or len(groups[target]) == size:
+    for source, target in zip((cells // targets).tolist(), (cells % targets).tolist()):
+        if taken[source] or len(groups[target]) == size:
             continue
         groups[target].append(source)
-        taken.add(source)
+        taken[source] = True
         left -= 1
         if not left:
             break
+    free = iter([source for source in range(sources) if not taken[source]])
+    for group in groups:
+        group.extend(next(free) for _ in range(size - len(group)))
     return torch.tensor(groups, device=counts.device)
+
+
+def optimal(counts: Tensor, size: int = 1) -> Tensor:
+    """The assignment with the largest sum of counts of all: (K_S, K_T) -> groups (K_T, size). Hungarian method."""
+    columns = counts.cpu().double().repeat_interleave(size, dim=1).numpy()
+    rows, slots = linear_sum_assignment(columns, maximize=True)
+    groups = torch.zeros(counts.shape[1] * size, dtype=torch.long)
+    groups[torch.from_numpy(slots)] = torch.from_numpy(rows)
+    return groups.reshape(-1, size).to(counts.device)
+
+
+def cosines(classes: Tensor, means: Tensor) -> Tensor:
+    """Cosine of every source class's vector (K_S, D') with every target's mean feature (K_T, D'): (K_S, K_T).
+
+    Both are centred first: features of a network with ReLU all point the same way. A mean of zeros gives zeros.
+    """
+    unit = [x - x.mean(dim=0, keepdim=True) for x in (classes.double(), means.double())]
+    left, right = (x / x.norm(dim=1, keepdim=True).clamp(min=1e-12) for x in unit)
+    return left @ right.T
 
 
 def bayesian(counts: Tensor, smoothing: float) -> Tensor:
@@ -75,29 +100,40 @@ def bayesian(counts: Tensor, smoothing: float) -> Tensor:
 
 
 class CountedMapping(Output):
-    """What counted mappings share: source logits of the pooled hidden state, and the counts of the running epoch."""
+    """What counted mappings share: source logits of the pooled hidden state, and the counts of the running epoch.
+
+    With `update_every` k the mapping is remade after every k-th epoch, from the logits of that epoch alone.
+    """
 
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
     remaps: ClassVar[bool] = False
     counts: Tensor
     ready: Tensor
+    epochs: Tensor
 
-    def __init__(self, pool: Pool = "mean") -> None:
+    def __init__(self, pool: Pool = "mean", update_every: int = 1) -> None:
         super().__init__()
-        self.pool_name = pool
+        self.pool_name, self.update_every = pool, update_every
 
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
-        """Counts start empty. Raises RecipeError when the source has fewer classes than the target."""
-        needed = outputs * getattr(self, "size", 1)
+        """Counts start empty. Raises RecipeError when the source has fewer classes than the mapping needs."""
+        needed = outputs * getattr(self, "size", 1) if self.exclusive else 1
         if source.classes < needed:
             raise RecipeError(
                 Problem("output", f"{needed} source classes needed", f"at most the source's {source.classes}")
             )
         self.pool = Pooling(self.pool_name, source.hidden_width, length)
-        self.register_buffer("counts", torch.zeros(source.classes, outputs, dtype=torch.float64), persistent=False)
+        self.register_buffer("counts", self.empty(source, outputs), persistent=False)
         self.register_buffer("ready", torch.tensor(False))
+        self.register_buffer("epochs", torch.tensor(0), persistent=False)
         self.prepare(source.classes, outputs, generator)
         return self
+
+    exclusive: ClassVar[bool] = False  # whether a source class speaks for one target only
+
+    def empty(self, source: Any, outputs: int) -> Tensor:
+        """Where counts are added up: d (K_S, K_T)."""
+        return torch.zeros(source.classes, outputs, dtype=torch.float64)
 
     @abstractmethod
     def prepare(self, sources: int, outputs: int, generator: Generator) -> None:
@@ -116,52 +152,70 @@ class CountedMapping(Output):
         self.ready.fill_(True)
         self.counts.zero_()
 
-    def tally(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The counts one batch adds."""
-        return count(logits.argmax(dim=1), target, *self.counts.shape)
+    def watch(self, pooled: Tensor, logits: Tensor) -> Tensor:
+        """What of a batch is counted: the source's logits."""
+        return logits
 
-    def forward(self, answer: SourceOutput, encoded: Encoded, source: Any) -> Tensor:
+    def tally(self, seen: Tensor, target: Tensor) -> Tensor:
+        """The counts one batch adds."""
+        return count(seen.argmax(dim=1), target, *self.counts.shape)
+
+    def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
         """See `Output.forward`: (R, K)."""
-        logits = source.answers(self.pool(answer, encoded))
-        self._seen = logits.detach() if self.training else None
+        pooled = self.pool(answer, encoded)
+        logits = source.answers(pooled)
+        self._seen = self.watch(pooled, logits).detach() if self.training else None
         return self.map(logits)
 
     def observe(self, target: Tensor) -> None:
         """Add the last training batch to the counts."""
         waiting = self.counts_before_training and not bool(self.ready)
-        if self._seen is not None and (self.remaps or waiting):
+        if self._seen is not None and (waiting or self._due()):
             self.counts += self.tally(self._seen.float(), target)
         self._seen = None
 
+    def _due(self) -> bool:
+        """Whether the running epoch ends with an update."""
+        return self.remaps and (int(self.epochs) + 1) % self.update_every == 0
+
     def on_epoch(self) -> None:
         """Remap from the finished epoch's counts."""
-        if self.remaps:
+        if self._due():
             self.refresh()
+        self.epochs += 1
 
 
 class _Groups(CountedMapping):
     """Mappings that give each target a group of source classes: mean of probabilities, or the logit itself."""
 
+    exclusive: ClassVar[bool] = True
     groups: Tensor
 
-    def __init__(self, pool: Pool = "mean", size: Annotated[int, Ge(1)] = 1) -> None:
-        super().__init__(pool)
+    def __init__(self, pool: Pool = "mean", size: Annotated[int, Ge(1)] = 1, update_every: int = 1) -> None:
+        super().__init__(pool, update_every)
         self.size = size
 
     def prepare(self, sources: int, outputs: int, generator: Generator) -> None:
         """Random groups, until counts say better."""
         self.register_buffer("groups", random_groups(sources, outputs, self.size, generator))
+        self.sources = sources
 
     def map(self, logits: Tensor) -> Tensor:
         """One class a target: its logit. Several: log of the mean of their probabilities."""
         if self.size == 1:
             return logits[:, self.groups[:, 0]]
         probability = torch.log_softmax(logits, dim=1)[:, self.groups]  # (R, K_T, size)
-        return torch.logsumexp(probability, dim=2) - torch.log(torch.tensor(float(self.size)))
+        return torch.logsumexp(probability, dim=2) - math.log(self.size)
 
     def remake(self) -> None:
         """Greedy assignment on the counts."""
         self.groups.copy_(assign(self.counts, self.size))
+
+    def mapping(self) -> Tensor:
+        """1 / size where a source class speaks for a target: (K_S, K_T)."""
+        weights = torch.zeros(self.sources, len(self.groups))
+        weights[self.groups.cpu(), torch.arange(len(self.groups))[:, None]] = 1 / self.size
+        return weights
 
 
 class RandomMapping(_Groups):
@@ -174,6 +228,9 @@ class RandomMapping(_Groups):
         size: source classes a target.
     """
 
+    def __init__(self, pool: Pool = "mean", size: Annotated[int, Ge(1)] = 1) -> None:
+        super().__init__(pool, size)
+
 
 class FrequentMapping(_Groups):
     """Counted once over the training part before training, then fixed. Source: BAR 2007.08714; ILM-VP 2211.11635.
@@ -185,6 +242,9 @@ class FrequentMapping(_Groups):
 
     counts_before_training: ClassVar[bool] = True
 
+    def __init__(self, pool: Pool = "mean", size: Annotated[int, Ge(1)] = 1) -> None:
+        super().__init__(pool, size)
+
 
 class IterativeMapping(_Groups):
     """The frequent mapping, remade after every epoch from that epoch's own logits. Source: ILM-VP 2211.11635.
@@ -192,10 +252,71 @@ class IterativeMapping(_Groups):
     Args:
         pool: how positions become one vector before the source's head.
         size: source classes a target.
+        update_every: epochs between updates.
     """
 
     counts_before_training: ClassVar[bool] = True
     remaps: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        pool: Pool = "mean",
+        size: Annotated[int, Ge(1)] = 1,
+        update_every: Annotated[int, Ge(1)] = 1,
+    ) -> None:
+        super().__init__(pool, size, update_every)
+
+
+class OptimalMapping(IterativeMapping):
+    """As iterative, by the assignment with the largest sum of counts instead of the greedy one (Hungarian method).
+
+    Args:
+        pool: how positions become one vector before the source's head.
+        size: source classes a target.
+        update_every: epochs between updates.
+    """
+
+    def remake(self) -> None:
+        """Optimal assignment on the counts."""
+        self.groups.copy_(optimal(self.counts, self.size))
+
+
+class SimilarityMapping(_Groups):
+    """A source class goes to the target whose mean feature is most like its own vector, `size` classes a target.
+
+    The vector of a source class is its row in the source's classifier; likeness is the cosine, both sides centred;
+    the most alike pairs are taken first. Found once before training. Source: arXiv 2110.03894.
+
+    Args:
+        pool: how positions become one vector before the source's head.
+        size: source classes a target.
+    """
+
+    counts_before_training: ClassVar[bool] = True
+
+    def __init__(self, pool: Pool = "mean", size: Annotated[int, Ge(1)] = 3) -> None:
+        super().__init__(pool, size)
+
+    def empty(self, source: Any, outputs: int) -> Tensor:
+        """Sum of the features of each target's examples, and their number: (K_T, D' + 1)."""
+        self._classes = source.decoder().detach()
+        return torch.zeros(outputs, source.hidden_width + 1, dtype=torch.float64)
+
+    def watch(self, pooled: Tensor, logits: Tensor) -> Tensor:
+        """The pooled features."""
+        return pooled
+
+    def tally(self, seen: Tensor, target: Tensor) -> Tensor:
+        """Features added up by target."""
+        rows = torch.cat([seen, seen.new_ones(len(seen), 1)], dim=1).to(self.counts.dtype)
+        return torch.zeros_like(self.counts).index_add(0, target, rows)
+
+    def remake(self) -> None:
+        """The most alike pairs first; targets without examples take what is left."""
+        means = self.counts[:, :-1] / self.counts[:, -1:].clamp(min=1)
+        alike = cosines(self._classes.to(means), means) + 2  # all above zero, so that `assign` ranks them all
+        alike[:, self.counts[:, -1] == 0] = 0
+        self.groups.copy_(assign(alike, self.size))
 
 
 class BayesianMapping(CountedMapping):
@@ -204,14 +325,20 @@ class BayesianMapping(CountedMapping):
     Args:
         pool: how positions become one vector before the source's head.
         smoothing: lambda.
+        update_every: epochs between updates.
     """
 
     counts_before_training: ClassVar[bool] = True
     remaps: ClassVar[bool] = True
     omega: Tensor
 
-    def __init__(self, pool: Pool = "mean", smoothing: Annotated[float, Ge(0)] = 1.0) -> None:
-        super().__init__(pool)
+    def __init__(
+        self,
+        pool: Pool = "mean",
+        smoothing: Annotated[float, Ge(0)] = 1.0,
+        update_every: Annotated[int, Ge(1)] = 1,
+    ) -> None:
+        super().__init__(pool, update_every)
         self.smoothing = smoothing
 
     def prepare(self, sources: int, outputs: int, generator: Generator) -> None:
@@ -226,6 +353,10 @@ class BayesianMapping(CountedMapping):
         """Conditional probabilities from the counts."""
         self.omega.copy_(bayesian(self.counts, self.smoothing))
 
+    def mapping(self) -> Tensor:
+        """omega."""
+        return self.omega.detach().cpu()
+
 
 class BayesianPlusMapping(BayesianMapping):
     """As Bayesian, with soft counts over the top max(1, ceil(alpha K_T)) classes of each answer. Source: BLM+.
@@ -234,6 +365,7 @@ class BayesianPlusMapping(BayesianMapping):
         pool: how positions become one vector before the source's head.
         smoothing: lambda.
         alpha: share of K_T whose probabilities each answer adds.
+        update_every: epochs between updates.
     """
 
     def __init__(
@@ -241,12 +373,13 @@ class BayesianPlusMapping(BayesianMapping):
         pool: Pool = "mean",
         smoothing: Annotated[float, Ge(0)] = 1.0,
         alpha: Annotated[float, Gt(0)] = 0.15,
+        update_every: Annotated[int, Ge(1)] = 1,
     ) -> None:
-        super().__init__(pool, smoothing)
+        super().__init__(pool, smoothing, update_every)
         self.alpha = alpha
 
-    def tally(self, logits: Tensor, target: Tensor) -> Tensor:
+    def tally(self, seen: Tensor, target: Tensor) -> Tensor:
         """Probabilities of the most likely source classes."""
         sources, targets = self.counts.shape
         top = min(sources, max(1, math.ceil(self.alpha * targets)))
-        return soft_count(logits, target, targets, top)
+        return soft_count(seen, target, targets, top)

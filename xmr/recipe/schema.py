@@ -56,13 +56,16 @@ def check_recipe(raw: dict[str, Any], place: Place) -> Recipe:
     return recipe
 
 
+def space_of(source: str) -> str:
+    """The space of a registered source: token, pixel or wave."""
+    entry = KINDS["source"].entry(source)
+    return entry.facts.get("space") or str(getattr(entry.load(), "space_kind", "?"))
+
+
 def _cell_problems(recipe: Recipe, place: Place) -> list[Problem]:
     """An empty cell of the grid is refused before anything is loaded, naming the cells that would work."""
-    from xmr.registry import ENCODERS, SOURCES
-
-    emits = ENCODERS.entry(recipe.encoder["name"]).fact("emits")
-    source = SOURCES.entry(recipe.source["name"])
-    space = source.facts.get("space") or str(getattr(source.load(), "space_kind", "?"))
+    emits = KINDS["encoder"].entry(recipe.encoder["name"]).fact("emits")
+    space = space_of(recipe.source["name"])
     chosen = TRANSFORMS.entry(recipe.transform["name"])
     if (chosen.fact("takes"), chosen.fact("space")) == (emits, space):
         return []
@@ -87,7 +90,8 @@ def _fit_problems(recipe: Recipe, place: Place) -> list[Problem]:
                 f"one of {', '.join(fitting)}",
             )
         )
-    known = baselines_of(recipe.task)
+    emits = KINDS["encoder"].entry(recipe.encoder["name"]).fact("emits")
+    known = baselines_of(recipe.task, emits, space_of(recipe.source["name"]))
     problems += [
         one_of(place(("baselines", index)), name, known)
         for index, name in enumerate(recipe.baselines)
@@ -120,6 +124,11 @@ def _fit_problems(recipe: Recipe, place: Place) -> list[Problem]:
         )
     if recipe.task == "residue_classification" and fixed_length:
         problems.append(Problem(place(("encoder", "columns")), "'variable' for a per-residue task", "all"))
+    if emits != "Symbols":
+        problems += _only_for_symbols(recipe, place, emits)
+    if recipe.output.get("pool", "mean") != "mean" and space_of(recipe.source["name"]) == "pixel":
+        found = f"{recipe.output['pool']!r} for a source that answers with one vector"
+        problems.append(Problem(place(("output", "pool")), found, "mean, or no pool"))
     if isinstance(recipe.data.target, list) and len(recipe.data.target) > 1 and recipe.task == "classification":
         problems.append(
             Problem(
@@ -129,3 +138,18 @@ def _fit_problems(recipe: Recipe, place: Place) -> list[Problem]:
             )
         )
     return problems
+
+
+def _only_for_symbols(recipe: Recipe, place: Place, emits: str) -> list[Problem]:
+    """What means nothing for records that are no sequences."""
+    wrong = {
+        ("task",): recipe.task == "residue_classification",
+        ("data", "longest"): recipe.data.longest is not None,
+        ("data", "split", "by"): recipe.data.split.by == "cluster",
+    }
+    words = {"task": "a task of sequences", "longest": "a limit of symbols", "by": "'cluster', of sequences"}
+    return [
+        Problem(place(path), f"{words[path[-1]]} for {emits}", "a setting that suits it")
+        for path, found in wrong.items()
+        if found
+    ]

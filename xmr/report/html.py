@@ -14,7 +14,7 @@ from xmr.evaluation.metrics import main_metric
 from xmr.files import write_text
 from xmr.report import plots
 from xmr.report.words import nearest_words
-from xmr.spaces import TokenSpace
+from xmr.spaces import Alphabet, TokenSpace
 from xmr.transforms.base import SymbolTransform
 
 if TYPE_CHECKING:
@@ -159,7 +159,9 @@ def _learned(program: Program) -> tuple[list[tuple[str, str]], str]:
         near = nearest_words(table, space.embedding.cpu().float(), space.words, 5)
         sample = torch.randperm(len(space.words), generator=torch.Generator().manual_seed(0))[:3000]
         words = space.embedding.detach().cpu().float()[sample].numpy()
-    letters = program.encoder.alphabet.letters
+    form = program.encoder.form
+    assert isinstance(form, Alphabet)
+    letters = form.letters
     rows = [
         (symbol, ", ".join(f"{word} {cosine:.2f}" for word, cosine in found)) for symbol, found in zip(letters, near)
     ]

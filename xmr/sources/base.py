@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from xmr.errors import XmrError
-from xmr.spaces import SourceOutput, Space, TokenInput
+from xmr.spaces import Answer, Space
 
 
 class SourceChangedError(XmrError):
@@ -27,6 +27,7 @@ class Source(nn.Module, ABC):
     space_kind: ClassVar[str]
     space: Space
     hidden_width: int
+    class_names: tuple[str, ...] = ()  # of the source's own classes, where it names them
 
     @abstractmethod
     def load(self, seed: int = 0) -> Self:
@@ -37,7 +38,7 @@ class Source(nn.Module, ABC):
         """Name, revision and settings from which the same source can be loaded again, as plain JSON."""
 
     @abstractmethod
-    def forward(self, inputs: TokenInput) -> SourceOutput:
+    def forward(self, inputs: Any) -> Answer:
         """Answer a batch."""
 
     @abstractmethod

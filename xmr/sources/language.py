@@ -7,10 +7,8 @@ model was trained with ([CLS] ... [SEP] for BERT); position embeddings and layer
 from __future__ import annotations
 
 import importlib.util
-import os
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 from annotated_types import Ge
@@ -18,10 +16,8 @@ from torch import Tensor, nn
 
 from xmr.errors import MissingExtraError, Problem, RecipeError
 from xmr.sources.base import Source
-from xmr.spaces import SourceOutput, TokenInput, TokenSpace
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from xmr.sources.hub import quiet, unreachable
+from xmr.spaces import SourceOutput, TokenSpace
 
 
 class Language(Source):
@@ -72,11 +68,11 @@ class Language(Source):
         where: dict[str, Any] = {"revision": self.revision} if self.revision else {}
         local = Path(name).is_dir()
         try:
-            with _quiet():
+            with quiet():
                 config = AutoConfig.from_pretrained(name, local_files_only=local, **where)
                 model = _build(name, config, self.weights, seed, {**where, "local_files_only": local})
         except (OSError, ValueError) as error:
-            raise RecipeError(_unreachable(name, error)) from error
+            raise RecipeError(unreachable(name, error, "source: {name: minilm}, which needs no network")) from error
         return self.adopt(model, _special_tokens(name, where, local))
 
     def adopt(self, model: Any, specials: Specials | None = None) -> Self:
@@ -98,6 +94,7 @@ class Language(Source):
         self.input_scale = 0.88 if getattr(model.config, "token_dropout", False) else 1.0
         self.register_buffer("prefix_vectors", embedding.detach()[list(specials.prefix)].clone(), persistent=False)
         self.register_buffer("suffix_vectors", embedding.detach()[list(specials.suffix)].clone(), persistent=False)
+        self.class_names = specials.words
         return self.freeze()
 
     def describe(self) -> dict[str, Any]:
@@ -105,7 +102,7 @@ class Language(Source):
         settings = {"name": "language", "model": self.model_name, "revision": self.revision}
         return {**settings, "layers": self.layers, "weights": self.weights, "attention": self.attention}
 
-    def forward(self, inputs: TokenInput) -> SourceOutput:
+    def forward(self, inputs: Any) -> SourceOutput:
         """(B, T, D) content -> hidden states (B, P + T + Q, D') with P prefix and Q suffix tokens of the source."""
         embeddings, mask = inputs.embeddings, inputs.mask
         prefix, suffix = self.prefix_vectors, self.suffix_vectors
@@ -280,7 +277,7 @@ def _special_tokens(name: str, where: dict[str, Any], local: bool) -> Specials:
     from transformers import AutoTokenizer
 
     try:
-        with _quiet():
+        with quiet():
             tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=local, trust_remote_code=False, **where)
     except (OSError, ValueError, ImportError):
         return Specials()
@@ -291,31 +288,3 @@ def _special_tokens(name: str, where: dict[str, Any], local: bool) -> Specials:
     if not plain or not spots:
         return Specials(words=words)
     return Specials(tuple(whole[: spots[0]]), tuple(whole[spots[0] + len(plain) :]), words)
-
-
-def _unreachable(name: str, error: Exception) -> Problem:
-    offline = os.environ.get("HF_HUB_OFFLINE") == "1" or "offline" in str(error).lower()
-    reason = "the hub is switched off (HF_HUB_OFFLINE=1)" if offline else str(error).strip().splitlines()[0][:160]
-    return Problem(
-        "source.model",
-        f"{name!r}, which cannot be loaded: {reason}",
-        "a folder with config.json and model.safetensors, a hub name that can be reached, or source: {name: minilm}, "
-        "which needs no network",
-    )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """transformers without its own progress bars and load reports, which would break ours."""
-    from transformers.utils import logging
-
-    before = logging.get_verbosity()
-    bar = logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
-        if bar:
-            logging.enable_progress_bar()

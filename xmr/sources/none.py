@@ -9,7 +9,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from xmr.sources.base import Source
-from xmr.spaces import SourceOutput, TokenInput, TokenSpace
+from xmr.spaces import SourceOutput, TokenSpace
 
 
 class NoSource(Source):
@@ -51,7 +51,7 @@ class NoSource(Source):
             "max_length": self.max_length,
         }
 
-    def forward(self, inputs: TokenInput) -> SourceOutput:
+    def forward(self, inputs: Any) -> SourceOutput:
         """The inputs themselves."""
         return SourceOutput(inputs.embeddings, inputs.mask, inputs.start, inputs.length)
 

@@ -22,7 +22,18 @@ from xmr.encoders.base import Encoder
 from xmr.program import Program
 from xmr.registry import ENCODERS, OUTPUTS, TRANSFORMS
 from xmr.sources.base import Source
-from xmr.spaces import SourceOutput, Symbols, TokenInput
+from xmr.spaces import (
+    Alphabet,
+    Encoded,
+    FeatureOutput,
+    Image,
+    Picture,
+    PixelInput,
+    PixelSpace,
+    SourceOutput,
+    Symbols,
+    TokenInput,
+)
 from xmr.training.loop import LabelledSet
 from xmr.training.losses import loss_of
 
@@ -39,10 +50,21 @@ def _section(kind: str, section: dict[str, Any] | str) -> dict[str, Any]:
     return checked
 
 
-def _batch(encoder: Encoder, records: Any, index: list[int]) -> Symbols:
-    encoded = encoder.encode(records).batch(np.array(index))
-    assert isinstance(encoded, Symbols)
-    return encoded
+def _batch(encoder: Encoder, records: Any, index: list[int]) -> Encoded:
+    return encoder.encode(records).batch(np.array(index))
+
+
+def _values(encoded: Encoded, row: int) -> torch.Tensor:
+    """The content of one row, without padding."""
+    if isinstance(encoded, Symbols):
+        return encoded.ids[row, : int(encoded.mask[row].sum())]
+    assert isinstance(encoded, Image)
+    return encoded.values[row]
+
+
+def _encoder_for(takes: str) -> str:
+    """The first registered encoder that emits what a transform takes."""
+    return next(entry.name for entry in ENCODERS if entry.fact("emits") == takes)
 
 
 def check_encoder(section: dict[str, Any] | str, task: Task = "classification") -> None:
@@ -50,6 +72,7 @@ def check_encoder(section: dict[str, Any] | str, task: Task = "classification") 
     encoder: Encoder = create(ENCODERS, _section("encoder", section))
     encoder.bind(64)
     records = encoder.example(24, 0, task)
+    assert encoder.emits == ENCODERS.entry(encoder.section["name"]).fact("emits")
     assert encoder.example(24, 0, task).inputs == records.inputs, "example must depend on its seed alone"
     assert not encoder.check(records), "its own example must be readable"
     encoder.fit(records.take(range(16)))
@@ -58,32 +81,39 @@ def check_encoder(section: dict[str, Any] | str, task: Task = "classification") 
     assert json.dumps(encoder.state()) == before, "encode must not learn from the records it encodes"
     assert len(data) == len(records)
     whole, one = data.batch(np.arange(len(records))), data.batch(np.array([3]))
-    assert isinstance(whole, Symbols)
-    assert isinstance(one, Symbols)
-    assert whole.ids.dtype == torch.int64
-    assert whole.mask.dtype == torch.bool
-    assert int(whole.ids.max()) < len(encoder.alphabet.symbols)
-    assert whole.full == bool(whole.mask.all())
-    if whole.windows is None:
-        n = int(one.mask.sum())
-        assert torch.equal(whole.ids[3, :n], one.ids[0, :n]), "a record's ids must not depend on its batch"
+    if isinstance(whole, Symbols):
+        assert isinstance(encoder.form, Alphabet)
+        assert whole.ids.dtype == torch.int64
+        assert whole.mask.dtype == torch.bool
+        assert int(whole.ids.max()) < len(encoder.form.symbols)
+        assert whole.full == bool(whole.mask.all())
+    elif isinstance(whole, Image):
+        assert isinstance(encoder.form, Picture)
+        assert whole.values.shape[1:] == (encoder.form.channels, encoder.form.height, encoder.form.width)
+        assert 0 <= float(whole.values.min()) <= float(whole.values.max()) <= 1
+    if not isinstance(whole, Symbols) or whole.windows is None:
+        assert torch.equal(_values(whole, 3), _values(one, 0)), "a record's values must not depend on its batch"
     again: Encoder = create(ENCODERS, encoder.section).restore(json.loads(before))
-    assert torch.equal(again.encode(records).batch(np.array([0])).ids, data.batch(np.array([0])).ids)  # type: ignore[union-attr]
+    first = np.array([0])
+    assert torch.equal(_values(again.encode(records).batch(first), 0), _values(data.batch(first), 0))
 
 
-def check_transform(section: dict[str, Any] | str, source: Source, encoder: dict[str, Any] | str = "protein") -> None:
+def check_transform(section: dict[str, Any] | str, source: Source, encoder: dict[str, Any] | str | None = None) -> None:
     """Cell of the grid, shapes, padding invariance, a gradient in every parameter, folding, determinism."""
     checked = _section("transform", section)
     entry = TRANSFORMS.entry(checked["name"])
     assert entry.fact("takes") == entry.load().takes, "the registry and the class must name the same cell"  # type: ignore[attr-defined]
     assert entry.fact("space") == entry.load().space  # type: ignore[attr-defined]
-    made: Encoder = create(ENCODERS, _section("encoder", encoder))
+    made: Encoder = create(ENCODERS, _section("encoder", encoder or _encoder_for(entry.fact("takes"))))
     made.bind(40)
     records = made.example(6, 1)
     made.fit(records)
 
     def build() -> Any:
-        return create(TRANSFORMS, checked).build(made.alphabet, source.space, torch.Generator().manual_seed(5))
+        generator = torch.Generator().manual_seed(5)
+        built = create(TRANSFORMS, checked).build(made.form, source.space, generator)
+        built.attach(lambda inputs: source(inputs).features.detach(), source.hidden_width, generator)
+        return built
 
     transform, twin = build(), build()
     for (name, one), (_, other) in zip(transform.named_parameters(), twin.named_parameters()):
@@ -92,28 +122,58 @@ def check_transform(section: dict[str, Any] | str, source: Source, encoder: dict
         transform.on_epoch(epoch, 4)
     _wake(transform)
     batch = _batch(made, records, list(range(6)))
-    inputs: TokenInput = transform(batch)
-    rows, tokens, width = inputs.embeddings.shape
-    assert rows == len(batch.ids)
-    assert inputs.mask.shape == (rows, tokens)
-    assert width == source.space.width  # type: ignore[union-attr]
-    assert inputs.start + inputs.length <= tokens
-    at_symbols = inputs.mask[:, inputs.start : inputs.start + inputs.length].sum(dim=1)
-    assert bool((at_symbols >= batch.mask.sum(dim=1)).all()), "every symbol must be seen by the source"
-    used = inputs.mask.sum(dim=1)
-    ordered = torch.arange(tokens) < used[:, None]
-    assert torch.equal(ordered, inputs.mask), "content must be right-padded"
-    for row in range(rows):
-        alone: TokenInput = transform(_batch(made, records, [row]))
-        n = int(alone.mask.sum())
-        assert torch.allclose(alone.embeddings[0, :n], inputs.embeddings[row, :n], atol=1e-5), "padding must not matter"
-    (inputs.embeddings * inputs.mask[..., None]).square().sum().backward()
+    trained = transform(batch)  # as in training: a batch norm may look at the whole batch
+    fed = trained.pixels if isinstance(trained, PixelInput) else trained.embeddings * trained.mask[..., None]
+    weights = torch.randn(fed.shape, generator=torch.Generator().manual_seed(3))
+    (fed.square() * weights).sum().backward()
+    transform.eval()
+    inputs = transform(batch)
+    if isinstance(inputs, PixelInput):
+        _check_pixels(inputs, source)
+    else:
+        _check_tokens(inputs, batch, source)
+    for row in range(6):
+        alone = transform(_batch(made, records, [row]))
+        assert torch.allclose(_fed(alone, 0), _fed(inputs, row)[: len(_fed(alone, 0))], atol=1e-5), (
+            "padding must not matter, nor the rest of the batch"
+        )
     for name, parameter in transform.named_parameters():
         if parameter.requires_grad and not _waits(transform, name):
             assert parameter.grad is not None, f"{name} got no gradient"
             assert bool((parameter.grad != 0).any()), f"{name} got a zero gradient"
     folded = transform.fold()
-    assert torch.allclose(folded(batch).embeddings, inputs.embeddings, atol=1e-5), "fold must not change the numbers"
+    for row in range(6):
+        assert torch.allclose(_fed(folded.eval()(batch), row), _fed(inputs, row), atol=1e-5), "fold changed the numbers"
+
+
+def _fed(inputs: Any, row: int) -> torch.Tensor:
+    """What the source is fed of one row, without padding."""
+    return (
+        inputs.pixels[row] if isinstance(inputs, PixelInput) else inputs.embeddings[row, : int(inputs.mask[row].sum())]
+    )
+
+
+def _check_pixels(inputs: PixelInput, source: Source) -> None:
+    space = source.space
+    assert isinstance(space, PixelSpace)
+    assert inputs.pixels.shape[1:] == (space.channels, space.height, space.width)
+    if not inputs.normalised:
+        assert -1e-5 <= float(inputs.pixels.detach().min()) <= float(inputs.pixels.detach().max()) <= 1 + 1e-5, (
+            "pixels lie in [0, 1]"
+        )
+
+
+def _check_tokens(inputs: TokenInput, batch: Encoded, source: Source) -> None:
+    rows, tokens, width = inputs.embeddings.shape
+    assert inputs.mask.shape == (rows, tokens)
+    assert width == source.space.width  # type: ignore[union-attr]
+    assert inputs.start + inputs.length <= tokens
+    if isinstance(batch, Symbols):
+        assert rows == len(batch.ids)
+        at_symbols = inputs.mask[:, inputs.start : inputs.start + inputs.length].sum(dim=1)
+        assert bool((at_symbols >= batch.mask.sum(dim=1)).all()), "every symbol must be seen by the source"
+    used = inputs.mask.sum(dim=1)
+    assert torch.equal(torch.arange(tokens) < used[:, None], inputs.mask), "content must be right-padded"
 
 
 def _wake(module: torch.nn.Module) -> None:
@@ -136,7 +196,41 @@ def check_source(source: Source) -> None:
     source.train()
     assert not source.training, "a frozen source stays in eval mode"
     assert not any(parameter.requires_grad for parameter in source.parameters())
-    width = space.width  # type: ignore[union-attr]
+    if isinstance(space, PixelSpace):
+        _check_vision(source, space)
+    else:
+        _check_language(source)
+    source.assert_unchanged()
+    first = next(source.parameters(), None)
+    if first is not None:
+        with torch.no_grad():
+            first.view(-1)[0] += 1e-3
+        assert source.checksum() != source._frozen_checksum, "the checksum must see every weight"
+        with torch.no_grad():
+            first.view(-1)[0] -= 1e-3
+
+
+def _check_vision(source: Source, space: PixelSpace) -> None:
+    """Features and class logits of a record do not depend on its batch; normalising is the source's own."""
+    shape = (3, space.channels, space.height, space.width)
+    pixels = torch.rand(shape, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    answer = source(PixelInput(pixels))
+    assert isinstance(answer, FeatureOutput)
+    assert answer.features.shape == (3, source.hidden_width)
+    alone = source(PixelInput(pixels[1:2]))
+    assert torch.allclose(alone.features[0], answer.features[1], atol=TOLERANCE), "a batch must not matter"
+    mean, std = (torch.tensor(x)[:, None, None] for x in (space.mean, space.std))
+    own = source(PixelInput((pixels - mean) / std, normalised=True))
+    assert torch.allclose(own.features, answer.features, atol=TOLERANCE), "the source normalises as its space says"
+    (answer.features * torch.randn(answer.features.shape, generator=torch.Generator().manual_seed(4))).sum().backward()
+    assert pixels.grad is not None
+    assert bool((pixels.grad != 0).any()), "the gradient must reach the input"
+    assert source.answers(answer.features).shape == (3, source.classes)
+
+
+def _check_language(source: Source) -> None:
+    """Hidden states at the content, whatever the padding; special tokens around it."""
+    width = source.space.width  # type: ignore[union-attr]
     generator = torch.Generator().manual_seed(2)
     lengths = torch.tensor([3, 7, 5])
     mask = torch.arange(7) < lengths[:, None]
@@ -153,33 +247,28 @@ def check_source(source: Source) -> None:
     assert embeddings.grad is not None
     assert bool((embeddings.grad != 0)[mask].any()), "the gradient must reach the input"
     assert source.answers(answer.aligned).shape[-1] == source.classes
-    source.assert_unchanged()
-    first = next(source.parameters(), None)
-    if first is not None:
-        with torch.no_grad():
-            first.view(-1)[0] += 1e-3
-        assert source.checksum() != source._frozen_checksum, "the checksum must see every weight"
-        with torch.no_grad():
-            first.view(-1)[0] -= 1e-3
 
 
 def check_output(section: dict[str, Any] | str, source: Source, task: Task = "classification") -> None:
     """Shapes, a gradient in every parameter, a training step in a whole program, save -> load -> same numbers."""
     checked = _section("output", section)
-    encoder: Encoder = create(ENCODERS, check_section("encoder", "protein", "conformance"))
+    pixel = isinstance(source.space, PixelSpace)
+    encoder: Encoder = create(ENCODERS, check_section("encoder", "image" if pixel else "protein", "conformance"))
     encoder.bind(30)
     records = encoder.example(20, 3, task)
     encoder.fit(records)
     targets = Targets.fit(task, records)
     assert task in OUTPUTS.get(checked["name"]).tasks  # type: ignore[attr-defined]
-    transform = check_section("transform", "free_embedding", "conformance")
+    transform = check_section("transform", "border" if pixel else "free_embedding", "conformance")
     program = Program.build(encoder, transform, source, checked, targets, programs=2, seed=1)
     labelled = LabelledSet(encoder.encode(records), targets.encode(records))
     before = source.checksum()
     parameters = program.trained_parameters()
     optimizer = torch.optim.SGD(parameters, lr=1e-3)
     for epoch in range(2):
-        for batch in training_batches(labelled.data.cost, labelled.data.width, 400, np.random.default_rng(epoch)):
+        for batch in training_batches(
+            labelled.data.cost, labelled.data.width, 8 if pixel else 400, np.random.default_rng(epoch)
+        ):
             program.train()
             logits = program(labelled.data.batch(batch))
             if task == "residue_classification":

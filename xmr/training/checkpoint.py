@@ -39,6 +39,7 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
         f"optimizer.{index}.{name}": torch.as_tensor(value).detach().cpu().clone()
         for index, state in optimizer.state_dict()["state"].items()
         for name, value in state.items()
+        if value is not None
     }
 
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from xmr.batching import training_batches
 from xmr.data.targets import IGNORE
 from xmr.encoders.base import EncodedSet
-from xmr.errors import XmrError
+from xmr.errors import Problem, RecipeError, XmrError
 from xmr.evaluation.metrics import main_metric, metrics_of
 from xmr.outputs.mapping import CountedMapping
 from xmr.program import Program, to_device
@@ -113,6 +113,7 @@ def train(
         restore_optimizer(job.optimizer, tensors)
         best = {k.removeprefix("best."): v for k, v in tensors.items() if k.startswith("best.")} or None
     else:
+        job.fit_features()
         job.count_before_training()
 
     def checkpoint() -> None:
@@ -197,14 +198,7 @@ class _Job:
         self.program, self.training, self.validation = program, training, validation
         self.settings, self.seed, self.precision, self.accelerator = settings, seed, precision, accelerator
         self.task = program.targets.task
-        outputs = [p for p in program.outputs.parameters() if p.requires_grad]
-        inputs = [p for p in program.transforms.parameters() if p.requires_grad]
-        groups = [{"params": inputs, "lr": settings.learning_rate}]
-        if outputs:
-            groups.append({"params": outputs, "lr": settings.learning_rate * settings.output_rate})
-        self.optimizer = torch.optim.AdamW(
-            [group for group in groups if group["params"]], weight_decay=settings.weight_decay, fused=True
-        )
+        self.optimizer = make_optimizer(settings, parameter_groups(program, settings))
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.members = list(program.members())
         self.weights = None
@@ -216,15 +210,20 @@ class _Job:
         """The epoch's batches; processes take them in turn, each the same number (the last ones repeat)."""
         data, world = self.training.data, self.accelerator.num_processes
         rng = np.random.default_rng([self.seed, epoch])
-        everything = training_batches(data.cost, data.width, self.settings.batch_tokens, rng)
+        budget = self.settings.batch_size if data.records_at_once else self.settings.batch_tokens
+        everything = training_batches(data.cost, data.width, budget, rng)
         even = everything + everything[: -len(everything) % world]
         return even[self.accelerator.process_index :: world]
 
     def rate(self, step: int) -> float:
-        """Linear warm-up, then half a cosine to zero, as a share of the peak."""
+        """Linear warm-up, then the schedule, as a share of the peak."""
         warm = self.settings.warmup * self.steps
         if step < warm:
             return (step + 1) / (warm + 1)
+        if self.settings.schedule == "constant":
+            return 1.0
+        if self.settings.schedule == "steps":
+            return 0.1 ** sum(step >= share * self.steps for share in self.settings.milestones)
         return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1.0, self.steps - warm))))
 
     def target(self, batch: np.ndarray) -> Tensor:
@@ -258,9 +257,23 @@ class _Job:
             if self.accelerator.num_processes > 1:
                 for parameter in held:
                     parameter.grad = self.accelerator.reduce(parameter.grad, reduction="mean")
-            nn.utils.clip_grad_norm_(held, self.settings.clip)
+            if self.settings.clip is not None:
+                nn.utils.clip_grad_norm_(held, self.settings.clip)
         self.optimizer.step()
         return float(losses.detach().mean()), len(batch)
+
+    def fit_features(self) -> None:
+        """One pass of the source over the plain training records, for transforms that begin with its features."""
+        waiting = [transform for transform in self.program.transforms if transform.needs_features]
+        if not waiting:
+            return
+        data, found = self.training.data, []
+        for batch in np.array_split(np.arange(len(data)), max(1, -(-len(data) // (data.records_at_once or 64)))):
+            inputs = waiting[0].plain(to_device(data.batch(batch), self.program.device))  # type: ignore[operator]
+            found.append(waiting[0].features(inputs).float().cpu())  # type: ignore[operator]
+        for member, transform in enumerate(waiting):
+            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + member)
+            transform.fit_features(torch.cat(found), generator)  # type: ignore[operator]
 
     def count_before_training(self) -> None:
         """One pass without gradient for mappings that need counts to begin with (frequent, iterative, Bayesian)."""
@@ -294,6 +307,33 @@ class _Job:
         values = metrics_of(self.task, answers.numpy(), self.validation.target, self.program.targets)
         score = values[main_metric(self.task, len(names))]
         return {"score": score if math.isfinite(score) else -math.inf, **values}
+
+
+def parameter_groups(program: Program, settings: TrainingSettings) -> list[dict[str, Any]]:
+    """The trained parameters by learning rate: the transforms' own rates, and `output_rate` for the outputs."""
+    by_rate: dict[float, list[nn.Parameter]] = {}
+    for transform in program.transforms:
+        own = transform.rates()  # type: ignore[operator]
+        for name, parameter in transform.named_parameters():
+            if parameter.requires_grad:
+                factor = next((rate for start, rate in own.items() if name.startswith(start)), 1.0)
+                by_rate.setdefault(factor * settings.learning_rate, []).append(parameter)
+    groups = [{"params": held, "lr": rate} for rate, held in by_rate.items()]
+    outputs = [p for p in program.outputs.parameters() if p.requires_grad]
+    if outputs:
+        groups.append({"params": outputs, "lr": settings.learning_rate * settings.output_rate})
+    return groups
+
+
+def make_optimizer(settings: TrainingSettings, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """AdamW, Adam or SGD with momentum. Raises RecipeError when nothing is left to train."""
+    if not groups:
+        found = "a program without anything to learn"
+        raise RecipeError(Problem("transform, output", found, "a transform or an output that learns"))
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(groups, weight_decay=settings.weight_decay, momentum=0.9)
+    kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
+    return kind(groups, weight_decay=settings.weight_decay, fused=True)
 
 
 @contextmanager

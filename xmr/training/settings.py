@@ -9,17 +9,27 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class TrainingSettings(BaseModel):
-    """AdamW with linear warm-up and cosine decay, gradients clipped for each program on its own."""
+    """By default AdamW with linear warm-up and cosine decay, gradients clipped for each program on its own."""
 
     model_config = ConfigDict(extra="forbid")
 
     epochs: Annotated[int, Ge(1)] = Field(20, description="passes over the training part")
     learning_rate: Annotated[float, Gt(0)] = Field(3e-3, description="peak learning rate")
     output_rate: Annotated[float, Gt(0)] = Field(1.0, description="the output's learning rate as a multiple of it")
-    weight_decay: Annotated[float, Ge(0)] = Field(0.01, description="decoupled weight decay")
+    optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="sgd with momentum 0.9")
+    weight_decay: Annotated[float, Ge(0)] = Field(0.01, description="decoupled weight decay (added to it by adam, sgd)")
     warmup: Annotated[float, Ge(0), Lt(1)] = Field(0.1, description="share of the steps with rising rate")
+    schedule: Literal["cosine", "steps", "constant"] = Field(
+        "cosine", description="after warm-up: half a cosine to zero, a tenth at each of `milestones`, or nothing"
+    )
+    milestones: list[Annotated[float, Gt(0), Lt(1)]] = Field(
+        [0.5, 0.72], description="schedule steps: shares of the epochs after which the rate falls to a tenth"
+    )
     batch_tokens: Annotated[int, Ge(1)] = Field(2048, description="padded tokens of a batch, for each program")
-    clip: Annotated[float, Gt(0)] = Field(1.0, description="largest gradient norm of a program")
+    batch_size: Annotated[int, Ge(1)] = Field(
+        64, description="records of a batch where all have one size (pictures); batch_tokens does not count there"
+    )
+    clip: Annotated[float, Gt(0)] | None = Field(1.0, description="largest gradient norm of a program; null: any")
     patience: Annotated[int, Ge(1)] | None = Field(None, description="stop after so many epochs without improvement")
     class_weights: Literal["none", "balanced"] = Field("none", description="balanced: by inverse class frequency")
     label_smoothing: Annotated[float, Ge(0), Le(0.5)] = Field(0.0, description="of the cross-entropy")

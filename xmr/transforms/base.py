@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -11,28 +12,42 @@ from torch import Generator, Tensor, nn
 
 from xmr.data.blosum import blosum_softmax
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Alphabet, Encoded, Space, Symbols, TokenInput, TokenSpace
+from xmr.spaces import Alphabet, Encoded, Form, SourceInput, Space, Symbols, TokenInput, TokenSpace
 
+Features = Callable[[SourceInput], Tensor]  # a batch in the source's space -> its features (B, D'), no gradient
 Init = Literal["random_words", "letters", "words", "similar_words"]
 
 
 class Transform(nn.Module, ABC):
     """One cell of the grid. Constructor arguments are its recipe section; `build` makes its parameters.
 
-    `takes` and `space_kind` name the cell. `fold` gives an equal transform that holds only what prediction needs.
+    `takes` and `space` name the cell. `fold` gives an equal transform that holds only what prediction needs.
+    `needs_features`: whether it is fitted, before training, on the source's features of the plain training records.
     """
+
+    needs_features: ClassVar[bool] = False
 
     section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
     takes: ClassVar[str]
     space: ClassVar[str]
 
     @abstractmethod
-    def build(self, alphabet: Alphabet, space: Space, generator: Generator) -> Self:
-        """Make the parameters for this alphabet and source; all randomness comes from `generator`."""
+    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+        """Make the parameters for this target domain and source; all randomness comes from `generator`."""
 
     @abstractmethod
-    def forward(self, encoded: Encoded) -> TokenInput:
+    def forward(self, encoded: Encoded) -> SourceInput:
         """Encoded target -> input of the source."""
+
+    def attach(self, features: Features, width: int, generator: Generator) -> None:
+        """Receive the frozen source's features as a function, and their width D'; called once, after `build`."""
+
+    def fit_features(self, features: Tensor, generator: Generator) -> None:
+        """Learn what depends on the source's features (n, D') of the training part; see `needs_features`."""
+
+    def rates(self) -> dict[str, float]:
+        """Learning rates of parameters, by the beginning of their names, as multiples of training.learning_rate."""
+        return {}
 
     def on_epoch(self, epoch: int, epochs: int) -> None:
         """Called before each epoch; for schedules and projections that belong to the method."""
@@ -60,9 +75,11 @@ class SymbolTransform(Transform):
         """The embedding of every symbol, mixtures included: (S, D)."""
         return self.mixing @ self.table()
 
-    def register_alphabet(self, alphabet: Alphabet) -> None:
+    def register_alphabet(self, form: Form) -> Alphabet:
         """Remember how mixtures are made of letters."""
-        self.register_buffer("mixing", alphabet.mixing(), persistent=False)
+        assert isinstance(form, Alphabet), "symbols come with an alphabet"
+        self.register_buffer("mixing", form.mixing(), persistent=False)
+        return form
 
     def forward(self, encoded: Encoded) -> TokenInput:
         """ids (B, L) -> embeddings (B, L, D). Raises ValueError if an id lies outside the alphabet (on CPU)."""

@@ -8,7 +8,7 @@ import torch
 from annotated_types import Ge
 from torch import Generator, Tensor, nn
 
-from xmr.spaces import Alphabet, Encoded, Space, Symbols, TokenInput, TokenSpace
+from xmr.spaces import Encoded, Form, Space, Symbols, TokenInput, TokenSpace
 from xmr.transforms.base import Init, SymbolTransform, start_rows
 
 
@@ -37,10 +37,10 @@ class Prompt(SymbolTransform):
         self.length, self.position, self.symbols = length, position, symbols
         self.init, self.words = init, words
 
-    def build(self, alphabet: Alphabet, space: Space, generator: Generator) -> Self:
+    def build(self, form: Form, space: Space, generator: Generator) -> Self:
         """The prompt starts at random words of the source."""
         assert isinstance(space, TokenSpace)
-        self.register_alphabet(alphabet)
+        alphabet = self.register_alphabet(form)
         rows = start_rows(self.init, self.words, alphabet, space, generator)
         self.weight = nn.Parameter(rows, requires_grad=self.symbols == "free")
         sides = 1 if self.position == "before" else 2

@@ -10,7 +10,7 @@ from annotated_types import Ge
 from torch import Generator, Tensor, nn
 
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Alphabet, Encoded, Space, Symbols, TokenInput, TokenSpace
+from xmr.spaces import Encoded, Form, Space, Symbols, TokenInput, TokenSpace
 from xmr.transforms.base import Init, SymbolTransform, checked_ids, start_rows
 
 
@@ -42,10 +42,10 @@ class ContextWindow(SymbolTransform):
             raise RecipeError(Problem("transform.width", str(width), "an odd number of symbols"))
         self.width, self.channels, self.init, self.words = width, channels, init, words
 
-    def build(self, alphabet: Alphabet, space: Space, generator: Generator) -> Self:
+    def build(self, form: Form, space: Space, generator: Generator) -> Self:
         """Make E_T, e, the convolution and W."""
         assert isinstance(space, TokenSpace)
-        self.register_alphabet(alphabet)
+        alphabet = self.register_alphabet(form)
         letters, width, d = len(alphabet.letters), self.width, self.channels
 
         def normal(*shape: int, scale: float) -> nn.Parameter:

@@ -1,0 +1,397 @@
+"""Pictures of any common format to uint8 arrays of one size: decoded once, in threads, and never again in training."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from annotated_types import Ge, Lt
+from torch import Tensor
+
+from xmr.data.pictures import records_of
+from xmr.data.records import Records
+from xmr.encoders.base import Encoder
+from xmr.errors import DataError, Problem, require
+from xmr.spaces import Encoded, Image, Picture
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+MEMORY = 2 << 30  # bytes of decoded pictures kept in memory; beyond it they go to a memory-mapped temporary file
+THREADS = 8
+PREDICT_RECORDS = 64  # pictures a batch when predicting
+
+
+class ImageSet:
+    """An encoded data set of pictures: (n, H, W, C) uint8, in memory or memory-mapped. Satisfies `EncodedSet`."""
+
+    records_at_once: int | None = PREDICT_RECORDS
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+        self.cost = np.ones(len(values), dtype=np.int64)
+        self.width = self.cost
+
+    def __len__(self) -> int:
+        """Number of records."""
+        return len(self.values)
+
+    def batch(self, records: np.ndarray) -> Image:
+        """The pictures of these records in this order: (B, C, H, W) in [0, 1]."""
+        chosen = torch.from_numpy(np.ascontiguousarray(self.values[np.asarray(records)]))
+        return Image(chosen.permute(0, 3, 1, 2).float().div_(255))
+
+    def align(self, flat: Tensor, records: np.ndarray, fill: int) -> Tensor:
+        """Pictures have no per-position labels."""
+        raise NotImplementedError("pictures have no per-position labels")
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """How a file becomes an array: all that a thread needs."""
+
+    channels: int
+    height: int | None
+    width: int | None
+    fit: str
+    interpolation: str
+    background: int
+
+    def read(self, path: Path) -> np.ndarray:
+        """(H, W, C) uint8. Raises ValueError with what was found."""
+        from PIL import Image as Pillow
+        from PIL import ImageOps
+
+        if not path.is_file():
+            raise ValueError("found no such file; expected a picture")
+        if path.stat().st_size == 0:
+            raise ValueError("found a file of zero bytes; expected a picture")
+        try:
+            with warnings.catch_warnings(), Pillow.open(path, formats=FORMATS) as opened:
+                warnings.simplefilter("error", Pillow.DecompressionBombWarning)
+                if opened.format == "JPEG" and self.height and self.fit == "stretch":
+                    opened.draft("RGB", (2 * (self.width or self.height), 2 * self.height))  # decodes smaller, faster
+                turned = ImageOps.exif_transpose(opened)
+                return self.array(turned)
+        except Pillow.UnidentifiedImageError:
+            raise ValueError(f"found no picture; expected one of {', '.join(FORMATS)}") from None
+        except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
+            raise ValueError("found more pixels than are safe to decode; expected a smaller picture") from None
+        except (OSError, SyntaxError, EOFError, ValueError) as error:
+            if str(error).startswith("found "):
+                raise
+            raise ValueError(f"found a damaged picture ({str(error)[:80]}); expected a whole one") from None
+
+    def array(self, picture: Any) -> np.ndarray:
+        """Any mode to grey or RGB of eight bits, then to the size asked for."""
+        from PIL import Image as Pillow
+
+        mode = "L" if self.channels == 1 else "RGB"
+        if picture.mode in ("I", "I;16", "I;16B", "I;16L"):  # sixteen bits: 65,535 is white
+            deep = np.asarray(picture).astype(np.float64)
+            if deep.min() < 0 or deep.max() > 65535:
+                raise ValueError(f"found values from {deep.min():g} to {deep.max():g}; expected 0 to 65,535")
+            picture = Pillow.fromarray((deep / 257).round().astype(np.uint8))
+        elif picture.mode == "F":
+            raise ValueError("found a picture of floats; expected 8 or 16 bits a channel")
+        elif picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+            clear = picture.convert("RGBA")
+            ground = Pillow.new("RGBA", clear.size, (self.background,) * 3 + (255,))
+            picture = Pillow.alpha_composite(ground, clear)
+        picture = picture.convert(mode)
+        if self.height is not None and self.width is not None:
+            picture = _sized(picture, self.height, self.width, self.fit, self.interpolation, self.background)
+        made = np.asarray(picture)
+        return made[..., None] if made.ndim == 2 else made
+
+
+def _sized(picture: Any, height: int, width: int, fit: str, interpolation: str, background: int) -> Any:
+    """Stretch, crop the middle, or pad to (height, width)."""
+    from PIL import Image as Pillow
+    from PIL import ImageOps
+
+    if picture.size == (width, height):
+        return picture
+    how = {
+        "nearest": Pillow.Resampling.NEAREST,
+        "bilinear": Pillow.Resampling.BILINEAR,
+        "bicubic": Pillow.Resampling.BICUBIC,
+        "area": Pillow.Resampling.BOX,
+    }[interpolation]
+    if fit == "crop":
+        return ImageOps.fit(picture, (width, height), how)
+    if fit == "pad":
+        return ImageOps.pad(picture, (width, height), how, color=(background,) * len(picture.getbands()))
+    return picture.resize((width, height), how)
+
+
+class ImageEncoder(Encoder):
+    """Pictures of one size and number of channels.
+
+    Files: PNG, JPEG, BMP, GIF (first frame), TIFF, WebP, PPM; grey, RGB, palette, with or without transparency, 8 or 16
+    bits; turned as their EXIF orientation says. Arrays: see `xmr.data.pictures`. Each file is decoded once, in threads.
+
+    Args:
+        size: side in pixels; null takes the pictures as they are, all of one size.
+        fit: how another shape becomes square: stretched, cropped in the middle, or padded with `background`.
+        interpolation: how a picture is resized.
+        channels: 3 (RGB) or 1 (grey).
+        background: grey level, 0 to 255, behind transparent and padded pixels.
+        flip: in training, mirror every second picture left to right, at random.
+        crop: in training, cut a random window of 1 - crop of each side and resize it (32 of 256 pixels: 0.125).
+        shuffle: control; `positions` permutes the pixels of every picture by one fixed rule.
+    """
+
+    emits: ClassVar[str] = "Image"
+
+    def __init__(
+        self,
+        size: Annotated[int, Ge(1)] | None = None,
+        fit: Literal["stretch", "crop", "pad"] = "stretch",
+        interpolation: Literal["nearest", "bilinear", "bicubic", "area"] = "bilinear",
+        channels: Literal[1, 3] = 3,
+        background: Annotated[int, Ge(0), Lt(256)] = 255,
+        flip: bool = False,
+        crop: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
+        shuffle: Literal["none", "positions"] = "none",
+    ) -> None:
+        self.size, self.fit_how, self.interpolation, self.channels = size, fit, interpolation, channels
+        self.background, self.flip, self.crop, self.shuffle = background, flip, crop, shuffle
+        self.height: int | None = size
+        self.width: int | None = size
+        self._decoded: dict[str, tuple[np.ndarray, int]] = {}  # path -> (block, row), until `encode` takes it
+        self._held = 0
+
+    @property
+    def form(self) -> Picture:
+        """Channels and size, known once `fit` was called."""
+        assert self.height is not None
+        assert self.width is not None
+        return Picture(self.channels, self.height, self.width)
+
+    def _rules(self) -> _Rules:
+        return _Rules(self.channels, self.height, self.width, self.fit_how, self.interpolation, self.background)
+
+    def _paths(self, records: Records) -> list[Path | None]:
+        """The file of each record, below the folder that lists it; None for a path that leads out of it."""
+        home = Path(records.file)
+        root = home if home.is_dir() else home.parent
+        return [None if _leads_out(text) else root / text for text in records.inputs]
+
+    def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
+        """Pictures that cannot be read, or differ in size where no size is given. What was decoded is kept."""
+        if records.arrays is not None:
+            shape = (self.height, self.width)
+            found = records.arrays.shape[1:3]
+            if None not in shape and self.size is None and fitted and found != shape:
+                message = f"found {found[1]} x {found[0]} pixels; expected {shape[1]} x {shape[0]} as in training"
+                return dict.fromkeys(range(len(records)), message)
+            return {}
+        require("PIL.Image", "image", "reading pictures")
+        wrong = self._decode(records)
+        if self.size is None:
+            wrong |= self._of_another_size(records, wrong)
+        return wrong
+
+    def _of_another_size(self, records: Records, wrong: dict[int, str]) -> dict[int, str]:
+        """Without `size`, every picture must be as large as the first (or as those of training)."""
+        expected = (self.height, self.width) if self.height is not None else None
+        other: dict[int, str] = {}
+        for index, text in enumerate(self._keys(records)):
+            if index in wrong:
+                continue
+            block, row = self._decoded[text]
+            found = block[row].shape[:2]
+            expected = expected or found
+            if found != expected:
+                other[index] = (
+                    f"found {found[1]} x {found[0]} pixels; "
+                    f"expected {expected[1]} x {expected[0]} like the others, or a size in encoder.size"
+                )
+        return other
+
+    def _keys(self, records: Records) -> list[str]:
+        return [f"{records.file}\t{text}" for text in records.inputs]
+
+    def _decode(self, records: Records) -> dict[int, str]:
+        """Decode what is not decoded yet, in threads -> index: what is wrong with it."""
+        keys, paths = self._keys(records), self._paths(records)
+        wrong = dict.fromkeys(_nones(paths), "found a path that leads out of its folder; expected one below it")
+        new = [i for i, key in enumerate(keys) if key not in self._decoded and i not in wrong]
+        if not new:
+            return wrong
+        rules = self._rules()
+
+        def one(index: int) -> np.ndarray | str:
+            path = paths[index]
+            assert path is not None
+            try:
+                return rules.read(path)
+            except ValueError as error:
+                return str(error)
+
+        block: np.ndarray | None = None
+        if rules.height is not None and rules.width is not None:
+            block = self._block((len(new), rules.height, rules.width, self.channels))
+        with ThreadPoolExecutor(THREADS) as pool:
+            for row, (index, made) in enumerate(zip(new, pool.map(one, new))):
+                if isinstance(made, str):
+                    wrong[index] = made
+                elif block is not None:
+                    block[row] = made
+                    self._decoded[keys[index]] = (block, row)
+                else:
+                    self._decoded[keys[index]] = (made[None], 0)
+        return wrong
+
+    def _block(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Room for pictures: in memory, or a memory-mapped file that goes when it is no longer used."""
+        size = int(np.prod(shape))
+        self._held += size
+        if self._held <= MEMORY:
+            return np.empty(shape, dtype=np.uint8)
+        with tempfile.TemporaryFile() as handle:
+            return np.memmap(handle, dtype=np.uint8, mode="w+", shape=shape)
+
+    def fit(self, records: Records) -> Self:
+        """Remember the pictures' size where none was given."""
+        if records.arrays is not None and self.size is None:
+            self.height, self.width = records.arrays.shape[1:3]
+            self.channels = 1 if records.arrays.shape[3] == 1 else self.channels
+        elif self.size is None:
+            self._demand(records)
+            block, row = self._decoded[self._keys(records)[0]]
+            self.height, self.width = block[row].shape[:2]
+        return self
+
+    def _demand(self, records: Records) -> None:
+        wrong = self.check(records, fitted=True)
+        if wrong:
+            raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())])
+
+    def encode(self, records: Records) -> ImageSet:
+        """All pictures as one array. Raises DataError for what `check` would have named."""
+        self._demand(records)
+        form = self.form
+        if records.arrays is not None:
+            values = self._fitted_arrays(records.arrays)
+        else:
+            spots = [self._decoded.pop(key) for key in self._keys(records)]
+            first = spots[0][0] if spots else np.empty((0, form.height, form.width, form.channels), np.uint8)
+            rows = np.array([row for _, row in spots], dtype=np.int64)
+            if spots and all(block is first for block, _ in spots):
+                whole = len(rows) == len(first) and (rows == np.arange(len(rows))).all()
+                values = first if whole or isinstance(first, np.memmap) else first[rows]
+                if isinstance(first, np.memmap) and not whole:
+                    values = self._copied(spots)
+            else:
+                values = self._copied(spots)
+            self._held = max(0, self._held - values.size)
+        if self.shuffle == "positions":
+            order = np.random.default_rng(0).permutation(form.height * form.width)
+            values = values.reshape(len(values), -1, form.channels)[:, order].reshape(values.shape)
+        return ImageSet(values)
+
+    def _copied(self, spots: list[tuple[np.ndarray, int]]) -> np.ndarray:
+        form = self.form
+        values = self._block((len(spots), form.height, form.width, form.channels))
+        for number, (block, row) in enumerate(spots):
+            values[number] = block[row]
+        return values
+
+    def _fitted_arrays(self, arrays: np.ndarray) -> np.ndarray:
+        """Arrays with the encoder's channels and size."""
+        if arrays.shape[3] != self.channels:
+            grey = arrays.mean(axis=3, keepdims=True).round().astype(np.uint8)
+            arrays = grey if self.channels == 1 else np.repeat(arrays[..., :1], 3, axis=3)
+        if self.size is None or arrays.shape[1:3] == (self.height, self.width):
+            return arrays
+        from PIL import Image as Pillow
+
+        rules = self._rules()
+        with ThreadPoolExecutor(THREADS) as pool:
+            made = pool.map(
+                lambda row: rules.array(Pillow.fromarray(row[..., 0] if row.shape[2] == 1 else row)), arrays
+            )
+            return np.stack(list(made)) if len(arrays) else np.empty((0, *self._shape()), np.uint8)
+
+    def _shape(self) -> tuple[int, int, int]:
+        return self.form.height, self.form.width, self.form.channels
+
+    def augment(self, encoded: Encoded) -> Encoded:
+        """Flip and crop by one sampling grid for the whole batch."""
+        if not self.flip and not self.crop:
+            return encoded
+        assert isinstance(encoded, Image)
+        values = encoded.values
+        n, share = len(values), 1 - self.crop
+        theta = torch.zeros(n, 2, 3)
+        theta[:, 0, 0] = theta[:, 1, 1] = share
+        if self.flip:
+            theta[:, 0, 0] *= torch.randint(0, 2, (n,)) * 2.0 - 1
+        if self.crop:
+            theta[:, :, 2] = (torch.rand(n, 2) * 2 - 1) * self.crop
+        grid = F.affine_grid(theta, list(values.shape), align_corners=False)
+        return Image(F.grid_sample(values, grid, padding_mode="border", align_corners=False))
+
+    def state(self) -> dict[str, Any]:
+        """Size and channels."""
+        return {"height": self.height, "width": self.width, "channels": self.channels}
+
+    def restore(self, state: dict[str, Any]) -> Self:
+        """The inverse of `state`."""
+        self.height, self.width, self.channels = state["height"], state["width"], state["channels"]
+        return self
+
+    def example(self, n: int, seed: int, task: str = "classification") -> Records:
+        """Noise with a bright square whose corner is the label."""
+        rng = np.random.default_rng(seed)
+        side = self.size or 16
+        label = np.arange(n) % 2
+        images = rng.integers(0, 120, (n, side, side, self.channels)).astype(np.uint8)
+        half = max(1, side // 2)
+        images[label == 1, :half, :half] += 120
+        images[label == 0, -half:, -half:] += 120
+        brightness = images.mean(axis=(1, 2, 3))
+        records = records_of(images, None, "<example>")
+        if task == "regression":
+            records.labels = {"label": [f"{value:.3f}" for value in brightness]}
+        elif task == "multilabel":
+            records.labels = {
+                "corner": [str(x) for x in label],
+                "bright": [str(int(x)) for x in brightness > np.median(brightness)],
+            }
+        else:
+            records.labels = {"label": [("bottom", "top")[x] for x in label]}
+        return records
+
+    def canonical(self, records: Records) -> list[str]:
+        """A digest of each file's bytes, or of each array."""
+        if records.arrays is not None:
+            return records.inputs
+        with ThreadPoolExecutor(THREADS) as pool:
+            return list(pool.map(_digest, self._paths(records)))
+
+
+def _digest(path: Path | None) -> str:
+    assert path is not None
+    try:
+        with path.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()[:24]
+    except OSError as error:
+        raise DataError(Problem(str(path), error.strerror or "a file that cannot be read", "a picture")) from error
+
+
+def _leads_out(text: str) -> bool:
+    path = Path(text)
+    return path.is_absolute() or ".." in path.parts
+
+
+def _nones(paths: list[Path | None]) -> list[int]:
+    return [index for index, path in enumerate(paths) if path is None]

@@ -1,0 +1,267 @@
+"""Frozen image classifiers: any of Hugging Face, of timm, or a torch module with a weights file.
+
+A classifier is cut before its last linear layer: what comes out there are the features (B, D'), and that layer is kept
+as `head`, so the source's own class logits are `head(features)` and nothing is computed twice.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import torch
+from annotated_types import Ge
+from torch import Tensor, nn
+
+from xmr.errors import Problem, RecipeError, require
+from xmr.sources.base import Source
+from xmr.sources.hub import quiet, unreachable
+from xmr.sources.weights import fill, find_model, load_weights
+from xmr.spaces import FeatureOutput, PixelInput, PixelSpace
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+Weights = Literal["pretrained", "random"]
+
+
+class VisionSource(Source):
+    """What all vision sources share. Normalises in front of the model unless the program already did."""
+
+    space_kind: ClassVar[str] = "pixel"
+    space: PixelSpace
+    body: nn.Module
+    head: nn.Module
+    mean: Tensor
+    std: Tensor
+
+    def adopt(self, model: nn.Module, space: PixelSpace, names: tuple[str, ...] = ()) -> Self:
+        """Take a model in memory as the source: cut it before its last linear layer, freeze it."""
+        self.head = take_classifier(model)
+        # On CPUs and GPUs alike convolutions of this memory layout are the fast ones (docs/performance.md).
+        self.body = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.space = space
+        self.register_buffer("mean", torch.tensor(space.mean)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(space.std)[:, None, None], persistent=False)
+        self.eval()
+        with torch.no_grad():
+            features = self.features(PixelInput(torch.zeros(1, space.channels, space.height, space.width)))
+            self._classes = int(self.head(features).shape[1])
+        self.hidden_width = int(features.shape[1])
+        self.class_names = names if len(names) == self._classes else ()
+        return self.freeze()
+
+    def run(self, pixels: Tensor) -> Tensor:
+        """Normalised pixels -> features (B, D')."""
+        return self.body(pixels)
+
+    def features(self, inputs: PixelInput) -> Tensor:
+        """(B, C, H, W) -> (B, D')."""
+        pixels = inputs.pixels if inputs.normalised else (inputs.pixels - self.mean) / self.std
+        found = self.run(pixels.contiguous(memory_format=torch.channels_last))
+        return found.flatten(1)
+
+    def forward(self, inputs: Any) -> FeatureOutput:
+        """(B, C, H, W) -> features (B, D')."""
+        return FeatureOutput(self.features(inputs))
+
+    def answers(self, hidden: Tensor) -> Tensor:
+        """The source's own class logits: (B, D') -> (B, K_S), in full precision: mappings rank them."""
+        with torch.autocast(hidden.device.type, enabled=False):
+            return self.head(hidden.float())
+
+    @property
+    def classes(self) -> int:
+        """K_S."""
+        return self._classes
+
+    def decoder(self) -> Tensor:
+        """The (K_S, D') matrix that turns features into logits."""
+        if not isinstance(self.head, nn.Linear):
+            raise RecipeError(Problem("output.name", "a source without a linear classifier", "output: {name: linear}"))
+        return self.head.weight
+
+    def before_decoder(self, hidden: Tensor) -> Tensor:
+        """Nothing stands between features and classifier."""
+        return hidden
+
+
+class Vision(VisionSource):
+    """Any Hugging Face image classifier (ResNet, ConvNeXt, ViT, Swin, MobileNet), by hub name or local folder.
+
+    Args:
+        model: hub name (`microsoft/resnet-18`), a folder with config.json and weights, or its name below XMR_MODELS.
+        revision: commit or tag of a hub model; part of the program.
+        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
+        size: side of the input in pixels, where it is not the model's own.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        revision: str | None = None,
+        weights: Weights = "pretrained",
+        size: Annotated[int, Ge(8)] | None = None,
+    ) -> None:
+        super().__init__()
+        self.model_name, self.revision, self.weights, self.size = model, revision, weights, size
+        self.seed = 0
+
+    def load(self, seed: int = 0) -> Self:
+        """Load config and weights. Raises RecipeError that says what to pass when they cannot be had."""
+        from transformers import AutoConfig, AutoModelForImageClassification
+
+        self.seed = seed
+        name = find_model(self.model_name)
+        local = Path(name).is_dir()
+        where: dict[str, Any] = {"local_files_only": local}
+        where |= {"revision": self.revision} if self.revision else {}
+        try:
+            with quiet():
+                config = AutoConfig.from_pretrained(name, **where)
+                space = space_of(name, config, self.size, where)
+                if self.weights == "random":
+                    model = drawn(lambda: AutoModelForImageClassification.from_config(config), seed)
+                else:
+                    model = AutoModelForImageClassification.from_pretrained(
+                        name, config=config, dtype=torch.float32, trust_remote_code=False, **where
+                    )
+        except (OSError, ValueError) as error:
+            raise RecipeError(unreachable(self.model_name, error, "a folder below XMR_MODELS")) from error
+        return self.adopt(model, space, class_names(config))
+
+    def run(self, pixels: Tensor) -> Tensor:
+        """The model without its classifier hands the classifier's input back as its logits."""
+        return self.body(pixel_values=pixels).logits
+
+    def describe(self) -> dict[str, Any]:
+        """See `Source.describe`."""
+        settings = {"name": "vision", "model": self.model_name, "revision": self.revision}
+        return {**settings, "weights": self.weights, "size": self.size}
+
+
+class Timm(VisionSource):
+    """Any classifier of timm, by its name there (`resnet18.a1_in1k`), where timm is installed.
+
+    Args:
+        model: timm's name of the model.
+        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
+        size: side of the input in pixels, where it is not the model's own.
+    """
+
+    def __init__(self, model: str, weights: Weights = "pretrained", size: Annotated[int, Ge(8)] | None = None) -> None:
+        super().__init__()
+        self.model_name, self.weights, self.size = model, weights, size
+        self.seed = 0
+
+    def load(self, seed: int = 0) -> Self:
+        """Make the model by timm. Raises MissingExtraError without timm, RecipeError for an unknown model."""
+        timm = require("timm", "timm", "source timm")
+        self.seed = seed
+        try:
+            pretrained = self.weights == "pretrained"
+            model: Any = drawn(lambda: timm.create_model(self.model_name, pretrained=pretrained), seed)
+        except (RuntimeError, OSError, ValueError) as error:
+            raise RecipeError(unreachable(self.model_name, error, "a name from timm.list_models()")) from error
+        facts: Any = model.pretrained_cfg
+        side = self.size or int(facts["input_size"][-1])
+        return self.adopt(model, PixelSpace(side, side, tuple(facts["mean"]), tuple(facts["std"])))
+
+    def describe(self) -> dict[str, Any]:
+        """See `Source.describe`."""
+        return {"name": "timm", "model": self.model_name, "weights": self.weights, "size": self.size}
+
+
+class ModuleSource(VisionSource):
+    """A torch module of your own with a weights file: subclass it in a plugin (docs/how-to/use-another-source.md).
+
+    `network` makes the architecture; the weights come from a file of tensors alone, never from code in a recipe.
+
+    Args:
+        weights_file: a .safetensors or .pt file, by path or by its name below XMR_MODELS.
+        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
+    """
+
+    height: ClassVar[int] = 224
+    width: ClassVar[int] = 224
+    channel_mean: ClassVar[tuple[float, ...]] = IMAGENET_MEAN
+    channel_std: ClassVar[tuple[float, ...]] = IMAGENET_STD
+    names: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, weights_file: str, weights: Weights = "pretrained") -> None:
+        super().__init__()
+        self.weights_file, self.weights = weights_file, weights
+        self.seed = 0
+
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """The architecture, freshly initialised; its last linear layer is the classifier."""
+
+    def load(self, seed: int = 0) -> Self:
+        """Make the network and fill it. Raises RecipeError unless the file holds exactly its tensors."""
+        self.seed = seed
+        model = drawn(self.network, seed)
+        if self.weights == "pretrained":
+            fill(model, load_weights(self.weights_file))
+        return self.adopt(model, PixelSpace(self.height, self.width, self.channel_mean, self.channel_std), self.names)
+
+    def describe(self) -> dict[str, Any]:
+        """See `Source.describe`."""
+        return {"name": self.section["name"], "weights_file": self.weights_file, "weights": self.weights}
+
+
+def drawn(make: Any, seed: int) -> Any:
+    """What `make` makes, with torch's generator at `seed` while it does, and as it was before afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
+def take_classifier(model: nn.Module) -> nn.Module:
+    """Replace the model's last linear layer by the identity and return it; the identity itself where there is none."""
+    found = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    if not found:
+        return nn.Identity()
+    parent, _, leaf = found[-1].rpartition(".")
+    owner = model.get_submodule(parent)
+    head = owner._modules[leaf]
+    owner._modules[leaf] = nn.Identity()
+    assert head is not None
+    return head
+
+
+def class_names(config: Any) -> tuple[str, ...]:
+    """The source's own class names, where its config says more than LABEL_0."""
+    labels = getattr(config, "id2label", None) or {}
+    names = tuple(str(labels[key]) for key in sorted(labels, key=int))
+    return () if all(name.startswith("LABEL_") for name in names) else names
+
+
+def space_of(name: str, config: Any, size: int | None, where: dict[str, Any]) -> PixelSpace:
+    """Input size, mean and deviation, as the model's preprocessor states them; ImageNet's where it says nothing."""
+    from transformers.image_processing_base import ImageProcessingMixin
+
+    try:
+        facts, _ = ImageProcessingMixin.get_image_processor_dict(name, **where)
+    except (OSError, ValueError):
+        facts = {}
+    channels = int(getattr(config, "num_channels", 3))
+    mean, std = facts.get("image_mean", IMAGENET_MEAN), facts.get("image_std", IMAGENET_STD)
+    if facts.get("do_normalize") is False:
+        mean, std = [0.0] * channels, [1.0] * channels
+    height, width = _sides(facts, config)
+    if size is not None:
+        height = width = size
+    return PixelSpace(height, width, tuple(mean)[:channels], tuple(std)[:channels])
+
+
+def _sides(facts: dict[str, Any], config: Any) -> tuple[int, int]:
+    """(height, width): of the centre crop, the resize, the config, or 224."""
+    stated = facts.get("crop_size") if facts.get("do_center_crop") else None
+    stated = stated or facts.get("size") or getattr(config, "image_size", None) or 224
+    if isinstance(stated, dict):
+        if "height" in stated:
+            return int(stated["height"]), int(stated["width"])
+        stated = stated.get("shortest_edge") or 224
+    if isinstance(stated, list | tuple):
+        return int(stated[0]), int(stated[1])
+    return int(stated), int(stated)

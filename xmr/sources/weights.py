@@ -1,0 +1,70 @@
+"""Weights files and model folders, found and read without ever running what they hold."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from xmr.data.datasets import cache_folder
+from xmr.errors import Problem, RecipeError
+
+
+def find_model(name: str) -> str:
+    """A file or folder by path, or by name below XMR_MODELS, beside XMR_DATA or in the cache; else the name itself."""
+    if Path(name).exists():
+        return name
+    roots = [Path(os.environ["XMR_MODELS"])] if "XMR_MODELS" in os.environ else []
+    if "XMR_DATA" in os.environ:
+        roots.append(Path(os.environ["XMR_DATA"]).parent / "models")
+    inside = Path(name)
+    if not inside.is_absolute() and ".." not in inside.parts:
+        for root in (*roots, cache_folder() / "models"):
+            if (root / inside).exists():
+                return str(root / inside)
+    return name
+
+
+def load_weights(name: str, field: str = "source.weights_file") -> dict[str, Tensor]:
+    """Tensors of a safetensors file, or of a torch file read with `weights_only`.
+
+    A state inside a checkpoint (`state_dict`, `model`) is found, and the `module.` of data-parallel training dropped.
+    Raises RecipeError for a file that is missing, damaged, or holds anything but tensors.
+    """
+    path = Path(find_model(name))
+    if not path.is_file():
+        raise RecipeError(Problem(field, f"no file {name!r}", "a .safetensors or .pt file, here or below XMR_MODELS"))
+    try:
+        if path.suffix == ".safetensors":
+            raw: Any = load_file(path)
+        else:
+            raw = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
+        raise RecipeError(Problem(field, f"a damaged file {path}", "weights")) from error
+    except Exception as error:  # pickle.UnpicklingError: something that is not tensors
+        reason = str(error).strip().splitlines()[0][:120]
+        raise RecipeError(Problem(field, f"{path}, which is not weights alone ({reason})", "tensors only")) from error
+    for key in ("state_dict", "model"):
+        if isinstance(raw, dict) and isinstance(raw.get(key), dict):
+            raw = raw[key]
+    if not isinstance(raw, dict) or not all(isinstance(value, Tensor) for value in raw.values()):
+        raise RecipeError(Problem(field, f"{path} without a table of tensors", "a state_dict"))
+    return {key.removeprefix("module."): value for key, value in raw.items()}
+
+
+def fill(network: torch.nn.Module, tensors: dict[str, Tensor], field: str = "source.weights_file") -> None:
+    """Put the tensors in place. Raises RecipeError unless names and shapes are the network's own."""
+    own = network.state_dict()
+    counters = {key for key in own if key.endswith("num_batches_tracked")}
+    missing, strange = sorted(set(own) - set(tensors) - counters), sorted(set(tensors) - set(own))
+    wrong = [key for key in own if key in tensors and own[key].shape != tensors[key].shape]
+    if missing or strange or wrong:
+        parts = [("no ", missing), ("unknown ", strange), ("another shape of ", wrong)]
+        found = "; ".join(f"{word}{', '.join(names[:3])}" for word, names in parts if names)
+        raise RecipeError(Problem(field, found, "the weights of this network"))
+    network.load_state_dict(tensors, strict=False)

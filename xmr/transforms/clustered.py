@@ -1,0 +1,77 @@
+"""One border for each cluster of the training pictures, as the source sees them."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import numpy as np
+import torch
+from annotated_types import Ge, Gt, Le
+from torch import Generator, Tensor, nn
+
+from xmr.spaces import Encoded, PixelInput
+from xmr.transforms.base import Features
+from xmr.transforms.frame import Border
+from xmr.transforms.pixels import Interpolation, Room
+
+
+class ClusteredBorder(Border):
+    """K borders, one a cluster of the source's features; a picture gets the border of the nearest cluster.
+
+    The clusters are k-means centres of the training part's features, found once before training (the published method
+    clusters by agglomeration, with a threshold). Each forward pass asks the source once more, without gradient, for
+    the features of the plain picture. Source: DAM-VP, CVPR 2023, arXiv 2303.15466.
+
+    Args:
+        clusters: how many borders.
+        scale: side of the picture as a share of the source's side.
+        room: add in `pixel` values and normalise after, or in the source's `normalised` units without squashing.
+        interpolation: how the picture is resized.
+    """
+
+    needs_features: ClassVar[bool] = True
+    centres: Tensor
+
+    def __init__(
+        self,
+        clusters: Annotated[int, Ge(1)] = 4,
+        scale: Annotated[float, Gt(0), Le(1)] = 0.5,
+        room: Room = "pixel",
+        interpolation: Interpolation = "bilinear",
+    ) -> None:
+        super().__init__(scale, False, room, interpolation)
+        self.clusters = clusters
+
+    def make(self, generator: Generator) -> None:
+        """K times delta = 0."""
+        super().make(generator)
+        self.delta = nn.Parameter(self.zeros().repeat(self.clusters, 1, 1, 1))
+
+    def attach(self, features: Features, width: int, generator: Generator) -> None:
+        """Centres at random until `fit_features` finds them."""
+        self.features = features
+        self.register_buffer("centres", torch.randn(self.clusters, width, generator=generator))
+
+    def fit_features(self, features: Tensor, generator: Generator) -> None:
+        """k-means on the features (n, D'); fewer records than clusters leave the other centres far away."""
+        from sklearn.cluster import KMeans
+
+        seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
+        found = min(self.clusters, len(np.unique(features.numpy(), axis=0)))
+        centres = KMeans(found, n_init=4, random_state=seed).fit(features.double().numpy()).cluster_centers_
+        with torch.no_grad():
+            self.centres.fill_(1e6)
+            self.centres[:found] = torch.from_numpy(centres).to(self.centres)
+
+    def cluster(self, encoded: Encoded) -> Tensor:
+        """The cluster of each picture: (B,) int64."""
+        features = self.features(self.plain(encoded)).float()
+        return torch.cdist(features, self.centres).argmin(dim=1)
+
+    def forward(self, encoded: Encoded) -> PixelInput:
+        """(B, C, h, w) -> (B, C', H, W)."""
+        picture, mask = self.placed(encoded)
+        frame = self.frame()[self.cluster(encoded)] * mask
+        if self.room == "pixel":
+            return PixelInput(picture + frame)
+        return PixelInput(self.normalise(picture) * (1 - mask) + frame, normalised=True)

@@ -1,0 +1,75 @@
+"""Input-dependent prompts: a small decoder draws each picture's prompt from the frozen source's own features of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Ge, Gt
+from einops import rearrange
+from torch import Generator, nn
+
+from xmr.spaces import Encoded, PixelInput
+from xmr.transforms.base import Features
+from xmr.transforms.pixels import Interpolation, PixelTransform, Room, resize
+
+COARSE = 7  # side of the decoder's first map; upsampling and two convolutions follow
+
+
+class Coordinator(PixelTransform):
+    """x_S = clip(x + eps tanh(decoder([features(x), trigger]))): a prompt for every picture, drawn from its content.
+
+    The frozen encoder is the source itself (the published method takes a second pretrained network), so this costs one
+    more forward pass, without gradient. The trigger vector is learned and the same for all. Location: input; operator:
+    parametric. Source: BlackVIP, arXiv 2303.14773.
+
+    Args:
+        trigger: width of the learned trigger vector.
+        channels: channels of the decoder.
+        strength: eps, the largest change of a value.
+        room: add in `pixel` values (clipped to [0, 1]), or in the source's `normalised` units.
+        interpolation: how the picture is resized.
+    """
+
+    def __init__(
+        self,
+        trigger: Annotated[int, Ge(1)] = 32,
+        channels: Annotated[int, Ge(4)] = 16,
+        strength: Annotated[float, Gt(0)] = 0.5,
+        room: Room = "pixel",
+        interpolation: Interpolation = "bilinear",
+    ) -> None:
+        super().__init__(room, interpolation)
+        self.trigger_width, self.channels, self.strength = trigger, channels, strength
+
+    def make(self, generator: Generator) -> None:
+        """The trigger; the decoder follows in `attach`, which knows the width of the features."""
+        self.trigger = nn.Parameter(torch.randn(self.trigger_width, generator=generator) * 0.1)
+
+    def attach(self, features: Features, width: int, generator: Generator) -> None:
+        """Make the decoder for features (B, D'). Its last layer starts near zero, so the first prompt is faint."""
+        self.features = features
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.start = nn.Linear(width + self.trigger_width, self.channels * COARSE * COARSE)
+        self.middle = nn.Conv2d(self.channels, self.channels, 3, padding=1)
+        self.last = nn.Conv2d(self.channels, self.pixels.channels, 3, padding=1)
+        with torch.no_grad():
+            for layer, size in ((self.start, 0.02), (self.middle, (9 * self.channels) ** -0.5), (self.last, 0.01)):
+                layer.weight.normal_(0.0, size, generator=generator)
+                assert layer.bias is not None
+                layer.bias.zero_()
+
+    def forward(self, encoded: Encoded) -> PixelInput:
+        """(B, C, h, w) -> (B, C', H, W)."""
+        picture = self.fitted(encoded)
+        seen = self.norm(self.features(PixelInput(picture)).detach())
+        code = torch.cat([seen, self.trigger.expand(len(seen), -1)], dim=1)
+        coarse = rearrange(torch.relu(self.start(code)), "b (c h w) -> b c h w", h=COARSE, w=COARSE)
+        finer = torch.relu(self.middle(F.interpolate(coarse, scale_factor=4.0, mode="bilinear")))
+        prompt = torch.tanh(
+            resize(self.last(finer), self.pixels.height, self.pixels.width, "bilinear").to(picture.dtype)
+        )
+        if self.room == "pixel":
+            return PixelInput((picture + self.strength * prompt).clamp(0, 1))
+        return PixelInput(self.normalise(picture) + self.strength * prompt, normalised=True)

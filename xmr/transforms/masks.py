@@ -1,0 +1,91 @@
+"""Sample-specific masks: a small convolutional network decides, pixel by pixel, how much of delta a picture gets."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Gt
+from einops import repeat
+from torch import Generator, Tensor, nn
+
+from xmr.spaces import Encoded, PixelInput
+from xmr.transforms.pixels import Interpolation, PixelTransform, Room
+
+
+def mask_network(layers: int, pools: int, channels: int, generator: Generator) -> nn.Sequential:
+    """C-8-16-32(-64)(-128)-C convolutions of 3x3, batch norm and ReLU between them, `pools` max-pools by two.
+
+    layers: 5 (up to 64 channels) or 6 (up to 128). No activation on the last layer.
+    """
+    widths = (channels, 8, 16, 32, 64, 128)[:layers]
+    modules: list[nn.Module] = []
+    for number, (inputs, outputs) in enumerate(pairwise(widths)):
+        modules += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+        if number < pools:
+            modules.append(nn.MaxPool2d(2))
+    modules.append(nn.Conv2d(widths[-1], channels, 3, padding=1))
+    network = nn.Sequential(*modules)
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                bound = (module.in_channels * 9) ** -0.5
+                module.weight.uniform_(-bound, bound, generator=generator)
+                assert module.bias is not None
+                module.bias.uniform_(-bound, bound, generator=generator)
+    return network
+
+
+class SampleMasks(PixelTransform):
+    """x_S = resize(x_T) + delta * up(g(resize(x_T))): every picture gets its own three-channel mask.
+
+    g is a CNN of 5 or 6 layers; its output is repeated over patches of `patch` pixels. Location: input; operator:
+    parametric. Source: SMM, Cai et al., ICML 2024, arXiv 2406.03150.
+
+    Args:
+        layers: convolutions of the mask network: 5 for residual networks, 6 for vision transformers in the paper.
+        patch: pixels a value of the mask is repeated over; log2(patch) of the layers pool.
+        mask_rate: learning rate of the mask network as a multiple of training.learning_rate.
+        room: add in the source's `normalised` units, or in `pixel` values (then clipped to [0, 1]).
+        interpolation: how the picture is resized.
+    """
+
+    def __init__(
+        self,
+        layers: Literal[5, 6] = 5,
+        patch: Literal[1, 2, 4, 8, 16, 32] = 8,
+        mask_rate: Annotated[float, Gt(0)] = 1.0,
+        room: Room = "normalised",
+        interpolation: Interpolation = "bilinear",
+    ) -> None:
+        super().__init__(room, interpolation)
+        self.layers, self.patch, self.mask_rate = layers, patch, mask_rate
+
+    def make(self, generator: Generator) -> None:
+        """delta from zero; the mask network at torch's usual start."""
+        self.delta = nn.Parameter(self.zeros())
+        pools = self.patch.bit_length() - 1
+        self.network = mask_network(self.layers, pools, self.pixels.channels, generator)
+
+    def rates(self) -> dict[str, float]:
+        """The mask network may learn at a rate of its own."""
+        return {"network": self.mask_rate}
+
+    def masks(self, picture: Tensor) -> Tensor:
+        """The mask of each picture (B, C, H, W), before delta."""
+        height, width = picture.shape[-2:]
+        small = self.network(picture)
+        large = repeat(small, "b c h w -> b c (h p) (w q)", p=self.patch, q=self.patch)
+        short = height - large.shape[-2], width - large.shape[-1]  # sides that the patch does not divide
+        if max(short) > 0:
+            large = nn.functional.pad(large, (0, max(0, short[1]), 0, max(0, short[0])), mode="replicate")
+        return large[..., :height, :width]
+
+    def forward(self, encoded: Encoded) -> PixelInput:
+        """(B, C, h, w) -> (B, C', H, W)."""
+        picture = self.fitted(encoded)
+        if self.room == "pixel":
+            return PixelInput((picture + self.delta * self.masks(picture)).clamp(0, 1))
+        picture = self.normalise(picture)
+        return PixelInput(picture + self.delta * self.masks(picture), normalised=True)

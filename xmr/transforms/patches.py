@@ -1,0 +1,62 @@
+"""Patches of a picture as tokens of a language model: one linear layer, nothing else learned before the source."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Self
+
+import torch
+from annotated_types import Ge
+from einops import rearrange
+from torch import Generator, nn
+
+from xmr.errors import Problem, RecipeError
+from xmr.spaces import Encoded, Form, Image, Picture, Space, TokenInput, TokenSpace
+from xmr.transforms.base import Transform
+
+
+class PatchProjection(Transform):
+    """Cut a picture into patches of p x p pixels, bring each to width D by one linear layer: C p p D parameters.
+
+    Each token is rescaled to the norm of E's rows, so that it stays in the source's domain. Position embeddings are the
+    source's own. Location: embedding; operator: parametric. Source: FPT, arXiv 2103.05247.
+
+    Args:
+        patch: side of a patch in pixels; it must divide the picture's sides.
+        rescale: bring every token to the median norm of the source's embeddings.
+    """
+
+    takes: ClassVar[str] = "Image"
+    space: ClassVar[str] = "token"
+
+    def __init__(self, patch: Annotated[int, Ge(1)] = 4, rescale: bool = True) -> None:
+        super().__init__()
+        self.patch, self.rescale = patch, rescale
+
+    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+        """A normal start. Raises RecipeError when the patches do not fit the picture or the source."""
+        assert isinstance(form, Picture)
+        assert isinstance(space, TokenSpace)
+        p, height, width = self.patch, form.height, form.width
+        if height % p or width % p:
+            raise RecipeError(Problem("transform.patch", str(p), f"a divisor of {height} and {width} pixels"))
+        tokens = (height // p) * (width // p)
+        if tokens > space.max_length:
+            found = f"{p}, which makes {tokens} tokens"
+            raise RecipeError(Problem("transform.patch", found, f"at most {space.max_length} tokens"))
+        inputs = form.channels * p * p
+        self.linear = nn.Linear(inputs, space.width)
+        self.norm = float(space.row_norm())
+        with torch.no_grad():
+            self.linear.weight.normal_(0.0, inputs**-0.5, generator=generator)
+            self.linear.bias.normal_(0.0, 0.02, generator=generator)
+        return self
+
+    def forward(self, encoded: Encoded) -> TokenInput:
+        """(B, C, h, w) -> (B, T, D), row by row; pixel values are centred to [-1, 1] first."""
+        assert isinstance(encoded, Image)
+        p = self.patch
+        tokens = self.linear(rearrange(encoded.values * 2 - 1, "b c (h p) (w q) -> b (h w) (c p q)", p=p, q=p))
+        if self.rescale:
+            tokens = tokens / tokens.norm(dim=-1, keepdim=True).clamp(min=1e-6) * self.norm
+        mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+        return TokenInput(tokens, mask, 0, tokens.shape[1], full=True)

@@ -1,0 +1,98 @@
+"""What every transformation of pictures into pixel space shares: fitting the target's picture into the source's."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, Literal, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from xmr.errors import Problem, RecipeError
+from xmr.spaces import Encoded, Form, Image, Picture, PixelInput, PixelSpace, Space
+from xmr.transforms.base import Transform
+
+Interpolation = Literal["nearest", "bilinear", "bicubic", "area"]
+Room = Literal["pixel", "normalised"]
+
+
+def resize(values: Tensor, height: int, width: int, interpolation: Interpolation) -> Tensor:
+    """(B, C, h, w) -> (B, C, height, width); values stay in [0, 1]. A picture of that size already is left alone."""
+    if values.shape[-2:] == (height, width):
+        return values
+    if interpolation in ("nearest", "area"):
+        return F.interpolate(values, (height, width), mode=interpolation)
+    smaller = height < values.shape[-2] or width < values.shape[-1]
+    made = F.interpolate(values, (height, width), mode=interpolation, align_corners=False, antialias=smaller)
+    return made.clamp(0, 1) if interpolation == "bicubic" else made
+
+
+def with_channels(values: Tensor, channels: int) -> Tensor:
+    """(B, C, H, W) -> (B, channels, H, W): grey is repeated, colours become grey by their mean."""
+    if values.shape[1] == channels:
+        return values
+    grey = values if values.shape[1] == 1 else values.mean(dim=1, keepdim=True)
+    return grey.expand(-1, channels, -1, -1)
+
+
+class PixelTransform(Transform):
+    """Pictures into pixel space. A subclass says what it adds to the fitted picture.
+
+    `room` is where it adds: `pixel`, in [0, 1], and the source normalises after it; or `normalised`, in the source's
+    own units. The learning rate hangs on it.
+    """
+
+    takes: ClassVar[str] = "Image"
+    space: ClassVar[str] = "pixel"
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, room: Room, interpolation: Interpolation) -> None:
+        super().__init__()
+        self.room, self.interpolation = room, interpolation
+
+    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+        """Remember sizes; `make` makes the parameters."""
+        assert isinstance(form, Picture)
+        assert isinstance(space, PixelSpace)
+        self.picture, self.pixels = form, space
+        self.register_buffer("mean", torch.tensor(space.mean)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(space.std)[:, None, None], persistent=False)
+        self.make(generator)
+        return self
+
+    @abstractmethod
+    def make(self, generator: Generator) -> None:
+        """Make the parameters; `self.picture` and `self.pixels` are known."""
+
+    def fitted(self, encoded: Encoded, height: int | None = None, width: int | None = None) -> Tensor:
+        """The target's pictures at the given size (by default the source's), with the source's channels, in [0, 1]."""
+        assert isinstance(encoded, Image)
+        size = height or self.pixels.height, width or self.pixels.width
+        return with_channels(resize(encoded.values, *size, self.interpolation), self.pixels.channels)
+
+    def normalise(self, values: Tensor) -> Tensor:
+        """[0, 1] -> the source's normalised units."""
+        return (values - self.mean) / self.std
+
+    def zeros(self) -> Tensor:
+        """One value a pixel and channel of the source: (C, H, W)."""
+        return torch.zeros(self.pixels.channels, self.pixels.height, self.pixels.width)
+
+    def plain(self, encoded: Encoded) -> PixelInput:
+        """The target's pictures stretched over the source's input, nothing added: what a linear probe sees."""
+        return PixelInput(self.fitted(encoded))
+
+
+def inner_size(space: PixelSpace, scale: float, field: str = "transform.scale") -> tuple[int, int]:
+    """The size of a picture shrunk to `scale` of the source's input. Raises RecipeError when nothing is left of it."""
+    height, width = round(space.height * scale), round(space.width * scale)
+    if min(height, width) < 1:
+        raise RecipeError(Problem(field, str(scale), f"at least {1 / min(space.height, space.width):.3g}"))
+    return height, width
+
+
+def offset(outer: int, inner: int) -> int:
+    """Where a centred inner length begins; the extra pixel of an odd difference goes before it (left, top)."""
+    return (outer - inner + 1) // 2
