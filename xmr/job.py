@@ -33,6 +33,7 @@ from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.schema import Recipe
 from xmr.registry import ENCODERS, SOURCES
 from xmr.report.html import write_report
+from xmr.report.learned import speakers
 from xmr.sources.base import Source
 from xmr.training.loop import LabelledSet, Report, train
 
@@ -190,7 +191,8 @@ def run(
     baselines = _baselines(job, result, say)
     _write(folder, job, result, history.rows, Prediction(job.parts["test"].ids, values, spread, lengths))
     truth = job.sets["test"].target.numpy()
-    write_report(folder, job.program, job.prepared.summary(), truth, result, history, values, baselines)
+    shown = job.sets["test"].data.batch(np.arange(min(8, len(truth))))
+    write_report(folder, job.program, job.prepared.summary(), truth, result, history, values, baselines, shown)
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
     write_json(folder / "metrics.json", finite(result))  # last: a folder with metrics.json is a finished run
     return result
@@ -278,11 +280,14 @@ def _baselines(job: Job, result: dict[str, Any], say: Say) -> dict[str, np.ndarr
 def _write(
     folder: Path, job: Job, result: dict[str, Any], history: list[dict[str, float]], prediction: Prediction
 ) -> None:
-    """predictions.csv, history.csv, environment.json, skipped.csv."""
+    """predictions.csv, history.csv, mapping.csv (where there is a label mapping), environment.json, skipped.csv."""
     header, rows = prediction_table(prediction, job.targets, job.parts["test"])
     write_csv(folder / "predictions.csv", header, rows)
     columns = list(dict.fromkeys(key for row in history for key in row))
     write_csv(folder / "history.csv", columns, [[row.get(key, "") for key in columns] for row in history])
+    heard = [[target, *pair] for target, found in speakers(job.program, 10) for pair in found]
+    if heard:
+        write_csv(folder / "mapping.csv", ["target", "source class", "weight"], heard)
     write_csv(folder / "skipped.csv", ["place", "id", "reason"], job.prepared.skipped.rows)
     write_json(folder / "environment.json", environment(job))
 

@@ -44,7 +44,7 @@ def linear_probe(parts: Parts) -> np.ndarray:
     def model(regression: bool, seed: int) -> BaseEstimator:
         if regression:
             return make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 4, 15)))
-        return make_pipeline(StandardScaler(), LogisticRegressionCV(np.logspace(-4, 1, 6), cv=3, max_iter=500))
+        return make_pipeline(StandardScaler(), LogisticRegressionCV(Cs=np.logspace(-4, 1, 6), cv=3, max_iter=500))
 
     left = np.concatenate([features(parts.sets["train"]), features(parts.sets["validation"])])
     return fitted(model, left, features(parts.sets["test"]), parts)

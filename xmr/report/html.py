@@ -6,16 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from jinja2 import Environment
 
 from xmr.data.targets import IGNORE
 from xmr.evaluation.metrics import main_metric
 from xmr.files import write_text
 from xmr.report import plots
-from xmr.report.words import nearest_words
-from xmr.spaces import Alphabet, TokenSpace
-from xmr.transforms.base import SymbolTransform
+from xmr.report.learned import mapping_picture, reprogrammed, speakers, words_of_symbols
 
 if TYPE_CHECKING:
     from xmr.program import Program
@@ -49,6 +46,10 @@ one split, one seed: see docs/results.md for the spread over seeds)</span>{% end
 (cosine){% if programs > 1 %}, first of {{ programs }} programs{% endif %}.</p><table>
 {% for symbol, near in words %}<tr><td><b>{{ symbol }}</b></td><td>{{ near }}</td></tr>{% endfor %}</table></div></div>
 {% endif %}
+{% if pictures %}<h2>What the source sees</h2>{{ pictures }}{% endif %}
+{% if mapping %}<h2>Which source classes speak for which target class</h2>
+<div class="grid"><div>{{ heat }}</div><div><table>{% for target, found in mapping %}<tr><td><b>{{ target }}</b></td>
+<td>{{ found }}</td></tr>{% endfor %}</table></div></div>{% endif %}
 <h2>All numbers</h2><table><tr><th>metric</th><th>test</th><th>95 % interval</th></tr>
 {% for name, value, low, high in numbers %}<tr><td>{{ name }}</td><td class="n">{{ value }}</td>
 <td class="n">{{ low }} to {{ high }}</td></tr>{% endfor %}</table>
@@ -68,10 +69,12 @@ def write_report(
     history: History,
     values: np.ndarray,
     baselines: dict[str, np.ndarray],
+    shown: Any = None,
 ) -> None:
     """Write report.html into the run's folder.
 
-    summary: what was read; target, values, baselines: truth and answers on the test part, (n, K).
+    summary: what was read; target, values, baselines: truth and answers on the test part, (n, K); shown: a few encoded
+    test records to draw as the source sees them.
     """
     targets = program.targets
     metric = main_metric(targets.task, targets.outputs)
@@ -83,7 +86,7 @@ def write_report(
     names = ["this program", *others]
     heights = [_finite(test[metric]), *(_finite(found[metric]) for found in others.values())]
     interval = result["test_interval"].get(metric)
-    words, picture = _learned(program)
+    words, picture = words_of_symbols(program)
     page = Environment(autoescape=True).from_string(_PAGE)
     from markupsafe import Markup
 
@@ -100,6 +103,11 @@ def write_report(
         words=words,
         map=Markup(picture),
         programs=result["programs"],
+        pictures=Markup(reprogrammed(program, shown)),
+        heat=Markup(mapping_picture(program)),
+        mapping=[
+            (target, ", ".join(f"{name} {weight:.2f}" for name, weight in found)) for target, found in speakers(program)
+        ],
         numbers=[
             (name, _number(value), *(_number(x) for x in result["test_interval"].get(name, (np.nan, np.nan))))
             for name, value in test.items()
@@ -147,25 +155,6 @@ def _auroc(label: np.ndarray, values: np.ndarray) -> float:
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(label, values))
-
-
-def _learned(program: Program) -> tuple[list[tuple[str, str]], str]:
-    """Nearest source words of every symbol, and the symbols' places beside the vocabulary."""
-    space, transform = program.source.space, program.transforms[0]
-    if not isinstance(transform, SymbolTransform) or not isinstance(space, TokenSpace) or not space.words:
-        return [], ""
-    with torch.no_grad():
-        table = transform.table().detach().cpu().float()
-        near = nearest_words(table, space.embedding.cpu().float(), space.words, 5)
-        sample = torch.randperm(len(space.words), generator=torch.Generator().manual_seed(0))[:3000]
-        words = space.embedding.detach().cpu().float()[sample].numpy()
-    form = program.encoder.form
-    assert isinstance(form, Alphabet)
-    letters = form.letters
-    rows = [
-        (symbol, ", ".join(f"{word} {cosine:.2f}" for word, cosine in found)) for symbol, found in zip(letters, near)
-    ]
-    return rows, plots.svg(plots.positions(words, table.numpy(), letters), 4.6, 4.2)
 
 
 def _facts(result: dict[str, Any]) -> list[tuple[str, str]]:

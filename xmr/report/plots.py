@@ -53,6 +53,19 @@ def confusion(label: np.ndarray, chosen: np.ndarray, names: tuple[str, ...]) -> 
     return draw
 
 
+def heat(weights: np.ndarray, rows: list[str], columns: list[str]) -> Callable[[Axes], None]:
+    """A label mapping: weights (source classes, target classes)."""
+
+    def draw(axes: Axes) -> None:
+        axes.imshow(weights, cmap="Blues", vmin=0, aspect="auto")
+        axes.set_xticks(range(len(columns)), columns, rotation=90 if max(map(len, columns)) > 2 else 0)
+        axes.set_yticks(range(len(rows)), rows, fontsize=7)
+        axes.set(xlabel="target class", title="Label mapping")
+        axes.grid(False)
+
+    return draw
+
+
 def roc(curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> Callable[[Axes], None]:
     """ROC curves: name -> (binary truth, score). The first is the program."""
 

@@ -24,6 +24,7 @@ class Source(nn.Module, ABC):
     mode whatever `train()` is called with, so that dropout is off and batch-norm statistics never move.
     """
 
+    section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
     space_kind: ClassVar[str]
     space: Space
     hidden_width: int
