@@ -164,3 +164,117 @@ def test_gamma_folds(kind, generator):
     h = source.before_decoder(answer.hidden.mean(1))
     slow = (h @ source.decoder().T) @ output.gamma.T
     assert torch.allclose(output(answer, encoded, source), slow, atol=1e-5)
+
+
+def test_optimal_equals_trying_every_assignment():
+    from itertools import permutations
+
+    from xmr.outputs.mapping import optimal
+
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        counts = torch.randint(0, 5, (5, 3), generator=generator)
+        groups = optimal(counts).reshape(-1).tolist()
+        got = sum(int(counts[s, t]) for t, s in enumerate(groups))
+        best = max(sum(int(counts[s, t]) for t, s in enumerate(chosen)) for chosen in permutations(range(5), 3))
+        assert got == best
+        assert len(set(groups)) == 3
+    two = optimal(torch.tensor([[9, 0], [8, 7], [0, 6], [5, 5], [0, 0]]), 2)
+    assert sorted(two[0].tolist()) == [0, 1] or sorted(two[0].tolist()) == [0, 3]
+    assert len(set(two.reshape(-1).tolist())) == 4
+
+
+def test_optimal_is_never_worse_than_greedy():
+    from xmr.outputs.mapping import optimal
+
+    counts = torch.tensor([[10, 9], [9, 0], [0, 0]])  # greedy takes 10 + 0, the best is 9 + 9
+    assert assign(counts).reshape(-1).tolist() == [0, 1]
+    assert optimal(counts).reshape(-1).tolist() == [1, 0]
+
+
+def test_similarity_by_hand(generator):
+    from tests.tiny import tiny_vision
+    from xmr.outputs.mapping import SimilarityMapping, cosines
+    from xmr.spaces import FeatureOutput, Image
+
+    classes, means = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]]), torch.tensor([[2.0, 0.0], [0.0, 2.0]])
+    # centred: classes are already (sum zero); means become (1, -1) and (-1, 1)
+    by_hand = torch.tensor([[1.0, -1.0], [-1.0, 1.0], [0.0, 0.0]]).double() / 2**0.5
+    assert torch.allclose(cosines(classes, means), by_hand)
+    source = tiny_vision()
+    mapping = SimilarityMapping(size=2).build(source, 3, None, generator).train()
+    features = torch.randn(9, source.hidden_width, generator=generator)
+    labels = torch.arange(9) % 2  # no example of class 2
+    mapping(FeatureOutput(features), Image(torch.zeros(9, 1, 2, 2)), source)
+    mapping.observe(labels)
+    mapping.refresh()
+    expected = cosines(
+        source.decoder(),
+        torch.stack([features[labels == 0].mean(0), features[labels == 1].mean(0), torch.zeros(source.hidden_width)]),
+    )
+    order = {(s, t): float(expected[s, t]) for s in range(source.classes) for t in (0, 1)}
+    groups = [[], [], []]
+    for s, t in sorted(order, key=lambda cell: -order[cell]):
+        if len(groups[t]) < 2 and s not in groups[0] + groups[1]:
+            groups[t].append(s)
+    groups[2] = [s for s in range(source.classes) if s not in groups[0] + groups[1]][:2]
+    assert mapping.groups.tolist() == groups
+    assert torch.allclose(mapping.mapping().sum(dim=0), torch.ones(3))
+
+
+@pytest.mark.parametrize("every", [1, 2, 3])
+def test_update_every(every, generator):
+    """Remade after every k-th epoch, from the counts of that epoch alone."""
+    source = tiny_source()
+    mapping = IterativeMapping(update_every=every).build(source, 2, None, generator).train()
+    mapping.ready.fill_(True)
+    changed = []
+    for epoch in range(6):
+        before = mapping.groups.clone()
+        answer, encoded = _answer(source, 12, generator)
+        mapping(answer, encoded, source)
+        labels = (torch.arange(12) + epoch) % 2
+        mapping.observe(labels)
+        expected = assign(count(source.answers(answer.hidden.mean(1)).argmax(1), labels, source.classes, 2))
+        mapping.on_epoch()
+        due = (epoch + 1) % every == 0
+        assert torch.equal(mapping.groups, expected if due else before)
+        changed.append(due)
+        assert mapping.counts.sum() == 0
+    assert sum(changed) == 6 // every
+
+
+def test_the_mapping_of_a_thousand_classes_is_quick_and_right():
+    """1,000 source classes, 397 targets, 20,000 examples: equal to the walk over every cell (speed: make bench)."""
+    generator = torch.Generator().manual_seed(0)
+    answers = (torch.randn(20_000, generator=generator).abs() * 150).long().clamp(max=999)
+    labels = torch.randint(0, 397, (20_000,), generator=generator)
+    counts = count(answers, labels, 1000, 397)
+    order = torch.sort(counts.reshape(-1), descending=True, stable=True).indices.tolist()
+    groups, taken = {}, set()
+    for cell in order:
+        s, t = divmod(cell, 397)
+        if s not in taken and t not in groups:
+            groups[t] = s
+            taken.add(s)
+    assert assign(counts).reshape(-1).tolist() == [groups[t] for t in range(397)]
+
+
+def test_fewer_source_classes_than_targets(generator):
+    """Bayesian maps are many-to-many, so they are defined; groups are disjoint, so they are refused."""
+    from tests.tiny import tiny_vision
+    from xmr.outputs.mapping import BayesianMapping
+    from xmr.spaces import FeatureOutput, Image
+
+    source = tiny_vision(labels=4)
+    for kind in (BayesianMapping, BayesianPlusMapping):
+        mapping = kind().build(source, 9, None, generator).train()
+        features = torch.randn(18, source.hidden_width, generator=generator)
+        mapping(FeatureOutput(features), Image(torch.zeros(18, 1, 2, 2)), source)
+        mapping.observe(torch.arange(18) % 9)
+        mapping.refresh()
+        assert bool(torch.isfinite(mapping.omega).all())
+        assert torch.allclose(mapping.omega.sum(dim=0), torch.ones(9), atol=1e-5)
+    for kind in (RandomMapping, FrequentMapping, IterativeMapping):
+        with pytest.raises(RecipeError, match="9 source classes needed; expected at most the source's 4"):
+            kind(size=1).build(source, 9, None, generator)

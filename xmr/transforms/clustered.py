@@ -65,7 +65,7 @@ class ClusteredBorder(Border):
 
     def cluster(self, encoded: Encoded) -> Tensor:
         """The cluster of each picture: (B,) int64."""
-        features = self.features(self.plain(encoded)).float()
+        features = self.features(self.plain(encoded)).to(self.centres)
         return torch.cdist(features, self.centres).argmin(dim=1)
 
     def forward(self, encoded: Encoded) -> PixelInput:

@@ -23,8 +23,9 @@ def mask_network(layers: int, pools: int, channels: int, generator: Generator) -
     modules: list[nn.Module] = []
     for number, (inputs, outputs) in enumerate(pairwise(widths)):
         modules += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
-        if number < pools:
-            modules.append(nn.MaxPool2d(2))
+        last = number == layers - 2
+        by = 2 ** (pools - number if last else 1) if number < pools else 1  # the last one makes up what is left
+        modules += [nn.MaxPool2d(by)] if by > 1 else []
     modules.append(nn.Conv2d(widths[-1], channels, 3, padding=1))
     network = nn.Sequential(*modules)
     with torch.no_grad():

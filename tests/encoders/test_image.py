@@ -1,0 +1,255 @@
+"""Every kind of picture a user may have: modes, depths, orientation, sizes, broken files, folders, lists and arrays."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image as Pillow
+
+from xmr.component import check_section, create
+from xmr.data.pictures import as_bytes, digits, records_of
+from xmr.data.read import read_all, stream
+from xmr.data.records import Skipped
+from xmr.data.tables import Columns
+from xmr.encoders import image as module
+from xmr.errors import DataError
+from xmr.prepare import prepare
+from xmr.registry import ENCODERS
+from xmr.spaces import Image
+
+
+def encoder(**more):
+    return create(ENCODERS, check_section("encoder", {"name": "image", **more}, "test"))
+
+
+def folder_of(root, pictures):
+    for name, picture in pictures.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(path)
+    return read_all(root, Columns(), "fail", Skipped())
+
+
+def solid(mode, colour, size=(6, 4)):
+    return Pillow.new(mode, size, colour)
+
+
+def encoded(records, **more):
+    made = encoder(**more).fit(records)
+    return made.encode(records).batch(np.arange(len(records))).values
+
+
+def test_modes_and_depths(tmp_path):
+    deep = Pillow.fromarray(np.full((4, 6), 40000, dtype=np.uint16))
+    palette = solid("RGB", (255, 0, 0)).convert("P")
+    records = folder_of(
+        tmp_path,
+        {
+            "a/grey.png": solid("L", 51),
+            "a/rgb.png": solid("RGB", (255, 102, 0)),
+            "a/rgba.png": solid("RGBA", (255, 0, 0, 51)),
+            "b/sixteen.png": deep,
+            "b/palette.png": palette,
+            "b/one.png": solid("1", 1),
+        },
+    )
+    assert records.labels["label"] == ["a", "a", "a", "b", "b", "b"]
+    values = dict(zip(records.ids, encoded(records)))
+    assert torch.allclose(values["a/grey.png"], torch.tensor(51 / 255))
+    assert torch.allclose(values["a/rgb.png"][:, 0, 0], torch.tensor([1.0, 0.4, 0.0]))
+    # a fifth of red over white: (1, 0.8, 0.8)
+    assert torch.allclose(values["a/rgba.png"][:, 0, 0], torch.tensor([1.0, 0.8, 0.8]), atol=0.005)
+    assert torch.allclose(values["b/sixteen.png"], torch.tensor(40000 / 65535), atol=0.003)
+    assert torch.allclose(values["b/palette.png"][:, 0, 0], torch.tensor([1.0, 0.0, 0.0]))
+    assert torch.allclose(values["b/one.png"], torch.ones(()))
+    black = dict(zip(records.ids, encoded(records, background=0)))["a/rgba.png"]
+    assert torch.allclose(black[:, 0, 0], torch.tensor([0.2, 0.0, 0.0]), atol=0.005)
+
+
+def test_exif_orientation(tmp_path):
+    pixels = np.zeros((4, 6, 3), np.uint8)
+    pixels[:, :3] = 255  # bright on the left
+    exif = Pillow.Exif()
+    exif[0x0112] = 6  # turn by a quarter, clockwise: bright above
+    (tmp_path / "a").mkdir()
+    Pillow.fromarray(pixels).save(tmp_path / "a" / "x.png", exif=exif)
+    Pillow.fromarray(np.ascontiguousarray(pixels.transpose(1, 0, 2))).save(tmp_path / "a" / "y.png")
+    values = encoded(read_all(tmp_path, Columns(), "fail", Skipped()))
+    assert values.shape[-2:] == (6, 4)
+    assert torch.equal(values[0], values[1])
+
+
+def broken_folder(tmp_path):
+    records = folder_of(tmp_path, {f"{c}/{i}.png": solid("RGB", (i * 20, 0, 0)) for c in "ab" for i in range(4)})
+    (tmp_path / "a" / "zero.png").write_bytes(b"")
+    (tmp_path / "a" / "text.png").write_text("not a picture")
+    noise = np.random.default_rng(0).integers(0, 255, (4, 6, 3)).astype(np.uint8)
+    Pillow.fromarray(noise).save(tmp_path / "b" / "cut.png")
+    whole = (tmp_path / "b" / "cut.png").read_bytes()
+    (tmp_path / "b" / "cut.png").write_bytes(whole[:70])
+    (tmp_path / "b" / "big.png").write_bytes(b"")
+    solid("RGB", (9, 9, 9), (7, 7)).save(tmp_path / "b" / "big.png")
+    return records
+
+
+def test_broken_files_are_named(tmp_path):
+    broken_folder(tmp_path)
+    records = read_all(tmp_path, Columns(), "fail", Skipped())
+    wrong = {records.ids[i]: message for i, message in encoder().check(records).items()}
+    assert set(wrong) == {"a/zero.png", "a/text.png", "b/cut.png", "b/big.png"}
+    assert "zero bytes" in wrong["a/zero.png"]
+    assert "no picture" in wrong["a/text.png"]
+    assert "damaged" in wrong["b/cut.png"]
+    assert wrong["b/big.png"].startswith("found 7 x 7 pixels; expected 6 x 4 like the others")
+    assert "b/big.png" not in {records.ids[i] for i in encoder(size=8).check(records)}
+
+
+def test_on_bad_skip_lists_them(tmp_path):
+    from xmr.data.settings import DataSettings
+
+    broken_folder(tmp_path)
+    split = {"by": "random", "test": 2, "validation": 0}
+    settings_ = {"path": str(tmp_path), "split": split, "duplicates": "keep", "contradictions": "keep"}
+    prepared = prepare(DataSettings(**settings_, on_bad="skip"), "classification", encoder(), 0)
+    assert {row[1] for row in prepared.skipped.rows} == {"a/zero.png", "a/text.png", "b/cut.png", "b/big.png"}
+    assert len(prepared.records) == 8
+    with pytest.raises(DataError) as caught:
+        prepare(DataSettings(**settings_), "classification", encoder(), 0)
+    assert len(caught.value.problems) == 4
+    assert "zero.png" in str(caught.value)
+
+
+def test_folders_that_are_no_data(tmp_path):
+    with pytest.raises(DataError, match="an empty folder"):
+        read_all(tmp_path, Columns(), "fail", Skipped())
+    solid("L", 3).save(tmp_path / "loose.png")
+    with pytest.raises(DataError, match="a file outside any class"):
+        read_all(tmp_path, Columns(), "fail", Skipped())
+    assert read_all(tmp_path, Columns(need_target=False), "fail", Skipped()).ids == ["loose.png"]
+
+
+def test_train_and_test_folders(tmp_path):
+    records = folder_of(tmp_path, {f"{p}/{c}/0.png": solid("L", 9) for p in ("train", "val", "test") for c in "ab"})
+    assert records.role == ["test", "test", "train", "train", "validation", "validation"]
+    assert records.labels["label"] == ["a", "b"] * 3
+
+
+def test_a_list_of_paths(tmp_path):
+    folder_of(tmp_path, {"pics/a.png": solid("L", 0), "pics/b.png": solid("L", 255)})
+    (tmp_path / "list.csv").write_text("file,label\npics/a.png,dark\npics/b.png,bright\npics/no.png,dark\n../x.png,x\n")
+    records = read_all(tmp_path / "list.csv", Columns(), "fail", Skipped())
+    made = encoder()
+    wrong = made.check(records)
+    assert "no such file" in wrong[2]
+    assert "leads out of its folder" in wrong[3]
+    good = records.take([0, 1])
+    values = made.fit(good).encode(good).batch(np.array([1, 0])).values
+    assert values[:, 0, 0, 0].tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
+def test_sizes(tmp_path, fit):
+    wide = np.zeros((4, 8, 3), np.uint8)
+    wide[:, 2:6] = 200
+    (tmp_path / "a").mkdir()
+    Pillow.fromarray(wide).save(tmp_path / "a" / "x.png")
+    values = encoded(
+        read_all(tmp_path, Columns(), "fail", Skipped()), size=8, fit=fit, interpolation="nearest", background=0
+    )[0, 0]
+    bright = values > 0.5
+    assert values.shape == (8, 8)
+    assert int(bright.sum()) == {"stretch": 32, "crop": 64, "pad": 16}[fit]
+
+
+def test_arrays(tmp_path):
+    rng = np.random.default_rng(0)
+    floats = rng.random((5, 4, 4))
+    for images in (floats, (floats * 255).astype(np.uint8), (floats * 65535).astype(np.uint16), floats > 0.5):
+        np.savez(tmp_path / "x.npz", images=images, labels=[0, 1, 0, 1, 1])
+        records = read_all(tmp_path / "x.npz", Columns(), "fail", Skipped())
+        values = encoded(records)
+        assert values.shape == (5, 1, 4, 4)
+        expected = floats if images.dtype != bool else images
+        assert np.allclose(values[:, 0].numpy(), expected, atol=0.006)
+    assert [len(part) for part in stream(tmp_path / "x.npz", Columns(), 2)] == [2, 2, 1]
+    np.savez(tmp_path / "x.npz", images=floats * 3, labels=[0, 1, 0, 1, 1])
+    with pytest.raises(DataError, match=r"floats in \[0, 1\]"):
+        read_all(tmp_path / "x.npz", Columns(), "fail", Skipped())
+    np.savez(tmp_path / "x.npz", images=floats, labels=[0, 1])
+    with pytest.raises(DataError, match="5 images and 2 labels"):
+        read_all(tmp_path / "x.npz", Columns(), "fail", Skipped())
+    np.savez(tmp_path / "x.npz", pictures=np.array([{}], dtype=object))
+    with pytest.raises(DataError):
+        read_all(tmp_path / "x.npz", Columns(), "fail", Skipped())
+    with pytest.raises(DataError, match="shape"):
+        as_bytes(floats[..., None, None], "x")
+
+
+def test_prediction_on_another_size_is_refused():
+    made = encoder()
+    made.fit(records_of(np.zeros((2, 8, 8), np.uint8), ["a", "b"], "x"))
+    wrong = made.check(records_of(np.zeros((1, 9, 9), np.uint8), None, "y"), fitted=True)
+    assert wrong[0] == "found 9 x 9 pixels; expected 8 x 8 as in training"
+
+
+def test_large_sets_go_to_a_memory_map(tmp_path, monkeypatch):
+    """What does not fit into memory is decoded once all the same, and gives the same numbers."""
+    records = folder_of(tmp_path, {f"a/{i:02d}.png": solid("RGB", (i * 9, i, 0)) for i in range(20)})
+    made = encoder(size=5)
+    made.check(records)
+    inside = made.fit(records).encode(records)
+    monkeypatch.setattr(module, "MEMORY", 100)
+    other = encoder(size=5)
+    other.check(records)
+    mapped = other.fit(records).encode(records)
+    assert isinstance(mapped.values, np.memmap)
+    index = np.array([7, 3, 19])
+    assert torch.equal(mapped.batch(index).values, inside.batch(index).values)
+    part = encoder(size=5)
+    part.check(records)
+    some = part.fit(records).encode(records.take([4, 2]))
+    assert torch.equal(some.batch(np.arange(2)).values, inside.batch(np.array([4, 2])).values)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 6), st.integers(0, 5))
+def test_a_record_does_not_depend_on_its_batch(n, place):
+    records = digits().take(range(6))
+    made = encoder().fit(records)
+    data = made.encode(records)
+    index = np.random.default_rng(n).permutation(6)[:n]
+    if place < n:
+        assert torch.equal(data.batch(index).values[place], data.batch(index[place : place + 1]).values[0])
+
+
+def test_augmentation_flips_and_crops_within_the_picture():
+    image = Image(torch.arange(16.0).reshape(1, 1, 4, 4).expand(64, 1, 4, 4) / 16)
+    torch.manual_seed(0)
+    flipped = encoder(flip=True).augment(image).values
+    same = torch.isclose(flipped, image.values, atol=1e-5).flatten(1).all(dim=1)
+    mirrored = torch.isclose(flipped, image.values.flip(-1), atol=1e-5).flatten(1).all(dim=1)
+    assert bool((same ^ mirrored).all())
+    assert 10 < int(same.sum()) < 54
+    cropped = encoder(crop=0.25).augment(image).values
+    assert cropped.shape == image.values.shape
+    assert float(cropped.min()) >= 0
+    assert float(cropped.max()) <= 15 / 16 + 1e-6
+    assert len({round(float(x), 4) for x in cropped[:, 0, 0, 0]}) > 20
+    assert encoder().augment(image) is image
+
+
+def test_duplicates_are_found_by_content(tmp_path):
+    folder_of(tmp_path, {"a/1.png": solid("L", 5), "b/2.png": solid("L", 9)})
+    (tmp_path / "b" / "again.png").write_bytes((tmp_path / "a" / "1.png").read_bytes())
+    records = read_all(tmp_path, Columns(), "fail", Skipped())
+    texts = encoder().canonical(records)
+    assert texts[0] == texts[records.ids.index("b/again.png")]
+    assert len(set(texts)) == 2
+
+
+def test_shuffled_positions_keep_the_values():
+    records = digits().take(range(3))
+    plain, shuffled = encoded(records), encoded(records, shuffle="positions")
+    assert not torch.equal(plain, shuffled)
+    assert torch.equal(plain.flatten(2).sort(dim=-1).values, shuffled.flatten(2).sort(dim=-1).values)

@@ -1,0 +1,184 @@
+"""Vision sources answer exactly as the models they are made of; weights files hold tensors and nothing else."""
+
+import copy
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+from safetensors.torch import save_file
+from torch import nn
+
+from tests.tiny import VISION_KINDS, tiny_vision, tiny_vision_model
+from xmr.component import check_section, create
+from xmr.errors import MissingExtraError, RecipeError
+from xmr.registry import SOURCES
+from xmr.sources.resnet20 import ResNet20Network
+from xmr.sources.vision import Timm, Vision, take_classifier
+from xmr.sources.weights import find_model, load_weights
+from xmr.spaces import PixelInput
+
+MODELS = Path(os.environ.get("XMR_MODELS", Path(os.environ.get("XMR_DATA", "nowhere")).parent / "models"))
+needs_models = pytest.mark.skipif(not MODELS.is_dir(), reason="no folder of real models: set XMR_MODELS")
+
+
+def made(name, **settings):
+    return create(SOURCES, check_section("source", {"name": name, **settings}, "test")).load()
+
+
+@pytest.mark.parametrize("kind", VISION_KINDS)
+def test_equals_the_model(kind):
+    source, model = tiny_vision(kind), tiny_vision_model(kind).eval()
+    pixels = torch.rand(3, 3, 32, 32)
+    mean, std = (torch.tensor(x)[:, None, None] for x in (source.space.mean, source.space.std))
+    with torch.no_grad():
+        theirs = model(pixel_values=(pixels - mean) / std).logits
+        ours = source.answers(source(PixelInput(pixels)).features)
+    assert torch.allclose(ours, theirs, atol=1e-4)
+    assert source.classes == theirs.shape[1] == len(source.class_names)
+
+
+@pytest.mark.parametrize("kind", VISION_KINDS)
+def test_batch_norm_never_moves(kind):
+    """Training mode, a forward and a backward pass leave every weight and buffer bit-identical."""
+    source = tiny_vision(kind)
+    before = {name: tensor.clone() for name, tensor in source.state_dict().items()}
+    source.train()
+    pixels = torch.rand(4, 3, 32, 32, requires_grad=True)
+    source(PixelInput(pixels)).features.sum().backward()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in source.state_dict().items())
+    assert all(parameter.grad is None for parameter in source.parameters())
+    source.assert_unchanged()
+
+
+def test_the_checksum_sees_batch_norm_buffers():
+    source = tiny_vision("resnet")
+    norm = next(module for module in source.modules() if isinstance(module, nn.BatchNorm2d))
+    norm.running_mean[0] += 1e-4
+    assert source.checksum() != source._frozen_checksum
+
+
+@needs_models
+def test_the_cifar_network_loads_faithfully(shared_data):
+    """80.4 % of the 1,000 test pictures, as measured on these JPEGs."""
+    source = made("resnet20_cifar10", weights_file=str(MODELS / "resnet20_cifar10.pt"))
+    right = total = 0
+    for number, name in enumerate(source.class_names):
+        files = sorted((shared_data / "images" / "cifar10" / name).glob("*.jpg"))
+        pixels = np.stack([np.asarray(Pillow.open(path)) for path in files])
+        values = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+        with torch.no_grad():
+            answer = source.answers(source(PixelInput(values)).features).argmax(dim=1)
+        right, total = right + int((answer == number).sum()), total + len(files)
+    assert total == 1000
+    assert right / total == pytest.approx(0.804, abs=0.002)
+
+
+@needs_models
+def test_an_imagenet_classifier_states_its_space():
+    source = made("vision", model=str(MODELS / "mobilenet_v1_0.5_160"))
+    assert (source.space.height, source.space.width, source.classes) == (160, 160, 1001)
+    assert source.space.mean == source.space.std == (0.5, 0.5, 0.5)
+    assert source.class_names[1].startswith("tench")
+    random = made("vision", model=str(MODELS / "mobilenet_v1_0.5_160"), weights="random")
+    assert random.checksum() != source.checksum()
+    assert random.parameter_count() == source.parameter_count()
+
+
+def test_a_model_that_cannot_be_reached_says_what_to_pass(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(RecipeError, match=r"source\.model: found 'microsoft/none'.*folder"):
+        made("vision", model="microsoft/none")
+
+
+def test_timm_is_asked_for_by_its_pip_line():
+    try:
+        import timm  # noqa: F401
+    except ImportError:
+        with pytest.raises(MissingExtraError, match="timm"):
+            Timm("resnet18").load()
+        return
+    source = Timm("resnet18", weights="random").load()
+    assert source.classes == 1000
+
+
+def test_models_are_found_by_name_but_not_outside(tmp_path, monkeypatch):
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    (tmp_path / "secret").mkdir()
+    monkeypatch.setenv("XMR_MODELS", str(tmp_path / "models"))
+    assert find_model("mine") == str(tmp_path / "models" / "mine")
+    assert find_model("../secret") == "../secret"
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ("true",)
+
+
+def test_weights_files_hold_tensors_alone(tmp_path):
+    network = ResNet20Network()
+    state = {f"module.{key}": value for key, value in network.state_dict().items()}
+    torch.save({"state_dict": state}, tmp_path / "good.pt")
+    assert set(load_weights(str(tmp_path / "good.pt"))) == set(network.state_dict())
+    save_file(network.state_dict(), tmp_path / "good.safetensors")
+    assert set(load_weights(str(tmp_path / "good.safetensors"))) == set(network.state_dict())
+    torch.save({"state_dict": Evil()}, tmp_path / "evil.pt")
+    with pytest.raises(RecipeError, match="not weights alone"):
+        load_weights(str(tmp_path / "evil.pt"))
+    torch.save({"epoch": 3}, tmp_path / "empty.pt")
+    with pytest.raises(RecipeError, match="without a table of tensors"):
+        load_weights(str(tmp_path / "empty.pt"))
+    (tmp_path / "cut.safetensors").write_bytes((tmp_path / "good.safetensors").read_bytes()[:1000])
+    with pytest.raises(RecipeError, match="damaged"):
+        load_weights(str(tmp_path / "cut.safetensors"))
+    with pytest.raises(RecipeError, match="no file"):
+        load_weights("nowhere.pt")
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    state = ResNet20Network().state_dict()
+    state["linear.weight"] = torch.zeros(3, 64)
+    state["extra"] = torch.zeros(1)
+    del state["conv1.weight"]
+    save_file(state, tmp_path / "other.safetensors")
+    with pytest.raises(RecipeError, match=r"no conv1\.weight; unknown extra; another shape of linear\.weight"):
+        made("resnet20_cifar10", weights_file=str(tmp_path / "other.safetensors"))
+
+
+def test_a_program_over_a_module_source_is_saved_and_loaded(tmp_path):
+    from xmr.data.targets import Targets
+    from xmr.program import Program
+    from xmr.registry import ENCODERS
+
+    save_file(ResNet20Network().state_dict(), tmp_path / "net.safetensors")
+    source = made("resnet20_cifar10", weights_file=str(tmp_path / "net.safetensors"))
+    encoder = create(ENCODERS, check_section("encoder", {"name": "image", "size": 8}, "test"))
+    records = encoder.example(12, 0)
+    encoder.fit(records)
+    for transform in ("border", "watermark", "sample_masks", "clustered_border", "coordinator"):
+        sections = [check_section("transform", transform, ""), check_section("output", "bayesian_mapping", "")]
+        program = Program.build(encoder, sections[0], source, sections[1], Targets.fit("classification", records))
+        before = program.eval().predict(records)
+        program.save(tmp_path / transform)
+        again = Program.load(tmp_path / transform).predict(records)
+        assert np.allclose(before.values, again.values, atol=1e-5), transform
+
+
+def test_a_model_without_a_linear_layer_answers_as_it_is():
+    class Bare(nn.Module):
+        def forward(self, x):
+            return x.mean(dim=(2, 3))
+
+    model = Bare()
+    assert isinstance(take_classifier(model), nn.Identity)
+    source = copy.copy(tiny_vision())
+    source.head = nn.Identity()
+    with pytest.raises(RecipeError, match="without a linear classifier"):
+        source.decoder()
+
+
+def test_a_vision_source_describes_itself():
+    settings = {"model": "x", "revision": None, "weights": "random", "size": 64}
+    assert Vision(**settings).describe() == {"name": "vision", **settings}
