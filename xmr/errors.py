@@ -47,6 +47,10 @@ class RecipeError(InputError):
     """A recipe or an override of it is wrong."""
 
 
+class SourceUnavailableError(RecipeError):
+    """The source a recipe names is right as far as can be told, but cannot be had here (no hub, no folder)."""
+
+
 class DataError(InputError):
     """A data file or a record in it is wrong."""
 

@@ -11,7 +11,7 @@ import torch
 from xmr.batching import inference_batches, training_batches
 from xmr.component import create
 from xmr.data.targets import IGNORE, Targets
-from xmr.errors import DataError, MissingExtraError
+from xmr.errors import DataError, MissingExtraError, SourceUnavailableError
 from xmr.job import load_job
 from xmr.program import Program
 from xmr.recipe.schema import Recipe
@@ -26,6 +26,14 @@ def estimate(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Name and value of everything worth knowing before training. Records come from the data, where it is here;
     otherwise from synthetic examples, and it says so."""
     yield "recipe", "valid"
+    try:
+        yield from _measured(recipe)
+    except SourceUnavailableError as error:
+        yield "source", f"not loaded here, so shapes, memory and time are not known ({error})"
+
+
+def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Shapes, parameters, memory and time. Raises SourceUnavailableError where the source cannot be had."""
     try:
         job = load_job(recipe)
         program, training, tested = job.program, job.sets["train"], job.sets["test"]

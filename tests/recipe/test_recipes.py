@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny import tiny_source
+from tests.tiny import tiny_source, tiny_vision
 from xmr.component import KINDS, create, schema
 from xmr.data.targets import Targets
 from xmr.errors import RecipeError
 from xmr.program import Program
 from xmr.recipe.load import dump_recipe, load_recipe, walk_recipes
+from xmr.recipe.schema import space_of
 from xmr.registry import ENCODERS, TRANSFORMS, grid
 from xmr.training.loop import LabelledSet, train
 
@@ -40,13 +41,14 @@ def test_every_recipe_runs_a_few_steps(path, tmp_path):
     assert "Run: " in head
     recipe = load_recipe(path)
     encoder = create(ENCODERS, recipe.encoder)
-    source = tiny_source(specials=True)
-    encoder.bind(source.space.max_length)
+    pixel = space_of(recipe.source["name"]) == "pixel"
+    source = tiny_vision(labels=60) if pixel else tiny_source(specials=True)
+    encoder.bind(getattr(source.space, "max_length", 0))
     records = encoder.example(24, 0, recipe.task)
     encoder.fit(records)
     targets = Targets.fit(recipe.task, records)
     data = LabelledSet(encoder.encode(records), targets.encode(records))
-    length = int(data.data.width[0]) if recipe.encoder["columns"] == "variable" else None
+    length = int(data.data.width[0]) if recipe.encoder.get("columns") == "variable" else None
     program = Program.build(encoder, recipe.transform, source, recipe.output, targets, recipe.ensemble, 0, length)
     settings = recipe.training.model_copy(update={"epochs": 3})
     history = train(program, data, data, settings, 0, tmp_path)

@@ -24,7 +24,8 @@ class Dataset:
 
     files: path below XMR_DATA -> sha256 of the prepared file. official: address of each official file, and what it
     holds. columns: what `data.input`, `data.target` ... are, so that a recipe need not say it. package: the pip
-    package it comes in. made: "module:function" that makes the records, for sets inside a package.
+    package it comes in. made: "module:function" that makes the records, for sets inside a package. archives: address
+    -> MD5 as published, for picture sets, which `xmr.data.picture_sets` unpacks; an empty MD5 is not known.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Dataset:
     columns: Mapping[str, object] = field(default_factory=dict)
     package: str | None = None
     made: str | None = None
+    archives: Mapping[str, str] = field(default_factory=dict)
 
     def records(self) -> Records:
         """The records of a set that comes inside a package. Raises MissingExtraError without that package."""
@@ -55,12 +57,22 @@ _GB1 = {
 }
 _STRUCTURE = "protein/flip_secondary_structure"
 _EMI = "protein/emi_antibody/emi_binding.csv"
+_VGG = "https://www.robots.ox.ac.uk/~vgg/data"
+_TORONTO = "https://www.cs.toronto.edu/~kriz"
+_SIGNS = "https://sid.erda.dk/public/archives/daaeac0d7ce1152aea9b61d9f1e19370"
+_NUMBERS = "http://ufldl.stanford.edu/housenumbers"
 _MODLAMP = "modlAMP, Mueller et al. 2017, Bioinformatics 33:2753"
 
 
 def _modlamp(name: str, file: str, summary: str, digest: str) -> Dataset:
     columns = {"target": "label", "positive": "ACP" if name.startswith("acp") else "AMP"}
     return Dataset(name, summary, "BSD-3-Clause", _MODLAMP, file, {file: digest}, {}, columns, package="modlamp")
+
+
+def _pictures(name: str, summary: str, licence: str, cite: str, archives: dict[str, str]) -> Dataset:
+    main = f"images/{name}/" + ("data.npz" if name in ("cifar10", "cifar100", "svhn") else "index.csv")
+    columns = {} if main.endswith(".npz") else {"input": "path", "target": "label", "set": "set"}
+    return Dataset(name, summary, licence, cite, main, {}, {}, columns, archives=archives)
 
 
 DATASETS = {
@@ -134,6 +146,117 @@ DATASETS = {
                 )
             },
             {"input": "VH Sequence", "target": ["ANT Binding", "OVA Binding"]},
+        ),
+        _pictures(
+            "cifar10",
+            "10 kinds of objects, 32 x 32, 50,000 + 10,000",
+            "none stated by the authors",
+            "Krizhevsky 2009",
+            {f"{_TORONTO}/cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530"},
+        ),
+        _pictures(
+            "cifar100",
+            "100 kinds of objects, 32 x 32, 50,000 + 10,000",
+            "none stated by the authors",
+            "Krizhevsky 2009",
+            {f"{_TORONTO}/cifar-100-binary.tar.gz": "03b5dce01913d631647c71ecec9e9cb8"},
+        ),
+        _pictures(
+            "svhn",
+            "house numbers, 32 x 32, 73,257 + 26,032",
+            "non-commercial use",
+            "Netzer et al. 2011",
+            {
+                f"{_NUMBERS}/train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",
+                f"{_NUMBERS}/test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
+            },
+        ),
+        _pictures(
+            "gtsrb",
+            "43 German traffic signs, 26,640 + 12,630",
+            "free for research",
+            "Stallkamp et al. 2012",
+            {
+                f"{_SIGNS}/GTSRB-Training_fixed.zip": "513f3c79a4c5141765e10e952eaa2478",
+                f"{_SIGNS}/GTSRB_Final_Test_Images.zip": "c7e4e6327067d32654124b0fe9e82185",
+                f"{_SIGNS}/GTSRB_Final_Test_GT.zip": "fe31e9c9270bbcd7b84b7f21a9d9d9e5",
+            },
+        ),
+        _pictures(
+            "eurosat",
+            "10 kinds of land seen by Sentinel-2, 64 x 64, 27,000",
+            "MIT",
+            "Helber et al. 2019",
+            {"https://madm.dfki.de/files/sentinel/EuroSAT.zip": "c8fa014336c82ac7804f0398fcb19387"},
+        ),
+        _pictures(
+            "flowers102",
+            "102 flowers, 1,020 + 1,020 + 6,149",
+            "none stated by the authors",
+            "Nilsback & Zisserman 2008",
+            {
+                f"{_VGG}/flowers/102/102flowers.tgz": "52808999861908f626f3c1f4e79d11fa",
+                f"{_VGG}/flowers/102/imagelabels.mat": "e0620be6f572b9609742df49c70aed4d",
+                f"{_VGG}/flowers/102/setid.mat": "a5357ecc9cb78c4bef273ce3793fc85c",
+            },
+        ),
+        _pictures(
+            "dtd",
+            "47 textures, 1,880 a part",
+            "free for research",
+            "Cimpoi et al. 2014",
+            {f"{_VGG}/dtd/download/dtd-r1.0.1.tar.gz": "fff73e5086ae6bdbea199a49dfb8a4c1"},
+        ),
+        _pictures(
+            "food101",
+            "101 dishes, 75,750 + 25,250",
+            "none stated by the authors",
+            "Bossard et al. 2014",
+            {"http://data.vision.ee.ethz.ch/cvl/food-101.tar.gz": "85eeb15f3717b99a5da872d97d918f87"},
+        ),
+        _pictures(
+            "oxford_pets",
+            "37 breeds of cats and dogs, 3,680 + 3,669",
+            "CC BY-SA 4.0",
+            "Parkhi et al. 2012",
+            {
+                f"{_VGG}/pets/data/images.tar.gz": "5c4f3ee8e5d25df40f4fd59a7f44e54c",
+                f"{_VGG}/pets/data/annotations.tar.gz": "95a8c909bbe2e81eed6a22bccdf3f68f",
+            },
+        ),
+        _pictures(
+            "sun397",
+            "397 scenes, 19,850 + 19,850 (39 GB)",
+            "none stated by the authors",
+            "Xiao et al. 2010",
+            {
+                "http://vision.princeton.edu/projects/2010/SUN/SUN397.tar.gz": "8ca2778205c41d23104230ba66911c7a",
+                "https://vision.princeton.edu/projects/2010/SUN/download/Partitions.zip": "",
+            },
+        ),
+        _pictures(
+            "stanford_cars",
+            "196 cars, 8,144 + 8,041 (its host no longer answers: bring the archives by hand)",
+            "non-commercial research",
+            "Krause et al. 2013",
+            {
+                "https://ai.stanford.edu/~jkrause/cars/car_devkit.tgz": "c3b158d763b6e2245038c8ad08e45376",
+                "https://ai.stanford.edu/~jkrause/car196/cars_train.tgz": "065e5b463ae28d29e77c1b4b166cfe61",
+                "https://ai.stanford.edu/~jkrause/car196/cars_test.tgz": "4ce7ebf6a94d07f1952d94dd34c4d501",
+                "https://ai.stanford.edu/~jkrause/car196/cars_test_annos_withlabels.mat": (
+                    "b0a2b23655a3edd16d84508592a98d10"
+                ),
+            },
+        ),
+        _pictures(
+            "ucf101",
+            "101 human actions, the middle frame of each video (bring UCF-101-midframes.zip by hand)",
+            "free for research",
+            "Soomro et al. 2012; frames by CoOp, Zhou et al. 2022",
+            {
+                "https://www.crcv.ucf.edu/data/UCF101/UCF101TrainTestSplits-RecognitionTask.zip": "",
+                "https://github.com/KaiyangZhou/CoOp/blob/main/DATASETS.md#UCF-101-midframes.zip": "",
+            },
         ),
         Dataset(
             "cifar10_sample",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import sys
 import zipfile
 from collections.abc import Callable
@@ -32,6 +34,8 @@ def download(chosen: Dataset, folder: Path | None = None, fetcher: Fetch = fetch
     if chosen.package:
         return [package_file(chosen)]
     root = folder or cache_folder()
+    if chosen.archives:
+        return [download_pictures(chosen, root, fetcher)]
     official = {Path(member).name: (address, member) for address, member in chosen.official.items()}
     result: list[Path] = []
     for relative, digest in chosen.files.items():
@@ -60,6 +64,41 @@ def download(chosen: Dataset, folder: Path | None = None, fetcher: Fetch = fetch
                 raise DataError(Problem(f"{target} from {address}", f"sha256 {found}", digest))
         result.append(target)
     return result
+
+
+def download_pictures(chosen: Dataset, root: Path, fetcher: Fetch = fetch) -> Path:
+    """Bring the archives of a picture set and unpack them below `root` -> its index.
+
+    An archive that already lies in `root`/official/NAME (brought by hand) is taken as it is. Raises DataError when an
+    address cannot be reached or an archive's MD5 is not the published one.
+    """
+    from xmr.data.picture_sets import CONVERTERS
+
+    try:
+        return locate(chosen.main, chosen.name)
+    except DataError:
+        pass
+    official = root / "official" / chosen.name
+    files: dict[str, Path] = {}
+    for address, digest in chosen.archives.items():
+        name = re.split(r"[/#]", address)[-1]
+        path = official / name
+        if not path.is_file():
+            try:
+                path = fetcher(address, official)
+            except Exception as error:  # requests, urllib, ftp: whatever pooch used
+                reason = str(error).splitlines()[0][:160]
+                found = f"{address} cannot be reached ({reason})"
+                raise DataError(
+                    Problem(f"data get {chosen.name}", found, f"a network, or the file at {path}")
+                ) from error
+        with path.open("rb") as handle:
+            found = hashlib.file_digest(handle, "md5").hexdigest()
+        if digest and found != digest:
+            raise DataError(Problem(str(path), f"an archive with MD5 {found}", f"{digest}, as published"))
+        files[name] = path
+    CONVERTERS[chosen.name](files, (root / chosen.main).parent)
+    return root / chosen.main
 
 
 def _member(archive: Path, name: str) -> bytes:

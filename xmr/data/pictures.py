@@ -13,6 +13,7 @@ from xmr.data.records import Records
 from xmr.errors import DataError, Problem
 
 ROLES = {"train": "train", "training": "train", "validation": "validation", "val": "validation", "test": "test"}
+_SETS = ("set", "sets", "split")
 _IMAGES, _LABELS = ("images", "image", "x", "X", "data"), ("labels", "label", "y", "Y", "target", "targets")
 
 
@@ -45,10 +46,10 @@ def read_folder(folder: Path, need_target: bool, chunk: int) -> Iterator[Records
 
 
 def read_npz(path: Path, need_target: bool, chunk: int) -> Iterator[Records]:
-    """`images` (n, H, W) or (n, H, W, C) and `labels` (n,) of a NumPy archive. Nothing in it is unpickled."""
+    """A NumPy archive: `images` (n, H, W) or (n, H, W, C), `labels` (n,), perhaps `set` (n,). Nothing is unpickled."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            held = {name: archive[name] for name in archive.files if name in (*_IMAGES, *_LABELS)}
+            held = {name: archive[name] for name in archive.files if name in (*_IMAGES, *_LABELS, *_SETS)}
             listed = ", ".join(archive.files)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0][:120]
@@ -60,6 +61,9 @@ def read_npz(path: Path, need_target: bool, chunk: int) -> Iterator[Records]:
     if labels is not None and len(labels) != len(images):
         raise DataError(Problem(str(path), f"{len(images)} images and {len(labels)} labels", "as many of both"))
     whole = records_of(images, None if labels is None else [str(label) for label in labels], str(path))
+    roles = next((held[name] for name in _SETS if name in held), None)
+    if roles is not None:
+        whole.role = [str(role) for role in roles]
     for begin in range(0, len(whole), chunk):
         yield whole.take(range(begin, min(begin + chunk, len(whole))))
 

@@ -352,7 +352,7 @@ class ImageEncoder(Encoder):
     def example(self, n: int, seed: int, task: str = "classification") -> Records:
         """Noise with a bright square whose corner is the label."""
         rng = np.random.default_rng(seed)
-        side = self.size or 16
+        side = self.size or 12
         label = np.arange(n) % 2
         images = rng.integers(0, 120, (n, side, side, self.channels)).astype(np.uint8)
         half = max(1, side // 2)

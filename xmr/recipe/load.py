@@ -12,8 +12,10 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from xmr.component import KINDS, schema
 from xmr.errors import Problem, RecipeError, nearest
 from xmr.recipe.schema import Recipe, check_recipe
+from xmr.training.settings import TrainingSettings
 
 MOST_BYTES = 1_000_000
 
@@ -168,14 +170,19 @@ def dump_recipe(recipe: Recipe, comment: str = "") -> str:
     yaml.default_flow_style = False
     yaml.width = 110
     out = StringIO()
-    yaml.dump(_dropping_none(recipe.model_dump(mode="json")), out)
+    body = recipe.model_dump(mode="json")
+    fields: dict[str, Any] = {"training": TrainingSettings.model_fields}
+    fields |= {kind: schema(KINDS[kind].get(body[kind]["name"])).model_fields for kind in KINDS}
+    yaml.dump({key: _without_nulls(value, fields.get(key, {})) for key, value in body.items()}, out)
     return "".join(f"# {line}\n" for line in comment.splitlines()) + out.getvalue()
 
 
-def _dropping_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _dropping_none(inner) for key, inner in value.items() if inner is not None}
-    return value
+def _without_nulls(value: Any, fields: dict[str, Any]) -> Any:
+    """Leave out what is null, unless null is not its default (training.clip: null)."""
+    if not isinstance(value, dict):
+        return value
+    said = {key for key, field in fields.items() if field.default is not None}
+    return {key: _without_nulls(inner, {}) for key, inner in value.items() if inner is not None or key in said}
 
 
 def walk_recipes() -> Iterator[Path]:

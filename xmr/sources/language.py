@@ -14,7 +14,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
-from xmr.errors import MissingExtraError, Problem, RecipeError
+from xmr.errors import MissingExtraError, Problem, RecipeError, SourceUnavailableError
 from xmr.sources.base import Source
 from xmr.sources.hub import quiet, unreachable
 from xmr.spaces import SourceOutput, TokenSpace
@@ -72,7 +72,9 @@ class Language(Source):
                 config = AutoConfig.from_pretrained(name, local_files_only=local, **where)
                 model = _build(name, config, self.weights, seed, {**where, "local_files_only": local})
         except (OSError, ValueError) as error:
-            raise RecipeError(unreachable(name, error, "source: {name: minilm}, which needs no network")) from error
+            raise SourceUnavailableError(
+                unreachable(name, error, "source: {name: minilm}, which needs no network")
+            ) from error
         return self.adopt(model, _special_tokens(name, where, local))
 
     def adopt(self, model: Any, specials: Specials | None = None) -> Self:

@@ -14,7 +14,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
-from xmr.errors import Problem, RecipeError, require
+from xmr.errors import Problem, RecipeError, SourceUnavailableError, require
 from xmr.sources.base import Source
 from xmr.sources.hub import quiet, unreachable
 from xmr.sources.weights import fill, find_model, load_weights
@@ -126,7 +126,7 @@ class Vision(VisionSource):
                         name, config=config, dtype=torch.float32, trust_remote_code=False, **where
                     )
         except (OSError, ValueError) as error:
-            raise RecipeError(unreachable(self.model_name, error, "a folder below XMR_MODELS")) from error
+            raise SourceUnavailableError(unreachable(self.model_name, error, "a folder below XMR_MODELS")) from error
         return self.adopt(model, space, class_names(config))
 
     def run(self, pixels: Tensor) -> Tensor:
@@ -161,7 +161,7 @@ class Timm(VisionSource):
             pretrained = self.weights == "pretrained"
             model: Any = drawn(lambda: timm.create_model(self.model_name, pretrained=pretrained), seed)
         except (RuntimeError, OSError, ValueError) as error:
-            raise RecipeError(unreachable(self.model_name, error, "a name from timm.list_models()")) from error
+            raise SourceUnavailableError(unreachable(self.model_name, error, "a name of timm.list_models()")) from error
         facts: Any = model.pretrained_cfg
         side = self.size or int(facts["input_size"][-1])
         return self.adopt(model, PixelSpace(side, side, tuple(facts["mean"]), tuple(facts["std"])))

@@ -1,0 +1,16 @@
+"""10 kinds of objects, 32 x 32.
+
+The official archives to what xmr reads, images/cifar10/ below the cache or FOLDER.
+
+Official addresses, licence and checksums: `xmr/data/datasets.py` (`xmr data list` shows them). What is already below
+XMR_DATA or in the cache is kept; archives brought by hand belong in FOLDER/official/cifar10.
+
+    python data_prep/cifar10.py [FOLDER]
+"""
+
+import sys
+
+from xmr.data.download import prepare_datasets
+
+if __name__ == "__main__":
+    sys.exit(prepare_datasets(["cifar10"], sys.argv[1:]))

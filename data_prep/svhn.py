@@ -1,0 +1,16 @@
+"""House numbers, 32 x 32.
+
+The official archives to what xmr reads, images/svhn/ below the cache or FOLDER.
+
+Official addresses, licence and checksums: `xmr/data/datasets.py` (`xmr data list` shows them). What is already below
+XMR_DATA or in the cache is kept; archives brought by hand belong in FOLDER/official/svhn.
+
+    python data_prep/svhn.py [FOLDER]
+"""
+
+import sys
+
+from xmr.data.download import prepare_datasets
+
+if __name__ == "__main__":
+    sys.exit(prepare_datasets(["svhn"], sys.argv[1:]))
