@@ -9,6 +9,9 @@ from xmr.sources.none import NoSource
 from xmr.testing import check_encoder, check_output, check_source, check_transform
 from xmr.transforms.vocabulary import FreeEmbedding
 
+CLIP_ONLY = ("text_mapping", "residual_text_mapping")  # tested beside a CLIP source
+PLAIN = [name for name in OUTPUTS.names() if name != "per_residue" and name not in CLIP_ONLY]
+
 
 @pytest.mark.parametrize(
     "section",
@@ -72,7 +75,7 @@ def test_vision_sources(kind):
     check_source(tiny_vision(kind))
 
 
-@pytest.mark.parametrize("name", [name for name in OUTPUTS.names() if name != "per_residue"])
+@pytest.mark.parametrize("name", PLAIN)
 def test_outputs_on_pictures(name):
     check_output(name, tiny_vision())
 
@@ -81,7 +84,7 @@ def test_no_source():
     check_source(NoSource(width=12, vocabulary=40).load())
 
 
-@pytest.mark.parametrize("name", [name for name in OUTPUTS.names() if name != "per_residue"])
+@pytest.mark.parametrize("name", PLAIN)
 @pytest.mark.parametrize("kind", ["bert", "bert_body"])
 def test_outputs_classify(name, kind):
     check_output(name, tiny_source(kind))

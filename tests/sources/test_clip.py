@@ -1,0 +1,135 @@
+"""CLIP's texts as source classes: equal to the model's own logits; text mappings on numbers worked out by hand."""
+
+import json
+
+import pytest
+import torch
+from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
+
+from xmr.component import check_section, create
+from xmr.errors import RecipeError
+from xmr.registry import OUTPUTS, SOURCES
+from xmr.spaces import FeatureOutput, Image, PixelInput
+from xmr.testing import check_source
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A tiny random CLIP with a tokenizer of letters, saved as a Hugging Face folder."""
+    root = tmp_path_factory.mktemp("clip")
+    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)] + ["."]
+    words = ["<|startoftext|>", "<|endoftext|>", *letters, *(letter + "</w>" for letter in letters)]
+    vocabulary = {word: index for index, word in enumerate(words)}
+    (root / "vocab.json").write_text(json.dumps(vocabulary))
+    (root / "merges.txt").write_text("#version: 0.2\n")
+    (root / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "CLIPTokenizer", "model_max_length": 40, "pad_token": "<|endoftext|>"})
+    )
+    (root / "preprocessor_config.json").write_text(
+        json.dumps({"image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4], "size": {"shortest_edge": 32}})
+    )
+    small = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+    text = CLIPTextConfig(vocab_size=len(words), max_position_embeddings=40, bos_token_id=0, eos_token_id=1, **small)
+    vision = CLIPVisionConfig(image_size=32, patch_size=8, **small)
+    torch.manual_seed(0)
+    CLIPModel(
+        CLIPConfig(text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=12)
+    ).save_pretrained(root)
+    return root
+
+
+def clip(folder, **settings):
+    return create(SOURCES, check_section("source", {"name": "clip", "model": str(folder), **settings}, "test")).load()
+
+
+def output(name, source, targets, **settings):
+    made = create(OUTPUTS, check_section("output", {"name": name, **settings}, "test"))
+    made.target_names = tuple(targets)
+    return made.build(source, len(targets), None, torch.Generator().manual_seed(0))
+
+
+def test_equals_the_model(folder):
+    from transformers import AutoTokenizer
+
+    source = clip(folder, classes=["cat", "dog", "owl"])
+    check_source(source)
+    pixels = torch.rand(4, 3, 32, 32)
+    mean, std = (torch.tensor(x)[:, None, None] for x in (source.space.mean, source.space.std))
+    texts = [f"a photo of a {name}." for name in ("cat", "dog", "owl")]
+    assert source.class_names == tuple(texts)
+    model = CLIPModel.from_pretrained(folder).eval()
+    encoded = AutoTokenizer.from_pretrained(folder)(texts, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        theirs = model(**encoded, pixel_values=(pixels - mean) / std).logits_per_image
+        ours = source.answers(source(PixelInput(pixels)).features)
+    assert torch.allclose(ours, theirs, atol=1e-4)
+
+
+def test_text_mappings_by_hand(folder):
+    source = clip(folder, texts={"b": ["x", "y", "z"], "a": ["u"]})
+    features = torch.randn(5, source.hidden_width)
+    answer, encoded = FeatureOutput(features), Image(torch.zeros(5, 3, 2, 2))
+    logits = source.answers(features)  # texts in the order x, y, z, u
+    mean = output("text_mapping", source, ["a", "b"])(answer, encoded, source)
+    assert torch.allclose(mean, torch.stack([logits[:, 3], logits[:, :3].mean(1)], 1), atol=1e-5)
+    top = output("text_mapping", source, ["a", "b"], top=2)(answer, encoded, source)
+    best = logits[:, :3].sort(dim=1, descending=True).values[:, :2].mean(1)
+    assert torch.allclose(top, torch.stack([logits[:, 3], best], 1), atol=1e-5)
+    residual = output("residual_text_mapping", source, ["a", "b"])
+    assert torch.allclose(residual(answer, encoded, source), mean, atol=1e-5)  # starts where the mean is
+    with torch.no_grad():
+        residual.weight.copy_(torch.tensor([[2.0, 9.0, 9.0], [1.0, 0.0, -1.0]]))  # 9: padding, must not count
+        residual.between.copy_(torch.tensor([[0.0, 1.0], [0.5, 0.0]]))
+    z = torch.stack([2 * logits[:, 3], logits[:, 0] - logits[:, 2]], 1)
+    by_hand = torch.stack([z[:, 0] + 0.5 * z[:, 1], z[:, 1] + z[:, 0]], 1)
+    assert torch.allclose(residual(answer, encoded, source), by_hand, atol=1e-4)
+
+
+def test_counted_mappings_see_texts_as_source_classes(folder):
+    source = clip(folder, classes=["cat", "dog"], templates=["a {}", "no {}", "one {} more"])
+    assert source.classes == 6
+    mapping = output("bayesian_mapping", source, ["0", "1", "2"])
+    assert mapping.omega.shape == (6, 3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "no class with a text"),
+        ({"classes": ["cat"], "templates": ["a photo"]}, r"source\.templates: found 'a photo'"),
+    ],
+)
+def test_texts_that_are_missing_are_said(folder, settings, message):
+    with pytest.raises(RecipeError, match=message):
+        clip(folder, **settings)
+
+
+def test_a_target_without_a_text_is_said(folder, source):
+    with pytest.raises(RecipeError, match=r"no text for 'cats'.*did you mean cat"):
+        output("text_mapping", clip(folder, classes=["cat", "dog"]), ["cats", "dog"])
+    with pytest.raises(RecipeError, match="classes are no texts"):
+        output("text_mapping", source, ["a"])
+
+
+@pytest.mark.parametrize("name", ["text_mapping", "residual_text_mapping"])
+def test_a_whole_program_trains_and_is_saved(folder, tmp_path, name):
+    import numpy as np
+
+    from xmr.data.targets import Targets
+    from xmr.program import Program
+    from xmr.registry import ENCODERS
+    from xmr.training.loop import LabelledSet, train
+    from xmr.training.settings import TrainingSettings
+
+    encoder = create(ENCODERS, check_section("encoder", "image", ""))
+    records = encoder.example(16, 0)
+    encoder.fit(records)
+    targets = Targets.fit("classification", records)
+    source = clip(folder, classes=["top", "bottom"])
+    sections = [check_section("transform", "border", ""), check_section("output", name, "")]
+    program = Program.build(encoder, sections[0], source, sections[1], targets)
+    data = LabelledSet(encoder.encode(records), targets.encode(records))
+    train(program, data, data, TrainingSettings(epochs=3, optimizer="sgd", learning_rate=40.0), 0, tmp_path / "c")
+    before = program.predict(records).values
+    program.save(tmp_path / "p")
+    assert np.allclose(Program.load(tmp_path / "p").predict(records).values, before, atol=1e-4)

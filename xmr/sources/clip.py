@@ -1,0 +1,121 @@
+"""Frozen CLIP: its source classes are texts, its class logits the scaled cosines of a picture with each of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from xmr.errors import Problem, RecipeError, SourceUnavailableError
+from xmr.sources.hub import quiet, unreachable
+from xmr.sources.vision import VisionSource, Weights, drawn, space_of
+from xmr.sources.weights import find_model
+from xmr.spaces import PixelInput, PixelSpace
+
+TEMPLATES = ("a photo of a {}.",)
+
+
+class Clip(VisionSource):
+    """A CLIP model with texts for the target's classes, encoded once; K_S is the number of texts.
+
+    For counted mappings a source class is a (text, class) pair; `text_mapping` averages the texts of each class.
+    Source: CLIP, arXiv 2103.00020; texts for reprogramming: AttrVR, arXiv 2501.13982.
+
+    Args:
+        model: hub name (`openai/clip-vit-base-patch16`), a folder, or its name below XMR_MODELS.
+        classes: the target's class names, put into every template.
+        templates: sentences with `{}` where the class name belongs.
+        texts: sentences for each class by name (describing and distinguishing ones), beside the templates.
+        revision: commit or tag of a hub model; part of the program.
+        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
+    """
+
+    def __init__(
+        self,
+        model: str,
+        classes: list[str] | None = None,
+        templates: list[str] | None = None,
+        texts: dict[str, list[str]] | None = None,
+        revision: str | None = None,
+        weights: Weights = "pretrained",
+    ) -> None:
+        super().__init__()
+        self.model_name, self.revision, self.weights = model, revision, weights
+        self.classes_named, self.templates, self.texts = classes, templates, texts
+        self.seed = 0
+
+    def sentences(self) -> list[tuple[str, str]]:
+        """(class, text) pairs, class by class. Raises RecipeError when no class has a text."""
+        names = list(dict.fromkeys([*(self.classes_named or []), *(self.texts or {})]))
+        templates = self.templates if self.templates is not None else list(TEMPLATES if not self.texts else ())
+        for template in templates:
+            if "{}" not in template:
+                raise RecipeError(Problem("source.templates", repr(template), "a sentence with {} for the class"))
+        pairs = [
+            (name, text)
+            for name in names
+            for text in [*(t.replace("{}", name) for t in templates), *((self.texts or {}).get(name) or [])]
+        ]
+        if not pairs:
+            raise RecipeError(Problem("source.classes", "no class with a text", "class names, or texts for each class"))
+        return pairs
+
+    def load(self, seed: int = 0) -> Self:
+        """Load both towers, encode the texts, keep the picture tower. Raises RecipeError when they cannot be had."""
+        from transformers import AutoConfig, AutoTokenizer, CLIPModel
+
+        self.seed = seed
+        name = find_model(self.model_name)
+        where: dict[str, Any] = {"local_files_only": Path(name).is_dir()}
+        where |= {"revision": self.revision} if self.revision else {}
+        pairs = self.sentences()
+        try:
+            with quiet():
+                config = AutoConfig.from_pretrained(name, **where)
+                tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **where)
+                space = space_of(name, config.vision_config, None, where)
+                if self.weights == "random":
+                    model = drawn(lambda: CLIPModel(config), seed)
+                else:
+                    model = CLIPModel.from_pretrained(name, config=config, dtype=torch.float32, **where)
+        except (OSError, ValueError, AttributeError) as error:
+            raise SourceUnavailableError(
+                unreachable(self.model_name, error, "a CLIP folder below XMR_MODELS")
+            ) from error
+        encoded = tokenizer([text for _, text in pairs], padding=True, truncation=True, return_tensors="pt")
+        with torch.no_grad():
+            pooled = model.eval().text_model(**encoded).pooler_output
+            vectors = nn.functional.normalize(model.text_projection(pooled).float(), dim=1)
+        return self.take(model, space, pairs, vectors)
+
+    def take(self, model: Any, space: PixelSpace, pairs: list[tuple[str, str]], vectors: Tensor) -> Self:
+        """Keep the picture tower and its projection; the texts' unit vectors (K_S, D') become the classifier."""
+        self.body = nn.ModuleDict({"tower": model.vision_model, "projection": model.visual_projection})
+        self.head = nn.Linear(vectors.shape[1], len(vectors), bias=False)
+        with torch.no_grad():
+            self.head.weight.copy_(vectors * model.logit_scale.exp())
+        self.space = space
+        self.register_buffer("mean", torch.tensor(space.mean)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(space.std)[:, None, None], persistent=False)
+        self.hidden_width, self._classes = vectors.shape[1], len(vectors)
+        self.class_names = tuple(text for _, text in pairs)
+        self.text_of = tuple(name for name, _ in pairs)
+        return self.freeze()
+
+    def run(self, pixels: Tensor) -> Tensor:
+        """Normalised pixels -> unit picture vectors (B, D')."""
+        seen = self.body["tower"](pixel_values=pixels).pooler_output  # type: ignore[index]
+        return nn.functional.normalize(self.body["projection"](seen).float(), dim=1)  # type: ignore[index]
+
+    def features(self, inputs: PixelInput) -> Tensor:
+        """(B, C, H, W) -> (B, D')."""
+        pixels = inputs.pixels if inputs.normalised else (inputs.pixels - self.mean) / self.std
+        return self.run(pixels)
+
+    def describe(self) -> dict[str, Any]:
+        """See `Source.describe`."""
+        settings = {"classes": self.classes_named, "templates": self.templates, "texts": self.texts}
+        place = {"model": self.model_name, "revision": self.revision, "weights": self.weights}
+        return {"name": "clip", **place, **settings}
