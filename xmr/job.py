@@ -349,7 +349,7 @@ def environment(job: Job) -> dict[str, Any]:
         "device": str(job.program.device),
         "seed": job.recipe.seed,
         "data_sha256": job.prepared.digest,
-        "source_sha256": job.source.checksum(),
+        "source_sha256": job.source.identity,
     }
 
 

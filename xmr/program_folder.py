@@ -56,7 +56,7 @@ def save_program(program: Program, folder: Path) -> None:
             "format_version": FORMAT_VERSION,
             "xmr_version": __version__,
             "encoder": program.encoder.section,
-            "source": {**source.describe(), "seed": getattr(source, "seed", 0), "sha256": source.checksum()},
+            "source": {**source.describe(), "seed": getattr(source, "seed", 0), "sha256": source.identity},
             "transform": transforms[0].section,
             "output": outputs[0].section,
             "targets": program.targets.state(),
@@ -112,11 +112,11 @@ def _assemble(facts: dict[str, Any], encoder_state: dict[str, Any], place: str) 
     expected, seed = described.pop("sha256"), int(described.pop("seed"))
     sections = {kind: check_section(kind, facts[kind], place) for kind in ("encoder", "transform", "output")}
     source = create(SOURCES, check_section("source", described, place)).load(seed)
-    if source.checksum() != expected:
+    if source.identity != expected:
         raise ProgramError(
             Problem(
                 f"{place}: source",
-                f"weights of {described['name']} with sha256 {source.checksum()[:12]}",
+                f"weights of {described['name']} with sha256 {source.identity[:12]}",
                 f"{expected[:12]}, the weights the program was trained on (another revision or version of the model)",
             )
         )

@@ -18,7 +18,7 @@ from xmr.registry import SOURCES
 from xmr.sources.resnet20 import ResNet20Network
 from xmr.sources.vision import Timm, Vision, take_classifier
 from xmr.sources.weights import find_model, load_weights
-from xmr.spaces import PixelInput
+from xmr.spaces import PixelInput, PixelSpace
 
 MODELS = Path(os.environ.get("XMR_MODELS", Path(os.environ.get("XMR_DATA", "nowhere")).parent / "models"))
 needs_models = pytest.mark.skipif(not MODELS.is_dir(), reason="no folder of real models: set XMR_MODELS")
@@ -53,11 +53,56 @@ def test_batch_norm_never_moves(kind):
     source.assert_unchanged()
 
 
-def test_the_checksum_sees_batch_norm_buffers():
+class NormAfterReLU(nn.Module):
+    """A batch norm that cannot be folded, although it is listed behind its convolution."""
+
+    def __init__(self, order):
+        super().__init__()
+        self.conv, self.norm, self.order = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), order
+        self.norm.running_mean.normal_()
+        self.norm.running_var.uniform_(0.5, 2)
+        self.linear = nn.Linear(4, 5)
+
+    def forward(self, x):
+        x = self.conv(x)
+        x = self.norm(torch.relu(x)) if self.order == "after" else torch.relu(self.norm(x))
+        return self.linear(x.mean(dim=(2, 3)))
+
+
+class Plain(Vision):
+    def run(self, pixels):
+        return self.body(pixels)
+
+
+@pytest.mark.parametrize("order", ["after", "before"])
+def test_batch_norms_are_folded_only_where_nothing_changes(order):
+    torch.manual_seed(0)
+    model = NormAfterReLU(order).eval()
+    pixels, space = torch.rand(2, 3, 8, 8), PixelSpace(8, 8, (0.0,) * 3, (1.0,) * 3)
+    with torch.no_grad():
+        expected = model(pixels)
+    source = Plain("x").adopt(copy.deepcopy(model), space)
+    got = source.answers(source(PixelInput(pixels)).features)
+    assert torch.allclose(got, expected, atol=1e-5)
+    norms = [module for module in source.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert len(norms) == (1 if order == "after" else 0)
+    unfolded = Plain("x").adopt(copy.deepcopy(model), space)
+    assert source.identity == unfolded.identity
+    if norms:
+        norms[0].running_mean[0] += 1e-4  # a batch norm that moved is seen
+        assert source.checksum() != source._frozen_checksum
+
+
+def test_a_trainable_copy_has_its_batch_norms_back():
     source = tiny_vision("resnet")
-    norm = next(module for module in source.modules() if isinstance(module, nn.BatchNorm2d))
-    norm.running_mean[0] += 1e-4
-    assert source.checksum() != source._frozen_checksum
+    copied = source.trainable_copy()
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in source.modules())
+    assert any(isinstance(module, nn.BatchNorm2d) for module in copied.modules())
+    assert all(parameter.requires_grad for parameter in copied.parameters())
+    assert not any(parameter.requires_grad for parameter in source.parameters())
+    pixels = PixelInput(torch.rand(2, 3, 32, 32))
+    assert torch.allclose(copied(pixels).features, source(pixels).features, atol=1e-4)
+    source.assert_unchanged()
 
 
 @needs_models

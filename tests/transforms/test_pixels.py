@@ -26,9 +26,7 @@ def test_border_by_hand():
     border = made("border", scale=4 / 7, interpolation="nearest")
     with torch.no_grad():
         border.delta.fill_(2.0)
-    inputs = border(Image(torch.full((1, 1, 4, 4), 0.3)))
-    assert not inputs.normalised
-    pixels = inputs.pixels[0]
+    pixels = unnormalised(border(Image(torch.full((1, 1, 4, 4), 0.3))))[0]
     assert pixels.shape == (3, 7, 7)
     inside = pixels[:, 2:6, 2:6]  # 7 - 4 = 3: two before, one after
     assert torch.allclose(inside, torch.tensor(0.3))
@@ -37,6 +35,14 @@ def test_border_by_hand():
     around = outside[~outside.isnan()]
     assert torch.allclose(around, torch.sigmoid(torch.tensor(2.0)))  # not sigmoid(delta * M), which adds 0.5 inside
     assert len(around) == 3 * (49 - 16)
+
+
+def unnormalised(inputs):
+    """Pixels in [0, 1], in whichever units the transform handed them over."""
+    if not inputs.normalised:
+        return inputs.pixels
+    mean, std = (torch.tensor(x)[:, None, None] for x in (SPACE.mean, SPACE.std))
+    return inputs.pixels * std + mean
 
 
 def test_border_starts_mid_grey():
@@ -109,7 +115,7 @@ def test_learned_scale_equals_the_fixed_one_where_it_starts():
     fixed = made("border", PixelSpace(32, 32, (0.0,) * 3, (1.0,) * 3), scale=0.5)
     learned = made("border", PixelSpace(32, 32, (0.0,) * 3, (1.0,) * 3), scale=0.5, learn_scale=True)
     image = Image(torch.rand(1, 1, 32, 32).round())
-    a, b = fixed(image).pixels, learned(image).pixels
+    a, b = fixed(image).pixels, learned(image).pixels  # normalising changes nothing with mean 0 and deviation 1
     assert torch.allclose(a[:, :, :7], b[:, :, :7], atol=1e-5)  # the border
     smooth = Image(torch.full((1, 1, 32, 32), 0.8))
     assert torch.allclose(fixed(smooth).pixels, learned(smooth).pixels, atol=1e-4)
@@ -134,7 +140,7 @@ def test_clustered_border_gives_each_cluster_its_own():
     with torch.no_grad():
         border.delta[first].fill_(5.0)
         border.delta[second].fill_(-5.0)
-    pixels = border(Image(torch.cat([dark, bright]))).pixels
+    pixels = unnormalised(border(Image(torch.cat([dark, bright]))))
     pixels = pixels.detach()
     assert float(pixels[0, 0, 0, 0]) == pytest.approx(0.9933, abs=1e-4)
     assert float(pixels[1, 0, 0, 0]) == pytest.approx(0.0067, abs=1e-4)

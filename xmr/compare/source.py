@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -61,8 +60,7 @@ class _Tuned(nn.Module):
 
     def __init__(self, source: VisionSource, outputs: int) -> None:
         super().__init__()
-        self.source = copy.deepcopy(source)
-        self.source.requires_grad_(True)
+        self.source = source.trainable_copy()
         self.out = nn.Linear(source.hidden_width, outputs)
 
     def train(self, mode: bool = True) -> _Tuned:

@@ -27,7 +27,8 @@ def count(source_class: Tensor, target: Tensor, sources: int, targets: int) -> T
 
 def soft_count(logits: Tensor, target: Tensor, targets: int, top: int) -> Tensor:
     """d[s, t] adding the softmax probabilities of each answer's `top` classes: (K_S, K_T). Bayesian+ of BLM."""
-    probability, classes = torch.softmax(logits, dim=1).topk(top, dim=1)
+    highest, classes = logits.topk(top, dim=1, sorted=False)
+    probability = torch.exp(highest - torch.logsumexp(logits, dim=1, keepdim=True))
     cells = (classes * targets + target[:, None]).reshape(-1)
     flat = torch.zeros(logits.shape[1] * targets, dtype=probability.dtype, device=logits.device)
     return flat.index_add(0, cells, probability.reshape(-1)).reshape(logits.shape[1], targets)

@@ -20,6 +20,9 @@ class SourceChangedError(XmrError):
 class Source(nn.Module, ABC):
     """A frozen model. `load` brings the weights; `freeze` makes it unable to learn and remembers a checksum.
 
+    `identity` is the checksum of the weights as they were loaded, by which a program knows its source on any machine;
+    a source that rearranges its weights for speed sets it before it does.
+
     Constructor arguments are the recipe section; `load` does all that touches files. A frozen source stays in eval
     mode whatever `train()` is called with, so that dropout is off and batch-norm statistics never move.
     """
@@ -28,6 +31,7 @@ class Source(nn.Module, ABC):
     space_kind: ClassVar[str]
     space: Space
     hidden_width: int
+    identity: str = ""
     class_names: tuple[str, ...] = ()  # of the source's own classes, where it names them
 
     @abstractmethod
@@ -56,6 +60,7 @@ class Source(nn.Module, ABC):
         self.requires_grad_(False)
         self.eval()
         self._frozen_checksum = self.checksum()
+        self.identity = self.identity or self._frozen_checksum
         return self
 
     def train(self, mode: bool = True) -> Self:

@@ -97,9 +97,9 @@ class Clip(VisionSource):
         with torch.no_grad():
             self.head.weight.copy_(vectors * model.logit_scale.exp())
         self.space = space
-        self.register_buffer("mean", torch.tensor(space.mean)[:, None, None], persistent=False)
-        self.register_buffer("std", torch.tensor(space.std)[:, None, None], persistent=False)
+        self.keep_normalisation(space)
         self.hidden_width, self._classes = vectors.shape[1], len(vectors)
+        self._folded = []
         self.class_names = tuple(text for _, text in pairs)
         self.text_of = tuple(name for name, _ in pairs)
         return self.freeze()
@@ -111,7 +111,7 @@ class Clip(VisionSource):
 
     def features(self, inputs: PixelInput) -> Tensor:
         """(B, C, H, W) -> (B, D')."""
-        pixels = inputs.pixels if inputs.normalised else (inputs.pixels - self.mean) / self.std
+        pixels = self.normalised(inputs)
         return self.run(pixels)
 
     def describe(self) -> dict[str, Any]:

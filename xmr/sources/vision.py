@@ -6,6 +6,7 @@ as `head`, so the source's own class logits are `head(features)` and nothing is 
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from xmr.errors import Problem, RecipeError, SourceUnavailableError, require
 from xmr.sources.base import Source
+from xmr.sources.folding import Folded, fold_batch_norms, unfold
 from xmr.sources.hub import quiet, unreachable
 from xmr.sources.weights import fill, find_model, load_weights
 from xmr.spaces import FeatureOutput, PixelInput, PixelSpace
@@ -29,26 +31,47 @@ class VisionSource(Source):
 
     space_kind: ClassVar[str] = "pixel"
     space: PixelSpace
+    _folded: list[Folded]
     body: nn.Module
     head: nn.Module
-    mean: Tensor
-    std: Tensor
+    factor: Tensor
+    shift: Tensor
+
+    def keep_normalisation(self, space: PixelSpace) -> None:
+        """(x - mean) / std as x * factor + shift, one pass over the pixels."""
+        mean, std = torch.tensor(space.mean)[:, None, None], torch.tensor(space.std)[:, None, None]
+        self.register_buffer("factor", 1 / std, persistent=False)
+        self.register_buffer("shift", -mean / std, persistent=False)
+
+    def normalised(self, inputs: PixelInput) -> Tensor:
+        """Pixels in the source's own units."""
+        return inputs.pixels if inputs.normalised else torch.addcmul(self.shift, inputs.pixels, self.factor)
 
     def adopt(self, model: nn.Module, space: PixelSpace, names: tuple[str, ...] = ()) -> Self:
-        """Take a model in memory as the source: cut it before its last linear layer, freeze it."""
+        """Take a model in memory as the source: cut off its last linear layer, fold its batch norms, freeze it."""
         self.head = take_classifier(model)
         # On CPUs and GPUs alike convolutions of this memory layout are the fast ones (docs/performance.md).
         self.body = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.space = space
-        self.register_buffer("mean", torch.tensor(space.mean)[:, None, None], persistent=False)
-        self.register_buffer("std", torch.tensor(space.std)[:, None, None], persistent=False)
+        self.keep_normalisation(space)
         self.eval()
         with torch.no_grad():
             features = self.features(PixelInput(torch.zeros(1, space.channels, space.height, space.width)))
             self._classes = int(self.head(features).shape[1])
         self.hidden_width = int(features.shape[1])
+        self.identity = self.checksum()  # of the weights as they came
+        shape = (2, space.channels, space.height, space.width)
+        pixels = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            self._folded = fold_batch_norms(self.body, lambda: self.features(PixelInput(pixels)))
         self.class_names = names if len(names) == self._classes else ()
         return self.freeze()
+
+    def trainable_copy(self) -> Self:
+        """A copy with its batch norms apart again and every weight free to learn: for full fine-tuning."""
+        made = copy.deepcopy(self)
+        unfold(made.body, copy.deepcopy(self._folded))
+        return made.requires_grad_(True)
 
     def run(self, pixels: Tensor) -> Tensor:
         """Normalised pixels -> features (B, D')."""
@@ -56,7 +79,7 @@ class VisionSource(Source):
 
     def features(self, inputs: PixelInput) -> Tensor:
         """(B, C, H, W) -> (B, D')."""
-        pixels = inputs.pixels if inputs.normalised else (inputs.pixels - self.mean) / self.std
+        pixels = self.normalised(inputs)
         found = self.run(pixels.contiguous(memory_format=torch.channels_last))
         return found.flatten(1)
 

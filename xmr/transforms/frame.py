@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,33 @@ from torch import Generator, Tensor, nn
 
 from xmr.errors import Problem, RecipeError
 from xmr.spaces import Encoded, PixelInput
-from xmr.transforms.pixels import Interpolation, PixelTransform, Room, inner_size, offset
+from xmr.transforms.pixels import Interpolation, PixelTransform, Room, inner_size, offset, over_batch, summed
+
+
+class _Around(torch.autograd.Function):
+    """Pictures (B, C, h, w) put into a frame (C, H, W): one pass over the pixels forward, one matrix product back."""
+
+    @staticmethod
+    def forward(ctx: Any, frame: Tensor, inner: Tensor, top: int, left: int) -> Tensor:
+        """The frame repeated, the pictures written over it at (top, left)."""
+        shape = (len(inner), *frame.shape)
+        out = torch.empty(shape, dtype=frame.dtype, device=frame.device, memory_format=torch.channels_last)
+        out.copy_(frame.expand(shape))
+        ctx.place = (slice(top, top + inner.shape[2]), slice(left, left + inner.shape[3]))
+        out[:, :, ctx.place[0], ctx.place[1]] = inner
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        """The frame's gradient is summed over the batch and zero where a picture lay."""
+        rows, columns = ctx.place
+        frame = inner = None
+        if ctx.needs_input_grad[0]:
+            frame = summed(gradient)
+            frame[:, rows, columns] = 0
+        if ctx.needs_input_grad[1]:
+            inner = gradient[:, :, rows, columns]
+        return frame, inner, None, None
 
 
 class Border(PixelTransform):
@@ -77,11 +103,16 @@ class Border(PixelTransform):
 
     def forward(self, encoded: Encoded) -> PixelInput:
         """(B, C, h, w) -> (B, C', H, W)."""
+        own_units = self.room == "normalised"
+        if not self.learn_scale:
+            # Frame and picture do not overlap: normalising each is normalising their sum, at a pass less.
+            frame = self.frame() if own_units else self.normalise(self.frame())
+            inner = self.normalise(self.fitted(encoded, self.height, self.width))
+            return PixelInput(_Around.apply(frame, inner, self.top, self.left), normalised=True)
         picture, mask = self.placed(encoded)
-        if self.room == "pixel":
-            return PixelInput(picture + self.frame() * mask)
-        inside = self.normalise(picture) * (1 - mask)  # outside, 0 is the source's mean colour
-        return PixelInput(inside + self.frame() * mask, normalised=True)
+        # Outside the picture, 0 in normalised units is the source's mean colour.
+        inside = self.normalise(picture) * (1 - mask) if own_units else picture
+        return PixelInput(inside + self.frame() * mask, own_units)
 
 
 class EnhancedBorder(Border):
@@ -153,7 +184,7 @@ class Watermark(PixelTransform):
 
     def forward(self, encoded: Encoded) -> PixelInput:
         """(B, C, h, w) -> (B, C', H, W)."""
-        added = self.delta * self.mask
+        added, picture = self.delta * self.mask, self.fitted(encoded)
         if self.room == "pixel":
-            return PixelInput((self.fitted(encoded) + added).clamp(0, 1))
-        return PixelInput(self.normalise(self.fitted(encoded)) + added, normalised=True)
+            return PixelInput((picture + over_batch(added, len(picture))).clamp(0, 1))
+        return PixelInput(self.normalise(picture, added), normalised=True)

@@ -11,7 +11,7 @@ from einops import repeat
 from torch import Generator, Tensor, nn
 
 from xmr.spaces import Encoded, PixelInput
-from xmr.transforms.pixels import Interpolation, PixelTransform, Room
+from xmr.transforms.pixels import Interpolation, PixelTransform, Room, over_batch
 
 
 def mask_network(layers: int, pools: int, channels: int, generator: Generator) -> nn.Sequential:
@@ -87,6 +87,6 @@ class SampleMasks(PixelTransform):
         """(B, C, h, w) -> (B, C', H, W)."""
         picture = self.fitted(encoded)
         if self.room == "pixel":
-            return PixelInput((picture + self.delta * self.masks(picture)).clamp(0, 1))
+            return PixelInput((picture + over_batch(self.delta, len(picture)) * self.masks(picture)).clamp(0, 1))
         picture = self.normalise(picture)
-        return PixelInput(picture + self.delta * self.masks(picture), normalised=True)
+        return PixelInput(picture + over_batch(self.delta, len(picture)) * self.masks(picture), normalised=True)
