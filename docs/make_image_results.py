@@ -22,7 +22,7 @@ TRANSFORMS: dict[str, list[str]] = {
     "watermark": ["transform.name=watermark"],
     "masks": ["transform.name=sample_masks"],
 }
-MAPPINGS = ("random", "frequent", "iterative", "optimal", "bayesian", "bayesian_plus", "learned", "linear")
+MAPPINGS = ("random", "frequent", "iterative", "bayesian", "bayesian_plus", "learned", "linear")
 RATES = {"border": ("0.05", "0.2"), "watermark": ("0.01", "0.04"), "masks": ("0.01", "0.03")}
 LEARNED_RATES = ("0.01", "0.04")
 
@@ -66,7 +66,7 @@ def main(recipe: str) -> None:
     print(f"| {recipe} | " + " | ".join(TRANSFORMS) + " |\n|---|" + "---|" * len(TRANSFORMS))
     small = recipe.endswith("glyphs_cifar")  # fifteen targets before ten source classes: no disjoint groups
     for mapping in MAPPINGS:
-        if small and mapping in ("random", "frequent", "iterative", "optimal"):
+        if small and mapping in ("random", "frequent", "iterative"):
             continue
         print(f"| {mapping} | " + " | ".join(text(cell(recipe, t, mapping, [])) for t in TRANSFORMS) + " |", flush=True)
     for mapping in ("bayesian", "linear"):

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from tests.tiny import tiny_source, tiny_vision
 from xmr.compare import RESIDUE_BASELINES, SEQUENCE_BASELINES, baselines_of
 from xmr.compare.baselines import Parts, kmer_counts, one_hot, run_baseline
 from xmr.data.targets import Targets
+from xmr.encoders.image import ImageEncoder
 from xmr.encoders.protein import ProteinEncoder
 from xmr.errors import RecipeError
 from xmr.evaluation.metrics import metrics_of
@@ -23,9 +25,44 @@ def parts(task, n=160, seed=0):
         {name: encoder.encode(part) for name, part in held.items()},
         {name: targets.encode(part).numpy() for name, part in held.items()},
         targets,
-        len(encoder.alphabet.symbols),
+        encoder.form,
         seed,
+        tiny_source(),
     )
+
+
+def picture_parts(task, n=120):
+    """Pictures of 8 x 8 pixels whose bright corner is the label, before a tiny vision source."""
+    encoder = ImageEncoder(size=8)
+    records = encoder.example(n, 0, task)
+    cut = {"train": range(n - 50), "validation": range(n - 50, n - 40), "test": range(n - 40, n)}
+    held = {name: records.take(index) for name, index in cut.items()}
+    encoder.fit(held["train"])
+    targets = Targets.fit(task, held["train"])
+    return Parts(
+        {name: encoder.canonical(part) for name, part in held.items()},
+        {name: encoder.encode(part) for name, part in held.items()},
+        {name: targets.encode(part).numpy() for name, part in held.items()},
+        targets,
+        encoder.form,
+        0,
+        tiny_vision("resnet"),
+    )
+
+
+@pytest.mark.parametrize("task", ["classification", "regression", "multilabel"])
+def test_every_baseline_on_pictures(task):
+    data = picture_parts(task)
+    before = data.source.checksum()
+    for name in baselines_of(task, "Image", "pixel"):
+        values = run_baseline(name, data)
+        assert values.shape == (40, data.description.outputs)
+        assert np.isfinite(values).all()
+        found = metrics_of(task, values, data.targets["test"], data.description)
+        if task == "classification" and name != "majority":
+            assert found["auroc"] > 0.9, name
+    assert data.source.checksum() == before, "fine-tuning must not touch the source itself"
+    assert "linear_probe" not in baselines_of(task, "Image", "token")
 
 
 @pytest.mark.parametrize("task", ["classification", "regression", "multilabel", "residue_classification"])

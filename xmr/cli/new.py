@@ -10,8 +10,14 @@ from rich.console import Console
 
 
 def new(
-    domain: Annotated[str, typer.Argument(help="protein")],
-    source: Annotated[Path, typer.Argument(metavar="MY_FILE", help="FASTA, CSV, TSV or Parquet with labels.")],
+    domain: Annotated[str, typer.Argument(help="protein or image")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MY_FILE",
+            help="FASTA, CSV, TSV or Parquet with labels; a folder of pictures, one class a subfolder.",
+        ),
+    ],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Recipe to write; by default MY_FILE.yaml.")] = None,
     column: Annotated[str | None, typer.Option("--input", help="Column of the sequences, where not the usual.")] = None,
     target: Annotated[str | None, typer.Option(help="Column of the label, where not the usual.")] = None,

@@ -11,7 +11,9 @@ from rich.console import Console
 
 def predict(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, or its program folder.")],
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="FASTA, CSV, TSV or Parquet, .gz too.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="FASTA, CSV, TSV or Parquet, .gz too; a folder of pictures.")
+    ],
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="CSV to write; by default INPUT.predictions.csv.")
     ] = None,

@@ -44,7 +44,10 @@ class DataSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     dataset: str | None = Field(None, description="a public data set by name (`xmr data list`)")
-    path: str | None = Field(None, description="your own file: FASTA, CSV, TSV or Parquet, .gz too")
+    path: str | None = Field(
+        None,
+        description="your own file (FASTA, CSV, TSV, Parquet, .gz too, .npz) or folder of files, one class a subfolder",
+    )
     input: str | None = Field(None, description="column of the input; by default the usual names, e.g. sequence")
     target: str | list[str] | None = Field(None, description="column of the label, or several for multilabel")
     target_scale: Literal["standard", "quantile"] = Field(

@@ -19,7 +19,7 @@ from torch import Tensor
 from xmr.data.pictures import records_of
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
-from xmr.errors import DataError, Problem, require
+from xmr.errors import DataError, Problem
 from xmr.spaces import Encoded, Image, Picture
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
@@ -193,7 +193,6 @@ class ImageEncoder(Encoder):
                 message = f"found {found[1]} x {found[0]} pixels; expected {shape[1]} x {shape[0]} as in training"
                 return dict.fromkeys(range(len(records)), message)
             return {}
-        require("PIL.Image", "image", "reading pictures")
         wrong = self._decode(records)
         if self.size is None:
             wrong |= self._of_another_size(records, wrong)

@@ -16,7 +16,7 @@ from xmr.data.tables import Columns
 from xmr.errors import DataError, Problem, RecipeError, one_of
 from xmr.registry import ENCODERS
 
-DOMAINS = {"protein": "protein"}  # domain -> encoder
+DOMAINS = {"protein": "protein", "image": "image"}  # domain -> encoder
 SMALL = 1000  # up to so many records: four programs, a random split
 
 
@@ -29,10 +29,12 @@ def draft(domain: str, source: Path, recipe: Path, column: str | None, target: s
     wrong = encoder.check(records)
     if wrong:
         raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())][:20])
-    task, why = guess_task(records, encoder.canonical(records))
+    task, why = guess_task(records, encoder.canonical(records) if domain == "protein" else [])
     label = next(iter(records.labels))
     roles = set(records.role) - {""}
     small = len(records) <= SMALL
+    if domain == "image":
+        return _picture_draft(records, source, recipe, task, why, roles)
     data: dict[str, Any] = {"path": os.path.relpath(str(source), str(recipe.parent))}
     if source.suffix.lower() not in (".fasta", ".fa", ".faa", ".fas", ".gz"):
         data["target"] = label
@@ -69,13 +71,37 @@ def draft(domain: str, source: Path, recipe: Path, column: str | None, target: s
     return head + out.getvalue(), found
 
 
+def _picture_draft(
+    records: Records, source: Path, recipe: Path, task: str, why: str, roles: set[str]
+) -> tuple[str, str]:
+    """A recipe for pictures: a watermark and the Bayesian label mapping before an ImageNet classifier."""
+    columns = {} if source.is_dir() or source.suffix == ".npz" else {"target": next(iter(records.labels))}
+    split: dict[str, Any] = {"by": "column"} if {"train", "test"} <= roles else {"by": "random", "test": 0.2}
+    path = os.path.relpath(str(source), str(recipe.parent))
+    body: dict[str, Any] = {
+        "task": task,
+        "seed": 0,
+        "data": {"path": path, **columns, "split": split},
+        "encoder": {"name": "image", "size": 224, "fit": "crop"},
+        "source": {"name": "vision", "model": "microsoft/resnet-18"},
+        "transform": {"name": "watermark"},
+        "output": {"name": "bayesian_mapping" if task == "classification" else "linear"},
+        "training": {"epochs": 20, "learning_rate": 0.01, "batch_size": 32, "patience": 6},
+        "baselines": ["majority", "linear_probe"],
+    }
+    out = StringIO()
+    YAML().dump(body, out)
+    found = f"{len(records):,} pictures of {source.name}: task {task} ({why})"
+    return f"# {found}\n# Run: xmr run {recipe.name}   (source.model: a hub name or a folder)\n" + out.getvalue(), found
+
+
 def guess_task(records: Records, texts: list[str]) -> tuple[str, str]:
     """The task a label column suggests, and why."""
     labels = next(iter(records.labels.values()))
     if not any(labels):
         raise DataError(Problem(records.file, "no label on any record", "a label column, or TARGET= in FASTA headers"))
     distinct = set(labels)
-    if len(labels) > 1 and all(len(a) == len(b) and a.isalpha() for a, b in zip(labels, texts)):
+    if len(labels) > 1 and texts and all(len(a) == len(b) and a.isalpha() for a, b in zip(labels, texts)):
         return "residue_classification", "labels as long as their sequences"
     try:
         numbers = {float(label) for label in distinct}

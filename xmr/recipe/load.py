@@ -74,7 +74,7 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     recipe = check_recipe(raw, place)
     if recipe.data.path is not None and not Path(recipe.data.path).is_absolute() and ("data", "path") not in changed:
         beside = path.parent / recipe.data.path
-        if beside.is_file() and not Path(recipe.data.path).is_file():
+        if beside.exists() and not Path(recipe.data.path).exists():
             recipe.data.path = str(beside)
     return recipe
 
