@@ -126,9 +126,10 @@ class _Lines:
 def _fingerprint(folder: Path, source: Path, on_bad: str, precision: str) -> str:
     """What a partial prediction belongs to: the program's tensors, the input's size and time, the options."""
     program = folder if (folder / "program.json").is_file() else folder / "program"
-    facts = source.stat()
+    files = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
+    facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     digest = hashlib.sha256((program / "program.safetensors").read_bytes())
-    digest.update(json.dumps([facts.st_size, facts.st_mtime_ns, on_bad, precision]).encode())
+    digest.update(json.dumps([facts, on_bad, precision]).encode())
     return digest.hexdigest()
 
 

@@ -64,11 +64,12 @@ def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> 
         texts = [text for i, text in enumerate(texts) if i not in over]
     cleaned = remove_duplicates(records, texts, skipped, settings.duplicates, settings.contradictions)
     records = cleaned.records
+    texts = encoder.canonical(records)
     strata = _strata(records, task)
     split = _split(
         settings,
         records,
-        encoder.canonical(records),
+        texts,
         strata,
         seed if settings.seed is None else settings.seed,
     )
@@ -77,7 +78,7 @@ def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> 
             raise DataError(Problem("data.split", f"no {name} record", "records in both train and test"))
     if task == "classification" and len(set(records.take(split.train).labels[next(iter(records.labels))])) < 2:
         raise DataError(Problem("data.target", "one class only in the training part", "at least two"))
-    digest = hashlib.sha256("\n".join(f"{a}\t{b}" for a, b in zip(records.ids, records.inputs)).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join(f"{a}\t{b}" for a, b in zip(records.ids, texts)).encode()).hexdigest()
     return Prepared(records, split, skipped, read, cleaned.duplicates, cleaned.contradictions, digest)
 
 

@@ -253,3 +253,22 @@ def test_shuffled_positions_keep_the_values():
     plain, shuffled = encoded(records), encoded(records, shuffle="positions")
     assert not torch.equal(plain, shuffled)
     assert torch.equal(plain.flatten(2).sort(dim=-1).values, shuffled.flatten(2).sort(dim=-1).values)
+
+
+def test_files_of_another_size_are_refused_at_prediction_too(tmp_path):
+    """Without a size, a picture as large as those of training is expected: nothing is resized in silence."""
+    records = folder_of(tmp_path / "a", {"x/1.png": solid("RGB", 5), "y/2.png": solid("RGB", 9)})
+    made = encoder()
+    made.check(records)
+    state = made.fit(records).state()
+    other = folder_of(tmp_path / "b", {"x/1.png": solid("RGB", 5, (9, 9))})
+    wrong = encoder().restore(state).check(other, fitted=True)
+    assert wrong[0].startswith("found 9 x 9 pixels; expected 6 x 4")
+
+
+def test_hidden_folders_above_the_data_do_not_hide_it(tmp_path):
+    records = folder_of(tmp_path / ".cache" / "d", {"a/1.png": solid("L", 5), "b/2.png": solid("L", 9)})
+    (tmp_path / ".cache" / "d" / ".thumbs").mkdir()
+    solid("L", 1).save(tmp_path / ".cache" / "d" / ".thumbs" / "t.png")
+    again = read_all(tmp_path / ".cache" / "d", Columns(), "fail", Skipped())
+    assert again.ids == records.ids == ["a/1.png", "b/2.png"]

@@ -23,17 +23,17 @@ def read_folder(folder: Path, need_target: bool, chunk: int) -> Iterator[Records
     Without `need_target` files may lie in the folder itself. Hidden files are passed over; whether a file is what it
     should be, the encoder says. Raises DataError for an empty folder, or files outside any class.
     """
-    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and not any(q.startswith(".") for q in p.parts[-3:])]
-    if not files:
+    relative = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    relative = [path for path in relative if not any(part.startswith(".") for part in path.parts)]
+    if not relative:
         raise DataError(Problem(str(folder), "an empty folder", "files, one class a subfolder"))
-    relative = [path.relative_to(folder) for path in files]
     tops = {path.parts[0].casefold() for path in relative if len(path.parts) > 1}
     split = bool(tops) and tops <= set(ROLES)
     loose = [str(path) for path in relative if len(path.parts) < 2 + split]
     if loose and need_target:
         raise DataError(Problem(str(folder / loose[0]), "a file outside any class", "one subfolder a class"))
     labelled = not loose
-    for begin in range(0, len(files), chunk):
+    for begin in range(0, len(relative), chunk):
         part = relative[begin : begin + chunk]
         yield Records(
             ids=[path.as_posix() for path in part],

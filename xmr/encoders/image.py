@@ -57,8 +57,7 @@ class _Rules:
     """How a file becomes an array: all that a thread needs."""
 
     channels: int
-    height: int | None
-    width: int | None
+    size: int | None
     fit: str
     interpolation: str
     background: int
@@ -75,8 +74,8 @@ class _Rules:
         try:
             with warnings.catch_warnings(), Pillow.open(path, formats=FORMATS) as opened:
                 warnings.simplefilter("error", Pillow.DecompressionBombWarning)
-                if opened.format == "JPEG" and self.height and self.fit == "stretch":
-                    opened.draft("RGB", (2 * (self.width or self.height), 2 * self.height))  # decodes smaller, faster
+                if opened.format == "JPEG" and self.size and self.fit == "stretch":
+                    opened.draft("RGB", (2 * self.size, 2 * self.size))  # decodes smaller, faster
                 turned = ImageOps.exif_transpose(opened)
                 return self.array(turned)
         except Pillow.UnidentifiedImageError:
@@ -105,18 +104,19 @@ class _Rules:
             ground = Pillow.new("RGBA", clear.size, (self.background,) * 3 + (255,))
             picture = Pillow.alpha_composite(ground, clear)
         picture = picture.convert(mode)
-        if self.height is not None and self.width is not None:
-            picture = _sized(picture, self.height, self.width, self.fit, self.interpolation, self.background)
+        if self.size is not None:
+            picture = _sized(picture, self.size, self.fit, self.interpolation, self.background)
         made = np.asarray(picture)
         return made[..., None] if made.ndim == 2 else made
 
 
-def _sized(picture: Any, height: int, width: int, fit: str, interpolation: str, background: int) -> Any:
-    """Stretch, crop the middle, or pad to (height, width)."""
+def _sized(picture: Any, size: int, fit: str, interpolation: str, background: int) -> Any:
+    """Stretch, crop the middle, or pad to a square."""
     from PIL import Image as Pillow
     from PIL import ImageOps
 
-    if picture.size == (width, height):
+    square = (size, size)
+    if picture.size == square:
         return picture
     how = {
         "nearest": Pillow.Resampling.NEAREST,
@@ -125,10 +125,10 @@ def _sized(picture: Any, height: int, width: int, fit: str, interpolation: str, 
         "area": Pillow.Resampling.BOX,
     }[interpolation]
     if fit == "crop":
-        return ImageOps.fit(picture, (width, height), how)
+        return ImageOps.fit(picture, square, how)
     if fit == "pad":
-        return ImageOps.pad(picture, (width, height), how, color=(background,) * len(picture.getbands()))
-    return picture.resize((width, height), how)
+        return ImageOps.pad(picture, square, how, color=(background,) * len(picture.getbands()))
+    return picture.resize(square, how)
 
 
 class ImageEncoder(Encoder):
@@ -166,6 +166,7 @@ class ImageEncoder(Encoder):
         self.height: int | None = size
         self.width: int | None = size
         self._decoded: dict[str, tuple[np.ndarray, int]] = {}  # path -> (block, row), until `encode` takes it
+        self._digests: dict[str, str] = {}
         self._held = 0
 
     @property
@@ -176,7 +177,7 @@ class ImageEncoder(Encoder):
         return Picture(self.channels, self.height, self.width)
 
     def _rules(self) -> _Rules:
-        return _Rules(self.channels, self.height, self.width, self.fit_how, self.interpolation, self.background)
+        return _Rules(self.channels, self.size, self.fit_how, self.interpolation, self.background)
 
     def _paths(self, records: Records) -> list[Path | None]:
         """The file of each record, below the folder that lists it; None for a path that leads out of it."""
@@ -236,8 +237,8 @@ class ImageEncoder(Encoder):
                 return str(error)
 
         block: np.ndarray | None = None
-        if rules.height is not None and rules.width is not None:
-            block = self._block((len(new), rules.height, rules.width, self.channels))
+        if rules.size is not None:
+            block = self._block((len(new), rules.size, rules.size, self.channels))
         with ThreadPoolExecutor(THREADS) as pool:
             for row, (index, made) in enumerate(zip(new, pool.map(one, new))):
                 if isinstance(made, str):
@@ -374,8 +375,12 @@ class ImageEncoder(Encoder):
         """A digest of each file's bytes, or of each array."""
         if records.arrays is not None:
             return records.inputs
+        keys = self._keys(records)
+        new = [i for i, key in enumerate(keys) if key not in self._digests]
+        paths = self._paths(records)
         with ThreadPoolExecutor(THREADS) as pool:
-            return list(pool.map(_digest, self._paths(records)))
+            self._digests.update(zip([keys[i] for i in new], pool.map(_digest, [paths[i] for i in new])))
+        return [self._digests[key] for key in keys]
 
 
 def _digest(path: Path | None) -> str:
