@@ -191,8 +191,8 @@ def run(
     baselines = _baselines(job, result, say)
     _write(folder, job, result, history.rows, Prediction(job.parts["test"].ids, values, spread, lengths))
     truth = job.sets["test"].target.numpy()
-    shown = job.sets["test"].data.batch(np.arange(min(8, len(truth))))
-    write_report(folder, job.program, job.prepared.summary(), truth, result, history, values, baselines, shown)
+    examples = job.sets["test"].data.batch(np.arange(min(8, len(truth))))
+    write_report(folder, job.program, job.prepared.summary(), truth, result, history, values, baselines, examples)
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
     write_json(folder / "metrics.json", finite(result))  # last: a folder with metrics.json is a finished run
     return result

@@ -69,11 +69,11 @@ def write_report(
     history: History,
     values: np.ndarray,
     baselines: dict[str, np.ndarray],
-    shown: Any = None,
+    examples: Any = None,
 ) -> None:
     """Write report.html into the run's folder.
 
-    summary: what was read; target, values, baselines: truth and answers on the test part, (n, K); shown: a few encoded
+    summary: what was read; target, values, baselines: truth and answers on the test part, (n, K); examples: a few encoded
     test records to draw as the source sees them.
     """
     targets = program.targets
@@ -103,7 +103,7 @@ def write_report(
         words=words,
         map=Markup(picture),
         programs=result["programs"],
-        pictures=Markup(reprogrammed(program, shown)),
+        pictures=Markup(reprogrammed(program, examples)),
         heat=Markup(mapping_picture(program)),
         mapping=[
             (target, ", ".join(f"{name} {weight:.2f}" for name, weight in found)) for target, found in speakers(program)

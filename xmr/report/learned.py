@@ -69,7 +69,7 @@ def mapping_picture(program: Program) -> str:
 
 
 def reprogrammed(program: Program, shown: Any) -> str:
-    """A few pictures as the source sees them, before its normalisation: one <img> with the PNG inside."""
+    """A few pictures as the source sees them, before its normalisation: one <img> with a JPEG inside."""
     space = program.source.space
     if not isinstance(shown, Image) or not isinstance(space, PixelSpace) or not len(shown.values):
         return ""
@@ -85,6 +85,6 @@ def reprogrammed(program: Program, shown: Any) -> str:
     row = np.concatenate(list((pixels.clamp(0, 1) * 255).byte().permute(0, 2, 3, 1).numpy()), axis=1)
     picture = Pillow.fromarray(row[..., 0] if row.shape[2] == 1 else row)
     out = io.BytesIO()
-    picture.save(out, format="PNG", optimize=True)
+    picture.save(out, format="JPEG", quality=85)
     code = base64.b64encode(out.getvalue()).decode()
-    return f'<img alt="reprogrammed pictures" style="max-width:100%" src="data:image/png;base64,{code}">'
+    return f'<img alt="reprogrammed pictures" style="max-width:100%" src="data:image/jpeg;base64,{code}">'
