@@ -15,7 +15,7 @@ from xmr.errors import DataError, MissingExtraError, SourceUnavailableError
 from xmr.job import load_job
 from xmr.program import Program
 from xmr.recipe.schema import Recipe
-from xmr.registry import ENCODERS, SOURCES
+from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.spaces import Alphabet, Image, PixelInput, Symbols
 from xmr.training.loop import LabelledSet
 from xmr.training.losses import loss_of
@@ -115,7 +115,7 @@ def _synthetic(recipe: Recipe) -> tuple[Program, LabelledSet]:
     """The recipe's program on synthetic records, where its data is not here."""
     encoder = create(ENCODERS, recipe.encoder)
     source = create(SOURCES, recipe.source).load(recipe.seed)
-    encoder.bind(getattr(source.space, "max_length", 512))
+    encoder.bind(create(TRANSFORMS, recipe.transform).capacity(source.space))
     records = encoder.example(64, 0, recipe.task)
     encoder.fit(records)
     targets = Targets.fit(recipe.task, records)

@@ -31,7 +31,7 @@ from xmr.prepare import Prepared, positive_of, prepare
 from xmr.program import Prediction, Program
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.schema import Recipe
-from xmr.registry import ENCODERS, SOURCES
+from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.report.html import write_report
 from xmr.report.learned import speakers
 from xmr.sources.base import Source
@@ -61,7 +61,7 @@ def load_job(recipe: Recipe, device: str = "cpu") -> Job:
     started = time.perf_counter()
     encoder: Encoder = create(ENCODERS, recipe.encoder)
     source: Source = create(SOURCES, recipe.source).load(recipe.seed)
-    encoder.bind(_room(source, recipe))
+    encoder.bind(create(TRANSFORMS, recipe.transform).capacity(source.space))
     prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
     parts = {name: prepared.part(name) for name in PARTS}
     encoder.fit(parts["train"])
@@ -81,16 +81,6 @@ def load_job(recipe: Recipe, device: str = "cpu") -> Job:
         recipe, prepared, parts, encoder, source, targets, sets, program.to(device), time.perf_counter() - started
     )
     return job
-
-
-def _room(source: Source, recipe: Recipe) -> int:
-    """Symbols a row may hold: what the source takes, less a prompt."""
-    longest = getattr(source.space, "max_length", 512)
-    if recipe.transform["name"] == "prompt":
-        longest -= recipe.transform["length"] * (2 if recipe.transform["position"] == "around" else 1)
-    if longest < 1:
-        raise DataError(Problem("transform.length", "a prompt longer than the source takes", f"less than {longest}"))
-    return longest
 
 
 def _known(part: Records, encoder: Encoder, targets: Targets, on_bad: str, prepared: Prepared) -> Records:

@@ -111,6 +111,7 @@ TRANSFORMS = Registry(
         _transform("sparse_vocabulary_map", "sparse:SparseVocabularyMap", "Symbols", "token", "k-sparse Theta E"),
         _transform("context_window", "window:ContextWindow", "Symbols", "token", "a short convolution over symbols"),
         _transform("prompt", "prompt:Prompt", "Symbols", "token", "learned vectors before the symbols' own words"),
+        _transform("symbol_tiles", "tiles:SymbolTiles", "Symbols", "pixel", "a tile a symbol, row by row"),
         _transform("border", "frame:Border", "Image", "pixel", "learn everything around the picture"),
         _transform("enhanced_border", "frame:EnhancedBorder", "Image", "pixel", "border with unit gradients (EVP)"),
         _transform("clustered_border", "clustered:ClusteredBorder", "Image", "pixel", "a border a cluster (DAM-VP)"),

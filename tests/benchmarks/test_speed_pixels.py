@@ -23,7 +23,7 @@ from xmr.data.pictures import records_of
 from xmr.data.targets import Targets
 from xmr.outputs.mapping import assign, bayesian, count, optimal, soft_count
 from xmr.program import Program
-from xmr.registry import ENCODERS, SOURCES
+from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.sources.vision import Vision
 from xmr.spaces import Image, PixelInput, PixelSpace
 from xmr.training.loop import LabelledSet, _Job
@@ -180,3 +180,30 @@ def test_decoding(tmp_path: Path) -> None:
     encoder.check(records)
     seconds = time.perf_counter() - started
     print(f"\ndecoding 500 x 375 JPEG to 160 x 160, once a run: {200 / seconds:,.0f} pictures/s")
+
+
+def test_tiles_beside_a_loop_over_patches() -> None:
+    """Symbols to patches, forward + backward: 576 tiles of 16 pixels at 384 x 384, beside one slice a symbol."""
+    from xmr.spaces import Alphabet, Symbols
+
+    space = PixelSpace(384, 384, (0.5,) * 3, (0.5,) * 3)
+    section = check_section("transform", "symbol_tiles", "")
+    transform = create(TRANSFORMS, section).build(Alphabet("ACGT"), space, torch.Generator().manual_seed(0))
+    ids = torch.randint(0, 4, (8, 576))
+    symbols = Symbols(ids, torch.ones_like(ids, dtype=torch.bool), True)
+
+    def ours() -> None:
+        transform(symbols).pixels.sum().backward()
+
+    def loop() -> None:
+        table = transform.tiles()
+        canvas = torch.zeros(len(ids), 3, 384, 384)
+        for place in range(576):
+            top, left = place // 24 * 16, place % 24 * 16
+            canvas[:, :, top : top + 16, left : left + 16] = table[ids[:, place]]
+        canvas.sum().backward()
+
+    fast, slow = rounds(ours, loop)
+    print(
+        f"\nsymbols to patches, loop over patches / vectorised: {slow / fast:.0f} ({1000 * fast:.1f} ms for 8 pictures)"
+    )

@@ -161,7 +161,7 @@ def test_an_empty_cell_is_refused_before_anything_is_loaded(tmp_path):
     try:
         with pytest.raises(
             RecipeError,
-            match=r"'free_embedding' \(Symbols into token space\).*nothing brings Symbols into pixel",
+            match=r"'free_embedding' \(Symbols into token space\) between Symbols and pixel.*one of symbol_tiles",
         ):
             load_recipe(write(tmp_path, GOOD), ["source=pixels_for_test"])
     finally:

@@ -75,7 +75,7 @@ class Pooling(nn.Module):
     def forward(self, answer: Answer, encoded: Encoded) -> Tensor:
         """hidden (B, T, D') or features (B, D') -> (R, D')."""
         if isinstance(answer, FeatureOutput):
-            return answer.features.float()
+            return _over_windows(answer.features.float(), encoded.windows if isinstance(encoded, Symbols) else None)
         if not isinstance(encoded, Symbols):  # patches and other tokens that fill every row
             everywhere = answer.mask.new_ones(len(answer.mask), answer.length)
             encoded = Symbols(everywhere.long(), everywhere, full=True)

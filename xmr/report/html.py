@@ -73,8 +73,8 @@ def write_report(
 ) -> None:
     """Write report.html into the run's folder.
 
-    summary: what was read; target, values, baselines: truth and answers on the test part, (n, K); examples: a few encoded
-    test records to draw as the source sees them.
+    summary: what was read; target, values, baselines: truth and answers on the test part, (n, K); examples: a few
+    encoded test records to draw as the source sees them.
     """
     targets = program.targets
     metric = main_metric(targets.task, targets.outputs)

@@ -31,6 +31,10 @@ class Transform(nn.Module, ABC):
     takes: ClassVar[str]
     space: ClassVar[str]
 
+    def capacity(self, space: Space) -> int:
+        """The longest sequence that fits the source beside what the transform adds, in symbols; asked before `build`."""
+        return space.max_length if isinstance(space, TokenSpace) else 512
+
     @abstractmethod
     def build(self, form: Form, space: Space, generator: Generator) -> Self:
         """Make the parameters for this target domain and source; all randomness comes from `generator`."""

@@ -8,6 +8,7 @@ import torch
 from annotated_types import Ge
 from torch import Generator, Tensor, nn
 
+from xmr.errors import Problem, RecipeError
 from xmr.spaces import Encoded, Form, Space, Symbols, TokenInput, TokenSpace
 from xmr.transforms.base import Init, SymbolTransform, start_rows
 
@@ -36,6 +37,14 @@ class Prompt(SymbolTransform):
         super().__init__()
         self.length, self.position, self.symbols = length, position, symbols
         self.init, self.words = init, words
+
+    def capacity(self, space: Space) -> int:
+        """What the source takes, less the prompt. Raises RecipeError when nothing is left."""
+        longest = super().capacity(space) - self.length * (2 if self.position == "around" else 1)
+        if longest < 1:
+            found, most = "a prompt longer than the source takes", f"less than {super().capacity(space)}"
+            raise RecipeError(Problem("transform.length", found, most))
+        return longest
 
     def build(self, form: Form, space: Space, generator: Generator) -> Self:
         """The prompt starts at random words of the source."""

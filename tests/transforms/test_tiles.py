@@ -1,0 +1,98 @@
+"""Symbols as tiles of a picture: layout by hand and against a loop over patches, clipping, limits, gradients."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.tiny import tiny_vision
+from xmr.component import check_section, create
+from xmr.errors import RecipeError
+from xmr.registry import ENCODERS, TRANSFORMS
+from xmr.spaces import Alphabet, PixelSpace, Symbols
+
+SPACE = PixelSpace(7, 10, (0.5, 0.25, 0.4), (0.5, 0.5, 0.2))  # 2 x 3 tiles of 3 pixels, with a margin
+LETTERS = Alphabet("AC", (("X", "AC"),))
+
+
+def made(space=SPACE, form=LETTERS, **settings):
+    section = check_section("transform", {"name": "symbol_tiles", "patch": 3, **settings}, "test")
+    return create(TRANSFORMS, section).build(form, space, torch.Generator().manual_seed(0))
+
+
+def batch(*rows):
+    length = max(map(len, rows))
+    ids = torch.tensor([[*row, *[0] * (length - len(row))] for row in rows])
+    mask = torch.tensor([[i < len(row) for i in range(length)] for row in rows])
+    return Symbols(ids, mask, bool(mask.all()))
+
+
+def slow(transform, symbols, space):
+    """The published form: one slice a symbol, in a loop."""
+    p = transform.patch
+    mean, std = (torch.tensor(x)[:, None, None] for x in (space.mean, space.std))
+    letters = torch.tanh(transform.theta)
+    table = torch.einsum("sa,acpq->scpq", transform.mixing, letters)
+    canvas = torch.zeros(len(symbols.ids), space.channels, space.height, space.width)
+    for row in range(len(symbols.ids)):
+        for place in range(int(symbols.mask[row].sum())):
+            top, left = (place // (space.width // p)) * p, (place % (space.width // p)) * p
+            canvas[row, :, top : top + p, left : left + p] = table[symbols.ids[row, place]]
+    return (canvas * std + mean).clamp(0, 1)
+
+
+def test_equals_a_loop_over_patches():
+    transform = made()
+    symbols = batch([0, 1, 1, 0], [1], [2, 2, 0, 1, 0, 2])
+    ours, theirs = transform(symbols).pixels, slow(transform, symbols, SPACE)
+    assert torch.allclose(ours, theirs, atol=1e-6)
+    weights = torch.randn(ours.shape)
+    one = torch.autograd.grad((ours * weights).sum(), transform.theta)[0]
+    other = torch.autograd.grad((theirs * weights).sum(), transform.theta)[0]
+    assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_a_sequence_longer_than_the_picture_is_refused():
+    transform = made()
+    assert transform.capacity(SPACE) == 6
+    with pytest.raises(ValueError, match="a sequence of 7 symbols; the source's picture holds 6 tiles"):
+        transform(batch([0] * 7))
+    with pytest.raises(RecipeError, match=r"transform\.patch: found 8; expected at most the source's side of 7 pixels"):
+        made(patch=8)
+
+
+def test_long_proteins_become_windows_of_what_the_picture_holds():
+    """A protein longer than the tiles is several pictures, whose features are averaged."""
+    from xmr.data.records import Records
+    from xmr.data.targets import Targets
+    from xmr.program import Program
+
+    source = tiny_vision()
+    encoder = create(ENCODERS, check_section("encoder", "protein", ""))
+    section = check_section("transform", {"name": "symbol_tiles", "patch": 8}, "")
+    encoder.bind(create(TRANSFORMS, section).capacity(source.space))
+    records = Records.of(["ACDEFGHIKLMNPQRSTVWY" * 2, "ACD"], {"label": ["a", "b"]})
+    encoder.fit(records)
+    assert encoder.encode(records).windowed
+    targets = Targets.fit("classification", records)
+    program = Program.build(encoder, section, source, check_section("output", "linear", ""), targets).eval()
+    both = program.predict(records).values
+    assert np.allclose(program.predict(records.take([1])).values, both[1:], atol=1e-5)
+    assert both.shape == (2, 2)
+
+
+def test_gradients_equal_finite_differences():
+    source = tiny_vision("resnet").double()
+    transform = made(PixelSpace(32, 32, source.space.mean, source.space.std), patch=8).double()
+    symbols, weights = batch([0, 1, 1, 0], [1, 0]), torch.randn(source.hidden_width).double()
+
+    def loss():
+        return (source(transform(symbols)).features @ weights).sum()
+
+    loss().backward()
+    flat, place = transform.theta.data.view(-1), int(transform.theta.grad.view(-1).abs().argmax())
+    values = []
+    for step in (1e-7, -1e-7):
+        flat[place] += step
+        values.append(float(loss().detach()))
+        flat[place] -= step
+    assert (values[0] - values[1]) / 2e-7 == pytest.approx(float(transform.theta.grad.view(-1)[place]), rel=2e-3)
