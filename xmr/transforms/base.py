@@ -32,7 +32,7 @@ class Transform(nn.Module, ABC):
     space: ClassVar[str]
 
     def capacity(self, space: Space) -> int:
-        """The longest sequence (in symbols) that fits the source beside what the transform adds; asked before `build`."""
+        """The longest sequence, in symbols, that fits beside what the transform adds; asked before `build`."""
         return space.max_length if isinstance(space, TokenSpace) else 512
 
     @abstractmethod
