@@ -29,15 +29,16 @@ def test_python_examples_run(page, tmp_path, monkeypatch):
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.S)
     if not blocks:
         return
-    from xmr.registry import TRANSFORMS
+    from xmr.registry import REGISTRIES
 
-    before = dict(TRANSFORMS._entries)
+    before = {kind: dict(registry._entries) for kind, registry in REGISTRIES.items()}
     monkeypatch.chdir(ROOT)
     try:
         exec(compile("\n".join(blocks), str(page), "exec"), {"__name__": "docs"})
     finally:
-        TRANSFORMS._entries.clear()
-        TRANSFORMS._entries.update(before)
+        for kind, registry in REGISTRIES.items():
+            registry._entries.clear()
+            registry._entries.update(before[kind])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
