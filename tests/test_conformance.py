@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.tiny import KINDS, VISION_KINDS, tiny_source, tiny_vision
+from tests.tiny import AUDIO_KINDS, KINDS, VISION_KINDS, tiny_audio, tiny_source, tiny_vision
 from xmr.registry import OUTPUTS, TRANSFORMS
 from xmr.sources.none import NoSource
 from xmr.testing import check_encoder, check_output, check_source, check_transform
@@ -21,6 +21,10 @@ PLAIN = [name for name in OUTPUTS.names() if name != "per_residue" and name not 
         {"name": "protein", "max_length": 12},
         "image",
         {"name": "image", "size": 9, "channels": 1, "shuffle": "positions"},
+        "series",
+        {"name": "series", "length": "resample", "size": 20, "normalise": "train"},
+        {"name": "series", "length": "window", "size": 30, "normalise": "series"},
+        {"name": "series", "length": "truncate", "size": 12, "normalise": "none", "shuffle": "positions"},
     ],
 )
 def test_encoders(section):
@@ -29,9 +33,9 @@ def test_encoders(section):
 
 @pytest.mark.parametrize("name", TRANSFORMS.names())
 def test_transforms(name, source):
-    pixel = TRANSFORMS.entry(name).fact("space") == "pixel"
+    space = TRANSFORMS.entry(name).fact("space")
     section = {"name": name, "patch": 4} if name == "symbol_tiles" else name  # larger tiles hold no example
-    check_transform(section, tiny_vision() if pixel else source)
+    check_transform(section, {"pixel": tiny_vision, "wave": tiny_audio, "token": lambda: source}[space]())
 
 
 @pytest.mark.parametrize(
@@ -74,6 +78,64 @@ def test_sources(kind):
 @pytest.mark.parametrize("kind", VISION_KINDS)
 def test_vision_sources(kind):
     check_source(tiny_vision(kind))
+
+
+@pytest.mark.parametrize("kind", AUDIO_KINDS)
+@pytest.mark.parametrize("taps", [1, 2])
+def test_audio_sources(kind, taps):
+    check_source(tiny_audio(kind, taps))
+
+
+@pytest.mark.parametrize("kind", ["resnet", "vit", "swin", "mobilenet"])
+def test_features_from_several_depths(kind):
+    made = tiny_vision(kind, taps=3)
+    assert made.hidden_width > made.own_width
+    check_source(made)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_outputs_on_signals(name):
+    check_output(name, tiny_audio())
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"name": "signal_patches", "patch": 10, "stride": 5, "front": 2},
+        {"name": "signal_patches", "rescale": False},
+        {"name": "patch_reprogramming", "prototypes": 7, "heads": 2, "width": 3, "front": 1},
+        {"name": "patch_dictionary", "patch": 9},
+    ],
+)
+def test_signal_tokens_options(section, source):
+    check_transform(section, source)
+
+
+@pytest.mark.parametrize("kind", ["tones", "wav2vec2"])
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"name": "wave_program", "place": "pad", "everywhere": False},
+        {"name": "wave_program", "place": "centre", "front": 2},
+        {"name": "wave_program", "place": "stretch"},
+        {"name": "wave_program", "place": "rates", "learn_gain": False},
+        {"name": "wave_program", "place": "repeat", "repeats": 2, "everywhere": False},
+    ],
+)
+def test_wave_options(section, kind):
+    check_transform(section, tiny_audio(kind))
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"name": "signal_picture", "drawings": ["gramian", "recurrence", "segments"], "contrast": "fixed"},
+        {"name": "signal_picture", "drawings": ["spectrogram"], "frame": "border", "scale": 0.5},
+        {"name": "signal_picture", "segment": 0.5, "front": 2},
+    ],
+)
+def test_signal_picture_options(section):
+    check_transform(section, tiny_vision())
 
 
 @pytest.mark.parametrize("name", PLAIN)

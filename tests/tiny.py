@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from transformers import (
     AutoModel,
+    AutoModelForAudioClassification,
     AutoModelForCausalLM,
     AutoModelForImageClassification,
     AutoModelForMaskedLM,
@@ -16,6 +17,7 @@ from transformers import (
     DistilBertConfig,
     EsmConfig,
     GPT2Config,
+    HubertConfig,
     LlamaConfig,
     MobileNetV1Config,
     ResNetConfig,
@@ -24,11 +26,14 @@ from transformers import (
     T5Config,
     T5EncoderModel,
     ViTConfig,
+    Wav2Vec2Config,
+    WavLMConfig,
 )
 
 from xmr.sources.language import Language, Specials
 from xmr.sources.vision import Vision
-from xmr.spaces import PixelSpace
+from xmr.sources.wave import ModuleWave, Speech, WaveSource
+from xmr.spaces import PixelSpace, Spectrum, WaveInput, WaveSpace
 
 WORDS = ("[PAD]", "[CLS]", "[SEP]", *string.ascii_lowercase, *(f"word{chr(97 + i)}" for i in range(20)))
 V = len(WORDS)
@@ -105,14 +110,61 @@ def tiny_vision_model(kind: str, seed: int = 0, labels: int = 12) -> Any:
     return model
 
 
-def tiny_vision(kind: str = "mobilenet", seed: int = 0, labels: int = 12) -> Vision:
+def tiny_vision(kind: str = "mobilenet", seed: int = 0, labels: int = 12, taps: int = 1) -> Vision:
     """A frozen vision source around `tiny_vision_model`."""
     space = PixelSpace(32, 32, (0.5, 0.4, 0.6), (0.25, 0.3, 0.2))
     names = tuple(f"class {i}" for i in range(labels))
-    return Vision(f"tiny-{kind}").adopt(tiny_vision_model(kind, seed, labels), space, names)
+    return Vision(f"tiny-{kind}", taps=taps).adopt(tiny_vision_model(kind, seed, labels), space, names)
 
 
 def tiny_source(kind: str = "bert", layers: int | None = None, specials: bool = True, seed: int = 0) -> Language:
     """A frozen source around `tiny_model`."""
     around = Specials((1,), (2,), WORDS) if specials else Specials(words=WORDS)
     return Language(f"tiny-{kind}", layers=layers).adopt(tiny_model(kind, seed), around)
+
+
+AUDIO_KINDS = ("tones", "wav2vec2", "hubert", "wavlm", "wav2vec2_body")
+
+
+class TonesNetwork(torch.nn.Module):
+    """Two linear layers over log magnitudes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.out = torch.nn.Linear(33, 10), torch.nn.Linear(10, 12)
+
+    def forward(self, spectra: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        heard = torch.tanh(self.inner(torch.log(spectra.abs() + 1e-3)))
+        return heard.mean(dim=1), [spectra.abs(), heard]
+
+
+class Tones(ModuleWave):
+    """A wave source that starts with a spectrum, as a plugin would write it."""
+
+    def network(self) -> torch.nn.Module:
+        return TonesNetwork()
+
+    def place(self) -> tuple[WaveSpace, str]:
+        return WaveSpace(1000, 400, Spectrum(window=64, hop=32, fft=64, frames=12, after=64)), "out"
+
+    def depths(self, inputs: WaveInput) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        return self.body(self.heard(inputs))
+
+
+def tiny_audio(kind: str = "tones", taps: int = 1) -> WaveSource:
+    """A frozen audio source: a network of our own behind a spectrum, or a random model of a Hugging Face family."""
+    if kind == "tones":
+        made = Tones("nowhere.pt", weights="random", taps=taps)
+        made.section = {"name": "tones"}
+        return made.load(0)
+    torch.manual_seed(0)
+    shape: dict[str, Any] = {
+        "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24,
+        "conv_dim": (8, 8), "conv_kernel": (10, 4), "conv_stride": (8, 4), "num_feat_extract_layers": 2,
+        "num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2, "num_labels": 12,
+        "classifier_proj_size": 10, "num_buckets": 8, "vocab_size": 12,
+    }  # fmt: skip
+    family, _, body = kind.partition("_")
+    config = {"wav2vec2": Wav2Vec2Config, "hubert": HubertConfig, "wavlm": WavLMConfig}[family](**shape)
+    model = (AutoModel if body else AutoModelForAudioClassification).from_config(config)
+    return Speech(f"tiny-{kind}", samples=800, taps=taps).adopt(model)

@@ -16,7 +16,7 @@ from xmr.job import load_job
 from xmr.program import Program
 from xmr.recipe.schema import Recipe
 from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
-from xmr.spaces import Alphabet, Image, PixelInput, Symbols
+from xmr.spaces import Alphabet, Image, PixelInput, Signal, SourceInput, Symbols, TokenInput
 from xmr.training.loop import LabelledSet
 from xmr.training.losses import loss_of
 from xmr.training.precision import autocast, resolve_precision
@@ -54,8 +54,9 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "encoded", f"Symbols ids {tuple(encoded.ids.shape)} of {len(form.symbols)} symbols"
     elif isinstance(encoded, Image):
         yield "encoded", f"Image {tuple(encoded.values.shape)}"
-    fed = inputs.pixels if isinstance(inputs, PixelInput) else inputs.embeddings
-    kind = "pixels" if isinstance(inputs, PixelInput) else "embeddings"
+    elif isinstance(encoded, Signal):
+        yield "encoded", f"Signal {tuple(encoded.values.shape)}"
+    kind, fed = _fed(inputs)
     yield "source input", f"{kind} {tuple(fed.shape)} x {len(program.transforms)} programs"
     precision = resolve_precision(recipe.training.precision, program.device)
     wanted = (
@@ -111,11 +112,22 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
     yield "test", f"about {_duration(forward * test_tokens / tokens)}"
 
 
+def _fed(inputs: SourceInput) -> tuple[str, torch.Tensor]:
+    """What the source is fed, by name."""
+    if isinstance(inputs, PixelInput):
+        return "pixels", inputs.pixels
+    if isinstance(inputs, TokenInput):
+        return "embeddings", inputs.embeddings
+    found = inputs.waves if inputs.waves is not None else inputs.spectrum
+    assert found is not None
+    return "waves" if inputs.waves is not None else "spectra", found
+
+
 def _synthetic(recipe: Recipe) -> tuple[Program, LabelledSet]:
     """The recipe's program on synthetic records, where its data is not here."""
     encoder = create(ENCODERS, recipe.encoder)
     source = create(SOURCES, recipe.source).load(recipe.seed)
-    encoder.bind(create(TRANSFORMS, recipe.transform).capacity(source.space))
+    encoder.bind(create(TRANSFORMS, recipe.transform).capacity(source.space), getattr(source.space, "rate", None))
     records = encoder.example(64, 0, recipe.task)
     encoder.fit(records)
     targets = Targets.fit(recipe.task, records)

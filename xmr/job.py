@@ -61,7 +61,7 @@ def load_job(recipe: Recipe, device: str = "cpu") -> Job:
     started = time.perf_counter()
     encoder: Encoder = create(ENCODERS, recipe.encoder)
     source: Source = create(SOURCES, recipe.source).load(recipe.seed)
-    encoder.bind(create(TRANSFORMS, recipe.transform).capacity(source.space))
+    encoder.bind(create(TRANSFORMS, recipe.transform).capacity(source.space), getattr(source.space, "rate", None))
     prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
     parts = {name: prepared.part(name) for name in PARTS}
     encoder.fit(parts["train"])
@@ -237,6 +237,13 @@ def _lengths(job: Job) -> np.ndarray | None:
     return job.sets["test"].data.lengths if job.recipe.task == "residue_classification" else None  # type: ignore[attr-defined]
 
 
+def untrained(job: Job) -> Any:
+    """The recipe's transform as it was before training: what a linear probe of signals sees."""
+    generator = torch.Generator().manual_seed(job.recipe.seed * 1_000_003)
+    made = create(TRANSFORMS, job.recipe.transform).build(job.encoder.form, job.source.space, generator)
+    return made.eval()
+
+
 def _baselines(job: Job, result: dict[str, Any], say: Say) -> dict[str, np.ndarray]:
     """Run the recipe's baselines on the same split; one that fails is said and does not lose the others."""
     names = list(dict.fromkeys(job.recipe.baselines))
@@ -251,6 +258,8 @@ def _baselines(job: Job, result: dict[str, Any], say: Say) -> dict[str, np.ndarr
         job.recipe.seed,
         job.source,
         job.encoder.augment,
+        {name: job.parts[name].arrays for name in PARTS},
+        untrained(job),
     )
     answers: dict[str, np.ndarray] = {}
     for name in names:

@@ -26,6 +26,7 @@ from xmr.errors import DataError, Problem
 from xmr.files import write_csv, write_json
 from xmr.job import make_accelerator, prediction_table
 from xmr.program import Prediction, Program
+from xmr.program_folder import reads_of
 
 CHUNK = 4096  # records read, sorted by length and answered at a time
 
@@ -57,7 +58,7 @@ def predict_file(
 
     With on_bad "skip", records that cannot be read are listed in `target`.skipped.csv and the rest is answered.
     """
-    columns = Columns(input_column, (), id_column, None, need_target=False)
+    columns = Columns(input_column, (), id_column, None, need_target=False, reads=reads_of(folder))
     first = next(iter(stream(source, columns, 1)), None)  # a wrong file is refused before anything is loaded
     if first is None:
         raise DataError(Problem(str(source), "no record", "at least one"))

@@ -46,7 +46,7 @@ class Prepared:
 def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> Prepared:
     """Read, check, clean and split. Raises DataError that names file and line."""
     skipped = Skipped()
-    records = _read(settings, task, skipped)
+    records = _read(settings, task, encoder.reads, skipped)
     read = len(records) + len(skipped)
     records = without_bad(records, check_raw(task, records), settings.on_bad, skipped)
     records = without_bad(records, encoder.check(records), settings.on_bad, skipped)
@@ -76,10 +76,21 @@ def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> 
     for name in ("train", "test"):
         if not len(getattr(split, name)):
             raise DataError(Problem("data.split", f"no {name} record", "records in both train and test"))
-    if task == "classification" and len(set(records.take(split.train).labels[next(iter(records.labels))])) < 2:
-        raise DataError(Problem("data.target", "one class only in the training part", "at least two"))
+    if task == "classification":
+        _check_classes(records, split)
     digest = hashlib.sha256("\n".join(f"{a}\t{b}" for a, b in zip(records.ids, texts)).encode()).hexdigest()
     return Prepared(records, split, skipped, read, cleaned.duplicates, cleaned.contradictions, digest)
+
+
+def _check_classes(records: Records, split: Split) -> None:
+    """Two classes at least in training, and fewer than records: else the label column is another one."""
+    column, labels = next(iter(records.labels.items()))
+    classes = len(set(labels))
+    if len(labels) >= 20 and classes > 0.9 * len(labels):
+        found = f"{classes} different labels in {len(labels)} records (column {column!r})"
+        raise DataError(Problem("data.target", found, "a column of classes, or task: regression"))
+    if len({labels[i] for i in split.train}) < 2:
+        raise DataError(Problem("data.target", "one class only in the training part", "at least two"))
 
 
 def positive_of(settings: DataSettings) -> str | None:
@@ -88,11 +99,11 @@ def positive_of(settings: DataSettings) -> str | None:
     return settings.positive or known.get("positive")  # type: ignore[return-value]
 
 
-def _read(settings: DataSettings, task: Task, skipped: Skipped) -> Records:
+def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> Records:
     """The records of a named data set or of the user's file."""
     labels_file, mask_file = settings.residue_labels, settings.residue_mask
     target = (settings.target,) if isinstance(settings.target, str) else tuple(settings.target or ())
-    columns = Columns(settings.input, target, settings.id, settings.set, need_target=labels_file is None)
+    columns = Columns(settings.input, target, settings.id, settings.set, labels_file is None, settings.time, reads)
     if settings.dataset is not None:
         chosen = dataset(settings.dataset)
         if chosen.package:

@@ -22,10 +22,11 @@ from xmr.component import create
 from xmr.data.records import Records
 from xmr.data.targets import Targets
 from xmr.encoders.base import EncodedSet, Encoder
+from xmr.encoders.signal import SignalSet, on_device
 from xmr.outputs.base import Output
 from xmr.registry import OUTPUTS, TRANSFORMS
 from xmr.sources.base import Source
-from xmr.spaces import Encoded, FeatureOutput, Image, PixelInput, SourceInput, Symbols, TokenInput, Windows
+from xmr.spaces import Encoded, FeatureOutput, Image, Signal, SourceInput, Symbols, Windows
 from xmr.transforms.base import Transform
 
 if TYPE_CHECKING:
@@ -102,6 +103,13 @@ class Program(nn.Module):
         inputs = stack([transform(encoded) for transform in self.transforms])
         answers = self.source(inputs).split(len(self.transforms))
         return torch.stack([output(answer, encoded, self.source) for output, answer in zip(self.outputs, answers)])
+
+    def keep_fixed(self, data: SignalSet) -> None:
+        """Have a data set keep what the transform computes of each record without its parameters, if there is any."""
+        first: Transform = self.transforms[0]  # type: ignore[assignment]
+        with torch.no_grad():
+            if len(data) and first.fixed(to_device(data.batch(np.arange(1)), self.device)) is not None:
+                data.fix(lambda signal: _kept(first, signal, self.device))
 
     def trained_parameters(self) -> list[nn.Parameter]:
         """What learns: the transforms and the outputs, never the source."""
@@ -183,7 +191,13 @@ class Program(nn.Module):
 
 def stack(inputs: list[Any]) -> SourceInput:
     """The inputs of several programs as one batch, program after program."""
-    return (PixelInput if isinstance(inputs[0], PixelInput) else TokenInput).stack(inputs)
+    return type(inputs[0]).stack(inputs)
+
+
+def _kept(transform: Transform, signal: Signal, device: torch.device) -> Tensor:
+    made = transform.fixed(to_device(signal, device))
+    assert made is not None
+    return made.cpu()
 
 
 def _features(source: Source, inputs: SourceInput) -> Tensor:
@@ -199,9 +213,12 @@ def to_device(encoded: Encoded, device: torch.device) -> Encoded:
         return encoded
     if isinstance(encoded, Image):
         return Image(encoded.values.to(device, non_blocking=True))
+    if isinstance(encoded, Signal):
+        return on_device(encoded, device)
     assert isinstance(encoded, Symbols)
     windows = encoded.windows
     if windows is not None:
+        assert windows.weight is not None, "windows of symbols have weights"
         owner, start, weight = (part.to(device) for part in (windows.owner, windows.start, windows.weight))
         windows = Windows(owner, start, weight, windows.records)
     return Symbols(encoded.ids.to(device, non_blocking=True), encoded.mask.to(device), encoded.full, windows)

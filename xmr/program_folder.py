@@ -155,3 +155,12 @@ def _fill(program: Program, path: Path) -> None:
             module.load_state_dict(own)
     if tensors:
         raise ProgramError(Problem(str(path), f"unknown tensors {sorted(tensors)[:3]}", "only the program's own"))
+
+
+def reads_of(folder: Path) -> str:
+    """What a program's encoder reads (`Encoder.reads`), without loading the program. Raises ProgramError."""
+    if not (folder / "program.json").is_file() and (folder / "program" / "program.json").is_file():
+        folder = folder / "program"
+    section = _read_json(folder / "program.json").get("encoder")
+    checked = check_section("encoder", section, f"{folder / 'program.json'}: encoder")
+    return ENCODERS.get(checked["name"]).reads  # type: ignore[attr-defined]

@@ -99,6 +99,7 @@ ENCODERS = Registry(
     "encoder",
     [
         Entry("protein", "xmr.encoders.protein:ProteinEncoder", "amino-acid sequences", {"emits": "Symbols"}),
+        Entry("series", "xmr.encoders.series:SeriesEncoder", "time series of any channels", {"emits": "Signal"}),
         Entry("image", "xmr.encoders.image:ImageEncoder", "pictures: files or arrays", {"emits": "Image"}),
     ],
 )
@@ -112,6 +113,15 @@ TRANSFORMS = Registry(
         _transform("context_window", "window:ContextWindow", "Symbols", "token", "a short convolution over symbols"),
         _transform("prompt", "prompt:Prompt", "Symbols", "token", "learned vectors before the symbols' own words"),
         _transform("symbol_tiles", "tiles:SymbolTiles", "Symbols", "pixel", "a tile a symbol, row by row"),
+        _transform("signal_patches", "signal_patches:SignalPatches", "Signal", "token", "patches by one linear layer"),
+        _transform(
+            "patch_reprogramming", "signal_patches:PatchReprogramming", "Signal", "token", "Time-LLM: words mixed"
+        ),
+        _transform("patch_dictionary", "signal_patches:PatchDictionary", "Signal", "token", "free vectors mixed"),
+        _transform("wave_program", "wave:WaveProgram", "Signal", "wave", "placed in a wave, a pattern added (V2S)"),
+        _transform(
+            "signal_picture", "signal_picture:SignalPicture", "Signal", "pixel", "drawn, then border or watermark"
+        ),
         _transform("border", "frame:Border", "Image", "pixel", "learn everything around the picture"),
         _transform("enhanced_border", "frame:EnhancedBorder", "Image", "pixel", "border with unit gradients (EVP)"),
         _transform("clustered_border", "clustered:ClusteredBorder", "Image", "pixel", "a border a cluster (DAM-VP)"),
@@ -135,6 +145,10 @@ SOURCES = Registry(
         Entry("clip", "xmr.sources.clip:Clip", "CLIP, its classes are texts", {"space": "pixel"}),
         Entry("timm", "xmr.sources.vision:Timm", "any classifier of timm", {"space": "pixel"}),
         Entry("resnet20_cifar10", "xmr.sources.resnet20:ResNet20", "ResNet-20 of CIFAR-10", {"space": "pixel"}),
+        Entry("attention_rnn", "xmr.sources.keywords:AttentionRNN", "36 spoken commands (V2S)", {"space": "wave"}),
+        Entry("keyword_cnn", "xmr.sources.keywords:KeywordCNN", "honk's ten spoken commands", {"space": "wave"}),
+        Entry("yamnet", "xmr.sources.yamnet:Yamnet", "521 sounds of AudioSet", {"space": "wave"}),
+        Entry("speech", "xmr.sources.wave:Speech", "any raw-wave model of Hugging Face", {"space": "wave"}),
         Entry("none", "xmr.sources.none:NoSource", "control: no source model at all", {"space": "token"}),
     ],
 )
@@ -142,6 +156,7 @@ OUTPUTS = Registry(
     "output",
     [
         Entry("linear", "xmr.outputs.heads:Linear", "a linear layer on the pooled hidden state"),
+        Entry("ridge", "xmr.outputs.ridge:Ridge", "a linear layer in closed form, for few records"),
         Entry("per_residue", "xmr.outputs.heads:PerResidue", "a linear layer at every position"),
         Entry("vocabulary_linear", "xmr.outputs.learned:VocabularyLinear", "Gamma over the vocabulary, folded"),
         Entry("learned_mapping", "xmr.outputs.learned:LearnedMapping", "learned many-to-one mapping"),

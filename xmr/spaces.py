@@ -48,7 +48,16 @@ class Picture:
     width: int
 
 
-Form = Alphabet | Picture  # what a transform is told of the target domain before it makes its parameters
+@dataclass(frozen=True)
+class Trace:
+    """What every signal of a target domain looks like: channels C, samples L, samples per second (or None)."""
+
+    channels: int
+    length: int
+    rate: float | None = None
+
+
+Form = Alphabet | Picture | Trace  # what a transform is told of the target domain before it makes its parameters
 
 
 @dataclass(frozen=True)
@@ -56,12 +65,12 @@ class Windows:
     """Which record each row of a batch is a window of. owner: (B,), start: (B,) in symbols, records: R.
 
     weight: (B, L), one over the number of windows that cover a position, so that a weighted mean over windows counts
-    every symbol of a record once.
+    every symbol of a record once; None where every window counts as one (signals).
     """
 
     owner: Int[Tensor, " B"]
     start: Int[Tensor, " B"]
-    weight: Float[Tensor, "B L"]
+    weight: Float[Tensor, "B L"] | None
     records: int
 
 
@@ -81,11 +90,17 @@ class Symbols:
 
 @dataclass(frozen=True)
 class Signal:
-    """Signals. values: (B, C, L); mask: (B, L), True at samples; rate: samples per second, or None."""
+    """Signals. values: (B, C, L), zero where the mask is False; mask: (B, L), True at samples, right-padded.
+
+    `full` says that nothing is padded. `fixed`: what the transform computes of each row without its parameters, (B,
+    ...), made once a data set (`Transform.fixed`); None where that is still to be done. `windows` as in Symbols.
+    """
 
     values: Float[Tensor, "B C L"]
     mask: Bool[Tensor, "B L"]
-    rate: float | None = None
+    full: bool = False
+    fixed: Tensor | None = None
+    windows: Windows | None = None
 
 
 @dataclass(frozen=True)
@@ -150,11 +165,46 @@ class PixelSpace:
 
 
 @dataclass(frozen=True)
+class Spectrum:
+    """A short-time Fourier transform, linear in the wave: frames of `window` samples every `hop`, Hann, `fft` bins.
+
+    before, after: samples put around the wave; `reflect` mirrors them, else they are zeros. frames: the first T only.
+    """
+
+    window: int
+    hop: int
+    fft: int
+    frames: int
+    before: int = 0
+    after: int = 0
+    reflect: bool = False
+
+    @property
+    def bins(self) -> int:
+        """Frequencies from zero to half the sample rate."""
+        return self.fft // 2 + 1
+
+    def __call__(self, waves: Float[Tensor, "B samples"]) -> Tensor:
+        """(B, samples) -> complex (B, T, fft / 2 + 1)."""
+        if self.before or self.after:
+            mode = "reflect" if self.reflect else "constant"
+            waves = torch.nn.functional.pad(waves[:, None], (self.before, self.after), mode=mode)[:, 0]
+        framed = waves.unfold(1, self.window, self.hop)[:, : self.frames]
+        hann = torch.hann_window(self.window, periodic=True, dtype=waves.dtype, device=waves.device)
+        return torch.fft.rfft(framed * hann, n=self.fft)
+
+
+@dataclass(frozen=True)
 class WaveSpace:
-    """The input side of an audio model: samples per second and samples per clip."""
+    """The input side of an audio model: samples per second and samples per clip.
+
+    spectrum: the linear short-time Fourier transform the model starts with, where it does: what is added to a wave may
+    then be added to its spectrum instead, and the spectrum of the data is computed once.
+    """
 
     rate: int
     samples: int
+    spectrum: Spectrum | None = None
 
 
 Space = TokenSpace | PixelSpace | WaveSpace
@@ -203,20 +253,40 @@ class PixelInput:
         return replace(parts[0], pixels=torch.cat([part.pixels for part in parts]))
 
 
-SourceInput = TokenInput | PixelInput
+@dataclass(frozen=True)
+class WaveInput:
+    """What a transform hands to an audio source: waves (B, samples), or their spectrum (B, T, F) where the source
+    starts with one (`WaveSpace.spectrum`) and the transform works there."""
+
+    waves: Float[Tensor, "B samples"] | None = None
+    spectrum: Tensor | None = None
+
+    @staticmethod
+    def stack(parts: list[WaveInput]) -> WaveInput:
+        """The inputs of several programs as one batch, program after program."""
+        if len(parts) == 1:
+            return parts[0]
+        if parts[0].waves is not None:
+            return WaveInput(waves=torch.cat([part.waves for part in parts if part.waves is not None]))
+        return WaveInput(spectrum=torch.cat([part.spectrum for part in parts if part.spectrum is not None]))
+
+
+SourceInput = TokenInput | PixelInput | WaveInput
 
 
 @dataclass(frozen=True)
 class SourceOutput:
     """A language source's answer. hidden: (B, T, D') with the source's special tokens; mask: (B, T).
 
-    `start`, `length`: where the target's own content stands on the T axis.
+    `start`, `length`: where the target's own content stands on the T axis. `content`: (B, length), True where it does,
+    for content other than symbols (patches of signals of unequal length); None where it fills every row.
     """
 
     hidden: Float[Tensor, "B T D"]
     mask: Bool[Tensor, "B T"]
     start: int
     length: int
+    content: Bool[Tensor, "B L"] | None = None
 
     @property
     def aligned(self) -> Float[Tensor, "B L D"]:
@@ -228,8 +298,12 @@ class SourceOutput:
         if programs == 1:
             return [self]
         return [
-            replace(self, hidden=hidden, mask=mask)
-            for hidden, mask in zip(self.hidden.chunk(programs), self.mask.chunk(programs))
+            replace(self, hidden=hidden, mask=mask, content=content)
+            for hidden, mask, content in zip(
+                self.hidden.chunk(programs),
+                self.mask.chunk(programs),
+                [None] * programs if self.content is None else self.content.chunk(programs),
+            )
         ]
 
 

@@ -25,7 +25,7 @@ from xmr.data.targets import IGNORE, Targets
 from xmr.encoders.sequence import SymbolSet
 from xmr.errors import RecipeError, one_of
 from xmr.sources.base import Source
-from xmr.spaces import Alphabet, Form, Picture
+from xmr.spaces import Alphabet, Form, Picture, SourceInput, Trace
 
 Features = Callable[[list[str], list[str]], tuple[Any, Any]]
 
@@ -42,6 +42,8 @@ class Parts:
     seed: int
     source: Source
     augment: Callable[[Any], Any] = lambda batch: batch
+    arrays: dict[str, np.ndarray | None] | None = None  # series as they were read, where they are held in memory
+    untrained: Callable[[Any], SourceInput] | None = None  # the recipe's transform before training
 
 
 def kmer_counts(train: list[str], test: list[str], most: int = 3) -> tuple[Any, Any]:
@@ -135,7 +137,7 @@ _CLASSICAL: dict[str, tuple[Features, Callable[[bool, int], BaseEstimator]]] = {
 def run_baseline(name: str, parts: Parts) -> np.ndarray:
     """Fit on train (and validation) and answer test: probabilities or values (n, K). Raises RecipeError if unknown."""
     task = parts.description.task
-    emits = "Image" if isinstance(parts.form, Picture) else "Symbols"
+    emits = {Picture: "Image", Trace: "Signal", Alphabet: "Symbols"}[type(parts.form)]
     known = baselines_of(task, emits, parts.source.space_kind)
     if name not in known:
         raise RecipeError(one_of("baselines", name, known))
@@ -143,6 +145,10 @@ def run_baseline(name: str, parts: Parts) -> np.ndarray:
         from xmr.compare.source import fine_tuning, linear_probe
 
         return fine_tuning(parts) if name == "fine_tuning" else linear_probe(parts)
+    if isinstance(parts.form, Trace):
+        from xmr.compare.signals import signal_baseline
+
+        return signal_baseline(name, parts)
     if name == "cnn":
         from xmr.compare.cnn import cnn_answers
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from xmr.compare.baselines import Parts
 from xmr.compare.network import fit_network
 from xmr.encoders.sequence import SymbolSet
-from xmr.spaces import Image, Picture, Symbols
+from xmr.spaces import Alphabet, Image, Picture, Symbols
 
 EPOCHS, RESIDUE_EPOCHS, TOKENS, PICTURES, RATE, PATIENCE = 40, 12, 4096, 64, 2e-3, 8
 
@@ -66,6 +66,7 @@ def cnn_answers(parts: Parts) -> np.ndarray:
             model: nn.Module = PictureCNN(form.channels, description.outputs)
             settings = {"epochs": EPOCHS, "budget": PICTURES, "rate": RATE, "patience": PATIENCE, "seed": parts.seed}
             return fit_network(model, parts.sets, target, description, **settings, augment=parts.augment)  # type: ignore[arg-type]
+        assert isinstance(form, Alphabet)
         per_residue = description.task == "residue_classification"
         model = SequenceCNN(len(form.symbols), description.outputs, per_residue)
         sets = {name: _unwindowed(data) for name, data in parts.sets.items()}

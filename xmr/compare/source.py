@@ -6,17 +6,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
+from xmr.batching import inference_batches
 from xmr.compare.baselines import Parts, fitted
 from xmr.compare.network import fit_network
+from xmr.outputs.base import Pooling
+from xmr.outputs.ridge import solve
 from xmr.sources.vision import VisionSource
-from xmr.spaces import Image, PixelInput
+from xmr.spaces import Image, PixelInput, Trace
 from xmr.transforms.pixels import resize, with_channels
 
 EPOCHS, PICTURES, RATE, PATIENCE = 20, 32, 3e-4, 6
@@ -29,8 +33,13 @@ def plain(source: VisionSource, image: Image) -> PixelInput:
 
 
 def linear_probe(parts: Parts) -> np.ndarray:
-    """Logistic regression (ridge for regression) on the frozen source's features of the plain pictures: (n, K)."""
+    """A linear model on the frozen source's features, nothing learned before them: (n, K).
+
+    Of the plain pictures; of signals as the recipe's transform draws or places them before it is trained.
+    """
     source = parts.source
+    if isinstance(parts.form, Trace):
+        return _signal_probe(parts)
     assert isinstance(source, VisionSource)
 
     def features(data: Any) -> np.ndarray:
@@ -48,6 +57,50 @@ def linear_probe(parts: Parts) -> np.ndarray:
 
     left = np.concatenate([features(parts.sets["train"]), features(parts.sets["validation"])])
     return fitted(model, left, features(parts.sets["test"]), parts)
+
+
+def _signal_probe(parts: Parts) -> np.ndarray:
+    """The leave-one-out ridge of `output: ridge` on features of the untrained program."""
+    render, source = parts.untrained, parts.source
+    assert render is not None
+    pool = Pooling("mean", source.hidden_width, None)
+
+    def features(data: Any) -> np.ndarray:
+        found = np.zeros((len(data), source.hidden_width), np.float32)
+        with torch.inference_mode():
+            for records in inference_batches(data.cost, data.width, data.records_at_once or 8192):
+                batch = data.batch(records)
+                found[records] = pool(source(render(batch)), batch).float().numpy()
+        return found
+
+    left = np.concatenate([features(parts.sets["train"]), features(parts.sets["validation"])])
+    return fitted(lambda regression, seed: RidgeLogits(regression), left, features(parts.sets["test"]), parts)
+
+
+class RidgeLogits(ClassifierMixin, RegressorMixin, BaseEstimator):
+    """`xmr.outputs.ridge.solve` behind scikit-learn's interface."""
+
+    def __init__(self, regression: bool = False) -> None:
+        self.regression = regression
+
+    def fit(self, features: np.ndarray, target: np.ndarray) -> RidgeLogits:
+        """Solve for classes or numbers."""
+        if self.regression:
+            truth = target[:, None]
+        else:
+            self.classes_, number = np.unique(target, return_inverse=True)
+            truth = np.eye(len(self.classes_))[number] * 2 - 1
+        self.weight_, self.bias_ = solve(features, truth)
+        return self
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Numbers, or the likeliest class."""
+        scores = features @ self.weight_.T + self.bias_
+        return scores[:, 0] if self.regression else self.classes_[scores.argmax(axis=1)]
+
+    def predict_proba(self, features: np.ndarray) -> np.ndarray:
+        """softmax of the scores: (n, K)."""
+        return softmax(features @ self.weight_.T + self.bias_, axis=1)
 
 
 def _chosen_logistic() -> BaseEstimator:

@@ -24,7 +24,8 @@ class Dataset:
 
     files: path below XMR_DATA -> sha256 of the prepared file. official: address of each official file, and what it
     holds. columns: what `data.input`, `data.target` ... are, so that a recipe need not say it. package: the pip
-    package it comes in. made: "module:function" that makes the records, for sets inside a package. archives: address
+    package it comes in. made: "module:function" that makes the records, for sets inside a package, from
+    `argument` where there is one. archives: address
     -> MD5 as published, for picture sets, which `xmr.data.picture_sets` unpacks; an empty MD5 is not known.
     """
 
@@ -38,6 +39,7 @@ class Dataset:
     columns: Mapping[str, object] = field(default_factory=dict)
     package: str | None = None
     made: str | None = None
+    argument: str | None = None
     archives: Mapping[str, str] = field(default_factory=dict)
 
     def records(self) -> Records:
@@ -45,7 +47,8 @@ class Dataset:
         if self.package and not self.made:
             return read_modlamp(package_file(self))
         module, _, function = str(self.made).partition(":")
-        return getattr(importlib.import_module(module), function)()
+        make = getattr(importlib.import_module(module), function)
+        return make() if self.argument is None else make(self.argument)
 
 
 _FLIP = "FLIP, Dallago et al. 2021, github.com/J-SNACKKB/FLIP"
@@ -73,6 +76,27 @@ def _pictures(name: str, summary: str, licence: str, cite: str, archives: dict[s
     main = f"images/{name}/" + ("data.npz" if name in ("cifar10", "cifar100", "svhn") else "index.csv")
     columns = {} if main.endswith(".npz") else {"input": "path", "target": "label", "set": "set"}
     return Dataset(name, summary, licence, cite, main, {}, {}, columns, archives=archives)
+
+
+UCR_BUNDLED = ("ACSF1", "ArrowHead", "BasicMotions", "GunPoint", "ItalyPowerDemand", "JapaneseVowels", "OSULeaf")
+# fmt: off
+UCR_OTHERS = (
+    "Coffee", "DistalPhalanxTW", "ECG200", "Earthquakes", "Ham", "Herring", "MiddlePhalanxOutlineCorrect",
+    "ProximalPhalanxTW", "SmallKitchenAppliances", "SonyAIBORobotSurface1", "Strawberry", "SyntheticControl", "Trace",
+    "TwoLeadECG", "Wine",
+)
+# fmt: on
+_UCR = "UCR/UEA archive, Dau et al. 2018, arXiv 1810.07758; Bagnall et al. 2018, arXiv 1811.00075"
+
+
+def _ucr(name: str) -> Dataset:
+    """Any set of the UCR/UEA archive: from inside aeon where it is there, else NAME_TRAIN and NAME_TEST files."""
+    summary, licence = f"{name} of the UCR/UEA archive, its own train and test parts", "UCR archive: cite"
+    if name in UCR_BUNDLED:
+        made = {"package": "aeon", "made": "xmr.data.series:bundled", "argument": name}
+        return Dataset(f"ucr/{name}", summary, licence, _UCR, "", {}, **made)  # type: ignore[arg-type]
+    address = f"https://www.timeseriesclassification.com/aeon-toolkit/{name}.zip"
+    return Dataset(f"ucr/{name}", summary, licence, _UCR, f"timeseries/{name}", {}, archives={address: ""})
 
 
 DATASETS = {
@@ -286,12 +310,15 @@ DATASETS = {
             package="matplotlib",
             made="xmr.data.glyphs:glyphs",
         ),
+        *(_ucr(name) for name in (*UCR_BUNDLED, *UCR_OTHERS)),
     )
 }
 
 
 def dataset(name: str, place: str = "data.dataset") -> Dataset:
     """The data set called `name`. Raises DataError with the nearest names."""
+    if name not in DATASETS and name.startswith("ucr/") and name[4:].isalnum():
+        return _ucr(name[4:])
     if name not in DATASETS:
         raise DataError(one_of(place, name, DATASETS))
     return DATASETS[name]

@@ -45,15 +45,23 @@ def read_folder(folder: Path, need_target: bool, chunk: int) -> Iterator[Records
         )
 
 
-def read_npz(path: Path, need_target: bool, chunk: int) -> Iterator[Records]:
-    """A NumPy archive: `images` (n, H, W) or (n, H, W, C), `labels` (n,), perhaps `set` (n,). Nothing is unpickled."""
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a .npz file, or of a .npy file as `values`. Nothing is unpickled. Raises DataError."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            held = {name: archive[name] for name in archive.files if name in (*_IMAGES, *_LABELS, *_SETS)}
-            listed = ", ".join(archive.files)
+        held = np.load(path, allow_pickle=False)
+        if isinstance(held, np.ndarray):
+            return {"values": held}
+        with held as archive:
+            return {name: archive[name] for name in archive.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0][:120]
         raise DataError(Problem(str(path), f"an archive that cannot be read ({reason})", "plain arrays")) from error
+
+
+def read_npz(path: Path, need_target: bool, chunk: int) -> Iterator[Records]:
+    """A NumPy archive: `images` (n, H, W) or (n, H, W, C), `labels` (n,), perhaps `set` (n,). Nothing is unpickled."""
+    held = load_arrays(path)
+    listed = ", ".join(held)
     images = next((held[name] for name in _IMAGES if name in held), None)
     labels = next((held[name] for name in _LABELS if name in held), None)
     if images is None or (labels is None and need_target):

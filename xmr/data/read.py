@@ -10,6 +10,7 @@ from pathlib import Path
 from xmr.data.fasta import read_fasta
 from xmr.data.pictures import read_folder, read_npz
 from xmr.data.records import Records, Skipped, without_bad
+from xmr.data.series import stream_series
 from xmr.data.tables import Columns, read_delimited, read_parquet
 from xmr.errors import DataError, Problem, nearest
 
@@ -37,6 +38,9 @@ def stream(path: Path, columns: Columns, chunk: int = CHUNK) -> Iterator[Records
 
     Raises DataError: missing, empty, unreadable, or broken at a line.
     """
+    if columns.reads == "series":
+        yield from _said_plainly(path, stream_series(path, columns, chunk))
+        return
     if path.is_dir():
         yield from read_folder(path, columns.need_target, chunk)
         return
@@ -52,16 +56,24 @@ def stream(path: Path, columns: Columns, chunk: int = CHUNK) -> Iterator[Records
         )
     if path.stat().st_size == 0:
         raise DataError(Problem(str(path), "an empty file", "records"))
-    kind = format_of(path)
+    yield from _said_plainly(path, _by_format(path, format_of(path), columns, chunk))
+
+
+def _by_format(path: Path, kind: str, columns: Columns, chunk: int) -> Iterator[Records]:
+    if kind in FASTA:
+        yield from read_fasta(path, chunk)
+    elif kind == ".npz":
+        yield from read_npz(path, columns.need_target, chunk)
+    elif kind == ".parquet":
+        yield from read_parquet(path, columns, chunk)
+    else:
+        yield from read_delimited(path, "\t" if kind == ".tsv" else ",", columns, chunk)
+
+
+def _said_plainly(path: Path, records: Iterator[Records]) -> Iterator[Records]:
+    """The records; text that is not UTF-8 and damaged gzip files as one line."""
     try:
-        if kind in FASTA:
-            yield from read_fasta(path, chunk)
-        elif kind == ".npz":
-            yield from read_npz(path, columns.need_target, chunk)
-        elif kind == ".parquet":
-            yield from read_parquet(path, columns, chunk)
-        else:
-            yield from read_delimited(path, "\t" if kind == ".tsv" else ",", columns, chunk)
+        yield from records
     except UnicodeDecodeError as error:
         raise DataError(
             Problem(str(path), f"bytes that are not text ({error.reason} at byte {error.start})", "UTF-8 text")

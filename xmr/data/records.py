@@ -16,7 +16,8 @@ class Records:
 
     `role`: "train", "validation", "test" or "" where the file does not say. `mask`: per-position text of 0 and 1
     (0 = not scored), "" where there is none. `arrays`: what each record holds where that is no text, in memory, one row
-    a record (pictures as (n, H, W, C) uint8); `inputs` are then digests of it.
+    a record: pictures as (n, H, W, C) uint8, series as (n, C, L) float32 with NaN for what is missing. `inputs` are
+    then digests of it.
     """
 
     ids: list[str]
@@ -69,7 +70,7 @@ class Records:
             [x for part in parts for x in part.mask],
             [x for part in parts for x in part.line],
             first.file,
-            np.concatenate([part.arrays for part in parts]) if first.arrays is not None else None,
+            _joined([part.arrays for part in parts if part.arrays is not None]) if first.arrays is not None else None,
         )
 
     def place(self, index: int) -> str:
@@ -80,6 +81,19 @@ class Records:
         """A `Problem` at a record; message is "found ...; expected ..."."""
         found, _, expected = message.partition("; expected ")
         return Problem(f"{self.place(index)}: record {self.ids[index]!r}", found.removeprefix("found "), expected)
+
+
+def _joined(arrays: list[np.ndarray]) -> np.ndarray:
+    """Arrays end to end; series of other channels or length are first filled up with NaN."""
+    if len({array.shape[1:] for array in arrays}) == 1 or arrays[0].ndim != 3:
+        return np.concatenate(arrays)
+    shape = [max(array.shape[axis] for array in arrays) for axis in (1, 2)]
+    made = np.full((sum(map(len, arrays)), *shape), np.nan, dtype=arrays[0].dtype)
+    begin = 0
+    for array in arrays:
+        made[begin : begin + len(array), : array.shape[1], : array.shape[2]] = array
+        begin += len(array)
+    return made
 
 
 @dataclass

@@ -58,6 +58,9 @@ class DataSettings(BaseModel):
     )
     id: str | None = Field(None, description="column of record ids; by default id, or the line number")
     set: str | None = Field(None, description="column that says train, validation or test")
+    time: str | None = Field(
+        None, description="series in a file of one row a time step: the column of time; by default its usual names"
+    )
     residue_labels: str | None = Field(None, description="per-residue tasks: FASTA of label strings, by id")
     residue_mask: str | None = Field(None, description="per-residue tasks: FASTA of 0/1 strings, 0 = not scored")
     split: SplitSettings = Field(default_factory=SplitSettings)

@@ -21,12 +21,14 @@ class Columns:
     id: str | None = None
     set: str | None = None
     need_target: bool = True
+    time: str | None = None  # series: the column of time in a file of one row a time step
+    reads: str = "text"  # what kind of record the encoder reads: text (also of file names), or series
 
 
 USUAL = {
     "input": ("sequence", "seq", "sequences", "protein", "peptide", "input", "path", "file", "filename", "image"),
     "target": ("target", "label", "labels", "class", "y"),
-    "id": ("id", "name", "accession"),
+    "id": ("id", "name", "accession", "series_id", "case_id"),
     "set": ("set", "split"),
 }
 

@@ -44,14 +44,15 @@ class Encoder(ABC):
 
     section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
     emits: ClassVar[str]
+    reads: ClassVar[str] = "text"  # what a file of records holds: text (also of file names), or series of numbers
 
     @property
     @abstractmethod
     def form(self) -> Form:
         """What a transform is told of the target domain: its alphabet, or the shape of its pictures."""
 
-    def bind(self, source_length: int) -> None:  # noqa: B027  (most encoders need no binding)
-        """Tell the encoder the longest content of the source, in its units."""
+    def bind(self, source_length: int, rate: int | None = None) -> None:  # noqa: B027  (most need no binding)
+        """Tell the encoder the longest content of the source, in its units, and the samples a second it expects."""
 
     @abstractmethod
     def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:

@@ -88,7 +88,7 @@ class ProteinEncoder(Encoder):
         """The alphabet."""
         return self.alphabet
 
-    def bind(self, source_length: int) -> None:
+    def bind(self, source_length: int, rate: int | None = None) -> None:
         """The longest row is the smaller of `max_length` and what the source takes."""
         self.limit = min(self.max_length or source_length, source_length)
 

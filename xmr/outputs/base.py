@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import Generator, Tensor, nn
 
-from xmr.spaces import Answer, Encoded, FeatureOutput, Symbols
+from xmr.spaces import Answer, Encoded, FeatureOutput, Signal, Symbols
 
 Pool = Literal["mean", "cls", "last", "attention", "concat"]
 
@@ -74,12 +74,14 @@ class Pooling(nn.Module):
 
     def forward(self, answer: Answer, encoded: Encoded) -> Tensor:
         """hidden (B, T, D') or features (B, D') -> (R, D')."""
+        windows = encoded.windows if isinstance(encoded, Symbols | Signal) else None
         if isinstance(answer, FeatureOutput):
-            return _over_windows(answer.features.float(), encoded.windows if isinstance(encoded, Symbols) else None)
-        if not isinstance(encoded, Symbols):  # patches and other tokens that fill every row
+            return _over_windows(answer.features.float(), windows)
+        if isinstance(encoded, Symbols):
+            mask, full = encoded.mask, encoded.full
+        else:  # patches and other tokens
             everywhere = answer.mask.new_ones(len(answer.mask), answer.length)
-            encoded = Symbols(everywhere.long(), everywhere, full=True)
-        windows, mask = encoded.windows, encoded.mask
+            mask, full = answer.content if answer.content is not None else everywhere, answer.content is None
         if self.pool == "cls":
             return _over_windows(answer.hidden[:, 0].float(), windows)
         hidden = answer.aligned.float()
@@ -89,9 +91,10 @@ class Pooling(nn.Module):
             ends = mask.sum(dim=1) - 1
             last = hidden[torch.arange(len(hidden), device=ends.device), ends]
             return last if windows is None else _last_window(last, windows.owner, windows.records)
-        if windows is None and encoded.full and self.pool == "mean":
+        if windows is None and full and self.pool == "mean":
             return hidden.mean(dim=1)
-        weight = mask.to(hidden.dtype) if windows is None else windows.weight
+        shares = windows.weight if windows is not None else None
+        weight = mask.to(hidden.dtype) if shares is None else shares
         if self.pool == "attention":
             score = (hidden @ self.query) * self.query.shape[0] ** -0.5
             top = score.masked_fill(~mask, -torch.inf).amax(dim=1, keepdim=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -98,21 +99,21 @@ class Clip(VisionSource):
             self.head.weight.copy_(vectors * model.logit_scale.exp())
         self.space = space
         self.keep_normalisation(space)
-        self.hidden_width, self._classes = vectors.shape[1], len(vectors)
+        self.hidden_width = self.own_width = vectors.shape[1]
+        self._classes = len(vectors)
         self._folded = []
         self.class_names = tuple(text for _, text in pairs)
         self.text_of = tuple(name for name, _ in pairs)
         return self.freeze()
 
-    def run(self, pixels: Tensor) -> Tensor:
+    def run(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         """Normalised pixels -> unit picture vectors (B, D')."""
         seen = self.body["tower"](pixel_values=pixels).pooler_output  # type: ignore[index]
-        return nn.functional.normalize(self.body["projection"](seen).float(), dim=1)  # type: ignore[index]
+        return nn.functional.normalize(self.body["projection"](seen).float(), dim=1), ()  # type: ignore[index]
 
     def features(self, inputs: PixelInput) -> Tensor:
         """(B, C, H, W) -> (B, D')."""
-        pixels = self.normalised(inputs)
-        return self.run(pixels)
+        return self.run(self.normalised(inputs))[0]
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""

@@ -128,7 +128,8 @@ class Language(Source):
             embeddings = embeddings * self.input_scale
         attention = None if inputs.full else mask.long()
         hidden = self.body(inputs_embeds=embeddings, attention_mask=attention).last_hidden_state
-        return SourceOutput(hidden, mask, before + inputs.start, inputs.length)
+        content = None if inputs.full else inputs.mask[:, inputs.start : inputs.start + inputs.length]
+        return SourceOutput(hidden, mask, before + inputs.start, inputs.length, content)
 
     def answers(self, hidden: Tensor) -> Tensor:
         """Vocabulary logits: the model's own head where it has one, else h E^T with the tied embedding."""

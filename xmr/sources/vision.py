@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from xmr.errors import Problem, RecipeError, SourceUnavailableError, require
 from xmr.sources.base import Source
+from xmr.sources.depths import several
 from xmr.sources.folding import Folded, fold_batch_norms, unfold
 from xmr.sources.hub import quiet, unreachable
 from xmr.sources.weights import fill, find_model, load_weights
@@ -36,6 +38,7 @@ class VisionSource(Source):
     head: nn.Module
     factor: Tensor
     shift: Tensor
+    taps: int = 1
 
     def keep_normalisation(self, space: PixelSpace) -> None:
         """(x - mean) / std as x * factor + shift, one pass over the pixels."""
@@ -57,7 +60,8 @@ class VisionSource(Source):
         self.eval()
         with torch.no_grad():
             features = self.features(PixelInput(torch.zeros(1, space.channels, space.height, space.width)))
-            self._classes = int(self.head(features).shape[1])
+            self.own_width = own_width(self.head, features)
+            self._classes = int(self.head(features[:, : self.own_width]).shape[1])
         self.hidden_width = int(features.shape[1])
         self.identity = self.checksum()  # of the weights as they came
         shape = (2, space.channels, space.height, space.width)
@@ -73,15 +77,15 @@ class VisionSource(Source):
         unfold(made.body, copy.deepcopy(self._folded))
         return made.requires_grad_(True)
 
-    def run(self, pixels: Tensor) -> Tensor:
-        """Normalised pixels -> features (B, D')."""
-        return self.body(pixels)
+    def run(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        """Normalised pixels -> the classifier's input, and the hidden states below it where `taps` asks for them."""
+        return self.body(pixels), ()
 
     def features(self, inputs: PixelInput) -> Tensor:
-        """(B, C, H, W) -> (B, D')."""
+        """(B, C, H, W) -> (B, D'), the classifier's input first."""
         pixels = self.normalised(inputs)
-        found = self.run(pixels.contiguous(memory_format=torch.channels_last))
-        return found.flatten(1)
+        found, below = self.run(pixels.contiguous(memory_format=torch.channels_last))
+        return several(found.flatten(1), below, self.taps)
 
     def forward(self, inputs: Any) -> FeatureOutput:
         """(B, C, H, W) -> features (B, D')."""
@@ -90,7 +94,7 @@ class VisionSource(Source):
     def answers(self, hidden: Tensor) -> Tensor:
         """The source's own class logits: (B, D') -> (B, K_S), in full precision: mappings rank them."""
         with torch.autocast(hidden.device.type, enabled=False):
-            return self.head(hidden.float())
+            return self.head(hidden[..., : self.own_width].float())
 
     @property
     def classes(self) -> int:
@@ -104,8 +108,8 @@ class VisionSource(Source):
         return self.head.weight
 
     def before_decoder(self, hidden: Tensor) -> Tensor:
-        """Nothing stands between features and classifier."""
-        return hidden
+        """Nothing stands between the last features and the classifier."""
+        return hidden[..., : self.own_width]
 
 
 class Vision(VisionSource):
@@ -116,6 +120,7 @@ class Vision(VisionSource):
         revision: commit or tag of a hub model; part of the program.
         weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
         size: side of the input in pixels, where it is not the model's own.
+        taps: features from so many depths, the last and others evenly spaced.
     """
 
     def __init__(
@@ -124,9 +129,11 @@ class Vision(VisionSource):
         revision: str | None = None,
         weights: Weights = "pretrained",
         size: Annotated[int, Ge(8)] | None = None,
+        taps: Annotated[int, Ge(1)] = 1,
     ) -> None:
         super().__init__()
         self.model_name, self.revision, self.weights, self.size = model, revision, weights, size
+        self.taps = taps
         self.seed = 0
 
     def load(self, seed: int = 0) -> Self:
@@ -152,14 +159,15 @@ class Vision(VisionSource):
             raise SourceUnavailableError(unreachable(self.model_name, error, "a folder below XMR_MODELS")) from error
         return self.adopt(model, space, class_names(config))
 
-    def run(self, pixels: Tensor) -> Tensor:
+    def run(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         """The model without its classifier hands the classifier's input back as its logits."""
-        return self.body(pixel_values=pixels).logits
+        answer = self.body(pixel_values=pixels, output_hidden_states=self.taps > 1)
+        return answer.logits, answer.hidden_states or ()
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
         settings = {"name": "vision", "model": self.model_name, "revision": self.revision}
-        return {**settings, "weights": self.weights, "size": self.size}
+        return {**settings, "weights": self.weights, "size": self.size, "taps": self.taps}
 
 
 class Timm(VisionSource):
@@ -250,6 +258,12 @@ def take_classifier(model: nn.Module) -> nn.Module:
     owner._modules[leaf] = nn.Identity()
     assert head is not None
     return head
+
+
+def own_width(head: nn.Module, features: Tensor) -> int:
+    """How many of the features are the classifier's input."""
+    first = next((module for module in head.modules() if isinstance(module, nn.Linear)), None)
+    return first.in_features if first is not None else features.shape[1]
 
 
 def class_names(config: Any) -> tuple[str, ...]:

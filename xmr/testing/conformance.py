@@ -30,9 +30,13 @@ from xmr.spaces import (
     Picture,
     PixelInput,
     PixelSpace,
+    Signal,
     SourceOutput,
     Symbols,
     TokenInput,
+    Trace,
+    WaveInput,
+    WaveSpace,
 )
 from xmr.training.loop import LabelledSet
 from xmr.training.losses import loss_of
@@ -58,6 +62,8 @@ def _values(encoded: Encoded, row: int) -> torch.Tensor:
     """The content of one row, without padding."""
     if isinstance(encoded, Symbols):
         return encoded.ids[row, : int(encoded.mask[row].sum())]
+    if isinstance(encoded, Signal):
+        return encoded.values[row][:, encoded.mask[row]]
     assert isinstance(encoded, Image)
     return encoded.values[row]
 
@@ -91,7 +97,12 @@ def check_encoder(section: dict[str, Any] | str, task: Task = "classification") 
         assert isinstance(encoder.form, Picture)
         assert whole.values.shape[1:] == (encoder.form.channels, encoder.form.height, encoder.form.width)
         assert 0 <= float(whole.values.min()) <= float(whole.values.max()) <= 1
-    if not isinstance(whole, Symbols) or whole.windows is None:
+    elif isinstance(whole, Signal):
+        assert isinstance(encoder.form, Trace)
+        assert whole.values.shape[1:] == (encoder.form.channels, encoder.form.length)
+        assert whole.full == bool(whole.mask.all())
+        assert bool((whole.values == 0)[~whole.mask[:, None].expand_as(whole.values)].all()), "zeros behind the end"
+    if isinstance(whole, Image) or whole.windows is None:  # type: ignore[union-attr]
         assert torch.equal(_values(whole, 3), _values(one, 0)), "a record's values must not depend on its batch"
     again: Encoder = create(ENCODERS, encoder.section).restore(json.loads(before))
     first = np.array([0])
@@ -123,13 +134,15 @@ def check_transform(section: dict[str, Any] | str, source: Source, encoder: dict
     _wake(transform)
     batch = _batch(made, records, list(range(6)))
     trained = transform(batch)  # as in training: a batch norm may look at the whole batch
-    fed = trained.pixels if isinstance(trained, PixelInput) else trained.embeddings * trained.mask[..., None]
+    fed = _whole(trained)
     weights = torch.randn(fed.shape, generator=torch.Generator().manual_seed(3))
     (fed.square() * weights).sum().backward()
     transform.eval()
     inputs = transform(batch)
     if isinstance(inputs, PixelInput):
         _check_pixels(inputs, source)
+    elif isinstance(inputs, WaveInput):
+        _check_waves(inputs, source)
     else:
         _check_tokens(inputs, batch, source)
     for row in range(6):
@@ -148,9 +161,29 @@ def check_transform(section: dict[str, Any] | str, source: Source, encoder: dict
 
 def _fed(inputs: Any, row: int) -> torch.Tensor:
     """What the source is fed of one row, without padding."""
-    return (
-        inputs.pixels[row] if isinstance(inputs, PixelInput) else inputs.embeddings[row, : int(inputs.mask[row].sum())]
-    )
+    if isinstance(inputs, TokenInput):
+        return inputs.embeddings[row, : int(inputs.mask[row].sum())]
+    return _whole(inputs)[row]
+
+
+def _whole(inputs: Any) -> torch.Tensor:
+    """What the source is fed, zero at padding, as real numbers."""
+    if isinstance(inputs, PixelInput):
+        return inputs.pixels
+    if isinstance(inputs, TokenInput):
+        return inputs.embeddings * inputs.mask[..., None]
+    return inputs.waves if inputs.waves is not None else torch.view_as_real(inputs.spectrum)
+
+
+def _check_waves(inputs: WaveInput, source: Source) -> None:
+    space = source.space
+    assert isinstance(space, WaveSpace)
+    if inputs.waves is not None:
+        assert inputs.waves.shape[1:] == (space.samples,)
+        return
+    assert space.spectrum is not None, "spectra only for a source that starts with one"
+    assert inputs.spectrum is not None
+    assert inputs.spectrum.shape[1:] == (space.spectrum.frames, space.spectrum.bins)
 
 
 def _check_pixels(inputs: PixelInput, source: Source) -> None:
@@ -198,6 +231,8 @@ def check_source(source: Source) -> None:
     assert not any(parameter.requires_grad for parameter in source.parameters())
     if isinstance(space, PixelSpace):
         _check_vision(source, space)
+    elif isinstance(space, WaveSpace):
+        _check_audio(source, space)
     else:
         _check_language(source)
     source.assert_unchanged()
@@ -228,6 +263,23 @@ def _check_vision(source: Source, space: PixelSpace) -> None:
     assert source.answers(answer.features).shape == (3, source.classes)
 
 
+def _check_audio(source: Source, space: WaveSpace) -> None:
+    """Features and class logits of a clip do not depend on its batch; a spectrum says the same as its wave."""
+    waves = (torch.randn(3, space.samples, generator=torch.Generator().manual_seed(2)) * 0.1).requires_grad_()
+    answer = source(WaveInput(waves=waves))
+    assert isinstance(answer, FeatureOutput)
+    assert answer.features.shape == (3, source.hidden_width)
+    alone = source(WaveInput(waves=waves[1:2]))
+    assert torch.allclose(alone.features[0], answer.features[1], atol=TOLERANCE), "a batch must not matter"
+    if space.spectrum is not None:
+        heard = source(WaveInput(spectrum=space.spectrum(waves)))
+        assert torch.allclose(heard.features, answer.features, atol=TOLERANCE), "a wave and its spectrum are one"
+    (answer.features * torch.randn(answer.features.shape, generator=torch.Generator().manual_seed(4))).sum().backward()
+    assert waves.grad is not None
+    assert bool((waves.grad != 0).any()), "the gradient must reach the input"
+    assert source.answers(answer.features).shape == (3, source.classes)
+
+
 def _check_language(source: Source) -> None:
     """Hidden states at the content, whatever the padding; special tokens around it."""
     width = source.space.width  # type: ignore[union-attr]
@@ -253,13 +305,16 @@ def check_output(section: dict[str, Any] | str, source: Source, task: Task = "cl
     """Shapes, a gradient in every parameter, a training step in a whole program, save -> load -> same numbers."""
     checked = _section("output", section)
     pixel = isinstance(source.space, PixelSpace)
-    encoder: Encoder = create(ENCODERS, check_section("encoder", "image" if pixel else "protein", "conformance"))
+    modality, cell = "protein", "free_embedding"
+    if isinstance(source.space, PixelSpace | WaveSpace):
+        modality, cell = ("image", "border") if pixel else ("series", "wave_program")
+    encoder: Encoder = create(ENCODERS, check_section("encoder", modality, "conformance"))
     encoder.bind(30)
     records = encoder.example(20, 3, task)
     encoder.fit(records)
     targets = Targets.fit(task, records)
     assert task in OUTPUTS.get(checked["name"]).tasks  # type: ignore[attr-defined]
-    transform = check_section("transform", "border" if pixel else "free_embedding", "conformance")
+    transform = check_section("transform", cell, "conformance")
     program = Program.build(encoder, transform, source, checked, targets, programs=2, seed=1)
     labelled = LabelledSet(encoder.encode(records), targets.encode(records))
     before = source.checksum()
@@ -267,7 +322,10 @@ def check_output(section: dict[str, Any] | str, source: Source, task: Task = "cl
     optimizer = torch.optim.SGD(parameters, lr=1e-3)
     for epoch in range(2):
         for batch in training_batches(
-            labelled.data.cost, labelled.data.width, 8 if pixel else 400, np.random.default_rng(epoch)
+            labelled.data.cost,
+            labelled.data.width,
+            8 if labelled.data.records_at_once else 400,
+            np.random.default_rng(epoch),
         ):
             program.train()
             logits = program(labelled.data.batch(batch))

@@ -30,7 +30,10 @@ def restore_trained(modules: dict[str, nn.Module], state: dict[str, Tensor]) -> 
     with torch.no_grad():
         for prefix, module in modules.items():
             for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
-                tensor.copy_(state[f"{prefix}.{name}"])
+                saved = state[f"{prefix}.{name}"]
+                if tensor.shape != saved.shape:  # what an output gathered of a running epoch
+                    tensor.resize_(saved.shape)
+                tensor.copy_(saved)
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

@@ -22,9 +22,11 @@ from torch import Tensor, nn
 from xmr.batching import training_batches
 from xmr.data.targets import IGNORE
 from xmr.encoders.base import EncodedSet
+from xmr.encoders.signal import SignalSet
 from xmr.errors import Problem, RecipeError, XmrError
 from xmr.evaluation.metrics import main_metric, metrics_of
 from xmr.outputs.mapping import CountedMapping
+from xmr.outputs.ridge import Ridge
 from xmr.program import Program, to_device
 from xmr.training.checkpoint import (
     load_checkpoint,
@@ -205,6 +207,9 @@ class _Job:
         if settings.class_weights == "balanced":
             self.weights = class_weights(training.target, program.targets.outputs).to(program.device)
         self.steps = sum(len(self.batches(epoch)) for epoch in range(settings.epochs))
+        for part in (training, validation):
+            if part is not None and isinstance(part.data, SignalSet):
+                program.keep_fixed(part.data)
 
     def batches(self, epoch: int) -> list[np.ndarray]:
         """The epoch's batches; processes take them in turn, each the same number (the last ones repeat)."""
@@ -246,9 +251,10 @@ class _Job:
             logits = self.program(to_device(encoded, self.program.device)).float()
         losses = loss_of(self.task, logits, target, self.weights, self.settings.label_smoothing)
         total = losses.sum()
-        for output in self.program.outputs:
-            penalty = output.penalty()  # type: ignore[operator]
+        for part in (*self.program.transforms, *self.program.outputs):
+            penalty = part.penalty()
             total = total if penalty is None else total + penalty
+        for output in self.program.outputs:
             output.observe(target)  # type: ignore[operator]
         self.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(total)
@@ -295,6 +301,14 @@ class _Job:
             for output in self.program.outputs:
                 if isinstance(output, CountedMapping):
                     output.counts.copy_(self.accelerator.reduce(output.counts, reduction="sum"))
+                elif isinstance(output, Ridge):
+                    output.share(self._gathered)
+
+    def _gathered(self, rows: Tensor) -> Tensor:
+        """Every process's rows, end to end."""
+        from accelerate.utils import gather_object
+
+        return torch.cat([part.to(rows.device) for part in gather_object([rows.cpu()])])
 
     def validate(self) -> dict[str, float]:
         """Validation metrics of the mean over programs, and `score`, what the best epoch is chosen by."""

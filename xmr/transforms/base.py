@@ -46,6 +46,15 @@ class Transform(nn.Module, ABC):
     def attach(self, features: Features, width: int, generator: Generator) -> None:
         """Receive the frozen source's features as a function, and their width D'; called once, after `build`."""
 
+    def fixed(self, encoded: Encoded) -> Tensor | None:
+        """What does not depend on the parameters, one row a row of the batch: kept by data sets that can, so that it
+        is computed once a record and comes back as `encoded.fixed`. None: nothing worth keeping."""
+        return None
+
+    def penalty(self) -> Tensor | None:
+        """A term the method adds to the loss, or None."""
+        return None
+
     def fit_features(self, features: Tensor, generator: Generator) -> None:
         """Learn what depends on the source's features (n, D') of the training part; see `needs_features`."""
 

@@ -1,0 +1,133 @@
+"""Every format of series gives the same records; what is broken is named with its line."""
+
+import gzip
+
+import numpy as np
+import pytest
+
+from xmr.data.datasets import dataset
+from xmr.data.read import read_all
+from xmr.data.records import Skipped
+from xmr.data.tables import Columns
+from xmr.errors import DataError
+
+VALUES = np.array([[1, 2, 3, 4], [5, 6, 7, 8], [0, -1, -2, -3]], dtype=np.float32)
+LABELS = ["a", "b", "a"]
+
+
+def read(path, **columns):
+    return read_all(path, Columns(reads="series", **columns), "fail", Skipped())
+
+
+def same(records, values=VALUES, labels=LABELS):
+    np.testing.assert_allclose(records.arrays, values[:, None] if values.ndim == 2 else values)
+    assert next(iter(records.labels.values())) == labels
+
+
+def test_wide_csv_with_a_header(tmp_path):
+    path = tmp_path / "x.csv"
+    rows = [f"{i},{','.join(map(str, row))},{label}" for i, (row, label) in enumerate(zip(VALUES, LABELS))]
+    path.write_text("id,t0,t1,t2,t3,label\n" + "\n".join(rows) + "\n")
+    made = read(path)
+    same(made)
+    assert made.ids == ["0", "1", "2"]
+    assert made.line == [2, 3, 4]
+
+
+def test_long_csv_sorts_by_time_and_takes_every_channel(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("id,time,x,y,label\na,2,3,30,up\na,1,1,10,up\nb,1,5,50,down\nb,2,6,,down\na,3,4,40,up\n")
+    made = read(path)
+    np.testing.assert_allclose(made.arrays[0], [[1, 3, 4], [10, 30, 40]])
+    np.testing.assert_allclose(made.arrays[1], [[5, 6, np.nan], [50, np.nan, np.nan]])
+    assert made.labels["label"] == ["up", "down"]
+
+
+def test_ucr_text_needs_no_header(tmp_path):
+    path = tmp_path / "Toy_TRAIN.tsv.gz"
+    with gzip.open(path, "wt") as handle:
+        for label, row in zip((1, 2, 1), VALUES):
+            handle.write("\t".join(map(str, [float(label), *row])) + "\n")
+    made = read(path)
+    same(made, labels=["1", "2", "1"])
+    assert set(made.role) == {"train"}
+
+
+def test_a_folder_of_train_and_test(tmp_path):
+    for part, rows in (("TRAIN", VALUES[:2]), ("TEST", VALUES[2:])):
+        text = "\n".join(",".join(map(str, [i, *row])) for i, row in enumerate(rows))
+        (tmp_path / f"Toy_{part}.txt").write_text(text)
+    made = read(tmp_path)
+    assert made.role == ["train", "train", "test"]
+    np.testing.assert_allclose(made.arrays[:, 0], VALUES)
+
+
+def test_numpy_parquet_and_ts(tmp_path):
+    np.savez(tmp_path / "x.npz", series=VALUES, labels=np.array(LABELS))
+    same(read(tmp_path / "x.npz"))
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    columns = {f"t{i}": VALUES[:, i] for i in range(4)} | {"label": LABELS}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "x.parquet")
+    same(read(tmp_path / "x.parquet"))
+    pytest.importorskip("aeon")
+    head = "@problemName toy\n@timeStamps false\n@missing false\n@univariate true\n@equalLength true\n@seriesLength 4\n"
+    rows = "\n".join(",".join(map(str, row)) + f":{label}" for row, label in zip(VALUES, LABELS))
+    (tmp_path / "x.ts").write_text(head + "@classLabel true a b\n@data\n" + rows + "\n")
+    same(read(tmp_path / "x.ts"))
+
+
+def test_missing_values_of_every_spelling(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("t0,t1,t2,label\n1,?,3,a\n1,,3,b\n1,NA,3,a\n1,nan,3,b\n")
+    made = read(path)
+    assert np.isnan(made.arrays[:, 0, 1]).all()
+    np.testing.assert_allclose(made.arrays[:, 0, [0, 2]], [[1, 3]] * 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("t0,t1,label\n1,2,a\n1,x,b\n", r"x\.csv:3: field 2.*'x'.*a number"),
+        ("t0,t1,label\n1,2,a\n1,b\n", r"x\.csv:3: found 2 fields; expected 3"),
+        ("t0,t1,kind\n1,2,a\n", r"columns t0, t1, kind.*label"),
+        ('t0,t1,label\n1,"2,a\n', r"x\.csv"),
+        ("", "an empty file"),
+    ],
+)
+def test_what_is_broken_is_named(tmp_path, text, said):
+    path = tmp_path / "x.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=said):
+        read(path)
+
+
+def test_files_that_are_no_series(tmp_path):
+    (tmp_path / "x.pdf").write_text("hello")
+    with pytest.raises(DataError, match=r"'\.pdf'.*\.ts"):
+        read(tmp_path / "x.pdf")
+    (tmp_path / "y.npz").write_text("hello")
+    with pytest.raises(DataError, match=r"y\.npz"):
+        read(tmp_path / "y.npz")
+    (tmp_path / "z.ts").write_text("hello")
+    with pytest.raises(DataError, match=r"z\.ts"):
+        read(tmp_path / "z.ts")
+    with pytest.raises(DataError, match=r"x\.pdf"):
+        read(tmp_path / "x.pdx")
+
+
+def test_the_archive_by_name(shared_data):
+    pytest.importorskip("aeon")
+    gunpoint = dataset("ucr/GunPoint").records()
+    assert gunpoint.arrays.shape == (200, 1, 150)
+    assert gunpoint.role.count("train") == 50
+    vowels = dataset("ucr/JapaneseVowels").records()
+    assert vowels.arrays.shape[1:] == (12, 29)
+    assert np.isnan(vowels.arrays).any()  # of unequal length
+    coffee = read(shared_data / "timeseries" / "Coffee")
+    assert coffee.arrays.shape == (56, 1, 286)
+    wine = read(shared_data / "timeseries" / "Wine")
+    assert wine.role.count("train") == 57
+    with pytest.raises(DataError, match="GunPoint"):
+        dataset("ucr/GunPont!")

@@ -1,0 +1,174 @@
+"""What one would do with signals otherwise: MiniRocket, 1-NN DTW, a small network from scratch, cepstral statistics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor, nn
+
+from xmr.compare.baselines import Parts, fitted
+from xmr.compare.network import fit_network
+from xmr.encoders.signal import SignalSet
+from xmr.errors import Problem, RecipeError, require
+from xmr.spaces import Signal, Trace
+
+STEPS, ROWS, RATE = 1200, 32, 1e-3  # of the convolutional network
+
+
+def signal_baseline(name: str, parts: Parts) -> np.ndarray:
+    """Fit on train (and validation), answer test: (n, K)."""
+    if name == "cnn":
+        return cnn(parts)
+    if name in ("minirocket", "dtw_1nn"):
+        return by_aeon(name, parts)
+    made = cepstra if name == "mfcc_logistic" else flat
+    both = np.concatenate([made(parts, "train"), made(parts, "validation")])
+    return fitted(_majority if name == "majority" else _linear, both, made(parts, "test"), parts)
+
+
+def _majority(regression: bool, seed: int) -> BaseEstimator:
+    return DummyRegressor() if regression else DummyClassifier(strategy="prior")
+
+
+def _linear(regression: bool, seed: int) -> BaseEstimator:
+    model = RidgeCV(np.logspace(-3, 4, 15)) if regression else LogisticRegression(max_iter=2000)
+    return make_pipeline(StandardScaler(), model)
+
+
+def flat(parts: Parts, name: str) -> np.ndarray:
+    """Every sample of every channel side by side, as the encoder gives them; windows of a record are averaged."""
+    data: SignalSet = parts.sets[name]
+    values = data.values.numpy().reshape(len(data.values), -1)
+    if data.owner is None:
+        return values
+    sums = np.zeros((len(data), values.shape[1]), np.float32)
+    np.add.at(sums, data.owner, values)
+    return sums / data.rows[:, None]
+
+
+def cepstra(parts: Parts, name: str) -> np.ndarray:
+    """Mean and deviation over a clip of 20 mel cepstral coefficients and of their differences: (n, 80 a channel)."""
+    form = parts.form
+    if not isinstance(form, Trace) or form.rate is None:
+        raise RecipeError(Problem("baselines: mfcc_logistic", "series without a sample rate", "an audio encoder"))
+    transforms = require("torchaudio.transforms", "audio", "the baseline mfcc_logistic")
+    rate = int(form.rate)
+    front = transforms.MFCC(
+        rate, 20, melkwargs={"n_fft": round(0.032 * rate), "hop_length": round(0.016 * rate), "n_mels": 40}
+    )
+    data: SignalSet = parts.sets[name]
+    found = []
+    for begin in range(0, len(data.values), 64):
+        frames = front(data.values[begin : begin + 64])  # (B, C, 20, T)
+        step = torch.diff(frames, dim=-1)
+        stats = [frames.mean(-1), frames.std(-1), step.mean(-1), step.std(-1)]
+        found.append(torch.cat([part.flatten(1) for part in stats], dim=1).numpy())
+    rows = np.concatenate(found) if found else np.zeros((0, 80 * form.channels), np.float32)
+    if data.owner is None:
+        return rows
+    sums = np.zeros((len(data), rows.shape[1]), np.float32)
+    np.add.at(sums, data.owner, rows)
+    return sums / data.rows[:, None]
+
+
+def series_of(parts: Parts, name: str) -> Any:
+    """The series as they were read, (n, C, L), or a list of (C, L_i) of unequal lengths.
+
+    Not the encoder's scale: what a normalisation throws away is the program's loss alone. Gaps: as the encoder fills
+    them.
+    """
+    held = (parts.arrays or {}).get(name)
+    data: SignalSet = parts.sets[name]
+    if held is not None and len(held):
+        known = ~np.isnan(held)
+        ends = np.where(known.any(axis=(1, 2)), held.shape[2] - np.argmax(known.any(axis=1)[:, ::-1], axis=1), 0)
+        inside = np.arange(held.shape[2]) < ends[:, None]
+        if not (~known & inside[:, None]).any():
+            whole = bool((ends == held.shape[2]).all())
+            return held if whole else [row[:, :end] for row, end in zip(held, ends)]
+    if data.owner is not None:
+        raise RecipeError(Problem("baselines", "encoder.length: window", "whole series for minirocket and dtw_1nn"))
+    return data.values.numpy()
+
+
+def by_aeon(name: str, parts: Parts) -> np.ndarray:
+    """MiniRocket (arXiv 2012.08791) with a ridge, or the nearest neighbour under dynamic time warping, as in aeon."""
+    regression = parts.description.task == "regression"
+    if parts.description.task == "multilabel":
+        raise RecipeError(Problem(f"baselines: {name}", "task: multilabel", "classification or regression"))
+    kind = "regression" if regression else "classification"
+    which = {"minirocket": ("convolution_based", "MiniRocket"), "dtw_1nn": ("distance_based", "KNeighborsTimeSeries")}
+    package, prefix = which[name]
+    module = require(f"aeon.{kind}.{package}", "series", f"the baseline {name}")
+    maker = getattr(module, prefix + ("Regressor" if regression else "Classifier"))
+    model = maker(random_state=parts.seed, n_jobs=1) if name == "minirocket" else maker(distance="dtw", n_neighbors=1)
+    parted = [series_of(parts, part) for part in ("train", "validation", "test")]
+    if any(isinstance(part, list) for part in parted):
+        rows = [list(part) for part in parted]
+        if name == "minirocket":  # equal lengths only: behind its end a series stays at zero
+            longest = max(row.shape[1] for part in rows for row in part)
+            parted = [_padded(part, longest, len(rows[0][0])) for part in rows]
+        else:
+            parted = rows
+    train, validation, test = parted
+    both = [*train, *validation] if isinstance(train, list) else np.concatenate([train, validation])
+    if isinstance(both, np.ndarray) and both.shape[2] < 9 and name == "minirocket":
+        both, test = (np.pad(x, ((0, 0), (0, 0), (0, 9 - x.shape[2]))) for x in (both, test))
+    target = np.concatenate([parts.targets["train"], parts.targets["validation"]])
+    if regression:
+        return parts.description.own_units(model.fit(both, target[:, 0]).predict(test)[:, None])
+    model.fit(both, target)
+    answer = np.zeros((len(test), parts.description.outputs))
+    answer[:, np.asarray(model.classes_).astype(int)] = model.predict_proba(test)
+    return answer
+
+
+def _padded(rows: list[np.ndarray], length: int, channels: int) -> np.ndarray:
+    made = np.zeros((len(rows), channels, length), np.float32)
+    for place, row in zip(made, rows):
+        place[:, : row.shape[1]] = row
+    return made
+
+
+class SignalCNN(nn.Module):
+    """Convolutions of 128 x 8, 256 x 5, 128 x 3 with batch norm, mean over the signal: FCN, arXiv 1611.06455."""
+
+    def __init__(self, channels: int, outputs: int) -> None:
+        super().__init__()
+        sizes = ((channels, 128, 8), (128, 256, 5), (256, 128, 3))
+        self.layers = nn.ModuleList(nn.Conv1d(i, o, k, padding="same", bias=False) for i, o, k in sizes)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(o) for _, o, _ in sizes)
+        self.out = nn.Linear(128, outputs)
+
+    def forward(self, signal: Signal) -> Tensor:
+        """(B, C, L) -> (R, K)."""
+        hidden, mask = signal.values, signal.mask[:, None].float()
+        for layer, norm in zip(self.layers, self.norms):
+            hidden = torch.relu(norm(layer(hidden))) * mask
+        logits = self.out(hidden.sum(dim=2) / mask.sum(dim=2).clamp(min=1))
+        if signal.windows is None:
+            return logits
+        owner, records = signal.windows.owner, signal.windows.records
+        sums = logits.new_zeros(records, logits.shape[1]).index_add(0, owner, logits)
+        return sums / torch.bincount(owner, minlength=records)[:, None]
+
+
+def cnn(parts: Parts) -> np.ndarray:
+    """Train from scratch, choose the epoch on validation, answer test: (n, K)."""
+    description, form = parts.description, parts.form
+    assert isinstance(form, Trace)
+    target = {name: torch.from_numpy(np.asarray(value)) for name, value in parts.targets.items()}
+    steps = max(1, -(-len(parts.sets["train"]) // ROWS))
+    epochs = max(20, -(-STEPS // steps))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(parts.seed)
+        model = SignalCNN(form.channels, description.outputs)
+        settings = {"epochs": epochs, "budget": ROWS, "rate": RATE, "patience": epochs, "seed": parts.seed}
+        return fit_network(model, parts.sets, target, description, **settings)  # type: ignore[arg-type]

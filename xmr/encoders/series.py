@@ -1,0 +1,221 @@
+"""Time series of one or more channels: missing values, unequal lengths and normalisation, each by a stated rule."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+from annotated_types import Ge, Gt, Le
+
+from xmr.data.records import Records
+from xmr.data.series import series_records
+from xmr.encoders.base import Encoder
+from xmr.encoders.signal import SignalSet, windows_of
+from xmr.errors import DataError
+from xmr.spaces import Trace
+
+FLAT = 1e-8  # a channel whose deviation is below this is constant: it becomes zeros
+
+
+class SeriesEncoder(Encoder):
+    """Series (C, L) of numbers, brought to one length and scale.
+
+    A missing value is interpolated or set to zero after normalisation (the mean); missing values at the end of every
+    channel are the end of the series. A constant channel becomes zeros.
+
+    Args:
+        length: series of unequal length are padded with zeros behind their end (masked), stretched to one length,
+            cut, or seen through overlapping windows whose answers are pooled; `fail` refuses them. Longer series than
+            in training are refused by `pad` and `fail`.
+        size: samples of the common length or of a window; null: the longest training series (`truncate`, `window`:
+            the shortest).
+        hop: windows begin at every so large a share of `size`.
+        missing: interpolated between their neighbours, set to the mean, or refused.
+        normalise: mean 0 and deviation 1 of each channel of each series, of each series over all channels, by the
+            training series' statistics of each channel, or not at all.
+        shuffle: control; `positions` permutes the samples of every series by one fixed rule.
+    """
+
+    emits: ClassVar[str] = "Signal"
+    reads: ClassVar[str] = "series"
+
+    def __init__(
+        self,
+        length: Literal["pad", "resample", "truncate", "window", "fail"] = "pad",
+        size: Annotated[int, Ge(2)] | None = None,
+        hop: Annotated[float, Gt(0), Le(1)] = 0.5,
+        missing: Literal["interpolate", "zero", "fail"] = "interpolate",
+        normalise: Literal["channel", "series", "train", "none"] = "channel",
+        shuffle: Literal["none", "positions"] = "none",
+    ) -> None:
+        self.length, self.size, self.hop = length, size, hop
+        self.missing, self.normalise, self.shuffle = missing, normalise, shuffle
+        self.samples: int | None = None
+        self.channels: int | None = None
+        self.mean: list[float] = []
+        self.std: list[float] = []
+
+    @property
+    def form(self) -> Trace:
+        """Channels and samples, known once `fit` was called."""
+        assert self.channels is not None
+        assert self.samples is not None
+        return Trace(self.channels, self.samples)
+
+    def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
+        """Series without two numbers, with infinite or (where refused) missing values, too long, of other channels."""
+        if records.arrays is None:
+            return dict.fromkeys(range(len(records)), "found text; expected series of numbers")
+        values = records.arrays
+        lengths, known = _lengths(values), ~np.isnan(values)
+        wrong: dict[int, str] = {}
+        limit = self.samples if fitted and self.length in ("pad", "fail") else None
+        endless = np.isinf(values).any(axis=(1, 2))
+        inside = np.arange(values.shape[2]) < lengths[:, None]
+        gaps = (inside[:, None] & ~known).any(axis=(1, 2)) if self.missing == "fail" else np.zeros(len(values), bool)
+        common = int(np.median(lengths)) if len(lengths) else 0
+        used = known.any(axis=2)
+        for i in range(len(values)):
+            if lengths[i] < 2 or known[i].sum() < 2:
+                wrong[i] = f"found a series of {int(known[i].sum())} values; expected at least 2"
+            elif endless[i]:
+                wrong[i] = "found infinite values; expected finite numbers, or NaN where one is missing"
+            elif gaps[i]:
+                wrong[i] = "found missing values; expected none, or encoder.missing: interpolate"
+            elif self.length == "fail" and not fitted and lengths[i] != common:
+                wrong[i] = f"found {lengths[i]} samples; expected {common} like most, or encoder.length: resample"
+            elif limit is not None and (lengths[i] > limit or (self.length == "fail" and lengths[i] != limit)):
+                bound = "at most " if self.length == "pad" else ""
+                wrong[i] = (
+                    f"found {lengths[i]} samples; expected {bound}{limit} as in training, "
+                    "or encoder.length: resample, truncate or window"
+                )
+            elif fitted and self.channels is not None and int(used[i].nonzero()[0].max()) + 1 > self.channels:
+                found = int(used[i].nonzero()[0].max()) + 1
+                wrong[i] = f"found {found} channels; expected {self.channels} as in training"
+            elif fitted and self.channels is not None and values.shape[1] < self.channels:
+                wrong[i] = f"found {values.shape[1]} channels; expected {self.channels} as in training"
+        return wrong
+
+    def fit(self, records: Records) -> Self:
+        """The common length, the channels, and (`normalise: train`) the statistics of each channel."""
+        assert records.arrays is not None
+        lengths = _lengths(records.arrays)
+        longest = self.length in ("pad", "resample", "fail")
+        self.samples = self.size or int(lengths.max() if longest else lengths.min())
+        self.channels = int(np.flatnonzero((~np.isnan(records.arrays)).any(axis=(0, 2))).max()) + 1
+        values = records.arrays[:, : self.channels]
+        self.mean = np.atleast_1d(np.nanmean(values, axis=(0, 2), dtype=np.float64)).tolist()
+        self.std = np.atleast_1d(np.nanstd(values, axis=(0, 2), dtype=np.float64)).tolist()
+        return self
+
+    def encode(self, records: Records) -> SignalSet:
+        """All series at once. Raises DataError for what `check` would have named."""
+        wrong = self.check(records, fitted=True)
+        if wrong:
+            raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())])
+        assert records.arrays is not None
+        assert self.samples is not None
+        lengths = _lengths(records.arrays)
+        values = records.arrays[:, : self.channels].astype(np.float32)
+        values = self._filled(self._normalised(values), lengths)
+        owner = start = None
+        if self.length == "resample":
+            values, lengths = _stretched(values, lengths, self.samples), np.full(len(values), self.samples)
+        elif self.length == "window" and len(values):
+            hop = max(1, round(self.hop * self.samples))
+            owner, start = windows_of(lengths, self.samples, hop)
+            values = _fit_width(values, max(values.shape[2], self.samples))
+            values = np.lib.stride_tricks.sliding_window_view(values, self.samples, axis=2)[owner, :, start]
+            lengths = np.minimum(lengths[owner] - start, self.samples)
+        else:
+            values, lengths = _fit_width(values, self.samples), np.minimum(lengths, self.samples)
+        if self.shuffle == "positions":
+            values = values[:, :, np.random.default_rng(0).permutation(values.shape[2])]
+            lengths = np.full(len(values), self.samples)
+        return SignalSet(values, lengths, owner, start)
+
+    def _normalised(self, values: np.ndarray) -> np.ndarray:
+        """Mean 0, deviation 1 by the chosen statistics; NaN stays NaN."""
+        if self.normalise == "none" or not values.size:
+            return values
+        mean: np.ndarray
+        if self.normalise == "train":
+            mean = np.array(self.mean)[None, :, None]
+            std = np.array(self.std)[None, :, None]
+        else:
+            axes = (2,) if self.normalise == "channel" else (1, 2)
+            known = ~np.isnan(values)
+            n = np.maximum(known.sum(axis=axes, keepdims=True), 1)
+            mean = np.where(known, values, 0).sum(axis=axes, keepdims=True, dtype=np.float64) / n
+            square = np.where(known, (values - mean) ** 2, 0).sum(axis=axes, keepdims=True, dtype=np.float64) / n
+            std = np.sqrt(square)
+        flat = std <= FLAT * (1 + np.abs(mean))
+        return np.where(flat, np.where(np.isnan(values), np.nan, 0), (values - mean) / np.where(flat, 1, std)).astype(
+            np.float32
+        )
+
+    def _filled(self, values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """No NaN left: gaps interpolated (or zero), zeros behind the end."""
+        gaps = np.isnan(values)
+        if self.missing == "interpolate":
+            inside = np.arange(values.shape[2]) < lengths[:, None]
+            rows, columns = np.nonzero((gaps & inside[:, None]).any(axis=2) & (~gaps).any(axis=2))
+            for row, column in zip(rows, columns):  # only channels that do have gaps
+                series, n = values[row, column], int(lengths[row])
+                known = np.flatnonzero(~gaps[row, column, :n])
+                series[:n] = np.interp(np.arange(n), known, series[known])
+        return np.nan_to_num(values, nan=0.0)
+
+    def state(self) -> dict[str, Any]:
+        """See `Encoder.state`."""
+        return {"samples": self.samples, "channels": self.channels, "mean": self.mean, "std": self.std}
+
+    def restore(self, state: dict[str, Any]) -> Self:
+        """See `Encoder.restore`."""
+        self.samples, self.channels = int(state["samples"]), int(state["channels"])
+        self.mean, self.std = [float(x) for x in state["mean"]], [float(x) for x in state["std"]]
+        return self
+
+    def example(self, n: int, seed: int, task: str = "classification") -> Records:
+        """Sines of two frequencies in noise, two channels, 64 samples."""
+        rng = np.random.default_rng(seed)
+        kind = np.arange(n) % 2
+        clock = np.arange(64) / 64
+        waves = np.sin(2 * np.pi * (clock * (2 + 3 * kind[:, None]) + rng.random((n, 1))))
+        values = np.stack([waves, -0.5 * waves], axis=1) + 0.3 * rng.standard_normal((n, 2, 64))
+        labels = [["a", "b"][k] for k in kind]
+        if task == "regression":
+            labels = [f"{k + 0.1 * rng.standard_normal():.4f}" for k in kind]
+        records = series_records(values, labels, "<example>", ids=[str(i) for i in range(n)])
+        if task == "multilabel":
+            records.labels = {"fast": [str(k) for k in kind], "slow": [str(1 - k) for k in kind]}
+        return records
+
+    def canonical(self, records: Records) -> list[str]:
+        """Digests of the numbers."""
+        return records.inputs
+
+
+def _lengths(values: np.ndarray) -> np.ndarray:
+    """(n, C, L) with NaN behind the end -> (n,) samples up to the last value of any channel."""
+    known = (~np.isnan(values)).any(axis=1)
+    return np.where(known.any(axis=1), values.shape[2] - np.argmax(known[:, ::-1], axis=1), 0)
+
+
+def _fit_width(values: np.ndarray, width: int) -> np.ndarray:
+    """Cut, or pad with zeros, to `width` samples."""
+    missing = width - values.shape[2]
+    return np.pad(values, ((0, 0), (0, 0), (0, missing))) if missing > 0 else values[:, :, :width]
+
+
+def _stretched(values: np.ndarray, lengths: np.ndarray, samples: int) -> np.ndarray:
+    """Every series linearly interpolated to `samples`, all at once."""
+    if values.shape[2] == samples and (lengths == samples).all():
+        return values
+    place = np.arange(samples)[None] * (np.maximum(lengths, 1)[:, None] - 1) / max(1, samples - 1)
+    left = np.floor(place).astype(np.int64)
+    right = np.minimum(left + 1, np.maximum(lengths, 1)[:, None] - 1)
+    share = (place - left)[:, None].astype(np.float32)
+    low, high = (np.take_along_axis(values, index[:, None], axis=2) for index in (left, right))
+    return low * (1 - share) + high * share

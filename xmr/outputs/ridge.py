@@ -1,0 +1,155 @@
+"""A linear head solved in closed form from the features training computed anyway, instead of by gradient."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+import torch
+from annotated_types import Ge
+from torch import Generator, Tensor, nn
+
+from xmr.outputs.base import Output, Pool, Pooling
+from xmr.outputs.heads import Linear
+from xmr.spaces import Answer, Encoded
+
+STRENGTHS = np.logspace(-3, 5, 17)
+SHARPNESS = torch.logspace(-0.5, 2, 26)
+
+
+class Ridge(Output):
+    """y_T = W h + b by ridge regression on standardised features, its strength chosen by leaving each record out.
+
+    For many features and few records. Solved before training and again after each epoch from the features of that
+    epoch: as with counted mappings, no pass over the data is added. Between two solutions the transform learns with W
+    held. For classes, targets are -1 and 1 and the scores are made logits by the factor under which the left-out
+    records are likeliest. Nothing is trained by gradient; a saved program holds a linear layer. Source: leave-one-out
+    ridge as in MiniRocket's classifier, arXiv 2012.08791 (scikit-learn's RidgeCV).
+
+    Args:
+        pool: how positions become one vector.
+        update_every: epochs between solutions; 0 solves once, before training.
+    """
+
+    counts_before_training: ClassVar[bool] = True
+    weight: Tensor
+    bias: Tensor
+    rows: Tensor
+    truth: Tensor
+    used: Tensor
+    epochs: Tensor
+
+    def __init__(self, pool: Pool = "mean", update_every: Annotated[int, Ge(0)] = 1) -> None:
+        super().__init__()
+        self.pool_name, self.update_every = pool, update_every
+
+    def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
+        """W = 0 until the first solution."""
+        self.pool = Pooling(self.pool_name, source.hidden_width, length)
+        self.register_buffer("weight", torch.zeros(outputs, self.pool.width))
+        self.register_buffer("bias", torch.zeros(outputs))
+        self.register_buffer("rows", torch.zeros(0, self.pool.width), persistent=False)
+        self.register_buffer("truth", torch.zeros(0, outputs), persistent=False)
+        self.register_buffer("used", torch.tensor(0), persistent=False)
+        self.register_buffer("epochs", torch.tensor(0), persistent=False)
+        self._seen: Tensor | None = None
+        return self
+
+    def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
+        """See `Output.forward`: (R, K)."""
+        pooled = self.pool(answer, encoded)
+        self._seen = pooled.detach().float() if self.training else None
+        return pooled @ self.weight.T + self.bias
+
+    def observe(self, target: Tensor) -> None:
+        """Keep the features of the last training batch, and its targets."""
+        if self._seen is None:
+            return
+        begin, end = int(self.used), int(self.used) + len(self._seen)
+        if end > len(self.rows):
+            for name in ("rows", "truth"):
+                held = getattr(self, name)
+                grown = held.new_zeros(max(end, 2 * len(held)), held.shape[1])
+                grown[:begin] = held[:begin]
+                setattr(self, name, grown)
+        self.rows[begin:end] = self._seen
+        self.truth[begin:end] = self._numbers(target)
+        self.used += len(self._seen)
+        self._seen = None
+
+    def _numbers(self, target: Tensor) -> Tensor:
+        """Targets as numbers (R, K): classes and labels as -1 and 1 (0 where a label is not known)."""
+        if target.dtype == torch.int64:
+            return torch.nn.functional.one_hot(target, self.truth.shape[1]).float() * 2 - 1
+        known = ~torch.isnan(target)
+        binary = bool(((target == 0) | (target == 1) | ~known).all())
+        return torch.where(known, target * 2 - 1 if binary else target, 0.0)
+
+    def share(self, gather: Any) -> None:
+        """Processes that shared an epoch put their records together. gather: a tensor -> all processes' of it."""
+        n = int(self.used)
+        self.rows, self.truth = gather(self.rows[:n]), gather(self.truth[:n])
+        self.used.fill_(len(self.rows))
+
+    def refresh(self) -> None:
+        """Solve from what was kept, and forget it."""
+        n = int(self.used)
+        if n > 1:
+            weight, bias = solve(self.rows[:n].cpu().numpy(), self.truth[:n].cpu().numpy())
+            self.weight.copy_(torch.from_numpy(weight))
+            self.bias.copy_(torch.from_numpy(bias))
+        self.rows, self.truth = self.rows[:0], self.truth[:0]
+        self.used.zero_()
+
+    def on_epoch(self) -> None:
+        """Solve again where it is due."""
+        self.epochs += 1
+        if self.update_every and int(self.epochs) % self.update_every == 0:
+            self.refresh()
+        self.rows, self.truth = self.rows[:0], self.truth[:0]
+        self.used.zero_()
+
+    def fold(self, source: Any) -> Output:
+        """A linear layer."""
+        made = Linear(pool=self.pool_name)
+        made.pool = self.pool
+        made.linear = nn.Linear(self.pool.width, len(self.bias)).to(self.weight.device)
+        with torch.no_grad():
+            made.linear.weight.copy_(self.weight)
+            made.linear.bias.copy_(self.bias)
+        made.section = {"name": "linear", "pool": self.pool_name}
+        return made
+
+
+def solve(features: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """W (K, D') and b (K,) of the leave-one-out ridge; for classes (targets of -1 and 1 alone) scaled to be logits."""
+    from sklearn.linear_model import RidgeCV
+
+    mean, std = features.mean(axis=0), features.std(axis=0)
+    scale = np.where(std > 1e-6 * (1 + np.abs(mean)), std, np.inf)  # a constant feature says nothing
+    model = RidgeCV(STRENGTHS, store_cv_results=True).fit((features - mean) / scale, truth)
+    coefficients = model.coef_.reshape(truth.shape[1], -1)
+    intercept = np.asarray(model.intercept_).reshape(-1)
+    factor = 1.0
+    if np.isin(truth, (-1.0, 1.0)).all() and truth.shape[1] > 1:
+        chosen = int(np.argmin(np.abs(STRENGTHS - model.alpha_)))
+        errors = model.cv_results_.reshape(len(truth), truth.shape[1], len(STRENGTHS))[..., chosen]
+        fitted = (features - mean) / scale @ coefficients.T + intercept
+        factor = sharpness(left_out(fitted, truth, errors), truth.argmax(axis=1))
+    weight = factor * coefficients / scale
+    return weight.astype(np.float32), (factor * intercept - weight @ mean).astype(np.float32)
+
+
+def left_out(fitted: np.ndarray, truth: np.ndarray, squared: np.ndarray) -> np.ndarray:
+    """Scores of each record when it is left out, from the squares of its errors: further off, on the side it fits."""
+    return truth - np.sign(truth - fitted) * np.sqrt(squared)
+
+
+def sharpness(scores: np.ndarray, classes: np.ndarray) -> float:
+    """The factor on (n, K) scores under which the classes (n,) are likeliest."""
+    logits = torch.from_numpy(scores).float() * SHARPNESS[:, None, None]
+    n = len(classes)
+    losses = torch.nn.functional.cross_entropy(
+        logits.reshape(-1, scores.shape[1]), torch.from_numpy(classes).repeat(len(SHARPNESS)), reduction="none"
+    )
+    return float(SHARPNESS[losses.reshape(-1, n).mean(dim=1).argmin()])

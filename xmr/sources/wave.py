@@ -1,0 +1,230 @@
+"""Frozen audio models: what they share, and any raw-wave encoder of Hugging Face.
+
+As with pictures, a classifier is cut before its last linear layer: what comes out there are the features (B, D'). A
+model that starts with a short-time Fourier transform says so in its space and takes spectra as well as waves.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Ge
+from torch import Tensor, nn
+
+from xmr.errors import MissingExtraError, SourceUnavailableError
+from xmr.sources.base import Source
+from xmr.sources.depths import several
+from xmr.sources.hub import quiet, unreachable
+from xmr.sources.vision import Weights, class_names, drawn
+from xmr.sources.weights import fill, find_model, load_weights
+from xmr.spaces import FeatureOutput, WaveInput, WaveSpace
+
+
+class WaveSource(Source):
+    """What all audio sources share. `depths` is the model without its classifier, `head` the classifier."""
+
+    space_kind: ClassVar[str] = "wave"
+    space: WaveSpace
+    head: nn.Module
+    taps: int = 1
+
+    def settle(self, names: tuple[str, ...] = ()) -> Self:
+        """Measure the features on silence, and freeze."""
+        self.eval()
+        with torch.no_grad():
+            silence = WaveInput(waves=torch.zeros(1, self.space.samples))
+            last, _ = self.depths(silence)
+            self.own_width, self.hidden_width = last.shape[1], self.features(silence).shape[1]
+            self._classes = int(self.head(last).shape[1])
+        self.class_names = names if len(names) == self._classes else ()
+        return self.freeze()
+
+    def heard(self, inputs: WaveInput) -> Tensor:
+        """The spectrum of what the transform handed over: complex (B, T, F)."""
+        if inputs.spectrum is not None:
+            return inputs.spectrum
+        assert self.space.spectrum is not None
+        assert inputs.waves is not None
+        return self.space.spectrum(inputs.waves)
+
+    @abstractmethod
+    def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
+        """The classifier's input (B, D), and hidden states from the first to the last layer before it."""
+
+    def features(self, inputs: WaveInput) -> Tensor:
+        """(B, D'), the classifier's input first."""
+        last, below = self.depths(inputs)
+        return several(last, below, self.taps)
+
+    def forward(self, inputs: Any) -> FeatureOutput:
+        """See `features`."""
+        return FeatureOutput(self.features(inputs))
+
+    def answers(self, hidden: Tensor) -> Tensor:
+        """The source's own class logits: (B, D') -> (B, K_S), in full precision: mappings rank them."""
+        with torch.autocast(hidden.device.type, enabled=False):
+            return self.head(hidden[..., : self.own_width].float())
+
+    @property
+    def classes(self) -> int:
+        """K_S."""
+        return self._classes
+
+    def decoder(self) -> Tensor:
+        """The (K_S, D) matrix that turns the last features into logits."""
+        return self.head.weight  # type: ignore[return-value]
+
+    def before_decoder(self, hidden: Tensor) -> Tensor:
+        """Nothing stands between the last features and the classifier."""
+        return hidden[..., : self.own_width]
+
+
+class ModuleWave(WaveSource):
+    """An audio network of your own with a weights file: subclass it in a plugin, as `ModuleSource` for pictures.
+
+    Args:
+        weights_file: a .safetensors or .pt file, by path or by its name below XMR_MODELS.
+        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
+        taps: features from so many depths, the last and others evenly spaced.
+    """
+
+    names: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, weights_file: str, weights: Weights = "pretrained", taps: Annotated[int, Ge(1)] = 1) -> None:
+        super().__init__()
+        self.weights_file, self.weights, self.taps = weights_file, weights, taps
+        self.seed = 0
+
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """The architecture, freshly initialised, its tensors named as in the weights file."""
+
+    @abstractmethod
+    def place(self) -> tuple[WaveSpace, str]:
+        """Its space, and the name of its last linear layer."""
+
+    def load(self, seed: int = 0) -> Self:
+        """Make the network and fill it. Raises RecipeError unless the file holds exactly its tensors."""
+        self.seed = seed
+        body = drawn(self.network, seed)
+        if self.weights == "pretrained":
+            fill(body, load_weights(self.weights_file))
+        self.space, leaf = self.place()
+        self.body = body
+        self.head = getattr(body, leaf)
+        return self.settle(self.names)
+
+    def describe(self) -> dict[str, Any]:
+        """See `Source.describe`."""
+        return {
+            "name": self.section["name"],
+            "weights_file": self.weights_file,
+            "weights": self.weights,
+            "taps": self.taps,
+        }
+
+
+class Speech(WaveSource):
+    """Any raw-wave audio model of Hugging Face (wav2vec2, HuBERT, WavLM, and their classifiers), by name or folder.
+
+    Features are the mean of the last hidden states over time; where the model is a classifier, after its projector.
+
+    Args:
+        model: hub name (`facebook/wav2vec2-base`), a folder, or its name below XMR_MODELS.
+        revision: commit or tag of a hub model; part of the program.
+        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
+        samples: samples of a clip at the model's rate (16,000 a second).
+        taps: features from so many depths, the last and others evenly spaced.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        revision: str | None = None,
+        weights: Weights = "pretrained",
+        samples: Annotated[int, Ge(400)] = 16000,
+        taps: Annotated[int, Ge(1)] = 1,
+    ) -> None:
+        super().__init__()
+        self.model_name, self.revision, self.weights, self.samples, self.taps = model, revision, weights, samples, taps
+        self.seed = 0
+
+    def load(self, seed: int = 0) -> Self:
+        """Load config and weights. Raises RecipeError that says what to pass when they cannot be had."""
+        from transformers import AutoConfig, AutoModel, AutoModelForAudioClassification
+
+        self.seed = seed
+        name = find_model(self.model_name)
+        where: dict[str, Any] = {"local_files_only": Path(name).is_dir()}
+        where |= {"revision": self.revision} if self.revision else {}
+        try:
+            with quiet():
+                config = AutoConfig.from_pretrained(name, **where)
+                classifier = (config.architectures or [""])[0].endswith("ForSequenceClassification")
+                factory: Any = AutoModelForAudioClassification if classifier else AutoModel
+                if self.weights == "random":
+                    model = drawn(lambda: factory.from_config(config), seed)
+                else:
+                    model = factory.from_pretrained(
+                        name, config=config, dtype=torch.float32, trust_remote_code=False, **where
+                    )
+                rate, normalise = _front_of(name, where)
+        except (OSError, ValueError) as error:
+            raise SourceUnavailableError(unreachable(self.model_name, error, "a folder below XMR_MODELS")) from error
+        return self.adopt(model, rate, normalise, class_names(config) if classifier else ())
+
+    def adopt(self, model: Any, rate: int = 16000, normalise: bool = True, names: tuple[str, ...] = ()) -> Self:
+        """Take a model in memory as the source. normalise: each wave to mean 0 and deviation 1, as it was trained."""
+        self.body, self.normalise = model.base_model, normalise
+        projector, classifier = getattr(model, "projector", None), getattr(model, "classifier", None)
+        self.projector = projector if projector is not None else nn.Identity()
+        self.head = classifier if classifier is not None else nn.Identity()
+        self.space = WaveSpace(rate, self.samples)
+        return self.settle(names)
+
+    def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
+        """See `WaveSource.depths`."""
+        waves = inputs.waves
+        assert waves is not None
+        if self.normalise:
+            waves = F.layer_norm(waves, waves.shape[-1:], eps=1e-7)
+        answer = self.body(waves, output_hidden_states=self.taps > 1)
+        return self.projector(answer.last_hidden_state).mean(dim=1), list(answer.hidden_states or ())
+
+    def describe(self) -> dict[str, Any]:
+        """See `Source.describe`."""
+        settings = {"name": "speech", "model": self.model_name, "revision": self.revision, "weights": self.weights}
+        return {**settings, "samples": self.samples, "taps": self.taps}
+
+
+def _front_of(name: str, where: dict[str, Any]) -> tuple[int, bool]:
+    """Sample rate and whether waves are normalised, from the model's preprocessor; 16 kHz and yes without one."""
+    from transformers import AutoFeatureExtractor
+
+    try:
+        front: Any = AutoFeatureExtractor.from_pretrained(name, trust_remote_code=False, **where)
+    except (OSError, ValueError):
+        return 16000, True
+    return int(front.sampling_rate), bool(getattr(front, "do_normalize", True))
+
+
+def mel_filters(bins: int, rate: int, low: float, high: float, mels: int, scale: str, norm: str | None) -> Tensor:
+    """Triangular mel filters (bins, mels) by torchaudio. Raises MissingExtraError without it."""
+    functional = torchaudio_functional()
+    return functional.melscale_fbanks(bins, low, high, mels, rate, norm=norm, mel_scale=scale)
+
+
+def torchaudio_functional() -> Any:
+    """torchaudio's functions, imported only where they are used: it must match torch exactly."""
+    try:
+        import torchaudio.functional as functional
+    except (ImportError, OSError) as error:
+        raise MissingExtraError(
+            f"audio needs torchaudio built for this torch ({torch.__version__}): "
+            f"pip install torch==2.11.0 torchaudio==2.11.0, a pair that fits together ({str(error)[:120]})"
+        ) from error
+    return functional

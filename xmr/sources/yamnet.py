@@ -1,0 +1,74 @@
+"""YAMNet, the AudioSet tagger, behind its own front end in differentiable torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import torch
+from annotated_types import Ge
+from torch import Tensor
+
+from xmr.errors import SourceUnavailableError
+from xmr.sources.hub import quiet, unreachable
+from xmr.sources.vision import Weights, class_names, drawn, take_classifier
+from xmr.sources.wave import WaveSource, mel_filters
+from xmr.sources.weights import find_model
+from xmr.spaces import Spectrum, WaveInput, WaveSpace
+
+RATE, FRAMES, WINDOW, HOP = 16000, 96, 400, 160
+
+
+class Yamnet(WaveSource):
+    """521 AudioSet classes on log mels of 0.975 seconds at 16 kHz: MobileNetV1 as a Hugging Face folder, one channel.
+
+    Its classes are not exclusive (sigmoid). Source: Hershey et al. 2017, arXiv 1609.09430; tensorflow/models, audioset.
+
+    Args:
+        model: a folder with config.json and weights, or its name below XMR_MODELS.
+        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
+        taps: features from so many depths, the last and others evenly spaced.
+    """
+
+    filters: Tensor
+
+    def __init__(self, model: str = "yamnet", weights: Weights = "pretrained", taps: Annotated[int, Ge(1)] = 1) -> None:
+        super().__init__()
+        self.model_name, self.weights, self.taps = model, weights, taps
+        self.seed = 0
+
+    def load(self, seed: int = 0) -> Self:
+        """Load config and weights. Raises RecipeError that says what to pass when they cannot be had."""
+        from transformers import AutoConfig, AutoModelForImageClassification
+
+        self.seed = seed
+        name = find_model(self.model_name)
+        where: dict[str, Any] = {"local_files_only": Path(name).is_dir()}
+        try:
+            with quiet():
+                config = AutoConfig.from_pretrained(name, **where)
+                factory: Any = AutoModelForImageClassification
+                if self.weights == "random":
+                    model = drawn(lambda: factory.from_config(config), seed)
+                else:
+                    model = factory.from_pretrained(name, config=config, dtype=torch.float32, **where)
+        except (OSError, ValueError) as error:
+            raise SourceUnavailableError(unreachable(self.model_name, error, "a folder below XMR_MODELS")) from error
+        self.head = take_classifier(model)
+        self.body = model
+        spectrum = Spectrum(WINDOW, HOP, 512, FRAMES)
+        self.space = WaveSpace(RATE, WINDOW + (FRAMES - 1) * HOP, spectrum)
+        self.register_buffer(
+            "filters", mel_filters(spectrum.bins, RATE, 125.0, 7500.0, 64, "htk", None), persistent=False
+        )
+        return self.settle(class_names(config))
+
+    def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
+        """log(mel + 0.001) of the magnitude as a picture of 96 x 64, through the network."""
+        patch = torch.log(self.heard(inputs).abs() @ self.filters + 1e-3)
+        answer = self.body(pixel_values=patch[:, None], output_hidden_states=self.taps > 1)
+        return answer.logits.flatten(1), list(answer.hidden_states or ())
+
+    def describe(self) -> dict[str, Any]:
+        """See `Source.describe`."""
+        return {"name": "yamnet", "model": self.model_name, "weights": self.weights, "taps": self.taps}

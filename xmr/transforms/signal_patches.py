@@ -1,0 +1,230 @@
+"""Patches of a signal as tokens of a language model: projected, or rewritten in the source's own words (Time-LLM)."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Self
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Ge, Lt
+from einops import rearrange
+from torch import Generator, Tensor, nn
+
+from xmr.errors import Problem, RecipeError
+from xmr.spaces import Encoded, Form, Signal, Space, TokenInput, TokenSpace, Trace
+from xmr.transforms.base import Transform
+from xmr.transforms.front import front_of
+
+TOKENS = 24  # patches a signal is cut into where the recipe does not say
+
+
+class SignalTokens(Transform):
+    """What transforms of signals into token space share: the front, and cutting into patches.
+
+    A patch holds `patch` samples of every channel, one every `stride`; the end of the signal is repeated so that the
+    last patch is whole.
+    """
+
+    takes: ClassVar[str] = "Signal"
+    space: ClassVar[str] = "token"
+
+    def __init__(self, patch: int | None, stride: int | None, front: int) -> None:
+        super().__init__()
+        self.patch, self.stride, self.front_filters = patch, stride, front
+
+    def cut(self, form: Form, space: Space, generator: Generator) -> tuple[int, TokenSpace]:
+        """Fix the patch, make the front -> numbers a patch holds. Raises RecipeError when the patches do not fit."""
+        assert isinstance(form, Trace)
+        assert isinstance(space, TokenSpace)
+        self.size = self.patch or max(2, -(-form.length // TOKENS))
+        if self.size > form.length:
+            raise RecipeError(
+                Problem("transform.patch", str(self.size), f"at most {form.length}, the signal's samples")
+            )
+        self.step = self.stride or (self.patch or self.size + 1) // 2 or 1
+        self.tokens = -(-(form.length - self.size) // self.step) + 1
+        if self.tokens > space.max_length:
+            found = f"{self.step}, which makes {self.tokens} tokens"
+            raise RecipeError(Problem("transform.stride", found, f"at most {space.max_length} tokens"))
+        channels = form.channels if not self.front_filters else max(form.channels, self.front_filters)
+        self.front = front_of(form.channels, channels, self.front_filters, generator)
+        return channels * self.size, space
+
+    def patches(self, signal: Signal) -> Tensor:
+        """(B, C, L) -> (B, T, C P)."""
+        values = signal.values if self.front is None else self.front(signal.values)
+        missing = self.size + (self.tokens - 1) * self.step - values.shape[2]
+        if missing > 0:
+            values = F.pad(values, (0, missing), mode="replicate")
+        return rearrange(values.unfold(2, self.size, self.step), "b c t p -> b t (c p)")
+
+    def sent(self, tokens: Tensor, signal: Signal) -> TokenInput:
+        """Tokens (B, T, D) with the mask of those that hold samples."""
+        if signal.full:
+            mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+        else:
+            used = -(-(signal.mask.sum(dim=1) - self.size).clamp(min=0) // self.step) + 1
+            mask = torch.arange(tokens.shape[1], device=tokens.device) < used[:, None]
+        return TokenInput(tokens, mask, 0, tokens.shape[1], full=signal.full)
+
+
+class SignalPatches(SignalTokens):
+    """Patches by one linear layer to width D: C P D + D parameters.
+
+    Each token is rescaled to the norm of E's rows, so that it stays in the source's domain. Location: embedding;
+    operator: parametric. Source: FPT, arXiv 2103.05247; GPT4TS, arXiv 2302.11939.
+
+    Args:
+        patch: samples of a patch; null cuts a signal into about 24 (by half-overlapping steps, twice as many).
+        stride: samples from one patch to the next; null: half a patch.
+        front: filters at each of four rates of a learned multi-scale front; 0: none.
+        rescale: bring every token to the median norm of the source's embeddings.
+    """
+
+    def __init__(
+        self,
+        patch: Annotated[int, Ge(1)] | None = None,
+        stride: Annotated[int, Ge(1)] | None = None,
+        front: Annotated[int, Ge(0)] = 0,
+        rescale: bool = True,
+    ) -> None:
+        super().__init__(patch, stride, front)
+        self.rescale = rescale
+
+    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+        """A normal start."""
+        inputs, tokens = self.cut(form, space, generator)
+        self.linear = nn.Linear(inputs, tokens.width)
+        self.norm = float(tokens.row_norm())
+        with torch.no_grad():
+            self.linear.weight.normal_(0.0, inputs**-0.5, generator=generator)
+            self.linear.bias.normal_(0.0, 0.02, generator=generator)
+        return self
+
+    def forward(self, encoded: Encoded) -> TokenInput:
+        """(B, C, L) -> (B, T, D)."""
+        assert isinstance(encoded, Signal)
+        tokens = self.linear(self.patches(encoded))
+        if self.rescale:
+            tokens = tokens / tokens.norm(dim=-1, keepdim=True).clamp(min=1e-6) * self.norm
+        return self.sent(tokens, encoded)
+
+
+class PatchDictionary(SignalTokens):
+    """Each patch as a mixture of n learned vectors: attention with free keys and values, (2 n) heads d numbers.
+
+    Q = patches W_Q, tokens = softmax(Q K^T / sqrt d) V W_O. The ablation of `patch_reprogramming`, whose keys and
+    values come from the source's words, and the form in which a program of it is saved.
+
+    Args:
+        patch: samples of a patch; null cuts a signal into about 24.
+        stride: samples from one patch to the next; null: half a patch.
+        prototypes: n, the vectors mixed.
+        heads: attention heads.
+        width: d of each head.
+        dropout: of the attention, in training.
+        front: filters at each of four rates of a learned multi-scale front; 0: none.
+    """
+
+    def __init__(
+        self,
+        patch: Annotated[int, Ge(1)] | None = None,
+        stride: Annotated[int, Ge(1)] | None = None,
+        prototypes: Annotated[int, Ge(2)] = 100,
+        heads: Annotated[int, Ge(1)] = 4,
+        width: Annotated[int, Ge(1)] = 32,
+        dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1,
+        front: Annotated[int, Ge(0)] = 0,
+    ) -> None:
+        super().__init__(patch, stride, front)
+        self.prototypes, self.heads, self.width, self.dropout = prototypes, heads, width, dropout
+
+    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+        """Scores begin near one, tokens near the norm of E's rows."""
+        inputs, tokens = self.cut(form, space, generator)
+        inner = self.heads * self.width
+        self.query, self.out = nn.Linear(inputs, inner), nn.Linear(inner, tokens.width)
+        with torch.no_grad():
+            for layer in (self.query, self.out):
+                layer.weight.normal_(0.0, layer.in_features**-0.5, generator=generator)
+                layer.bias.zero_()
+        self.make_dictionary(tokens, generator)
+        return self
+
+    def make_dictionary(self, tokens: TokenSpace, generator: Generator) -> None:
+        """The parameters of keys and values."""
+        shape = self.heads, self.prototypes, self.width
+        self.keys = nn.Parameter(torch.randn(shape, generator=generator))
+        scale = float(tokens.row_norm()) / tokens.width**0.5
+        self.values = nn.Parameter(torch.randn(shape, generator=generator) * scale)
+
+    def dictionary(self) -> tuple[Tensor, Tensor]:
+        """Keys and values (heads, n, d): once a step, whatever the batch."""
+        return self.keys, self.values
+
+    def forward(self, encoded: Encoded) -> TokenInput:
+        """(B, C, L) -> (B, T, D)."""
+        assert isinstance(encoded, Signal)
+        query = rearrange(self.query(self.patches(encoded)), "b t (h d) -> b h t d", h=self.heads)
+        keys, values = self.dictionary()
+        weights = torch.softmax(query @ keys.transpose(1, 2) * self.width**-0.5, dim=-1)
+        weights = F.dropout(weights, self.dropout, self.training)
+        mixed = rearrange(weights @ values, "b h t d -> b t (h d)")
+        return self.sent(self.out(mixed), encoded)
+
+
+class PatchReprogramming(PatchDictionary):
+    """Rewrite each patch as a mixture of text prototypes: cross-attention from patches to U = M E, M in R^{n x V}.
+
+    Q = patches W_Q, K = U W_K, V = U W_V, tokens = softmax(Q K^T / sqrt d) V W_O. U, K and V do not depend on the batch
+    and are computed once a step; a saved program holds K and V alone. Parameters: n V + 4 projections. Location:
+    embedding; operator: parametric. Source: Time-LLM, arXiv 2310.01728, section 3.1.
+
+    Args:
+        patch: samples of a patch; null cuts a signal into about 24.
+        stride: samples from one patch to the next; null: half a patch.
+        prototypes: n, the rows of M.
+        heads: attention heads.
+        width: d of each head.
+        dropout: of the attention, in training.
+        front: filters at each of four rates of a learned multi-scale front; 0: none.
+    """
+
+    embedding: Tensor
+
+    def make_dictionary(self, tokens: TokenSpace, generator: Generator) -> None:
+        """Each row of M starts as one random word of the source, so that U starts among E's rows."""
+        inner, vocabulary = self.heads * self.width, len(tokens.embedding)
+        words = torch.randint(vocabulary, (self.prototypes,), generator=generator)
+        start = torch.zeros(self.prototypes, vocabulary)
+        start[torch.arange(self.prototypes), words] = 1.0
+        self.mixing = nn.Parameter(start)
+        self.register_buffer("embedding", tokens.embedding.detach(), persistent=False)
+        self.key, self.value = nn.Linear(tokens.width, inner), nn.Linear(tokens.width, inner)
+        norm = float(tokens.row_norm())
+        with torch.no_grad():
+            self.key.weight.normal_(0.0, 1 / norm, generator=generator)  # keys of words begin with unit numbers
+            self.value.weight.normal_(0.0, tokens.width**-0.5, generator=generator)
+            self.key.bias.zero_()
+            self.value.bias.zero_()
+
+    def dictionary(self) -> tuple[Tensor, Tensor]:
+        """U = M E through W_K and W_V: (heads, n, d) each."""
+        prototypes = self.mixing @ self.embedding.to(self.mixing.dtype)
+        keys, values = (
+            rearrange(layer(prototypes), "n (h d) -> h n d", h=self.heads) for layer in (self.key, self.value)
+        )
+        return keys, values
+
+    def fold(self) -> PatchDictionary:
+        """Keys and values instead of M, W_K and W_V: what prediction needs."""
+        made = PatchDictionary(dropout=self.dropout)
+        made.prototypes, made.heads, made.width = self.prototypes, self.heads, self.width
+        made.patch, made.stride, made.front_filters = self.patch, self.stride, self.front_filters
+        made.size, made.step, made.tokens, made.front = self.size, self.step, self.tokens, self.front
+        made.query, made.out = self.query, self.out
+        with torch.no_grad():
+            keys, values = self.dictionary()
+        made.keys, made.values = nn.Parameter(keys.contiguous()), nn.Parameter(values.contiguous())
+        made.section = {**self.section, "name": "patch_dictionary"}
+        return made.train(self.training)

@@ -1,0 +1,106 @@
+"""A signal drawn as a picture, then reprogrammed as pictures are: border or watermark around or on it."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+import torch
+from annotated_types import Ge, Gt, Le
+from torch import Generator, Tensor
+
+from xmr.spaces import Encoded, Form, Image, Picture, PixelInput, PixelSpace, Signal, Space, Trace
+from xmr.transforms.base import Transform
+from xmr.transforms.frame import Border, Watermark
+from xmr.transforms.front import front_of
+from xmr.transforms.pixels import Interpolation, PixelTransform, inner_size, resize
+from xmr.transforms.render import Drawing, fixed_range, gramian, mosaic, recurrence, segments, spectrogram, unit
+
+
+class SignalPicture(Transform):
+    """Draw each signal, one drawing a colour channel, several channels as a mosaic; then border or watermark.
+
+    Without a front, a drawing depends on the record alone and is made once. Location: input; operator: concatenative
+    (border) or additive (watermark). Source: Hung et al. 2023 (music to speech models), arXiv 2211.01317; drawings as
+    in `xmr.transforms.render`.
+
+    Args:
+        drawings: one for all colours, or one for each: spectrogram, gramian, recurrence, segments.
+        contrast: black to white is the range of each record, or three deviations either side of the mean (`fixed`,
+            which keeps how far a record goes; for series normalised by training statistics).
+        segment: samples of a segment as a multiple of the square root of the signal's length.
+        frame: learn a `border` around the drawing, or a `watermark` on it.
+        scale: border: side of the drawing as a share of the source's side.
+        interpolation: how a drawing is resized.
+        front: filters at each of four rates of a learned multi-scale front before drawing; 0: none.
+    """
+
+    takes: ClassVar[str] = "Signal"
+    space: ClassVar[str] = "pixel"
+
+    def __init__(
+        self,
+        drawings: list[Drawing] | None = None,
+        frame: Literal["border", "watermark"] = "watermark",
+        contrast: Literal["record", "fixed"] = "record",
+        segment: Annotated[float, Gt(0), Le(8)] = 1.0,
+        scale: Annotated[float, Gt(0), Le(1)] = 0.75,
+        interpolation: Interpolation = "bilinear",
+        front: Annotated[int, Ge(0)] = 0,
+    ) -> None:
+        super().__init__()
+        self.drawings, self.frame, self.scale = drawings or ["segments"], frame, scale
+        self.contrast, self.segment = contrast, segment
+        self.interpolation, self.front_filters = interpolation, front
+
+    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+        """The frame starts at zero; each drawing is made at the size it is used in."""
+        assert isinstance(form, Trace)
+        assert isinstance(space, PixelSpace)
+        self.front = front_of(form.channels, form.channels, self.front_filters, generator)
+        if self.frame == "border":
+            inner: PixelTransform = Border(self.scale, interpolation=self.interpolation)
+            self.size = inner_size(space, self.scale)
+        else:
+            inner = Watermark(interpolation=self.interpolation)
+            self.size = space.height, space.width
+        self.inner = inner.build(Picture(space.channels, *self.size), space, generator)
+        self.colours = space.channels
+        return self
+
+    def drawn(self, values: Tensor) -> Tensor:
+        """(B, C, L) -> (B, colours, h, w) in [0, 1]."""
+        rows, channels, length = values.shape
+        flat, made = values.reshape(rows * channels, length), {}
+        for name in dict.fromkeys(self.drawings[: self.colours]):
+            picture = self._drawing(name, flat)
+            whole = mosaic(picture.reshape(rows, channels, *picture.shape[1:]))
+            made[name] = resize(whole[:, None], *self.size, self.interpolation)
+        names = [self.drawings[colour % len(self.drawings)] for colour in range(self.colours)]
+        return torch.cat([made[name] for name in names], dim=1)
+
+    def _drawing(self, name: Drawing, flat: Tensor) -> Tensor:
+        """One drawing of signals (n, L): (n, h, w)."""
+        if name == "spectrogram":
+            return spectrogram(flat)
+        levels = fixed_range(flat) if self.contrast == "fixed" else unit(flat)
+        if name == "segments":
+            return segments(levels, self.segment)
+        return gramian(levels) if name == "gramian" else recurrence(levels)
+
+    def fixed(self, encoded: Encoded) -> Tensor | None:
+        """The drawings as eight-bit pictures, without a front."""
+        if self.front is not None:
+            return None
+        assert isinstance(encoded, Signal)
+        return (self.drawn(encoded.values) * 255).round().to(torch.uint8)
+
+    def forward(self, encoded: Encoded) -> PixelInput:
+        """(B, C, L) -> (B, colours, H, W)."""
+        assert isinstance(encoded, Signal)
+        if self.front is not None:
+            pictures = self.drawn(self.front(encoded.values))
+        else:
+            held = encoded.fixed if encoded.fixed is not None else self.fixed(encoded)
+            assert held is not None
+            pictures = held.float() / 255
+        return self.inner(Image(pictures))

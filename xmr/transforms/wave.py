@@ -1,0 +1,131 @@
+"""A signal placed in a long wave, with a learned pattern added to it: Voice2Series' program, and its variants."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Ge, Gt, Le, Lt
+from torch import Generator, Tensor, nn
+
+from xmr.errors import Problem, RecipeError
+from xmr.spaces import Encoded, Form, Signal, Space, Trace, WaveInput, WaveSpace
+from xmr.transforms.base import Transform
+from xmr.transforms.front import front_of
+
+Place = Literal["pad", "centre", "repeat", "stretch", "rates"]
+
+
+class WaveProgram(Transform):
+    """x' = g place(x) + M theta: theta is one number a sample of the source's wave, g a learned gain.
+
+    Channels are joined end to end before they are placed. A signal longer than the wave is stretched down to it. Where
+    the source starts with a linear spectrum S, S(x') = g S(place(x)) + S(M theta): the first is computed once a record,
+    the second once a step. Parameters: samples + 1. Location: input; operator: additive. Source: Voice2Series, arXiv
+    2106.09296, eq. 2.
+
+    Args:
+        place: at the start; in the middle; as many copies as fit, at equal distances; stretched over the wave; or
+            copies stretched to 1/8, 1/8, 1/4 and 1/2 of the wave, one behind the other.
+        repeats: copies of `repeat`; null: as many as fit.
+        everywhere: theta also where the signal stands (M = 1), not only around it.
+        gain: g at the start; z-scored series lie far outside a wave's -1 to 1.
+        learn_gain: let g learn, one for each channel.
+        dropout: share of theta's samples dropped in a step.
+        penalty: weight of theta's mean square in the loss.
+        front: filters at each of four rates of a learned multi-scale front before placing; 0: none.
+    """
+
+    takes: ClassVar[str] = "Signal"
+    space: ClassVar[str] = "wave"
+    mask: Tensor
+
+    def __init__(
+        self,
+        place: Place = "repeat",
+        repeats: Annotated[int, Ge(1)] | None = None,
+        everywhere: bool = True,
+        gain: Annotated[float, Gt(0)] = 0.1,
+        learn_gain: bool = True,
+        dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
+        penalty: Annotated[float, Ge(0.0), Le(1.0)] = 0.0,
+        front: Annotated[int, Ge(0)] = 0,
+    ) -> None:
+        super().__init__()
+        self.place, self.repeats, self.everywhere, self.start_gain = place, repeats, everywhere, gain
+        self.learn_gain, self.dropout, self.weight, self.front_filters = learn_gain, dropout, penalty, front
+
+    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+        """theta starts at zero. Raises RecipeError when the copies do not fit."""
+        assert isinstance(form, Trace)
+        assert isinstance(space, WaveSpace)
+        self.wave, self.form = space, form
+        self.front = front_of(form.channels, 1, self.front_filters, generator)
+        channels = 1 if self.front is not None else form.channels
+        self.inner = min(form.length * channels, space.samples)
+        if self.place == "repeat" and self.repeats and self.repeats * self.inner > space.samples:
+            found = f"{self.repeats} copies of {self.inner} samples"
+            raise RecipeError(Problem("transform.repeats", found, f"at most {space.samples // self.inner} of them"))
+        self.theta = nn.Parameter(torch.zeros(space.samples))
+        self.log_gain = nn.Parameter(torch.full((channels,), self.start_gain).log(), requires_grad=self.learn_gain)
+        covered = self.placed(torch.ones(1, channels, form.length))[0]
+        self.register_buffer("mask", torch.ones_like(covered) if self.everywhere else 1 - covered, persistent=False)
+        return self
+
+    def placed(self, values: Tensor) -> Tensor:
+        """(B, C, L) -> (B, samples): linear in the values, zero where there is no signal."""
+        flat, samples = values.flatten(1), self.wave.samples
+        if flat.shape[1] > samples or self.place == "stretch":
+            flat = _stretched(flat, min(samples, max(flat.shape[1], samples)))
+        inner = flat.shape[1]
+        if self.place == "rates":
+            eighth = samples // 8
+            parts = [_stretched(flat, size) for size in (eighth, eighth, 2 * eighth, samples - 4 * eighth)]
+            return torch.cat(parts, dim=1)
+        if self.place == "repeat":
+            copies = self.repeats or samples // inner
+            gap = (samples - copies * inner) // copies
+            flat = F.pad(flat, (0, gap)).repeat(1, copies)
+            return F.pad(flat, (0, samples - flat.shape[1]))
+        before = (samples - inner) // 2 if self.place == "centre" else 0
+        return F.pad(flat, (before, samples - inner - before))
+
+    def fixed(self, encoded: Encoded) -> Tensor | None:
+        """Without a front, each channel placed on its own does not change: its wave, or its spectrum. (B, C, ...)."""
+        if self.front is not None:
+            return None
+        assert isinstance(encoded, Signal)
+        rows, channels, length = encoded.values.shape
+        alone = torch.eye(channels, dtype=encoded.values.dtype, device=encoded.values.device)
+        spread = torch.einsum("bcl,cd->bcdl", encoded.values, alone).reshape(rows * channels, channels, length)
+        waves = self.placed(spread)
+        made = waves if self.wave.spectrum is None else self.wave.spectrum(waves)
+        return made.reshape(rows, channels, *made.shape[1:])
+
+    def pattern(self) -> Tensor:
+        """M theta, with dropout in training: (samples,)."""
+        return F.dropout(self.theta * self.mask, self.dropout, self.training)
+
+    def forward(self, encoded: Encoded) -> WaveInput:
+        """(B, C, L) -> waves (B, samples), or spectra (B, T, F)."""
+        assert isinstance(encoded, Signal)
+        gain, pattern = self.log_gain.exp(), self.pattern()
+        spectrum = self.wave.spectrum
+        if self.front is not None:
+            return WaveInput(waves=self.placed(self.front(encoded.values) * gain[0]) + pattern)
+        held = encoded.fixed if encoded.fixed is not None else self.fixed(encoded)
+        assert held is not None
+        data = held[:, 0] * gain[0] if held.shape[1] == 1 else torch.einsum("bc...,c->b...", held, gain.to(held.dtype))
+        if spectrum is None:
+            return WaveInput(waves=data + pattern)
+        return WaveInput(spectrum=data + spectrum(pattern[None]))
+
+    def penalty(self) -> Tensor | None:
+        """weight x mean square of theta, added to the loss."""
+        return self.weight * self.theta.square().mean() if self.weight else None
+
+
+def _stretched(flat: Tensor, size: int) -> Tensor:
+    """(B, n) -> (B, size), linearly interpolated."""
+    return F.interpolate(flat[:, None], size, mode="linear", align_corners=True)[:, 0]
