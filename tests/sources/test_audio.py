@@ -1,0 +1,132 @@
+"""Audio sources: the real networks hear what they were trained on; their front ends equal independent ones."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.tiny import tiny_audio
+from xmr.component import create
+from xmr.errors import SourceUnavailableError, XmrError
+from xmr.registry import SOURCES
+from xmr.sources.depths import pooled, several, spread
+from xmr.spaces import WaveInput
+
+WORDS = ["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]
+VOICES = ("en-us", "en-us+f1", "en-us+f3", "en-us+f4")
+
+
+def real(name, **more):
+    try:
+        return create(SOURCES, {"name": name, **more}).load()
+    except XmrError as error:
+        pytest.skip(f"the weights are not here: {error}")
+
+
+def clips(waves, rate):
+    """Clips of a second, each word in the middle at full level."""
+    functional = pytest.importorskip("torchaudio.functional")
+    made = torch.zeros(len(waves), 16000)
+    for row, wave in zip(made, waves):
+        heard = functional.resample(torch.from_numpy(wave), rate, 16000)[:16000]
+        begin = (16000 - len(heard)) // 2
+        row[begin : begin + len(heard)] = heard / heard.abs().max()
+    return made
+
+
+@pytest.mark.parametrize(("name", "least"), [("keyword_cnn", 34), ("attention_rnn", 30)])
+def test_spoken_words_are_heard(name, least):
+    """Ten words by four voices of espeak-ng."""
+    pytest.importorskip("espeakng_loader", reason="espeak-ng's library comes with the package espeakng-loader")
+    from tests.sources.speak import spoken
+
+    source = real(name)
+    right = 0
+    for voice in VOICES:
+        waves, rate = spoken(WORDS, voice)
+        with torch.no_grad():
+            found = source.answers(source.features(WaveInput(waves=clips(waves, rate)))).argmax(dim=1)
+        right += sum(source.class_names[index] == word for index, word in zip(found, WORDS))
+    assert right >= least, f"{name} heard {right} of 40"
+
+
+def test_the_front_of_the_keyword_network_is_torchaudio():
+    transforms = pytest.importorskip("torchaudio.transforms")
+    source = real("keyword_cnn")
+    seen = []
+    source.body.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    wave = torch.randn(2, 16000) * 0.1
+    source(WaveInput(waves=wave))
+    mel = transforms.MelSpectrogram(
+        16000, n_fft=480, hop_length=160, n_mels=40, f_min=20, f_max=4000, norm="slaney", mel_scale="slaney"
+    )(wave)
+    from scipy.fft import dct
+
+    expected = dct(torch.log(mel).numpy(), type=2, norm="ortho", axis=1).transpose(0, 2, 1)
+    np.testing.assert_allclose(seen[0].numpy(), expected, atol=2e-3)
+
+
+def test_silence_is_heard_as_zero_not_as_nan():
+    for name in ("keyword_cnn", "attention_rnn", "yamnet"):
+        source = real(name)
+        wave = torch.zeros(1, source.space.samples, requires_grad=True)
+        features = source.features(WaveInput(waves=wave))
+        features.square().sum().backward()
+        assert bool(torch.isfinite(features).all())
+        assert bool(torch.isfinite(wave.grad).all()), f"{name}: the gradient at silence"
+
+
+def test_a_spoken_digit_is_heard(shared_data):
+    soundfile = pytest.importorskip("soundfile")
+    source = real("attention_rnn")
+    files = sorted(Path(shared_data, "audio", "fsdd").glob("**/*_0.wav"))
+    if not files:
+        pytest.skip("no spoken digits here")
+    digits = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    read = [soundfile.read(path, dtype="float32") for path in files]
+    with torch.no_grad():
+        heard = source.answers(source.features(WaveInput(waves=clips([w for w, _ in read], read[0][1])))).argmax(dim=1)
+    right = sum(source.class_names[i] == digits[int(path.name[0])] for i, path in zip(heard, files))
+    assert right > 0.5 * len(files)
+
+
+def test_yamnet_hears_speech():
+    pytest.importorskip("espeakng_loader")
+    from tests.sources.speak import spoken
+
+    source = real("yamnet")
+    waves, rate = spoken(["hello my name is"], "en-us")
+    wave = clips(waves, rate)[:, : source.space.samples]
+    with torch.no_grad():
+        loudest = source.answers(source.features(WaveInput(waves=wave)))[0].argmax()
+    assert source.class_names[int(loudest)] == "Speech"
+
+
+def test_depths_are_evenly_spaced_and_the_last_comes_first():
+    assert spread(9, 1) == []  # nothing below the last
+    assert spread(9, 3) == [4, 0]
+    assert spread(2, 5) == [1, 0]
+    hidden = torch.tensor([[[1.0, 5], [3, 5]]])  # (B, T, D)
+    torch.testing.assert_close(pooled(hidden), torch.tensor([[2.0, 5, 1, 1e-5]]))
+    picture = hidden.transpose(1, 2)[..., None]  # (B, D, H, W)
+    torch.testing.assert_close(pooled(picture), pooled(hidden))
+    last = torch.zeros(1, 3)
+    assert several(last, [hidden, hidden], 2).shape == (1, 3 + 4)
+
+
+def test_several_depths_answer_as_before():
+    waves = torch.randn(3, 400)
+    plain, deep = tiny_audio("tones"), tiny_audio("tones", taps=3)
+    with torch.no_grad():
+        expected = plain.answers(plain.features(WaveInput(waves=waves)))
+        found = deep.answers(deep.features(WaveInput(waves=waves)))
+    torch.testing.assert_close(found, expected)
+    assert deep.hidden_width > plain.hidden_width
+
+
+def test_a_model_that_is_not_here_says_what_to_pass():
+    assert os.environ["HF_HUB_OFFLINE"]
+    with pytest.raises(SourceUnavailableError, match="folder"):
+        create(SOURCES, {"name": "speech", "model": "nobody/nothing"}).load()
