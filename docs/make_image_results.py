@@ -1,4 +1,4 @@
-"""The tables of input transformations and label mappings in docs/results.md: python docs/make_image_results.py RECIPE.
+"""The tables of input transformations and label mappings in docs/results.md: python docs/make_image_results.py RECIPE [TRANSFORM ...].
 
 For each transform and mapping: the learning rate is chosen on the validation part of seed 0, then five seeds (split,
 start and order all follow the seed) are trained and tested once each. Finished runs are kept in runs/image/, so the
@@ -61,23 +61,24 @@ def text(results: list[dict[str, Any]], metric: str = "accuracy") -> str:
     return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
 
 
-def main(recipe: str) -> None:
-    """Print the table of one recipe's data set and source."""
-    print(f"| {recipe} | " + " | ".join(TRANSFORMS) + " |\n|---|" + "---|" * len(TRANSFORMS))
+def main(recipe: str, only: list[str]) -> None:
+    """Print the table of one recipe's data set and source, of all transforms or of some."""
+    chosen = only or list(TRANSFORMS)
+    print(f"| {recipe} | " + " | ".join(chosen) + " |\n|---|" + "---|" * len(chosen))
     small = recipe.endswith("glyphs_cifar")  # fifteen targets before ten source classes: no disjoint groups
     for mapping in MAPPINGS:
         if small and mapping in ("random", "frequent", "iterative"):
             continue
-        print(f"| {mapping} | " + " | ".join(text(cell(recipe, t, mapping, [])) for t in TRANSFORMS) + " |", flush=True)
+        print(f"| {mapping} | " + " | ".join(text(cell(recipe, t, mapping, [])) for t in chosen) + " |", flush=True)
     for mapping in ("bayesian", "linear"):
         control = cell(recipe, "watermark", mapping, ["source.weights=random"])
-        print(f"| {mapping}, random source | | {text(control)} | |", flush=True)
+        print(f"| {mapping}, random source, watermark | {text(control)} |", flush=True)
     plain = load_recipe(recipe).baselines
     found = [one(recipe, "baselines", s, ["training.epochs=1", "output.name=linear"]) for s in SEEDS]
     for name in plain:
         values = [result["baselines"][name]["accuracy"] for result in found]
-        print(f"| {name} (no program) | {np.mean(values):.3f} ± {np.std(values, ddof=1):.3f} | | |")
+        print(f"| {name} (no program) | {np.mean(values):.3f} ± {np.std(values, ddof=1):.3f} |")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2:])

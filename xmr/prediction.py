@@ -28,8 +28,6 @@ from xmr.job import make_accelerator, prediction_table
 from xmr.program import Prediction, Program
 from xmr.program_folder import reads_of
 
-CHUNK = 4096  # records read, sorted by length and answered at a time
-
 
 @dataclass
 class Done:
@@ -51,7 +49,7 @@ def predict_file(
     force: bool = False,
     precision: str = "full",
     device: str = "auto",
-    chunk: int = CHUNK,
+    chunk: int | None = None,
     report: Callable[[int, float], None] = lambda n, rate: None,
 ) -> Done:
     """Answer every record of `source` into the CSV `target`. Raises DataError naming file and line.
@@ -76,7 +74,7 @@ def predict_file(
     with partial.open("r+b" if state["bytes"] else "wb") as handle:
         handle.seek(state["bytes"])
         handle.truncate()
-        for part in stream(source, columns, chunk):
+        for part in stream(source, columns, chunk or program.encoder.chunk):
             passed += len(part)
             if passed <= state["read"]:
                 continue

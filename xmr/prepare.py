@@ -10,10 +10,11 @@ import numpy as np
 
 from xmr.data.clean import remove_duplicates
 from xmr.data.datasets import dataset, locate
+from xmr.data.pattern import apply_pattern
 from xmr.data.read import read_all
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.settings import DataSettings
-from xmr.data.splits import Split, cluster_split, column_split, fold_split, random_split
+from xmr.data.splits import Split, cluster_split, column_split, fold_split, group_split, random_split
 from xmr.data.tables import Columns
 from xmr.data.targets import Task, check_aligned, check_raw
 from xmr.encoders.base import Encoder
@@ -103,7 +104,10 @@ def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> R
     """The records of a named data set or of the user's file."""
     labels_file, mask_file = settings.residue_labels, settings.residue_mask
     target = (settings.target,) if isinstance(settings.target, str) else tuple(settings.target or ())
-    columns = Columns(settings.input, target, settings.id, settings.set, labels_file is None, settings.time, reads)
+    columns = Columns(
+        settings.input, target, settings.id, settings.set, labels_file is None, settings.time, reads, settings.group
+    )
+    pattern = settings.pattern
     if settings.dataset is not None:
         chosen = dataset(settings.dataset)
         if chosen.package:
@@ -116,14 +120,20 @@ def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> R
             input=columns.input or known.get("input"),  # type: ignore[arg-type]
             target=columns.target or names,
             set=columns.set or known.get("set"),  # type: ignore[arg-type]
+            group=columns.group or known.get("group"),  # type: ignore[arg-type]
         )
+        pattern = pattern or known.get("pattern")  # type: ignore[assignment]
         path = locate(chosen.main, chosen.name)
         if "residue_labels" in known and labels_file is None:
             labels_file = str(locate(str(known["residue_labels"]), chosen.name))
             mask_file = str(locate(str(known["residue_mask"]), chosen.name))
     else:
         path = Path(settings.path or "")
+    if pattern is not None:
+        columns = replace(columns, need_target=columns.need_target and "{label}" not in pattern)
     records = read_all(path, columns, settings.on_bad, skipped)
+    if pattern is not None:
+        records = without_bad(records, apply_pattern(records, pattern), settings.on_bad, skipped)
     if task == "residue_classification" and labels_file is not None:
         records = _join_residues(records, Path(labels_file), mask_file, settings.on_bad, skipped)
     return records
@@ -174,6 +184,11 @@ def _split(settings: DataSettings, records: Records, texts: list[str], strata: n
         if how.labels is not None:
             raise DataError(Problem("data.split.labels", str(how.labels), "by: random or column, which take a budget"))
         return split
+    if how.by == "group":
+        if not records.group:
+            expected = "{group} in data.pattern, or its column in data.group"
+            raise DataError(Problem("data.split.by: group", "records that name no group", expected))
+        return group_split(records.group, how.group, strata, how.validation, how.labels, seed)
     if not records.role:
         raise DataError(
             Problem("data.split.by: column", "no set column", "its name in data.set, or SET= in FASTA headers")

@@ -100,6 +100,7 @@ ENCODERS = Registry(
     [
         Entry("protein", "xmr.encoders.protein:ProteinEncoder", "amino-acid sequences", {"emits": "Symbols"}),
         Entry("series", "xmr.encoders.series:SeriesEncoder", "time series of any channels", {"emits": "Signal"}),
+        Entry("audio", "xmr.encoders.audio:AudioEncoder", "recordings of any rate", {"emits": "Signal"}),
         Entry("image", "xmr.encoders.image:ImageEncoder", "pictures: files or arrays", {"emits": "Image"}),
     ],
 )

@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sk
 
 from xmr.data.records import Records
 from xmr.data.targets import IGNORE, Targets
@@ -21,6 +24,31 @@ def test_binary_by_hand():
     assert found["auroc"] == 0.75  # three of the four pairs are in order
     assert np.isclose(found["auprc"], (1 + 2 / 3) / 2)
     assert np.isclose(found["brier"], 2 * np.mean([0.01, 0.64, 0.49, 0.01]))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(2, 5), st.integers(2, 40), st.integers(0, 10_000), st.booleans())
+def test_equal_to_scikit_learn(classes, n, seed, coarse):
+    """Ties, absent classes and constant answers included."""
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, rng.integers(1, classes + 1), n)
+    values = rng.integers(1, 4, (n, classes)).astype(float) if coarse else rng.random((n, classes))
+    values /= values.sum(axis=1, keepdims=True)
+    found = classification_metrics(values, label)
+    chosen = values.argmax(axis=1)
+    columns = [1] if classes == 2 else range(classes)
+    usable = [c for c in columns if 0 < (label == c).sum() < n]
+    present = np.unique(label)
+    assert found["mcc"] == pytest.approx(sk.matthews_corrcoef(label, chosen), abs=1e-9)
+    assert found["f1"] == pytest.approx(sk.f1_score(label, chosen, labels=present, average="macro", zero_division=0))
+    assert found["balanced_accuracy"] == pytest.approx(
+        sk.recall_score(label, chosen, labels=present, average="macro", zero_division=0)
+    )
+    if usable:
+        areas = [sk.roc_auc_score(label == c, values[:, c]) for c in usable]
+        precisions = [sk.average_precision_score(label == c, values[:, c]) for c in usable]
+        assert found["auroc"] == pytest.approx(np.mean(areas))
+        assert found["auprc"] == pytest.approx(np.mean(precisions))
 
 
 def test_the_class_of_interest():

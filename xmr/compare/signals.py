@@ -14,10 +14,11 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from xmr.compare.baselines import Parts, fitted
+from xmr.compare.cnn import PictureCNN
 from xmr.compare.network import fit_network
 from xmr.encoders.signal import SignalSet
 from xmr.errors import Problem, RecipeError, require
-from xmr.spaces import Signal, Trace
+from xmr.spaces import Image, Signal, Trace
 
 STEPS, ROWS, RATE = 1200, 32, 1e-3  # of the convolutional network
 
@@ -153,11 +154,33 @@ class SignalCNN(nn.Module):
         for layer, norm in zip(self.layers, self.norms):
             hidden = torch.relu(norm(layer(hidden))) * mask
         logits = self.out(hidden.sum(dim=2) / mask.sum(dim=2).clamp(min=1))
-        if signal.windows is None:
-            return logits
-        owner, records = signal.windows.owner, signal.windows.records
-        sums = logits.new_zeros(records, logits.shape[1]).index_add(0, owner, logits)
-        return sums / torch.bincount(owner, minlength=records)[:, None]
+        return _pooled(logits, signal)
+
+
+class RecordingCNN(nn.Module):
+    """The pictures' convolutional network on 40 log mels of a recording, 32 ms every 16."""
+
+    def __init__(self, rate: int, outputs: int) -> None:
+        super().__init__()
+        transforms = require("torchaudio.transforms", "audio", "the baseline cnn of recordings")
+        size, hop = round(0.032 * rate), round(0.016 * rate)
+        self.mels = transforms.MelSpectrogram(rate, size, hop_length=hop, n_mels=40)
+        self.network = PictureCNN(1, outputs)
+
+    def forward(self, signal: Signal) -> Tensor:
+        """(B, 1, L) -> (R, K)."""
+        levels = torch.log(self.mels(signal.values) + 1e-5)
+        mean, spread = levels.mean(dim=(2, 3), keepdim=True), levels.std(dim=(2, 3), keepdim=True)
+        return _pooled(self.network(Image((levels - mean) / (spread + 1e-5))), signal)
+
+
+def _pooled(logits: Tensor, signal: Signal) -> Tensor:
+    """The mean over the windows of each record: (R, K)."""
+    if signal.windows is None:
+        return logits
+    owner, records = signal.windows.owner, signal.windows.records
+    sums = logits.new_zeros(records, logits.shape[1]).index_add(0, owner, logits)
+    return sums / torch.bincount(owner, minlength=records)[:, None]
 
 
 def cnn(parts: Parts) -> np.ndarray:
@@ -169,6 +192,8 @@ def cnn(parts: Parts) -> np.ndarray:
     epochs = max(20, -(-STEPS // steps))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(parts.seed)
-        model = SignalCNN(form.channels, description.outputs)
+        model: nn.Module = SignalCNN(form.channels, description.outputs)
+        if form.rate is not None:
+            model = RecordingCNN(int(form.rate), description.outputs)
         settings = {"epochs": epochs, "budget": ROWS, "rate": RATE, "patience": epochs, "seed": parts.seed}
         return fit_network(model, parts.sets, target, description, **settings)  # type: ignore[arg-type]

@@ -117,9 +117,9 @@ class _Tuned(nn.Module):
         self.out = nn.Linear(source.hidden_width, outputs)
 
     def train(self, mode: bool = True) -> _Tuned:
-        """Unlike a frozen source, a copy that is tuned does train (its batch-norm statistics move)."""
+        """Batch norms keep the source's statistics, as is usual with few pictures; all their weights learn."""
         super().train(mode)
-        self.source.body.train(mode)
+        self.source.body.eval()
         return self
 
     def forward(self, image: Image) -> Tensor:

@@ -26,7 +26,7 @@ class Dataset:
     holds. columns: what `data.input`, `data.target` ... are, so that a recipe need not say it. package: the pip
     package it comes in. made: "module:function" that makes the records, for sets inside a package, from
     `argument` where there is one. archives: address
-    -> MD5 as published, for picture sets, which `xmr.data.picture_sets` unpacks; an empty MD5 is not known.
+    -> MD5 or SHA-256 as published (`xmr.data.picture_sets` and `signal_sets` unpack them); empty: not known.
     """
 
     name: str
@@ -64,6 +64,8 @@ _VGG = "https://www.robots.ox.ac.uk/~vgg/data"
 _TORONTO = "https://www.cs.toronto.edu/~kriz"
 _SIGNS = "https://sid.erda.dk/public/archives/daaeac0d7ce1152aea9b61d9f1e19370"
 _NUMBERS = "http://ufldl.stanford.edu/housenumbers"
+_COMMANDS = "http://download.tensorflow.org/data"
+_COMMANDS_DIGEST = "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58"
 _MODLAMP = "modlAMP, Mueller et al. 2017, Bioinformatics 33:2753"
 
 
@@ -309,6 +311,46 @@ DATASETS = {
             {},
             package="matplotlib",
             made="xmr.data.glyphs:glyphs",
+        ),
+        Dataset(
+            "fsdd",
+            "spoken digits, 4 to 6 speakers, 8 kHz",
+            "CC BY-SA 4.0",
+            "Jackson et al., github.com/Jakobovski/free-spoken-digit-dataset",
+            "audio/fsdd",
+            {},
+            columns={"pattern": "{label}_{group}_{take}"},
+            archives={"https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip": ""},
+        ),
+        Dataset(
+            "speech_commands",
+            "35 spoken words of a second, 16 kHz, 105,829 recordings",
+            "CC BY 4.0",
+            "Warden 2018, arXiv 1804.03209",
+            "audio/speech_commands/index.csv",
+            {},
+            columns={"input": "path", "target": "label", "set": "set", "group": "group"},
+            archives={f"{_COMMANDS}/speech_commands_v0.02.tar.gz": _COMMANDS_DIGEST},
+        ),
+        Dataset(
+            "esc50",
+            "50 kinds of environmental sound, 2,000 recordings of 5 seconds, five folds",
+            "CC BY-NC 3.0",
+            "Piczak 2015, github.com/karolpiczak/ESC-50",
+            "audio/esc50/index.csv",
+            {},
+            columns={"input": "path", "target": "label", "group": "group"},
+            archives={"https://github.com/karolpiczak/ESC-50/archive/master.zip": ""},
+        ),
+        Dataset(
+            "etth1",
+            "an electricity transformer's oil temperature and six loads, hourly for two years",
+            "CC BY-ND 4.0",
+            "Zhou et al. 2021, arXiv 2012.07436, github.com/zhouhaoyi/ETDataset",
+            "forecast/ETTh1.csv",
+            {"forecast/ETTh1.csv": "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066"},
+            {"https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small/ETTh1.csv": "ETTh1.csv"},
+            {"time": "date"},
         ),
         *(_ucr(name) for name in (*UCR_BUNDLED, *UCR_OTHERS)),
     )

@@ -35,7 +35,7 @@ def download(chosen: Dataset, folder: Path | None = None, fetcher: Fetch = fetch
         return [package_file(chosen)]
     root = folder or cache_folder()
     if chosen.archives:
-        return [download_pictures(chosen, root, fetcher)]
+        return [download_archives(chosen, root, fetcher)]
     official = {Path(member).name: (address, member) for address, member in chosen.official.items()}
     result: list[Path] = []
     for relative, digest in chosen.files.items():
@@ -66,13 +66,14 @@ def download(chosen: Dataset, folder: Path | None = None, fetcher: Fetch = fetch
     return result
 
 
-def download_pictures(chosen: Dataset, root: Path, fetcher: Fetch = fetch) -> Path:
-    """Bring the archives of a picture set and unpack them below `root` -> its index.
+def download_archives(chosen: Dataset, root: Path, fetcher: Fetch = fetch) -> Path:
+    """Bring the archives of a set and unpack them below `root` -> its index or folder.
 
     An archive that already lies in `root`/official/NAME (brought by hand) is taken as it is. Raises DataError when an
-    address cannot be reached or an archive's MD5 is not the published one.
+    address cannot be reached or an archive's checksum is not the published one.
     """
     from xmr.data.picture_sets import CONVERTERS
+    from xmr.data.signal_sets import esc50, fsdd, speech_commands, ucr
 
     try:
         return locate(chosen.main, chosen.name)
@@ -93,11 +94,14 @@ def download_pictures(chosen: Dataset, root: Path, fetcher: Fetch = fetch) -> Pa
                     Problem(f"data get {chosen.name}", found, f"a network, or the file at {path}")
                 ) from error
         with path.open("rb") as handle:
-            found = hashlib.file_digest(handle, "md5").hexdigest()
+            kind = "sha256" if len(digest) == 64 else "md5"  # as its authors publish it
+            found = hashlib.file_digest(handle, kind).hexdigest()
         if digest and found != digest:
-            raise DataError(Problem(str(path), f"an archive with MD5 {found}", f"{digest}, as published"))
+            raise DataError(Problem(str(path), f"an archive with {kind} {found}", f"{digest}, as published"))
         files[name] = path
-    CONVERTERS[chosen.name](files, (root / chosen.main).parent)
+    signals = {"fsdd": fsdd, "speech_commands": speech_commands, "esc50": esc50}
+    convert = ucr if chosen.name.startswith("ucr/") else (CONVERTERS | signals)[chosen.name]
+    convert(files, (root / chosen.main).parent)
     return root / chosen.main
 
 

@@ -17,7 +17,7 @@ class Records:
     `role`: "train", "validation", "test" or "" where the file does not say. `mask`: per-position text of 0 and 1
     (0 = not scored), "" where there is none. `arrays`: what each record holds where that is no text, in memory, one row
     a record: pictures as (n, H, W, C) uint8, series as (n, C, L) float32 with NaN for what is missing. `inputs` are
-    then digests of it.
+    then digests of it. `group`: who a record comes from (a speaker, a patient), where the data says so.
     """
 
     ids: list[str]
@@ -28,6 +28,7 @@ class Records:
     line: list[int] = field(default_factory=list)
     file: str = "<memory>"
     arrays: np.ndarray | None = None
+    group: list[str] = field(default_factory=list)
 
     @staticmethod
     def of(inputs: list[str], labels: dict[str, list[str]] | None = None, file: str = "<memory>") -> Records:
@@ -54,6 +55,7 @@ class Records:
             pick(self.line),
             self.file,
             self.arrays[chosen] if self.arrays is not None else None,
+            pick(self.group),
         )
 
     @staticmethod
@@ -71,6 +73,7 @@ class Records:
             [x for part in parts for x in part.line],
             first.file,
             _joined([part.arrays for part in parts if part.arrays is not None]) if first.arrays is not None else None,
+            [x for part in parts for x in part.group],
         )
 
     def place(self, index: int) -> str:

@@ -15,9 +15,10 @@ class SplitSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    by: Literal["random", "cluster", "column", "fold"] = Field(
+    by: Literal["random", "cluster", "column", "fold", "group"] = Field(
         "random",
-        description="random stratified, by cluster of similar sequences, by the file's own set column, or folds",
+        description="random stratified, by cluster of similar sequences, by the file's own set column, folds, or one "
+        "group (speaker, patient) left out",
     )
     test: Amount = Field(0.2, description="share (< 1) or number of records for the test part")
     validation: Amount = Field(0.1, description="share (< 1) of the rest, or number of records; 0: no validation part")
@@ -34,6 +35,7 @@ class SplitSettings(BaseModel):
         "auto",
         description="cluster: auto takes MMseqs2 where it is on PATH; say which, and the split is the same everywhere",
     )
+    group: str | None = Field(None, description="group: the one left out for the test part")
     folds: Annotated[int, Ge(2)] = Field(5, description="fold: number of folds")
     fold: Annotated[int, Ge(0)] = Field(0, description="fold: which one is the test part")
 
@@ -58,6 +60,12 @@ class DataSettings(BaseModel):
     )
     id: str | None = Field(None, description="column of record ids; by default id, or the line number")
     set: str | None = Field(None, description="column that says train, validation or test")
+    group: str | None = Field(None, description="column that says who a record comes from (speaker, patient)")
+    pattern: str | None = Field(
+        None,
+        description="file names that hold the label, e.g. {label}_{group}_{take}; {group} and {set} are read too, "
+        "other fields are passed over",
+    )
     time: str | None = Field(
         None, description="series in a file of one row a time step: the column of time; by default its usual names"
     )

@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.neighbors import NearestNeighbors
 
-from xmr.errors import DataError, Problem, RecipeError
+from xmr.errors import DataError, Problem, RecipeError, nearest
 
 
 @dataclass(frozen=True)
@@ -171,6 +171,38 @@ def column_split(
         train, chosen = _draw(train, _count(validation, len(train)), strata, seed)
         note += f", validation drawn from train (seed {seed})"
     return Split(train, chosen, held, note)
+
+
+def group_split(
+    group: Sequence[str],
+    left_out: str | None,
+    strata: np.ndarray | None,
+    validation: float,
+    labels: int | None,
+    seed: int,
+) -> Split:
+    """One group is the test part; validation is drawn from the others, in proportion to class and group.
+
+    labels: records in all for training and validation, as many of each class and group as can be.
+    """
+    groups = sorted(set(group))
+    if left_out not in groups:
+        found = "no group named" if left_out is None else repr(left_out)
+        raise DataError(
+            Problem("data.split.group", found, f"one of {', '.join(groups[:12])}", nearest(left_out or "", groups))
+        )
+    names = np.array(group)
+    classes = np.zeros(len(names), np.int64) if strata is None else strata
+    both = np.unique(np.stack([classes, np.searchsorted(groups, names)]), axis=1, return_inverse=True)[1].ravel()
+    held, rest = np.flatnonzero(names == left_out), np.flatnonzero(names != left_out)
+    if labels is not None:
+        if labels > len(rest):
+            raise DataError(Problem("data.split.labels", f"{len(rest)} records of other groups", f"at least {labels}"))
+        rest = _draw(rest, labels, both, seed + 1)[1]
+    count = _count(validation, len(rest))
+    fits = count >= len(np.unique(both[rest]))
+    train, chosen = _draw(rest, count, both if fits else strata, seed + 2)
+    return Split(train, chosen, held, f"{left_out} left out of {len(groups)} groups (seed {seed})")
 
 
 def fold_split(strata: np.ndarray | None, n: int, folds: int, fold: int, validation: float, seed: int) -> Split:

@@ -22,14 +22,29 @@ class Columns:
     set: str | None = None
     need_target: bool = True
     time: str | None = None  # series: the column of time in a file of one row a time step
-    reads: str = "text"  # what kind of record the encoder reads: text (also of file names), or series
+    reads: str = "text"  # what kind of record the encoder reads: text (also of file names), audio files, or series
+    group: str | None = None  # the column that says who a record comes from
 
 
 USUAL = {
-    "input": ("sequence", "seq", "sequences", "protein", "peptide", "input", "path", "file", "filename", "image"),
+    "input": (
+        "sequence",
+        "seq",
+        "sequences",
+        "protein",
+        "peptide",
+        "input",
+        "path",
+        "file",
+        "filename",
+        "file_name",
+        "image",
+        "audio",
+    ),
     "target": ("target", "label", "labels", "class", "y"),
     "id": ("id", "name", "accession", "series_id", "case_id"),
     "set": ("set", "split"),
+    "group": (),
 }
 
 
@@ -71,6 +86,7 @@ class _Layout:
     set: int | None
     validation: int | None
     width: int
+    group: int | None = None
 
     @staticmethod
     def of(header: list[str], columns: Columns, place: str) -> _Layout:
@@ -100,6 +116,7 @@ class _Layout:
             _find(header, columns.set, "set", place, False),
             folded.index("validation") if "validation" in folded else None,
             len(header),
+            _find(header, columns.group, "group", place, columns.group is not None),
         )
 
     def add(self, part: Records, row: list[str], line: int) -> None:
@@ -110,6 +127,8 @@ class _Layout:
         if self.set is not None:
             validation = row[self.validation] if self.validation is not None else ""
             part.role.append(role_of(row[self.set].strip(), validation.strip()))
+        if self.group is not None:
+            part.group.append(row[self.group].strip())
         part.line.append(line)
 
     def empty(self, path: Path) -> Records:

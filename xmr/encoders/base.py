@@ -44,7 +44,8 @@ class Encoder(ABC):
 
     section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
     emits: ClassVar[str]
-    reads: ClassVar[str] = "text"  # what a file of records holds: text (also of file names), or series of numbers
+    reads: ClassVar[str] = "text"  # what a file of records holds: text (also of file names), audio files, or series
+    chunk: ClassVar[int] = 4096  # records read and answered at a time when a file is predicted
 
     @property
     @abstractmethod

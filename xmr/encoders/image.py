@@ -183,7 +183,7 @@ class ImageEncoder(Encoder):
         """The file of each record, below the folder that lists it; None for a path that leads out of it."""
         home = Path(records.file)
         root = home if home.is_dir() else home.parent
-        return [None if _leads_out(text) else root / text for text in records.inputs]
+        return [None if leads_out(text) else root / text for text in records.inputs]
 
     def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
         """Pictures that cannot be read, or differ in size where no size is given. What was decoded is kept."""
@@ -392,7 +392,8 @@ def _digest(path: Path | None) -> str:
         raise DataError(Problem(str(path), error.strerror or "a file that cannot be read", "a picture")) from error
 
 
-def _leads_out(text: str) -> bool:
+def leads_out(text: str) -> bool:
+    """Whether a name in a file would leave the file's folder."""
     path = Path(text)
     return path.is_absolute() or ".." in path.parts
 

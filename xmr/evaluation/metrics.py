@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
+from scipy.stats import rankdata, spearmanr
 from sklearn import metrics as sk
 from torch import Tensor
 
@@ -46,23 +46,58 @@ def classification_metrics(
     """
     classes = probability.shape[1]
     chosen = probability.argmax(axis=1)
-    present = np.unique(label)
-    recall = [float((chosen[label == c] == c).mean()) for c in present]
+    table = np.bincount(label * classes + chosen, minlength=classes * classes).reshape(classes, classes).astype(float)
+    right, truth, answered = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
+    present = truth > 0
     result = {
         "accuracy": float((chosen == label).mean()),
-        "balanced_accuracy": float(np.mean(recall)),
-        "mcc": float(sk.matthews_corrcoef(label, chosen)) if len(present) > 1 else 0.0,
-        "f1": float(sk.f1_score(label, chosen, labels=present, average="macro", zero_division=0.0)),
+        "balanced_accuracy": float((right[present] / truth[present]).mean()),
+        "mcc": matthews(table),
+        "f1": float((2 * right[present] / (truth + answered)[present]).mean()),
     }
     if full:
         columns = [positive] if classes == 2 else range(classes)
-        truths = [label == c for c in columns]
-        usable = [(truth, probability[:, c]) for truth, c in zip(truths, columns) if 0 < truth.sum() < len(truth)]
-        result["auroc"] = _mean([sk.roc_auc_score(truth, score) for truth, score in usable])
-        result["auprc"] = _mean([sk.average_precision_score(truth, score) for truth, score in usable])
+        usable = [c for c in columns if 0 < truth[c] < len(label)]
+        truths, scores = label[:, None] == np.array(usable, dtype=int), probability[:, usable]
+        result["auroc"] = _mean(areas(scores, truths))
+        result["auprc"] = _mean(average_precisions(scores, truths))
     one_hot = np.eye(classes)[label]
     result["brier"] = float(((probability - one_hot) ** 2).sum(axis=1).mean())
     result["ece"] = calibration_error(probability.max(axis=1), chosen == label)
+    return result
+
+
+def matthews(table: Array) -> float:
+    """Matthews correlation of a confusion matrix (truth, answer); 0 where one side has a single class."""
+    truth, answered, n = table.sum(axis=1), table.sum(axis=0), table.sum()
+    spread = np.sqrt(n**2 - (truth**2).sum()) * np.sqrt(n**2 - (answered**2).sum())
+    return float((table.trace() * n - truth @ answered) / spread) if spread > 0 else 0.0
+
+
+def areas(scores: Array, truths: np.ndarray) -> list[float]:
+    """Area under the ROC curve of each column, both (n, K), each truth with both answers: the Mann-Whitney statistic.
+
+    Equal to scikit-learn's, which checks its input anew for each class of each bootstrap draw (docs/performance.md).
+    """
+    if not scores.size:
+        return []
+    yes = truths.sum(axis=0)
+    ranks = np.where(truths, rankdata(scores, axis=0), 0).sum(axis=0)
+    return ((ranks - yes * (yes + 1) / 2) / (yes * (len(scores) - yes))).tolist()
+
+
+def average_precisions(scores: Array, truths: np.ndarray) -> list[float]:
+    """Mean precision at each yes from the highest score down, ties at once, of each column: as scikit-learn's."""
+    if not scores.size:
+        return []
+    order = np.argsort(-scores, axis=0, kind="stable")
+    ranked, found = np.take_along_axis(scores, order, 0), np.cumsum(np.take_along_axis(truths, order, 0), axis=0)
+    precision = found / np.arange(1, len(scores) + 1)[:, None]
+    result = []
+    for column in range(scores.shape[1]):
+        ends = np.append(np.flatnonzero(np.diff(ranked[:, column])), len(scores) - 1)
+        gained = np.diff(found[ends, column], prepend=0)
+        result.append(float(gained @ precision[ends, column] / found[-1, column]))
     return result
 
 

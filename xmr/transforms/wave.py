@@ -56,6 +56,11 @@ class WaveProgram(Transform):
         self.place, self.repeats, self.everywhere, self.start_gain = place, repeats, everywhere, gain
         self.learn_gain, self.dropout, self.weight, self.front_filters = learn_gain, dropout, penalty, front
 
+    def capacity(self, space: Space) -> int:
+        """As many samples as the source listens to."""
+        assert isinstance(space, WaveSpace)
+        return space.samples
+
     def build(self, form: Form, space: Space, generator: Generator) -> Self:
         """theta starts at zero. Raises RecipeError when the copies do not fit."""
         assert isinstance(form, Trace)

@@ -1,0 +1,282 @@
+"""Recordings of any rate to clips of the source's rate and length: decoded once, in threads, never read whole."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from annotated_types import Ge, Gt, Le
+
+from xmr.data.records import Records
+from xmr.encoders.base import Encoder
+from xmr.encoders.image import leads_out
+from xmr.encoders.signal import SignalSet
+from xmr.errors import DataError, require
+from xmr.spaces import Trace
+
+THREADS = 4
+RATE = 16000  # where neither the recipe nor the source names a rate
+SHORTEST = 16  # samples; anything shorter is no recording
+SILENT = 10 ** (-40 / 20)  # of the peak: quieter ends are silence
+
+
+@lru_cache(maxsize=32)
+def _resampler(old: int, new: int) -> Any:
+    """A windowed-sinc resampler, its kernel worked out once a pair of rates."""
+    return require("torchaudio.transforms", "audio", "resampling").Resample(old, new)
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """How a file becomes clips: all that a thread needs."""
+
+    rate: int
+    samples: int
+    length: str
+    hop: int
+    place: str
+    level: str
+    trim: bool
+
+    def read(self, path: Path) -> np.ndarray:
+        """(clips, samples) float32. Raises ValueError with what was found."""
+        soundfile = require("soundfile", "audio", "reading sound files")
+        if not path.is_file():
+            raise ValueError("found no such file; expected a sound file")
+        if path.stat().st_size == 0:
+            raise ValueError("found a file of zero bytes; expected a sound file")
+        try:
+            with soundfile.SoundFile(path) as file:
+                return self.clips(file)
+        except soundfile.LibsndfileError as error:
+            reason = str(error).partition(": ")[2] or str(error)
+            raise ValueError(
+                f"found a file that is no sound or is damaged ({reason[:80]}); expected a whole one"
+            ) from None
+
+    def clips(self, file: Any) -> np.ndarray:
+        """What of the recording is used, at the rate asked for; windows are read one by one."""
+        ratio = file.samplerate / self.rate
+        needed = math.ceil(self.samples * ratio)
+        if file.frames < max(1, SHORTEST * ratio):
+            raise ValueError(f"found {file.frames} samples; expected at least {math.ceil(SHORTEST * ratio)}")
+        if self.length == "fail" and file.frames > needed + 1:
+            found, most = file.frames / file.samplerate, self.samples / self.rate
+            raise ValueError(f"found {found:.2f} seconds; expected at most {most:.2f}, or encoder.length: window")
+        if self.length == "window" and file.frames > needed:
+            hop = self.hop * ratio
+            count = max(1, math.ceil((file.frames - needed) / hop) + 1)
+            starts = [min(round(i * hop), file.frames - needed) for i in range(count)]
+            return np.stack([self.clip(self._part(file, start, needed), file.samplerate) for start in starts])
+        if self.trim or file.frames <= needed:
+            return self.clip(self._sounding(self._part(file, 0, file.frames)), file.samplerate)[None]
+        start = (file.frames - needed) // 2 if self.place == "centre" else 0
+        return self.clip(self._part(file, start, needed), file.samplerate)[None]
+
+    def _part(self, file: Any, start: int, frames: int) -> np.ndarray:
+        """So many frames from `start`, all channels averaged."""
+        file.seek(start)
+        wave = file.read(frames, dtype="float32", always_2d=True)
+        if len(wave) < min(frames, file.frames - start):
+            raise ValueError(
+                f"found {start + len(wave)} samples where {file.frames} are announced; expected all of them"
+            )
+        if not np.isfinite(wave).all():
+            raise ValueError("found samples that are not finite; expected numbers")
+        return wave.mean(axis=1)
+
+    def _sounding(self, wave: np.ndarray) -> np.ndarray:
+        """Without silence at both ends, where that is asked for."""
+        if not self.trim:
+            return wave
+        loud = np.flatnonzero(np.abs(wave) > SILENT * np.abs(wave).max(initial=0))
+        return wave[loud[0] : loud[-1] + 1] if len(loud) else wave
+
+    def clip(self, wave: np.ndarray, rate: int) -> np.ndarray:
+        """At the rate, length and level asked for: (samples,)."""
+        heard = wave if rate == self.rate else _resampler(rate, self.rate)(torch.from_numpy(wave)).numpy()
+        extra = len(heard) - self.samples
+        if extra > 0:
+            begin = extra // 2 if self.place == "centre" else 0
+            heard = heard[begin : begin + self.samples]
+        if self.level == "peak":
+            heard = heard / max(float(np.abs(heard).max(initial=0)), 1e-6)
+        elif self.level == "rms":
+            heard = heard * (0.1 / max(float(np.sqrt(np.mean(np.square(heard)))), 1e-6))
+        before = (self.samples - len(heard)) // 2 if self.place == "centre" else 0
+        made = np.zeros(self.samples, np.float32)
+        made[before : before + len(heard)] = heard
+        return made
+
+
+class AudioEncoder(Encoder):
+    """Recordings (WAV, FLAC, OGG, MP3 and what else libsndfile reads), mono, at the source's rate.
+
+    Any sample rate is resampled, several channels are averaged. A shorter recording is put into silence; each clip is
+    full of samples, so no mask is needed.
+
+    Args:
+        seconds: of a clip; null: as long as the source listens, or one second.
+        rate: samples per second; null: the source's, or 16,000.
+        length: a longer recording is cut, seen through overlapping windows whose answers are pooled, or refused.
+        hop: windows begin at every so large a share of a clip.
+        place: where a shorter recording stands in its clip, and which part of a longer one is kept.
+        level: bring each clip to a peak of 1, to a root mean square of 0.1, or leave it.
+        trim: cut silence (40 dB below the peak) off both ends first.
+        shuffle: control; `positions` permutes the samples of every clip by one fixed rule.
+    """
+
+    emits: ClassVar[str] = "Signal"
+    reads: ClassVar[str] = "audio"
+    chunk: ClassVar[int] = 256
+
+    def __init__(
+        self,
+        seconds: Annotated[float, Gt(0)] | None = None,
+        rate: Annotated[int, Ge(100)] | None = None,
+        length: Literal["trim", "window", "fail"] = "trim",
+        hop: Annotated[float, Gt(0), Le(1)] = 0.5,
+        place: Literal["start", "centre"] = "centre",
+        level: Literal["peak", "rms", "none"] = "peak",
+        trim: bool = False,
+        shuffle: Literal["none", "positions"] = "none",
+    ) -> None:
+        self.seconds, self.rate, self.length, self.hop = seconds, rate, length, hop
+        self.place, self.level, self.trim, self.shuffle = place, level, trim, shuffle
+        self.samples: int | None = None
+        self.heard_rate: int | None = rate
+        self._decoded: dict[str, np.ndarray] = {}  # until `encode` takes it
+        self._digests: dict[str, str] = {}
+
+    @property
+    def form(self) -> Trace:
+        """One channel of so many samples."""
+        assert self.samples is not None
+        return Trace(1, self.samples, self.heard_rate)
+
+    def bind(self, source_length: int, rate: int | None = None) -> None:
+        """rate: of a source that listens; source_length: its clip, in samples. Others take what the recipe says."""
+        self.heard_rate = self.rate or rate or RATE
+        if self.seconds is not None:
+            self.samples = max(SHORTEST, round(self.seconds * self.heard_rate))
+        elif rate is not None:
+            self.samples = round(source_length * self.heard_rate / rate)
+        else:
+            self.samples = self.heard_rate
+
+    def _rules(self) -> _Rules:
+        assert self.samples is not None
+        assert self.heard_rate is not None
+        hop = max(1, round(self.hop * self.samples))
+        return _Rules(self.heard_rate, self.samples, self.length, hop, self.place, self.level, self.trim)
+
+    def _keys(self, records: Records) -> list[str]:
+        return [f"{records.file}\t{text}" for text in records.inputs]
+
+    def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
+        """Recordings that cannot be read, each with what is wrong. What was decoded is kept until `encode`."""
+        if records.arrays is not None:
+            return dict.fromkeys(range(len(records)), "found series of numbers; expected names of sound files")
+        root = Path(records.file) if Path(records.file).is_dir() else Path(records.file).parent
+        keys = self._keys(records)
+        out = "found a path that leads out of its folder; expected one below it"
+        wrong = {index: out for index, text in enumerate(records.inputs) if leads_out(text)}
+        new = [i for i, key in enumerate(keys) if key not in self._decoded and i not in wrong]
+        rules = self._rules()
+
+        def one(index: int) -> np.ndarray | str:
+            try:
+                return rules.read(root / records.inputs[index])
+            except ValueError as error:
+                return str(error)
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            for index, made in zip(new, pool.map(one, new)):
+                if isinstance(made, str):
+                    wrong[index] = made
+                else:
+                    self._decoded[keys[index]] = made
+        return wrong
+
+    def fit(self, records: Records) -> Self:
+        """Nothing is learned from recordings."""
+        return self
+
+    def encode(self, records: Records) -> SignalSet:
+        """All clips. Raises DataError for what `check` would have named."""
+        wrong = self.check(records, fitted=True)
+        if wrong:
+            raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())])
+        assert self.samples is not None
+        each = [self._decoded.pop(key) for key in self._keys(records)]
+        counts = np.array([len(clips) for clips in each], dtype=np.int64)
+        values = np.empty((int(counts.sum()), 1, self.samples), np.float32)
+        begin = 0
+        for clips in each:
+            values[begin : begin + len(clips), 0] = clips
+            begin += len(clips)
+        if self.shuffle == "positions":
+            values = values[:, :, np.random.default_rng(0).permutation(self.samples)]
+        lengths = np.full(len(values), self.samples)
+        if (counts == 1).all():
+            return SignalSet(values, lengths)
+        owner = np.repeat(np.arange(len(each)), counts)
+        number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return SignalSet(values, lengths, owner, number * self._rules().hop)
+
+    def state(self) -> dict[str, Any]:
+        """See `Encoder.state`."""
+        return {"samples": self.samples, "rate": self.heard_rate}
+
+    def restore(self, state: dict[str, Any]) -> Self:
+        """See `Encoder.restore`."""
+        self.samples, self.heard_rate = int(state["samples"]), int(state["rate"])
+        return self
+
+    def example(self, n: int, seed: int, task: str = "classification") -> Records:
+        """Tones of two pitches in noise, half a second, as files in a temporary folder of this process."""
+        return _example(n, seed, task)
+
+    def canonical(self, records: Records) -> list[str]:
+        """Digests of the files' bytes."""
+        root = Path(records.file) if Path(records.file).is_dir() else Path(records.file).parent
+        for key, text in zip(self._keys(records), records.inputs):
+            if key not in self._digests:
+                with (root / text).open("rb") as handle:
+                    self._digests[key] = hashlib.file_digest(handle, "sha256").hexdigest()[:24]
+        return [self._digests[key] for key in self._keys(records)]
+
+
+@lru_cache(maxsize=8)
+def _folder_of(n: int, seed: int) -> Any:
+    """A temporary folder of tones, removed when the process ends."""
+    import tempfile
+
+    soundfile = require("soundfile", "audio", "writing sound files")
+    folder = tempfile.TemporaryDirectory(prefix="xmr-tones-")
+    rng = np.random.default_rng(seed)
+    clock = np.arange(4000) / 8000
+    for i in range(n):
+        tone = 0.3 * np.sin(2 * np.pi * (clock * (300 + 500 * (i % 2)) + rng.random()))
+        soundfile.write(f"{folder.name}/{i}.wav", tone + 0.03 * rng.standard_normal(4000), 8000)
+    return folder
+
+
+def _example(n: int, seed: int, task: str) -> Records:
+    folder = _folder_of(n, seed)
+    kind = np.arange(n) % 2
+    labels = {"label": [("low", "high")[k] for k in kind]}
+    if task == "regression":
+        noise = np.random.default_rng(seed).standard_normal(n)
+        labels = {"label": [f"{k + 0.1 * x:.4f}" for k, x in zip(kind, noise)]}
+    if task == "multilabel":
+        labels = {"high": [str(k) for k in kind], "low": [str(1 - k) for k in kind]}
+    names = [f"{i}.wav" for i in range(n)]
+    return Records([str(i) for i in range(n)], names, labels, line=list(range(1, n + 1)), file=folder.name)
