@@ -1,16 +1,22 @@
 """Every registered component passes the shared suite; a broken one does not."""
 
+import numpy as np
 import pytest
 import torch
 
 from tests.tiny import AUDIO_KINDS, KINDS, VISION_KINDS, tiny_audio, tiny_source, tiny_vision
+from xmr.component import check_section
+from xmr.data.targets import Targets
+from xmr.encoders.forecast import ForecastEncoder
+from xmr.program import Program
 from xmr.registry import OUTPUTS, TRANSFORMS
 from xmr.sources.none import NoSource
 from xmr.testing import check_encoder, check_output, check_source, check_transform
+from xmr.training.losses import loss_of
 from xmr.transforms.vocabulary import FreeEmbedding
 
 CLIP_ONLY = ("text_mapping", "residual_text_mapping")  # tested beside a CLIP source
-PLAIN = [name for name in OUTPUTS.names() if name != "per_residue" and name not in CLIP_ONLY]
+PLAIN = [name for name in OUTPUTS.names() if name not in ("per_residue", "forecast", *CLIP_ONLY)]
 
 
 @pytest.mark.parametrize(
@@ -132,6 +138,7 @@ def test_wave_options(section, kind):
         {"name": "signal_picture", "drawings": ["gramian", "recurrence", "segments"], "contrast": "fixed"},
         {"name": "signal_picture", "drawings": ["spectrogram"], "frame": "border", "scale": 0.5},
         {"name": "signal_picture", "segment": 0.5, "front": 2},
+        {"name": "signal_picture", "segment": [0.5, 1.0]},
     ],
 )
 def test_signal_picture_options(section):
@@ -165,6 +172,25 @@ def test_linear_tasks(task, source):
 
 def test_per_residue(source):
     check_output("per_residue", source, "residue_classification")
+
+
+@pytest.mark.parametrize("cell", ["signal_patches", "patch_reprogramming"])
+def test_forecast(cell, source):
+    """A whole program of windows: shapes, training, folding."""
+    encoder = ForecastEncoder(look_back=24, horizon=5)
+    records = encoder.example(12, 0)
+    transform = {"name": cell, "patch": 8, "stride": 8, "instance_norm": True}
+    sections = [check_section(kind, x, "test") for kind, x in (("transform", transform), ("output", "forecast"))]
+    program = Program.build(encoder, sections[0], source, sections[1], Targets.steps(5), programs=2)
+    data, target = encoder.encode(records), Targets.steps(5).encode(records)
+    logits = program.train()(data.batch(np.arange(12)))
+    assert logits.shape == (2, 12, 5)
+    loss_of("forecasting", logits, target).sum().backward()
+    assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in program.trained_parameters())
+    whole = program.eval()(data.batch(np.arange(12)))
+    torch.testing.assert_close(whole[:, 3], program(data.batch(np.array([3])))[:, 0], atol=1e-4, rtol=1e-4)
+    program.transforms = torch.nn.ModuleList(part.fold() for part in program.transforms)
+    torch.testing.assert_close(program.eval()(data.batch(np.arange(12))), whole, atol=1e-4, rtol=1e-4)
 
 
 def test_a_transform_that_looks_at_padding_fails(source, monkeypatch):

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from xmr.data.forecast import read_time_table, windows
 from xmr.data.read import read_all
 from xmr.data.records import Skipped, without_bad
 from xmr.data.tables import Columns
 from xmr.data.targets import check_aligned, check_raw
+from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError, Problem
 from xmr.evaluation.intervals import bootstrap
 from xmr.evaluation.metrics import metrics_of
@@ -29,6 +31,8 @@ def assess_file(
     device: str = "auto",
 ) -> dict[str, Any]:
     """Metrics with bootstrap intervals. role: only records of this set (a set column or SET= header)."""
+    if reads_of(folder) == ForecastEncoder.reads:
+        return _assess_forecast(folder, source, device)
     skipped = Skipped()
     records = read_all(source, Columns(input_column, target_columns, reads=reads_of(folder)), on_bad, skipped)
     if role is not None:
@@ -62,3 +66,15 @@ def assess_file(
             "test_interval": bootstrap(values, target, targets, per_record),
         }
     )
+
+
+def _assess_forecast(folder: Path, source: Path, device: str) -> dict[str, Any]:
+    """MSE and MAE over every window of a table, in the training rows' z-scores."""
+    table = read_time_table(source, None)
+    program = Program.load(folder, str(make_accelerator(device).device))
+    encoder = program.encoder
+    assert isinstance(encoder, ForecastEncoder)
+    records = windows(encoder.scaled(table), encoder.look_back, encoder.horizon, 0, len(table.values))
+    values = program.answer(encoder.encode(records)).mean(dim=0).numpy()
+    found = metrics_of("forecasting", values, program.targets.encode(records), program.targets)
+    return finite({"n": len(records), "skipped": 0, "test": found, "test_interval": {}})

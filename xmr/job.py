@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from xmr.component import create
 from xmr.data.records import Records, without_bad
 from xmr.data.targets import Targets
 from xmr.encoders.base import Encoder
+from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError, Problem, ProgramError, XmrError
 from xmr.evaluation.intervals import bootstrap
 from xmr.evaluation.metrics import main_metric, metrics_of
@@ -65,7 +66,10 @@ def load_job(recipe: Recipe, device: str = "cpu") -> Job:
     prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
     parts = {name: prepared.part(name) for name in PARTS}
     encoder.fit(parts["train"])
-    targets = Targets.fit(recipe.task, parts["train"], positive_of(recipe.data), recipe.data.target_scale)
+    if isinstance(encoder, ForecastEncoder):
+        targets = Targets.steps(encoder.horizon)
+    else:
+        targets = Targets.fit(recipe.task, parts["train"], positive_of(recipe.data), recipe.data.target_scale)
     for name in PARTS:
         parts[name] = _known(parts[name], encoder, targets, recipe.data.on_bad, prepared)
     if recipe.data.shuffle_labels:
@@ -161,7 +165,10 @@ def run(
         "n_validation": len(job.sets["validation"]),
         "n_test": len(job.sets["test"]),
         "test": test,
-        "test_interval": bootstrap(values, job.sets["test"].target, job.targets, lengths),
+        # Windows that overlap are no independent draws: no interval for forecasts.
+        "test_interval": bootstrap(values, job.sets["test"].target, job.targets, lengths)
+        if recipe.task != "forecasting"
+        else {},
         "trainable_parameters": sum(p.numel() for p in job.program.trained_parameters()),
         "source_parameters": job.source.parameter_count(),
         "programs": recipe.ensemble,
@@ -179,13 +186,22 @@ def run(
     job.program.save(folder / "program")
     result["program_bytes"] = sum(path.stat().st_size for path in (folder / "program").iterdir())
     baselines = _baselines(job, result, say)
-    _write(folder, job, result, history.rows, Prediction(job.parts["test"].ids, values, spread, lengths))
+    answered = Prediction(job.parts["test"].ids, values, spread, lengths)
+    _write(folder, job, result, history.rows, in_own_units(answered, job.encoder, job.parts["test"]))
     truth = job.sets["test"].target.numpy()
     examples = job.sets["test"].data.batch(np.arange(min(8, len(truth))))
     write_report(folder, job.program, job.prepared.summary(), truth, result, history, values, baselines, examples)
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
     write_json(folder / "metrics.json", finite(result))  # last: a folder with metrics.json is a finished run
     return result
+
+
+def in_own_units(prediction: Prediction, encoder: Encoder, records: Records) -> Prediction:
+    """Forecasts in the table's units; every other prediction as it is."""
+    if not isinstance(encoder, ForecastEncoder):
+        return prediction
+    values = encoder.own_units(prediction.values, records.group)
+    return replace(prediction, values=values, spread=encoder.own_units(prediction.spread, records.group, spread=True))
 
 
 def make_accelerator(device: str) -> Any:
@@ -259,6 +275,7 @@ def _baselines(job: Job, result: dict[str, Any], say: Say) -> dict[str, np.ndarr
         job.source,
         job.encoder.augment,
         {name: job.parts[name].arrays for name in PARTS},
+        getattr(job.encoder, "season", 1),
         untrained(job),
     )
     answers: dict[str, np.ndarray] = {}
@@ -306,6 +323,10 @@ def prediction_table(
             ["id", "predicted", "mean_probability"],
             [list(r) for r in zip(prediction.ids, texts, sure)],
         )
+    elif targets.task == "forecasting":
+        header = ["id", *names]
+        rows = [[name, *values] for name, values in zip(prediction.ids, prediction.values)]
+        records = None  # the future stands in the table itself
     elif targets.task == "regression":
         header, rows = (
             ["id", "predicted", "spread"],

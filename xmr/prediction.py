@@ -13,18 +13,20 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
+from xmr.data.forecast import read_time_table
 from xmr.data.read import stream
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.tables import Columns
+from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError, Problem
 from xmr.files import write_csv, write_json
-from xmr.job import make_accelerator, prediction_table
+from xmr.job import in_own_units, make_accelerator, prediction_table
 from xmr.program import Prediction, Program
 from xmr.program_folder import reads_of
 
@@ -56,7 +58,10 @@ def predict_file(
 
     With on_bad "skip", records that cannot be read are listed in `target`.skipped.csv and the rest is answered.
     """
-    columns = Columns(input_column, (), id_column, None, need_target=False, reads=reads_of(folder))
+    reads = reads_of(folder)
+    if reads == ForecastEncoder.reads:
+        return _forecast_file(folder, source, target, device)
+    columns = Columns(input_column, (), id_column, None, need_target=False, reads=reads)
     first = next(iter(stream(source, columns, 1)), None)  # a wrong file is refused before anything is loaded
     if first is None:
         raise DataError(Problem(str(source), "no record", "at least one"))
@@ -95,6 +100,20 @@ def predict_file(
     if len(skipped):
         write_csv(skipped_file, ["place", "id", "reason"], skipped.rows)
     return Done(state["written"], len(skipped), skipped_file)
+
+
+def _forecast_file(folder: Path, source: Path, target: Path, device: str) -> Done:
+    """The steps that follow the last row of a table, one row a channel."""
+    table = read_time_table(source, None)
+    program = Program.load(folder, str(make_accelerator(device).device))
+    encoder = program.encoder
+    assert isinstance(encoder, ForecastEncoder)
+    records = encoder.latest(table)
+    answered = in_own_units(replace(program.predict(records), ids=list(records.group)), encoder, records)
+    header, rows = prediction_table(answered, program.targets)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_csv(target, header, rows)
+    return Done(len(rows), 0, target.with_name(f"{target.name}.skipped.csv"))
 
 
 def _append(handle: Any, program: Program, part: Records, first: bool, context: AbstractContextManager | None) -> None:

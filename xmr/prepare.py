@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from xmr.data.clean import remove_duplicates
 from xmr.data.datasets import dataset, locate
+from xmr.data.forecast import read_time_table, windows
 from xmr.data.pattern import apply_pattern
 from xmr.data.read import read_all
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.settings import DataSettings
-from xmr.data.splits import Split, cluster_split, column_split, fold_split, group_split, random_split
+from xmr.data.splits import Split, amount, cluster_split, column_split, fold_split, group_split, random_split
 from xmr.data.tables import Columns
 from xmr.data.targets import Task, check_aligned, check_raw
 from xmr.encoders.base import Encoder
+from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError, Problem
 
 
@@ -46,6 +49,8 @@ class Prepared:
 
 def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> Prepared:
     """Read, check, clean and split. Raises DataError that names file and line."""
+    if isinstance(encoder, ForecastEncoder):
+        return _prepare_forecast(settings, encoder)
     skipped = Skipped()
     records = _read(settings, task, encoder.reads, skipped)
     read = len(records) + len(skipped)
@@ -81,6 +86,41 @@ def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> 
         _check_classes(records, split)
     digest = hashlib.sha256("\n".join(f"{a}\t{b}" for a, b in zip(records.ids, texts)).encode()).hexdigest()
     return Prepared(records, split, skipped, read, cleaned.duplicates, cleaned.contradictions, digest)
+
+
+def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepared:
+    """A table over time, cut where the recipe says; the encoder's statistics come from the training rows alone."""
+    time = settings.time
+    if settings.dataset is not None:
+        chosen = dataset(settings.dataset)
+        path, time = locate(chosen.main, chosen.name), time or str(chosen.columns.get("time"))
+    else:
+        path = Path(settings.path or "")
+    table = read_time_table(path, time, settings.rows)
+    if settings.split.by != "time":
+        raise DataError(Problem("data.split.by", repr(settings.split.by), "time: a future is not drawn at random"))
+    rows = len(table.values)
+    held = amount(settings.split.test, rows)
+    chosen_rows = amount(settings.split.validation, rows - held)
+    borders = [0, rows - held - chosen_rows, rows - held, rows]
+    if borders[1] < encoder.look_back + encoder.horizon:
+        found = f"{borders[1]} training rows"
+        raise DataError(
+            Problem(str(path), found, f"at least {encoder.look_back + encoder.horizon} to look at and forecast")
+        )
+    scaled = encoder.fit_rows(table.rows(0, borders[1])).scaled(table)
+    parts = [
+        windows(scaled, encoder.look_back, encoder.horizon, begin, end, encoder.every if number == 0 else 1)
+        for number, (begin, end) in enumerate(pairwise(borders))
+        if end > begin
+    ]
+    sizes = [0, *np.cumsum([len(part) for part in parts])]
+    index = [np.arange(a, b) for a, b in pairwise(sizes)]
+    none = np.zeros(0, dtype=np.int64)
+    train, chosen_part, test = (index[0], index[1] if len(parts) == 3 else none, index[-1])
+    how = f"by time: {borders[1]}, {chosen_rows} and {held} rows"
+    digest = hashlib.sha256(np.ascontiguousarray(table.values).tobytes()).hexdigest()
+    return Prepared(Records.join(parts), Split(train, chosen_part, test, how), Skipped(), rows, 0, 0, digest)
 
 
 def _check_classes(records: Records, split: Split) -> None:

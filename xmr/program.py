@@ -88,12 +88,15 @@ class Program(nn.Module):
         outputs: list[Output] = []
         for member in range(programs):
             generator = torch.Generator().manual_seed(seed * 1_000_003 + member)
-            made: Transform = create(TRANSFORMS, transform).build(encoder.form, source.space, generator)
+            made: Transform = create(TRANSFORMS, transform)
+            made.member = member
+            made.build(encoder.form, source.space, generator)
             made.attach(partial(_features, source), source.hidden_width, generator)
             transforms.append(made)
             answer: Output = create(OUTPUTS, output)
             answer.target_names = targets.names
-            outputs.append(answer.build(source, targets.outputs, length, generator))
+            positions = length if length is not None else getattr(made, "positions", None)
+            outputs.append(answer.build(source, targets.outputs, positions, generator))
         program = cls(encoder, transforms, source, outputs, targets)
         program.length = length
         return program

@@ -101,6 +101,7 @@ ENCODERS = Registry(
         Entry("protein", "xmr.encoders.protein:ProteinEncoder", "amino-acid sequences", {"emits": "Symbols"}),
         Entry("series", "xmr.encoders.series:SeriesEncoder", "time series of any channels", {"emits": "Signal"}),
         Entry("audio", "xmr.encoders.audio:AudioEncoder", "recordings of any rate", {"emits": "Signal"}),
+        Entry("forecast", "xmr.encoders.forecast:ForecastEncoder", "a table over time", {"emits": "Signal"}),
         Entry("image", "xmr.encoders.image:ImageEncoder", "pictures: files or arrays", {"emits": "Image"}),
     ],
 )
@@ -158,6 +159,7 @@ OUTPUTS = Registry(
     [
         Entry("linear", "xmr.outputs.heads:Linear", "a linear layer on the pooled hidden state"),
         Entry("ridge", "xmr.outputs.ridge:Ridge", "a linear layer in closed form, for few records"),
+        Entry("forecast", "xmr.outputs.forecast:Forecast", "steps to come, from every token"),
         Entry("per_residue", "xmr.outputs.heads:PerResidue", "a linear layer at every position"),
         Entry("vocabulary_linear", "xmr.outputs.learned:VocabularyLinear", "Gamma over the vocabulary, folded"),
         Entry("learned_mapping", "xmr.outputs.learned:LearnedMapping", "learned many-to-one mapping"),

@@ -43,6 +43,7 @@ class Parts:
     source: Source
     augment: Callable[[Any], Any] = lambda batch: batch
     arrays: dict[str, np.ndarray | None] | None = None  # series as they were read, where they are held in memory
+    season: int = 1  # forecasting: steps after which a series repeats
     untrained: Callable[[Any], SourceInput] | None = None  # the recipe's transform before training
 
 
@@ -145,6 +146,10 @@ def run_baseline(name: str, parts: Parts) -> np.ndarray:
         from xmr.compare.source import fine_tuning, linear_probe
 
         return fine_tuning(parts) if name == "fine_tuning" else linear_probe(parts)
+    if task == "forecasting":
+        from xmr.compare.forecast import forecast_baseline
+
+        return forecast_baseline(name, parts)
     if isinstance(parts.form, Trace):
         from xmr.compare.signals import signal_baseline
 

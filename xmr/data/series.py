@@ -161,7 +161,7 @@ def _arrays(path: Path, columns: Columns) -> Records:
     return records
 
 
-def _rows(path: Path, kind: str) -> Iterator[tuple[int, list[str]]]:
+def rows_of(path: Path, kind: str) -> Iterator[tuple[int, list[str]]]:
     """(line, fields) of delimited text or Parquet."""
     if kind == ".parquet":
         parquet = require("pyarrow.parquet", "parquet", "reading Parquet")
@@ -221,7 +221,7 @@ def numbers(fields: list[str], place: str) -> np.ndarray:
 
 def _tabular(path: Path, kind: str, columns: Columns, chunk: int) -> Iterator[Records]:
     """Wide (a series a row) or long (a time step a row: the header has a time column) delimited text."""
-    rows = _rows(path, kind)
+    rows = rows_of(path, kind)
     first = next(rows, None)
     if first is None:
         raise DataError(Problem(str(path), "an empty file", "series"))

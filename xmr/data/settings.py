@@ -15,10 +15,10 @@ class SplitSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    by: Literal["random", "cluster", "column", "fold", "group"] = Field(
+    by: Literal["random", "cluster", "column", "fold", "group", "time"] = Field(
         "random",
         description="random stratified, by cluster of similar sequences, by the file's own set column, folds, or one "
-        "group (speaker, patient) left out",
+        "group (speaker, patient) left out, or the last rows of a table over time",
     )
     test: Amount = Field(0.2, description="share (< 1) or number of records for the test part")
     validation: Amount = Field(0.1, description="share (< 1) of the rest, or number of records; 0: no validation part")
@@ -69,6 +69,7 @@ class DataSettings(BaseModel):
     time: str | None = Field(
         None, description="series in a file of one row a time step: the column of time; by default its usual names"
     )
+    rows: Annotated[int, Ge(1)] | None = Field(None, description="forecasting: only the first rows of the table")
     residue_labels: str | None = Field(None, description="per-residue tasks: FASTA of label strings, by id")
     residue_mask: str | None = Field(None, description="per-residue tasks: FASTA of 0/1 strings, 0 = not scored")
     split: SplitSettings = Field(default_factory=SplitSettings)

@@ -28,9 +28,9 @@ class Split:
     how: str
 
 
-def _count(amount: float, n: int) -> int:
+def amount(asked: float, n: int) -> int:
     """A share below 1 or a number of records, as a number of records."""
-    return round(amount * n) if amount < 1 else int(amount)
+    return round(asked * n) if asked < 1 else int(asked)
 
 
 def random_split(
@@ -42,14 +42,14 @@ def random_split(
     a number; validation is a share of what remains for training when it is a share.
     """
     everything = np.arange(n)
-    rest, held = _draw(everything, _count(test, n), strata, seed)
+    rest, held = _draw(everything, amount(test, n), strata, seed)
     if labels is not None:
         if labels > len(rest):
             raise DataError(
                 Problem("data.split.labels", f"{len(rest)} records beside the test part", f"at least {labels}")
             )
         _, rest = _draw(rest, labels, strata, seed + 1)
-    train, chosen = _draw(rest, _count(validation, len(rest)), strata, seed + 2)
+    train, chosen = _draw(rest, amount(validation, len(rest)), strata, seed + 2)
     budget = "" if labels is None else f", {labels} labels in all for training and validation"
     return Split(train, chosen, held, f"random{' stratified' if strata is not None else ''} (seed {seed}{budget})")
 
@@ -127,8 +127,8 @@ def cluster_split(
     _, clusters, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
     rng = np.random.default_rng(seed)
     part = np.zeros(len(sizes), dtype=np.int8)  # 0 train, 1 validation, 2 test
-    wanted = _count(test, n)
-    need = {2: wanted, 1: _count(validation, n - wanted)}
+    wanted = amount(test, n)
+    need = {2: wanted, 1: amount(validation, n - wanted)}
     for cluster in rng.permutation(len(sizes)):
         for role in (2, 1):
             if sizes[cluster] <= need[role]:
@@ -168,7 +168,7 @@ def column_split(
         train = _draw(train, labels, strata, seed + 1)[1]
         note += f", {labels} of its training records (seed {seed})"
     if not len(chosen) and validation:
-        train, chosen = _draw(train, _count(validation, len(train)), strata, seed)
+        train, chosen = _draw(train, amount(validation, len(train)), strata, seed)
         note += f", validation drawn from train (seed {seed})"
     return Split(train, chosen, held, note)
 
@@ -199,7 +199,7 @@ def group_split(
         if labels > len(rest):
             raise DataError(Problem("data.split.labels", f"{len(rest)} records of other groups", f"at least {labels}"))
         rest = _draw(rest, labels, both, seed + 1)[1]
-    count = _count(validation, len(rest))
+    count = amount(validation, len(rest))
     fits = count >= len(np.unique(both[rest]))
     train, chosen = _draw(rest, count, both if fits else strata, seed + 2)
     return Split(train, chosen, held, f"{left_out} left out of {len(groups)} groups (seed {seed})")
@@ -215,5 +215,5 @@ def fold_split(strata: np.ndarray | None, n: int, folds: int, fold: int, validat
         by = np.zeros(n, dtype=int)
     parts = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(np.zeros(n), by))
     rest, held = parts[fold]
-    train, chosen = _draw(rest, _count(validation, len(rest)), strata, seed + 2)
+    train, chosen = _draw(rest, amount(validation, len(rest)), strata, seed + 2)
     return Split(train, chosen, held, f"fold {fold} of {folds} (seed {seed})")

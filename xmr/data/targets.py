@@ -13,7 +13,7 @@ from torch import Tensor
 from xmr.data.records import Records
 from xmr.errors import DataError, nearest, one_of
 
-Task = Literal["classification", "multilabel", "regression", "residue_classification"]
+Task = Literal["classification", "multilabel", "regression", "residue_classification", "forecasting"]
 IGNORE = -100  # a position or label that is not scored (torch's own convention for cross-entropy)
 _LEVELS = (np.arange(101) + 0.5) / 101
 _SCORES = ndtri(_LEVELS)  # normal scores of the stored quantiles
@@ -60,6 +60,8 @@ class Targets:
         Raises DataError when `positive` is not one of the classes.
         """
         columns = tuple(records.labels)
+        if task == "forecasting":
+            raise ValueError("forecasting has no labels: Targets.steps")
         if task == "regression":
             values = np.array([[float(x) for x in records.labels[name]] for name in columns])
             deviation = np.maximum(values.std(axis=1), 1e-12)
@@ -76,6 +78,11 @@ class Targets:
         if positive is not None and positive not in found:
             raise DataError(one_of("data.positive", positive, found))
         return cls(task, tuple(sorted(found, key=_natural)), columns[0], positive=positive or "")
+
+    @classmethod
+    def steps(cls, horizon: int) -> Self:
+        """Forecasting: the z-scored values of so many steps to come."""
+        return cls("forecasting", tuple(f"t+{step}" for step in range(1, horizon + 1)))
 
     def check(self, records: Records) -> dict[int, str]:
         """Labels that were not seen in training: index -> "found ...; expected ..."."""
@@ -96,8 +103,12 @@ class Targets:
         """Targets of checked records.
 
         Classification (n,) int64; multilabel (n, K) float, NaN where a label is missing; regression (n, K) float,
-        standardised; residue classification (total residues,) int64 with IGNORE where the mask says 0.
+        standardised; forecasting (n, K) float, z-scored; residue classification (total residues,) int64 with IGNORE
+        where the mask says 0.
         """
+        if self.task == "forecasting":
+            assert records.arrays is not None
+            return torch.from_numpy(np.ascontiguousarray(records.arrays[:, 0, -self.outputs :]))
         if self.task == "regression":
             values = np.array([[float(x) for x in records.labels[name]] for name in self.names], dtype=np.float64).T
             return torch.from_numpy(self.scaled(values)).float()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
 
 from xmr.data.records import Records
@@ -19,7 +20,7 @@ from xmr.encoders.base import Encoder
 from xmr.encoders.image import leads_out
 from xmr.encoders.signal import SignalSet
 from xmr.errors import DataError, require
-from xmr.spaces import Trace
+from xmr.spaces import Encoded, Signal, Trace
 
 THREADS = 4
 RATE = 16000  # where neither the recipe nor the source names a rate
@@ -130,6 +131,9 @@ class AudioEncoder(Encoder):
         place: where a shorter recording stands in its clip, and which part of a longer one is kept.
         level: bring each clip to a peak of 1, to a root mean square of 0.1, or leave it.
         trim: cut silence (40 dB below the peak) off both ends first.
+        speed: in training, play each clip up to so much faster or slower, at random (0.25: 0.8 to 1.25 times), with its
+            pitch: other voices.
+        shift: in training, move each clip by up to so large a share of its length, at random.
         shuffle: control; `positions` permutes the samples of every clip by one fixed rule.
     """
 
@@ -146,10 +150,13 @@ class AudioEncoder(Encoder):
         place: Literal["start", "centre"] = "centre",
         level: Literal["peak", "rms", "none"] = "peak",
         trim: bool = False,
+        speed: Annotated[float, Ge(0), Le(1)] = 0.0,
+        shift: Annotated[float, Ge(0), Le(1)] = 0.0,
         shuffle: Literal["none", "positions"] = "none",
     ) -> None:
         self.seconds, self.rate, self.length, self.hop = seconds, rate, length, hop
         self.place, self.level, self.trim, self.shuffle = place, level, trim, shuffle
+        self.speed, self.shift = speed, shift
         self.samples: int | None = None
         self.heard_rate: int | None = rate
         self._decoded: dict[str, np.ndarray] = {}  # until `encode` takes it
@@ -230,6 +237,20 @@ class AudioEncoder(Encoder):
         owner = np.repeat(np.arange(len(each)), counts)
         number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
         return SignalSet(values, lengths, owner, number * self._rules().hop)
+
+    def augment(self, encoded: Encoded) -> Encoded:
+        """Speed and place varied by one interpolation for the whole batch."""
+        if not self.speed and not self.shift:
+            return encoded
+        assert isinstance(encoded, Signal)
+        values = encoded.values
+        rows, _, length = values.shape
+        rate = torch.exp((torch.rand(rows, 1) * 2 - 1) * math.log1p(self.speed)).to(values.device)
+        moved = ((torch.rand(rows, 1) * 2 - 1) * 2 * self.shift).to(values.device)
+        place = torch.linspace(-1, 1, length, device=values.device) * rate + moved
+        grid = torch.stack([place, torch.zeros_like(place)], dim=-1)[:, None]
+        heard = F.grid_sample(values[:, :, None], grid, mode="bilinear", padding_mode="zeros", align_corners=True)
+        return replace(encoded, values=heard[:, :, 0], fixed=None)
 
     def state(self) -> dict[str, Any]:
         """See `Encoder.state`."""

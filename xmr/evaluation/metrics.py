@@ -20,7 +20,13 @@ def main_metric(task: Task, classes: int) -> str:
         "multilabel": "auroc",
         "regression": "spearman",
         "residue_classification": "accuracy",
+        "forecasting": "mse",
     }[task]
+
+
+def higher_is_better(metric: str) -> bool:
+    """Errors are better small, everything else large."""
+    return metric not in ("mse", "mae", "rmse", "brier", "ece")
 
 
 def metrics_of(task: Task, values: Array, target: Tensor | Array, targets: Targets) -> dict[str, float]:
@@ -29,6 +35,8 @@ def metrics_of(task: Task, values: Array, target: Tensor | Array, targets: Targe
     values: (n, K) probabilities or regression values in their own units; target: as `Targets.encode` gives it.
     """
     truth = np.asarray(target)
+    if task == "forecasting":
+        return forecast_metrics(values, truth)
     if task == "regression":
         return regression_metrics(values[:, 0], targets.own_units(truth)[:, 0])
     if task == "multilabel":
@@ -122,6 +130,12 @@ def multilabel_metrics(probability: Array, truth: Array, names: tuple[str, ...])
         result[f"auroc[{name}]"] = one["auroc"]
         result[f"accuracy[{name}]"] = one["accuracy"]
     return result
+
+
+def forecast_metrics(value: Array, truth: Array) -> dict[str, float]:
+    """MSE and MAE over all windows, channels and steps, in z-scores: the mean over samples, no batch left out."""
+    error = value - truth
+    return {"mse": float(np.mean(np.square(error, dtype=np.float64))), "mae": float(np.mean(np.abs(error)))}
 
 
 def regression_metrics(value: Array, truth: Array) -> dict[str, float]:

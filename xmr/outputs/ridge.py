@@ -20,15 +20,17 @@ SHARPNESS = torch.logspace(-0.5, 2, 26)
 class Ridge(Output):
     """y_T = W h + b by ridge regression on standardised features, its strength chosen by leaving each record out.
 
-    For many features and few records. Solved before training and again after each epoch from the features of that
-    epoch: as with counted mappings, no pass over the data is added. Between two solutions the transform learns with W
+    For many features and few records. Solved before training and again every few epochs from the features of those
+    epochs (several variations of each record where the encoder varies them): as with counted mappings, no pass over the
+    data is added. Between two solutions the transform learns with W
     held. For classes, targets are -1 and 1 and the scores are made logits by the factor under which the left-out
     records are likeliest. Nothing is trained by gradient; a saved program holds a linear layer. Source: leave-one-out
     ridge as in MiniRocket's classifier, arXiv 2012.08791 (scikit-learn's RidgeCV).
 
     Args:
         pool: how positions become one vector.
-        update_every: epochs between solutions; 0 solves once, before training.
+        update_every: epochs between solutions, all of whose features are solved together; 0 solves once, before
+            training.
     """
 
     counts_before_training: ClassVar[bool] = True
@@ -63,7 +65,7 @@ class Ridge(Output):
 
     def observe(self, target: Tensor) -> None:
         """Keep the features of the last training batch, and its targets."""
-        if self._seen is None:
+        if self._seen is None or (not self.update_every and bool(self.weight.any())):
             return
         begin, end = int(self.used), int(self.used) + len(self._seen)
         if end > len(self.rows):
@@ -106,8 +108,6 @@ class Ridge(Output):
         self.epochs += 1
         if self.update_every and int(self.epochs) % self.update_every == 0:
             self.refresh()
-        self.rows, self.truth = self.rows[:0], self.truth[:0]
-        self.used.zero_()
 
     def fold(self, source: Any) -> Output:
         """A linear layer."""

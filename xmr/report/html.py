@@ -79,7 +79,7 @@ def write_report(
     targets = program.targets
     metric = main_metric(targets.task, targets.outputs)
     test, others = result["test"], result["baselines"]
-    shown = [name for name in (metric, "accuracy", "mcc", "auprc", "rmse", "r2") if name in test]
+    shown = [name for name in (metric, "accuracy", "mcc", "auprc", "rmse", "r2", "mae") if name in test]
     shown = list(dict.fromkeys(shown))
     rows = [["this program", *(_number(test[name]) for name in shown)]]
     rows += [[name, *(_number(found[name]) for name in shown)] for name, found in others.items()]
@@ -128,6 +128,8 @@ def _figures(
 ) -> list[str]:
     targets = program.targets
     figures = [plots.svg(plots.learning(history.rows, history.best_epoch, metric))]
+    if targets.task == "forecasting":
+        return [plots.svg(plots.error_by_step(truth, values, baselines)), *figures]
     if targets.task == "regression":
         own = targets.own_units(truth)[:, 0]
         return [plots.svg(plots.scatter(values[:, 0], own, targets.names[0])), *figures]

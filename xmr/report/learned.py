@@ -11,7 +11,7 @@ import torch
 
 from xmr.report import plots
 from xmr.report.words import nearest_words
-from xmr.spaces import Alphabet, Image, PixelInput, PixelSpace, TokenSpace
+from xmr.spaces import Alphabet, Image, PixelInput, PixelSpace, Signal, TokenSpace
 from xmr.transforms.base import SymbolTransform
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def mapping_picture(program: Program) -> str:
 def reprogrammed(program: Program, shown: Any) -> str:
     """A few pictures as the source sees them, before its normalisation: one <img> with a JPEG inside."""
     space = program.source.space
-    if not isinstance(shown, Image) or not isinstance(space, PixelSpace) or not len(shown.values):
+    if not isinstance(shown, Image | Signal) or not isinstance(space, PixelSpace) or not len(shown.values):
         return ""
     from PIL import Image as Pillow
 

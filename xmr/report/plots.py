@@ -198,3 +198,16 @@ def positions(words: np.ndarray, letters: np.ndarray, symbols: str) -> Callable[
 
 def _color(number: int) -> Any:
     return [BLUE, ORANGE, "#4c9f70", "#8e6bb0", GREY][min(number, 4)]
+
+
+def error_by_step(truth: np.ndarray, values: np.ndarray, others: dict[str, np.ndarray]) -> Callable[[Axes], None]:
+    """Mean squared error at each step ahead: the program and the baselines, all (n, H) z-scores."""
+
+    def draw(axes: Axes) -> None:
+        for name, answer in {"this program": values, **others}.items():
+            error = np.square(answer - truth).mean(axis=0)
+            axes.plot(np.arange(1, len(error) + 1), error, label=name, linewidth=2 if name == "this program" else 1)
+        axes.set(xlabel="steps ahead", ylabel="mean squared error (z-scores)", ylim=(0, None))
+        axes.legend()
+
+    return draw

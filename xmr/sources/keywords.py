@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 import torch
 import torch.nn.functional as F
 from annotated_types import Ge
+from einops import rearrange
 from torch import Tensor, nn
 
 from xmr.sources.vision import Weights
@@ -111,7 +112,8 @@ class KeywordCNNNetwork(nn.Module):
         """(B, 101, 40) -> the classifier's input (B, 26,624), and what stands below it."""
         first = F.max_pool2d(torch.relu(self.conv1(cepstra[:, None])), 2)
         second = torch.relu(self.conv2(first))
-        return second.flatten(1), [cepstra, first, second]
+        over_time = [rearrange(part, "b c t f -> b t (c f)") for part in (first, second)]
+        return second.flatten(1), [cepstra, *over_time]
 
 
 class KeywordCNN(ModuleWave):

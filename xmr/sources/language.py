@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from xmr.errors import MissingExtraError, Problem, RecipeError, SourceUnavailableError
 from xmr.sources.base import Source
+from xmr.sources.depths import spread
 from xmr.sources.hub import quiet, unreachable
 from xmr.spaces import SourceOutput, TokenSpace
 
@@ -30,6 +31,9 @@ class Language(Source):
         weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
         attention: how attention is computed; `auto` takes eager on CPUs, whose fused backward pass is slow
             (docs/performance.md), and the model's fused kernel elsewhere.
+        text: a fixed text before the content, in the model's own words (what the data is, as in Time-LLM). A causal
+            model reads it once, not with every batch.
+        taps: hidden states from so many depths side by side, the last and others evenly spaced.
     """
 
     space_kind: ClassVar[str] = "token"
@@ -46,8 +50,11 @@ class Language(Source):
         layers: Annotated[int, Ge(1)] | None = None,
         weights: Literal["pretrained", "random"] = "pretrained",
         attention: Literal["auto", "eager", "sdpa"] = "auto",
+        text: str | None = None,
+        taps: Annotated[int, Ge(1)] = 1,
     ) -> None:
         super().__init__()
+        self.text, self.taps = text, taps
         self.model_name = model
         self.revision = revision
         self.layers = layers
@@ -75,7 +82,7 @@ class Language(Source):
             raise SourceUnavailableError(
                 unreachable(name, error, "source: {name: minilm}, which needs no network")
             ) from error
-        return self.adopt(model, _special_tokens(name, where, local))
+        return self.adopt(model, _special_tokens(name, where, local, self.text))
 
     def adopt(self, model: Any, specials: Specials | None = None) -> Self:
         """Take a model in memory as the source: cut it to `layers`, find its head, freeze it."""
@@ -87,25 +94,63 @@ class Language(Source):
         if self.attention != "auto" or not torch.cuda.is_available():
             body.set_attn_implementation("eager" if self.attention == "auto" else self.attention)
         self.body = body
-        room = len(specials.prefix) + len(specials.suffix)
+        if self.text and not specials.text:
+            raise RecipeError(Problem("source.text", "a model without a tokenizer", "no text"))
+        before = (*specials.prefix, *specials.text)
+        room = len(before) + len(specials.suffix)
         self.space = TokenSpace(
             embedding, _longest(model.config) - room, specials.prefix, specials.suffix, specials.words
         )
-        self.hidden_width = model.config.hidden_size
+        self.own_width = self.hidden_width = model.config.hidden_size
+        self.hidden_width *= 1 + len(spread(1 + (self.layers or model.config.num_hidden_layers), self.taps))
         # ESM scales token embeddings by 1 - 0.15 * 0.8 (its mask ratio in training), but only those it looks up itself.
         self.input_scale = 0.88 if getattr(model.config, "token_dropout", False) else 1.0
-        self.register_buffer("prefix_vectors", embedding.detach()[list(specials.prefix)].clone(), persistent=False)
+        self.register_buffer("prefix_vectors", embedding.detach()[list(before)].clone(), persistent=False)
         self.register_buffer("suffix_vectors", embedding.detach()[list(specials.suffix)].clone(), persistent=False)
         self.class_names = specials.words
-        return self.freeze()
+        self.freeze()
+        self._read: list[tuple[Tensor, Tensor]] = []  # keys and values of the text, where the model is causal
+        if self.text and not specials.suffix:
+            self._read = _keys_and_values(self.body, self.prefix_vectors * self.input_scale)
+        return self
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
         settings = {"name": "language", "model": self.model_name, "revision": self.revision}
-        return {**settings, "layers": self.layers, "weights": self.weights, "attention": self.attention}
+        how = {"layers": self.layers, "weights": self.weights, "attention": self.attention}
+        return {**settings, **how, "text": self.text, "taps": self.taps}
+
+    def _after_text(self, inputs: Any) -> SourceOutput:
+        """A causal model's hidden states of the content alone: what it read before is kept as keys and values."""
+        from transformers import DynamicCache
+
+        embeddings, mask = inputs.embeddings * self.input_scale, inputs.mask
+        rows, before = len(embeddings), len(self.prefix_vectors)
+        past = DynamicCache()
+        for layer, (keys, values) in enumerate(self._read):
+            shape = (rows, -1, -1, -1)
+            past.update(keys.to(embeddings).expand(shape), values.to(embeddings).expand(shape), layer)
+        whole = torch.cat([mask.new_ones(rows, before), mask], dim=1)
+        answer = self.body(
+            inputs_embeds=embeddings,
+            attention_mask=None if inputs.full else whole.long(),
+            past_key_values=past,
+            output_hidden_states=self.taps > 1,
+        )
+        content = None if inputs.full else mask[:, inputs.start : inputs.start + inputs.length]
+        return SourceOutput(self._side_by_side(answer), mask, inputs.start, inputs.length, content)
+
+    def _side_by_side(self, answer: Any) -> Tensor:
+        """The last hidden states, and those of `taps` - 1 depths below: (B, T, D')."""
+        if self.taps == 1:
+            return answer.last_hidden_state
+        below = answer.hidden_states
+        return torch.cat([answer.last_hidden_state, *(below[i] for i in spread(len(below), self.taps))], dim=-1)
 
     def forward(self, inputs: Any) -> SourceOutput:
         """(B, T, D) content -> hidden states (B, P + T + Q, D') with P prefix and Q suffix tokens of the source."""
+        if self._read:
+            return self._after_text(inputs)
         embeddings, mask = inputs.embeddings, inputs.mask
         prefix, suffix = self.prefix_vectors, self.suffix_vectors
         before, after = len(prefix), len(suffix)
@@ -127,12 +172,16 @@ class Language(Source):
         if self.input_scale != 1.0:
             embeddings = embeddings * self.input_scale
         attention = None if inputs.full else mask.long()
-        hidden = self.body(inputs_embeds=embeddings, attention_mask=attention).last_hidden_state
+        many = self.taps > 1
+        hidden = self._side_by_side(
+            self.body(inputs_embeds=embeddings, attention_mask=attention, output_hidden_states=many)
+        )
         content = None if inputs.full else inputs.mask[:, inputs.start : inputs.start + inputs.length]
         return SourceOutput(hidden, mask, before + inputs.start, inputs.length, content)
 
     def answers(self, hidden: Tensor) -> Tensor:
         """Vocabulary logits: the model's own head where it has one, else h E^T with the tied embedding."""
+        hidden = hidden[..., : self.own_width]
         if self.head is not None:
             return self.head(hidden)
         return hidden @ self.space.embedding.to(hidden.dtype).T
@@ -151,6 +200,7 @@ class Language(Source):
 
     def before_decoder(self, hidden: Tensor) -> Tensor:
         """The part of the vocabulary head before its last matrix (a masked-LM head's dense layer and norm)."""
+        hidden = hidden[..., : self.own_width]
         return self.head.transform(hidden) if isinstance(self.head, _Head) else hidden
 
 
@@ -161,6 +211,8 @@ class MiniLM(Language):
         layers: stop after this many of its 6 blocks; by default all of them.
         weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
         attention: as for `language`.
+        text: as for `language`.
+        taps: as for `language`.
     """
 
     def __init__(
@@ -168,8 +220,10 @@ class MiniLM(Language):
         layers: Annotated[int, Ge(1)] | None = None,
         weights: Literal["pretrained", "random"] = "pretrained",
         attention: Literal["auto", "eager", "sdpa"] = "auto",
+        text: str | None = None,
+        taps: Annotated[int, Ge(1)] = 1,
     ) -> None:
-        super().__init__("all-MiniLM-L6-v2", None, layers, weights, attention)
+        super().__init__("all-MiniLM-L6-v2", None, layers, weights, attention, text, taps)
 
     def folder(self) -> str:
         """The model's folder inside the package. Raises MissingExtraError when it is not installed."""
@@ -182,14 +236,21 @@ class MiniLM(Language):
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
-        return {"name": "minilm", "layers": self.layers, "weights": self.weights, "attention": self.attention}
+        settings = {"layers": self.layers, "weights": self.weights, "attention": self.attention}
+        return {"name": "minilm", **settings, "text": self.text, "taps": self.taps}
 
 
 class Specials:
-    """Special tokens around the content, and the text of every token id."""
+    """Special tokens around the content, the words of every token id, the ids of a fixed text before the content."""
 
-    def __init__(self, prefix: tuple[int, ...] = (), suffix: tuple[int, ...] = (), words: tuple[str, ...] = ()) -> None:
-        self.prefix, self.suffix, self.words = prefix, suffix, words
+    def __init__(
+        self,
+        prefix: tuple[int, ...] = (),
+        suffix: tuple[int, ...] = (),
+        words: tuple[str, ...] = (),
+        text: tuple[int, ...] = (),
+    ) -> None:
+        self.prefix, self.suffix, self.words, self.text = prefix, suffix, words, text
 
 
 class _Head(nn.Module):
@@ -275,7 +336,7 @@ def _longest(config: Any) -> int:
     return min(int(longest), 4096)
 
 
-def _special_tokens(name: str, where: dict[str, Any], local: bool) -> Specials:
+def _special_tokens(name: str, where: dict[str, Any], local: bool, text: str | None = None) -> Specials:
     """Ask the tokenizer what it puts around a text; a model without a tokenizer has no special tokens."""
     from transformers import AutoTokenizer
 
@@ -288,6 +349,21 @@ def _special_tokens(name: str, where: dict[str, Any], local: bool) -> Specials:
     whole = tokenizer("a")["input_ids"]
     spots = [i for i in range(len(whole) - len(plain) + 1) if whole[i : i + len(plain)] == plain]
     words = tuple(tokenizer.convert_ids_to_tokens(list(range(len(tokenizer)))))
+    fixed = tuple(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
     if not plain or not spots:
-        return Specials(words=words)
-    return Specials(tuple(whole[: spots[0]]), tuple(whole[spots[0] + len(plain) :]), words)
+        return Specials(words=words, text=fixed)
+    return Specials(tuple(whole[: spots[0]]), tuple(whole[spots[0] + len(plain) :]), words, fixed)
+
+
+def _keys_and_values(body: Any, vectors: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """What each layer of a causal model keeps of `vectors` (P, D); [] for a model that looks ahead or keeps nothing."""
+    with torch.no_grad():
+        both = torch.cat([vectors, torch.randn(2, vectors.shape[1], generator=torch.Generator().manual_seed(0))])
+        looked = body(inputs_embeds=both[None]).last_hidden_state[:, : len(vectors)]
+        answer = body(inputs_embeds=vectors[None], use_cache=True)
+        past = getattr(answer, "past_key_values", None)
+        if past is None or not torch.allclose(looked, answer.last_hidden_state, atol=1e-5):
+            return []
+        if hasattr(past, "layers"):
+            return [(layer.keys.clone(), layer.values.clone()) for layer in past.layers]
+        return [(keys.clone(), values.clone()) for keys, values in zip(past.key_cache, past.value_cache)]

@@ -24,7 +24,7 @@ from xmr.data.targets import IGNORE
 from xmr.encoders.base import EncodedSet
 from xmr.encoders.signal import SignalSet
 from xmr.errors import Problem, RecipeError, XmrError
-from xmr.evaluation.metrics import main_metric, metrics_of
+from xmr.evaluation.metrics import higher_is_better, main_metric, metrics_of
 from xmr.outputs.mapping import CountedMapping
 from xmr.outputs.ridge import Ridge
 from xmr.program import Program, to_device
@@ -319,7 +319,8 @@ class _Job:
         ).mean(dim=0)
         names = self.program.targets.names
         values = metrics_of(self.task, answers.numpy(), self.validation.target, self.program.targets)
-        score = values[main_metric(self.task, len(names))]
+        metric = main_metric(self.task, len(names))
+        score = values[metric] if higher_is_better(metric) else -values[metric]
         return {"score": score if math.isfinite(score) else -math.inf, **values}
 
 

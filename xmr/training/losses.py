@@ -21,10 +21,10 @@ def loss_of(
     """Mean loss over records (or residues) of each program: logits (N, R, K), or (N, B, L, K) per residue -> (N,).
 
     Cross-entropy for classes, binary cross-entropy over the labels that are known (multilabel, NaN = unknown), mean
-    squared error of standardised targets (regression).
+    squared error of standardised targets (regression, forecasting).
     """
     programs = len(logits)
-    if task == "regression":
+    if task in ("regression", "forecasting"):
         return ((logits - target) ** 2).reshape(programs, -1).mean(dim=1)
     if task == "multilabel":
         known = ~torch.isnan(target)

@@ -28,9 +28,14 @@ class SignalTokens(Transform):
     takes: ClassVar[str] = "Signal"
     space: ClassVar[str] = "token"
 
-    def __init__(self, patch: int | None, stride: int | None, front: int) -> None:
+    def __init__(self, patch: int | None, stride: int | None, front: int, instance_norm: bool) -> None:
         super().__init__()
-        self.patch, self.stride, self.front_filters = patch, stride, front
+        self.patch, self.stride, self.front_filters, self.instance_norm = patch, stride, front, instance_norm
+
+    @property
+    def positions(self) -> int:
+        """Tokens of every signal."""
+        return self.tokens
 
     def cut(self, form: Form, space: Space, generator: Generator) -> tuple[int, TokenSpace]:
         """Fix the patch, make the front -> numbers a patch holds. Raises RecipeError when the patches do not fit."""
@@ -52,7 +57,11 @@ class SignalTokens(Transform):
 
     def patches(self, signal: Signal) -> Tensor:
         """(B, C, L) -> (B, T, C P)."""
-        values = signal.values if self.front is None else self.front(signal.values)
+        values = signal.values
+        if self.instance_norm:
+            mean, spread = window_scale(values)
+            values = (values - mean) / spread
+        values = values if self.front is None else self.front(values)
         missing = self.size + (self.tokens - 1) * self.step - values.shape[2]
         if missing > 0:
             values = F.pad(values, (0, missing), mode="replicate")
@@ -68,6 +77,12 @@ class SignalTokens(Transform):
         return TokenInput(tokens, mask, 0, tokens.shape[1], full=signal.full)
 
 
+def window_scale(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each channel of each signal, (B, C, 1) each: reversible instance normalisation (RevIN)."""
+    mean = values.mean(dim=2, keepdim=True)
+    return mean, (values.var(dim=2, keepdim=True, correction=0) + 1e-5).sqrt()
+
+
 class SignalPatches(SignalTokens):
     """Patches by one linear layer to width D: C P D + D parameters.
 
@@ -79,6 +94,7 @@ class SignalPatches(SignalTokens):
         stride: samples from one patch to the next; null: half a patch.
         front: filters at each of four rates of a learned multi-scale front; 0: none.
         rescale: bring every token to the median norm of the source's embeddings.
+        instance_norm: take each signal's own mean and deviation out first; the output `forecast` puts them back.
     """
 
     def __init__(
@@ -87,8 +103,9 @@ class SignalPatches(SignalTokens):
         stride: Annotated[int, Ge(1)] | None = None,
         front: Annotated[int, Ge(0)] = 0,
         rescale: bool = True,
+        instance_norm: bool = False,
     ) -> None:
-        super().__init__(patch, stride, front)
+        super().__init__(patch, stride, front, instance_norm)
         self.rescale = rescale
 
     def build(self, form: Form, space: Space, generator: Generator) -> Self:
@@ -124,6 +141,7 @@ class PatchDictionary(SignalTokens):
         width: d of each head.
         dropout: of the attention, in training.
         front: filters at each of four rates of a learned multi-scale front; 0: none.
+        instance_norm: take each signal's own mean and deviation out first; the output `forecast` puts them back.
     """
 
     def __init__(
@@ -135,8 +153,9 @@ class PatchDictionary(SignalTokens):
         width: Annotated[int, Ge(1)] = 32,
         dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1,
         front: Annotated[int, Ge(0)] = 0,
+        instance_norm: bool = False,
     ) -> None:
-        super().__init__(patch, stride, front)
+        super().__init__(patch, stride, front, instance_norm)
         self.prototypes, self.heads, self.width, self.dropout = prototypes, heads, width, dropout
 
     def build(self, form: Form, space: Space, generator: Generator) -> Self:
@@ -188,6 +207,7 @@ class PatchReprogramming(PatchDictionary):
         width: d of each head.
         dropout: of the attention, in training.
         front: filters at each of four rates of a learned multi-scale front; 0: none.
+        instance_norm: take each signal's own mean and deviation out first; the output `forecast` puts them back.
     """
 
     embedding: Tensor
@@ -221,6 +241,7 @@ class PatchReprogramming(PatchDictionary):
         made = PatchDictionary(dropout=self.dropout)
         made.prototypes, made.heads, made.width = self.prototypes, self.heads, self.width
         made.patch, made.stride, made.front_filters = self.patch, self.stride, self.front_filters
+        made.instance_norm = self.instance_norm
         made.size, made.step, made.tokens, made.front = self.size, self.step, self.tokens, self.front
         made.query, made.out = self.query, self.out
         with torch.no_grad():

@@ -27,7 +27,8 @@ class SignalPicture(Transform):
         drawings: one for all colours, or one for each: spectrogram, gramian, recurrence, segments.
         contrast: black to white is the range of each record, or three deviations either side of the mean (`fixed`,
             which keeps how far a record goes; for series normalised by training statistics).
-        segment: samples of a segment as a multiple of the square root of the signal's length.
+        segment: samples of a segment as a multiple of the square root of the signal's length; several: each program of
+            an ensemble draws by the next of them.
         frame: learn a `border` around the drawing, or a `watermark` on it.
         scale: border: side of the drawing as a share of the source's side.
         interpolation: how a drawing is resized.
@@ -42,14 +43,14 @@ class SignalPicture(Transform):
         drawings: list[Drawing] | None = None,
         frame: Literal["border", "watermark"] = "watermark",
         contrast: Literal["record", "fixed"] = "record",
-        segment: Annotated[float, Gt(0), Le(8)] = 1.0,
+        segment: Annotated[float, Gt(0), Le(8)] | list[Annotated[float, Gt(0), Le(8)]] = 1.0,
         scale: Annotated[float, Gt(0), Le(1)] = 0.75,
         interpolation: Interpolation = "bilinear",
         front: Annotated[int, Ge(0)] = 0,
     ) -> None:
         super().__init__()
         self.drawings, self.frame, self.scale = drawings or ["segments"], frame, scale
-        self.contrast, self.segment = contrast, segment
+        self.contrast, self.widths = contrast, segment if isinstance(segment, list) else [segment]
         self.interpolation, self.front_filters = interpolation, front
 
     def build(self, form: Form, space: Space, generator: Generator) -> Self:
@@ -67,40 +68,42 @@ class SignalPicture(Transform):
         self.colours = space.channels
         return self
 
-    def drawn(self, values: Tensor) -> Tensor:
-        """(B, C, L) -> (B, colours, h, w) in [0, 1]."""
+    def drawn(self, values: Tensor, width: float) -> Tensor:
+        """(B, C, L) -> (B, colours, h, w) in [0, 1]; width: of a segment."""
         rows, channels, length = values.shape
         flat, made = values.reshape(rows * channels, length), {}
         for name in dict.fromkeys(self.drawings[: self.colours]):
-            picture = self._drawing(name, flat)
+            picture = self._drawing(name, flat, width)
             whole = mosaic(picture.reshape(rows, channels, *picture.shape[1:]))
             made[name] = resize(whole[:, None], *self.size, self.interpolation)
         names = [self.drawings[colour % len(self.drawings)] for colour in range(self.colours)]
         return torch.cat([made[name] for name in names], dim=1)
 
-    def _drawing(self, name: Drawing, flat: Tensor) -> Tensor:
+    def _drawing(self, name: Drawing, flat: Tensor, width: float) -> Tensor:
         """One drawing of signals (n, L): (n, h, w)."""
         if name == "spectrogram":
             return spectrogram(flat)
         levels = fixed_range(flat) if self.contrast == "fixed" else unit(flat)
         if name == "segments":
-            return segments(levels, self.segment)
+            return segments(levels, width)
         return gramian(levels) if name == "gramian" else recurrence(levels)
 
     def fixed(self, encoded: Encoded) -> Tensor | None:
-        """The drawings as eight-bit pictures, without a front."""
+        """The drawings as eight-bit pictures, one a width, without a front: (B, widths, colours, h, w)."""
         if self.front is not None:
             return None
         assert isinstance(encoded, Signal)
-        return (self.drawn(encoded.values) * 255).round().to(torch.uint8)
+        drawn = [self.drawn(encoded.values, width) for width in self.widths]
+        return (torch.stack(drawn, dim=1) * 255).round().to(torch.uint8)
 
     def forward(self, encoded: Encoded) -> PixelInput:
         """(B, C, L) -> (B, colours, H, W)."""
         assert isinstance(encoded, Signal)
+        mine = self.member % len(self.widths)
         if self.front is not None:
-            pictures = self.drawn(self.front(encoded.values))
+            pictures = self.drawn(self.front(encoded.values), self.widths[mine])
         else:
             held = encoded.fixed if encoded.fixed is not None else self.fixed(encoded)
             assert held is not None
-            pictures = held.float() / 255
+            pictures = held[:, mine].float() / 255
         return self.inner(Image(pictures))

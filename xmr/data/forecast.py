@@ -1,0 +1,108 @@
+"""A table of channels over time, and its windows: what is seen, and what follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from xmr.data.records import Records
+from xmr.data.series import format_of, numbers, rows_of
+from xmr.errors import DataError, Problem, nearest
+
+TIME = ("date", "time", "datetime", "timestamp", "ds")
+
+
+@dataclass(frozen=True)
+class TimeTable:
+    """values: (T, C) float32, one row a time step; names: the channels; times: the text of each step; file."""
+
+    values: np.ndarray
+    names: tuple[str, ...]
+    times: list[str]
+    file: str
+
+    def rows(self, begin: int, end: int) -> TimeTable:
+        """A stretch of it."""
+        return TimeTable(self.values[begin:end], self.names, self.times[begin:end], self.file)
+
+
+def read_time_table(path: Path, time: str | None, most: int | None = None) -> TimeTable:
+    """CSV, TSV or Parquet with a header: a column of time (in order), the others are channels.
+
+    Raises DataError with the line of a value that is missing or no number, or of a time that goes back.
+    """
+    if not path.is_file():
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(
+            Problem(str(path), "no such file", "a table of channels over time", nearest(path.name, siblings))
+        )
+    if path.stat().st_size == 0:
+        raise DataError(Problem(str(path), "an empty file", "a table of channels over time"))
+    kind = format_of(path)
+    if kind not in (".csv", ".tsv", ".txt", ".parquet"):
+        raise DataError(Problem(str(path), f"a file ending in {kind!r}", "a table: .csv, .tsv or .parquet"))
+    rows = rows_of(path, kind)
+    first = next(rows, None)
+    header = [name.strip() for name in first[1]] if first else []
+    folded = [name.casefold() for name in header]
+    clock = time or next((header[folded.index(name)] for name in TIME if name in folded), None)
+    if clock is None or clock not in header:
+        expected = f"a column {clock!r} (data.time)" if clock else f"a column of time: {', '.join(TIME)} (or data.time)"
+        raise DataError(
+            Problem(f"{path}:1", f"columns {', '.join(header[:12])}", expected, nearest(clock or "", header))
+        )
+    place = header.index(clock)
+    times: list[str] = []
+    values: list[np.ndarray] = []
+    for line, fields in rows:
+        if most is not None and len(times) == most:
+            break
+        if len(fields) != len(header):
+            raise DataError(Problem(f"{path}:{line}", f"{len(fields)} fields", f"{len(header)} as in the header"))
+        found = numbers(fields[:place] + fields[place + 1 :], f"{path}:{line}")
+        if not np.isfinite(found).all():
+            channel = (header[:place] + header[place + 1 :])[int(np.flatnonzero(~np.isfinite(found))[0])]
+            raise DataError(Problem(f"{path}:{line}: {channel}", "a missing or infinite value", "a number"))
+        if times and _earlier(fields[place], times[-1]):
+            raise DataError(
+                Problem(f"{path}:{line}", f"{clock} {fields[place]!r} after {times[-1]!r}", "times in order")
+            )
+        times.append(fields[place])
+        values.append(found)
+    if len(header) < 2 or not values:
+        raise DataError(Problem(str(path), f"{len(values)} rows of {len(header)} columns", "a time and a channel"))
+    return TimeTable(np.stack(values), tuple(header[:place] + header[place + 1 :]), times, str(path))
+
+
+def _earlier(one: str, other: str) -> bool:
+    """Numbers by value, other times (ISO 8601) by their text."""
+    try:
+        return float(one) <= float(other)
+    except ValueError:
+        return one <= other
+
+
+def windows(table: TimeTable, look_back: int, horizon: int, begin: int, end: int, every: int = 1) -> Records:
+    """Each channel of each window whose `horizon` steps to come lie in rows begin to end: (n, 1, look_back + horizon).
+
+    The look-back may reach before `begin`. `group` says the channel, ids the row where the future starts.
+    """
+    starts = np.arange(max(0, begin - look_back), end - look_back - horizon + 1, every)
+    if not len(starts):
+        found = f"{end - max(0, begin - look_back)} rows for a part"
+        raise DataError(Problem(table.file, found, f"at least {look_back + horizon} (look_back + horizon)"))
+    view = np.lib.stride_tricks.sliding_window_view(table.values, look_back + horizon, axis=0)[starts]
+    n, channels = len(starts), len(table.names)
+    names = list(table.names) * n
+    first = np.repeat(starts + look_back, channels)
+    return Records(
+        [f"{row + 2}:{name}" for row, name in zip(first, names)],
+        names,
+        {},
+        line=(first + 2).tolist(),
+        file=table.file,
+        arrays=view.reshape(n * channels, 1, look_back + horizon),
+        group=names,
+    )

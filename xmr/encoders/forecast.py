@@ -1,0 +1,131 @@
+"""Windows of a table over time: every channel on its own, seen by the statistics of the training rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+from annotated_types import Ge
+
+from xmr.data.forecast import TimeTable, windows
+from xmr.data.records import Records
+from xmr.encoders.base import Encoder
+from xmr.encoders.signal import SignalSet
+from xmr.errors import DataError, Problem, nearest
+from xmr.spaces import Trace
+
+
+class ForecastEncoder(Encoder):
+    """The last `look_back` steps of one channel, z-scored by the training rows' mean and deviation of that channel.
+
+    Records hold z-scored windows (`windows`): what a program sees and what follows are in the units in which MSE and
+    MAE are stated in the field. Channels are independent: one program for all.
+
+    Args:
+        look_back: steps seen.
+        horizon: steps forecast.
+        every: training windows begin at every so many rows; validation and test at every row.
+        season: steps after which the series repeats (24 for hours), for the seasonal-naive baseline.
+    """
+
+    emits: ClassVar[str] = "Signal"
+    reads: ClassVar[str] = "table over time"
+
+    def __init__(
+        self,
+        look_back: Annotated[int, Ge(2)] = 336,
+        horizon: Annotated[int, Ge(1)] = 96,
+        every: Annotated[int, Ge(1)] = 1,
+        season: Annotated[int, Ge(1)] = 24,
+    ) -> None:
+        self.look_back, self.horizon, self.every, self.season = look_back, horizon, every, season
+        self.names: list[str] = []
+        self.mean: list[float] = []
+        self.std: list[float] = []
+
+    @property
+    def form(self) -> Trace:
+        """One channel of `look_back` steps."""
+        return Trace(1, self.look_back)
+
+    def fit_rows(self, table: TimeTable) -> Self:
+        """Statistics of each channel from the training rows. Raises DataError for a channel that never changes."""
+        self.names = list(table.names)
+        self.mean = table.values.mean(axis=0, dtype=np.float64).tolist()
+        self.std = table.values.std(axis=0, dtype=np.float64).tolist()
+        flat = [name for name, spread in zip(self.names, self.std) if spread < 1e-12]
+        if flat:
+            raise DataError(Problem(f"{table.file}: {flat[0]}", "a channel that never changes", "channels that vary"))
+        return self
+
+    def scaled(self, table: TimeTable) -> TimeTable:
+        """The table in deviations from the training mean. Raises DataError unless its channels are the training's."""
+        missing = [name for name in self.names if name not in table.names]
+        if missing:
+            found = f"columns {', '.join(table.names[:12])}"
+            raise DataError(
+                Problem(f"{table.file}:1", found, f"a column {missing[0]!r}", nearest(missing[0], table.names))
+            )
+        order = [table.names.index(name) for name in self.names]
+        values = (table.values[:, order] - np.array(self.mean)) / np.array(self.std)
+        return replace(table, values=values.astype(np.float32), names=tuple(self.names))
+
+    def latest(self, table: TimeTable) -> Records:
+        """The last window of every channel, with nothing behind it, z-scored: (C, 1, look_back)."""
+        if len(table.values) < self.look_back:
+            raise DataError(Problem(table.file, f"{len(table.values)} rows", f"at least {self.look_back} to look back"))
+        return windows(self.scaled(table), self.look_back, 0, len(table.values), len(table.values))
+
+    def own_units(self, values: np.ndarray, channels: list[str], spread: bool = False) -> np.ndarray:
+        """z-scores (n, H) of these channels in the table's units; `spread`: deviations, without the mean."""
+        place = [self.names.index(name) for name in channels]
+        shift = 0 if spread else np.array(self.mean)[place][:, None]
+        return values * np.array(self.std)[place][:, None] + shift
+
+    def bind(self, source_length: int, rate: int | None = None) -> None:
+        """Nothing of the source matters here; its transform refuses what is too long."""
+
+    def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
+        """Windows are checked when the table is read."""
+        if records.arrays is None or records.arrays.shape[2] < self.look_back:
+            return dict.fromkeys(range(len(records)), f"found no window; expected {self.look_back} steps of a channel")
+        return {}
+
+    def fit(self, records: Records) -> Self:
+        """See `fit_rows`: overlapping windows would count inner rows more than outer ones."""
+        return self
+
+    def encode(self, records: Records) -> SignalSet:
+        """What is seen of each window. Raises DataError for what `check` would have named."""
+        wrong = self.check(records, fitted=True)
+        if wrong:
+            raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())])
+        assert records.arrays is not None
+        seen = records.arrays[:, :, : self.look_back]
+        return SignalSet(seen, np.full(len(seen), self.look_back))
+
+    def state(self) -> dict[str, Any]:
+        """See `Encoder.state`."""
+        return {"names": self.names, "mean": self.mean, "std": self.std}
+
+    def restore(self, state: dict[str, Any]) -> Self:
+        """See `Encoder.restore`."""
+        self.names = [str(name) for name in state["names"]]
+        self.mean, self.std = [float(x) for x in state["mean"]], [float(x) for x in state["std"]]
+        return self
+
+    def example(self, n: int, seed: int, task: str = "forecasting") -> Records:
+        """Windows of two noisy waves over time."""
+        steps = self.look_back + self.horizon + -(-n // 2)
+        clock = np.arange(steps)
+        rng = np.random.default_rng(seed)
+        values = np.stack([np.sin(clock / 5), np.cos(clock / 9)], axis=1) + 0.1 * rng.standard_normal((steps, 2))
+        table = TimeTable(values.astype(np.float32), ("a", "b"), [str(i) for i in clock], "<example>")
+        self.fit_rows(table)
+        made = windows(table, self.look_back, self.horizon, 0, steps).take(range(n))
+        return replace(made, labels={"label": ["ab"[i % 2] for i in range(n)]}) if task != "forecasting" else made
+
+    def canonical(self, records: Records) -> list[str]:
+        """Where each window's future begins."""
+        return records.ids

@@ -1,0 +1,52 @@
+"""The steps to come from the hidden states of what was seen."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Self
+
+import torch
+from annotated_types import Ge, Lt
+from torch import Generator, Tensor, nn
+
+from xmr.outputs.base import Output
+from xmr.outputs.heads import linear_layer
+from xmr.spaces import Answer, Encoded, Signal, SourceOutput
+from xmr.transforms.signal_patches import window_scale
+
+
+class Forecast(Output):
+    """y = (W vec(h P) + b) s + m: every token brought to `width` numbers, all of them to the horizon.
+
+    m and s are the seen window's mean and deviation (reversible instance normalisation; the transform's
+    `instance_norm` is its other half). Parameters: D' w + T w H + H. Source: Time-LLM, arXiv 2310.01728, section 3.1;
+    RevIN, Kim et al. 2022.
+
+    Args:
+        width: w, numbers kept of each token.
+        dropout: share of them dropped in training.
+    """
+
+    tasks: ClassVar[tuple[str, ...]] = ("forecasting",)
+
+    def __init__(self, width: Annotated[int, Ge(1)] = 32, dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0) -> None:
+        super().__init__()
+        self.width, self.dropout = width, dropout
+
+    def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
+        """length: tokens of a window, which the transform states."""
+        if length is None:
+            raise ValueError("output forecast needs a transform that says how many tokens it makes")
+        self.reduce = nn.Linear(source.hidden_width, self.width)
+        with torch.no_grad():
+            self.reduce.weight.normal_(0.0, source.hidden_width**-0.5, generator=generator)
+            self.reduce.bias.zero_()
+        self.out = linear_layer(self.width * length, outputs, generator)
+        return self
+
+    def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
+        """(B, H), in the units of what was seen."""
+        assert isinstance(answer, SourceOutput), "forecasts need a source that answers at every token"
+        assert isinstance(encoded, Signal)
+        kept = nn.functional.dropout(self.reduce(answer.aligned.float()), self.dropout, self.training)
+        mean, spread = window_scale(encoded.values)
+        return self.out(kept.flatten(1)) * spread[:, 0] + mean[:, 0]
