@@ -1,4 +1,4 @@
-"""The tables of input transformations and label mappings in docs/results.md: python docs/make_image_results.py RECIPE [TRANSFORM ...].
+"""Tables of transforms and label mappings in docs/results.md: python docs/make_image_results.py RECIPE [TRANSFORM ...].
 
 For each transform and mapping: the learning rate is chosen on the validation part of seed 0, then five seeds (split,
 start and order all follow the seed) are trained and tested once each. Finished runs are kept in runs/image/, so the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ from xmr.outputs.heads import Linear
 from xmr.spaces import Answer, Encoded
 
 STRENGTHS = np.logspace(-3, 5, 17)
-SHARPNESS = torch.logspace(-0.5, 2, 26)
+FACTORS = torch.logspace(-0.5, 2, 26)
 
 
 class Ridge(Output):
@@ -121,35 +122,52 @@ class Ridge(Output):
         return made
 
 
-def solve(features: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """W (K, D') and b (K,) of the leave-one-out ridge; for classes (targets of -1 and 1 alone) scaled to be logits."""
+@dataclass(frozen=True)
+class _Solution:
+    """A ridge on standardised features. scores: (n, K), each record's own when it is left out."""
+
+    coefficients: np.ndarray
+    intercept: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+    scores: np.ndarray
+
+
+def _solved(features: np.ndarray, truth: np.ndarray) -> _Solution:
     from sklearn.linear_model import RidgeCV
 
     mean, std = features.mean(axis=0), features.std(axis=0)
     scale = np.where(std > 1e-6 * (1 + np.abs(mean)), std, np.inf)  # a constant feature says nothing
-    model = RidgeCV(STRENGTHS, store_cv_results=True).fit((features - mean) / scale, truth)
+    standard = (features - mean) / scale
+    model = RidgeCV(STRENGTHS, store_cv_results=True).fit(standard, truth)
     coefficients = model.coef_.reshape(truth.shape[1], -1)
     intercept = np.asarray(model.intercept_).reshape(-1)
-    factor = 1.0
+    chosen = int(np.argmin(np.abs(STRENGTHS - model.alpha_)))
+    squared = model.cv_results_.reshape(len(truth), truth.shape[1], len(STRENGTHS))[..., chosen]
+    # A record that is left out lies further off, on the side on which it is fitted.
+    fitted = standard @ coefficients.T + intercept
+    return _Solution(coefficients, intercept, mean, scale, truth - np.sign(truth - fitted) * np.sqrt(squared))
+
+
+def leave_one_out(features: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Scores (n, K) of each record by the ridge of all others: what to choose by when there are few records."""
+    return _solved(features, truth).scores
+
+
+def solve(features: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """W (K, D') and b (K,) of the leave-one-out ridge; for classes (targets of -1 and 1 alone) scaled to be logits."""
+    found, factor = _solved(features, truth), 1.0
     if np.isin(truth, (-1.0, 1.0)).all() and truth.shape[1] > 1:
-        chosen = int(np.argmin(np.abs(STRENGTHS - model.alpha_)))
-        errors = model.cv_results_.reshape(len(truth), truth.shape[1], len(STRENGTHS))[..., chosen]
-        fitted = (features - mean) / scale @ coefficients.T + intercept
-        factor = sharpness(left_out(fitted, truth, errors), truth.argmax(axis=1))
-    weight = factor * coefficients / scale
-    return weight.astype(np.float32), (factor * intercept - weight @ mean).astype(np.float32)
+        factor = left_out_factor(found.scores, truth.argmax(axis=1))
+    weight = factor * found.coefficients / found.scale
+    return weight.astype(np.float32), (factor * found.intercept - weight @ found.mean).astype(np.float32)
 
 
-def left_out(fitted: np.ndarray, truth: np.ndarray, squared: np.ndarray) -> np.ndarray:
-    """Scores of each record when it is left out, from the squares of its errors: further off, on the side it fits."""
-    return truth - np.sign(truth - fitted) * np.sqrt(squared)
-
-
-def sharpness(scores: np.ndarray, classes: np.ndarray) -> float:
+def left_out_factor(scores: np.ndarray, classes: np.ndarray) -> float:
     """The factor on (n, K) scores under which the classes (n,) are likeliest."""
-    logits = torch.from_numpy(scores).float() * SHARPNESS[:, None, None]
+    logits = torch.from_numpy(scores).float() * FACTORS[:, None, None]
     n = len(classes)
     losses = torch.nn.functional.cross_entropy(
-        logits.reshape(-1, scores.shape[1]), torch.from_numpy(classes).repeat(len(SHARPNESS)), reduction="none"
+        logits.reshape(-1, scores.shape[1]), torch.from_numpy(classes).repeat(len(FACTORS)), reduction="none"
     )
-    return float(SHARPNESS[losses.reshape(-1, n).mean(dim=1).argmin()])
+    return float(FACTORS[losses.reshape(-1, n).mean(dim=1).argmin()])

@@ -1,0 +1,125 @@
+"""The table of time series in docs/results.md: python docs/make_series_results.py [PART ...].
+
+Parts: pixel, wave, token (programs of a space), random, shuffled (controls of the pixel program), baselines, dtw, cnn.
+Each set keeps its own train and test part. What a space leaves open (drawing, source, place) is chosen by leaving each
+training record out in turn, before training, so that the test part is touched once. Five seeds each; finished runs are
+kept in runs/series/, so the command goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from xmr.files import write_json
+from xmr.job import load_job, run
+from xmr.outputs.ridge import leave_one_out
+from xmr.program import Program
+from xmr.recipe.load import load_recipe
+
+SETS = (
+    "GunPoint", "ItalyPowerDemand", "ArrowHead", "OSULeaf", "ACSF1", "BasicMotions", "JapaneseVowels", "ECG200",
+    "Coffee", "Earthquakes", "SyntheticControl",
+)  # fmt: skip
+SEEDS = range(5)
+KEPT = ["encoder.normalise=train", "transform.contrast=fixed"]
+WAVE = ["source={name: attention_rnn, taps: 6}", "transform={name: wave_program, place: stretch}"]
+YAMNET = ["source={name: yamnet, taps: 8}", "transform={name: wave_program, place: stretch}"]
+TOKEN = ["source={name: minilm, taps: 7}", "transform={name: signal_patches}", "ensemble=4"]
+CHOICES: dict[str, dict[str, list[str]]] = {
+    "pixel": {"by record": [], "fixed range": KEPT},
+    "wave": {
+        "attention rnn": WAVE,
+        "attention rnn, train scale": [*WAVE, "encoder.normalise=train"],
+        "yamnet": YAMNET,
+        "yamnet, train scale": [*YAMNET, "encoder.normalise=train"],
+    },
+    "token": {"by record": TOKEN, "train scale": [*TOKEN, "encoder.normalise=train"]},
+}
+
+
+def features(program: Program, data: Any, member: int) -> np.ndarray:
+    """What the output of one program sees of every record."""
+    found = []
+    with torch.inference_mode():
+        for begin in range(0, len(data), 32):
+            batch = data.batch(np.arange(begin, min(begin + 32, len(data))))
+            answer = program.source(program.transforms[member](batch))
+            found.append(program.outputs[member].pool(answer, batch).numpy())  # type: ignore[union-attr, operator]
+    return np.concatenate(found)
+
+
+def choose(name: str, space: str) -> tuple[str, list[str]]:
+    """The choice under which left-out training records are answered best, untrained."""
+    kept = Path("runs", "series", name, f"{space}.json")
+    if not kept.is_file():
+        scores: dict[str, float] = {}
+        for label, overrides in CHOICES[space].items():
+            job = load_job(load_recipe("series/ucr", [f"data.dataset=ucr/{name}", "baselines=[]", *overrides]))
+            part, program = job.sets["train"], job.program.eval()
+            truth = np.eye(job.targets.outputs)[part.target.numpy()] * 2 - 1
+            votes = sum(
+                leave_one_out(features(program, part.data, member), truth) for member in range(len(program.transforms))
+            )
+            assert isinstance(votes, np.ndarray)
+            right = votes.argmax(axis=1) == truth.argmax(axis=1)
+            scores[label] = float(right.mean()) - 1e-3 * float(np.mean((votes / len(program.transforms) - truth) ** 2))
+        write_json(kept, scores)
+    scores = json.loads(kept.read_text(encoding="utf-8"))
+    best = max(scores, key=lambda label: scores[label])
+    return best, CHOICES[space][best]
+
+
+def one(name: str, label: str, seed: int, overrides: list[str]) -> dict[str, Any]:
+    """One run, or what it gave when it ran before."""
+    folder = Path("runs", "series", name, label, f"seed-{seed}")
+    asked = [f"data.dataset=ucr/{name}", "baselines=[]", *overrides, f"seed={seed}"]
+    return run(load_recipe("series/ucr", asked), folder, resume=True, comment=" ".join(["series/ucr", *asked]))
+
+
+def part(label: str) -> dict[str, list[float]]:
+    """Accuracy of each set over the seeds, by row."""
+    rows: dict[str, list[float]] = {}
+    for name in SETS:
+        if label in CHOICES:
+            best, overrides = choose(name, label)
+            results = [one(name, label, seed, overrides)["test"]["accuracy"] for seed in SEEDS]
+            print(f"{label} {name} ({best}): {np.mean(results):.3f}", file=sys.stderr, flush=True)
+            rows[name] = results
+        elif label in ("random", "shuffled"):
+            control = "source.weights=random" if label == "random" else "encoder.shuffle=positions"
+            _, overrides = choose(name, "pixel")
+            rows[name] = [one(name, label, seed, [*overrides, control])["test"]["accuracy"] for seed in SEEDS]
+        else:
+            asked = {"baselines": "[minirocket, linear_probe]", "dtw": "[dtw_1nn]", "cnn": "[cnn]"}[label]
+            quick = ["training.epochs=1", "ensemble=1", f"baselines={asked}"]
+            seeds = SEEDS if label != "dtw" else (0,)
+            found = [one(name, label, seed, quick)["baselines"] for seed in seeds]
+            for baseline in found[0]:
+                rows[f"{baseline}/{name}"] = [each[baseline]["accuracy"] for each in found]
+        print(label, name, {k: round(float(np.mean(v)), 3) for k, v in rows.items() if name in k}, file=sys.stderr)
+    return rows
+
+
+def main(parts: list[str]) -> None:
+    """Print the rows of the table: a set a line, a part a column, and the mean over sets."""
+    columns: dict[str, dict[str, list[float]]] = {}
+    for label in parts or ["pixel", "wave", "token", "random", "shuffled", "baselines", "dtw", "cnn"]:
+        for key, values in part(label).items():
+            column, _, name = key.rpartition("/")
+            columns.setdefault(column or label, {})[name] = values
+    print("| set | " + " | ".join(columns) + " |\n|---|" + "---|" * len(columns))
+    for name in SETS:
+        cells = [f"{np.mean(c[name]):.3f} ± {np.std(c[name]):.3f}" for c in columns.values()]
+        print(f"| {name} | " + " | ".join(cells) + " |")
+    means = [np.mean([np.mean(c[name]) for name in SETS]) for c in columns.values()]
+    print("| mean | " + " | ".join(f"{mean:.3f}" for mean in means) + " |")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,91 @@
+"""The closed-form head: leaving out by really leaving out, classes, folding, what it keeps between solutions."""
+
+import numpy as np
+import torch
+from sklearn.linear_model import Ridge as Reference
+
+from tests.tiny import tiny_vision
+from xmr.component import create
+from xmr.outputs.ridge import STRENGTHS, leave_one_out, left_out_factor, solve
+from xmr.registry import OUTPUTS
+
+
+def test_leaving_one_out_is_refitting_without_it():
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((14, 6))
+    truth = np.sign(features[:, :1] * [[1, -1]] + 0.3 * rng.standard_normal((14, 2)))
+    found = leave_one_out(features, truth)
+    standard = (features - features.mean(axis=0)) / features.std(axis=0)
+    errors = {}
+    for strength in STRENGTHS:
+        scores = np.empty_like(truth)
+        for i in range(14):
+            rest = np.arange(14) != i
+            scores[i] = Reference(strength).fit(standard[rest], truth[rest]).predict(standard[i : i + 1])
+        errors[strength] = (np.mean((scores - truth) ** 2), scores)
+    best = min(errors.values(), key=lambda pair: pair[0])[1]
+    np.testing.assert_allclose(found, best, atol=1e-6)
+
+
+def test_constant_features_say_nothing():
+    rng = np.random.default_rng(1)
+    features = np.concatenate([rng.standard_normal((20, 3)), np.full((20, 2), 7.0)], axis=1)
+    truth = np.where(features[:, :1] > 0, 1.0, -1.0) * [[1, -1]]
+    weight, bias = solve(features, truth)
+    assert np.isfinite(weight).all()
+    assert np.isfinite(bias).all()
+    np.testing.assert_array_equal(weight[:, 3:], 0)
+    assert ((features @ weight.T + bias).argmax(axis=1) == truth.argmax(axis=1)).mean() > 0.9
+
+
+def test_the_factor_makes_left_out_scores_likeliest():
+    scores = np.array([[0.2, -0.2], [0.1, -0.1], [-0.3, 0.3], [0.1, -0.1]])
+    classes = np.array([0, 0, 1, 1])
+    factor = left_out_factor(scores, classes)
+    grid = np.logspace(-1, 2.5, 400)
+
+    def loss(x):
+        logits = x * scores
+        return -np.mean(logits[np.arange(4), classes] - np.log(np.exp(logits).sum(axis=1)))
+
+    assert loss(factor) <= min(loss(x) for x in grid) + 1e-3
+
+
+def made(update_every=1):
+    source = tiny_vision()
+    section = {"name": "ridge", "update_every": update_every}
+    return create(OUTPUTS, section).build(source, 3, None, torch.Generator()).train()
+
+
+def epoch(output, seed, n=9):
+    torch.manual_seed(seed)
+    for _ in range(2):
+        output._seen = torch.randn(n, output.weight.shape[1])
+        output.observe(torch.randint(0, 3, (n,)))
+    output.on_epoch()
+
+
+def test_it_solves_as_often_as_asked_from_all_epochs_since():
+    output = made(update_every=2)
+    epoch(output, 0)
+    assert not bool(output.weight.any())
+    assert int(output.used) == 18
+    epoch(output, 1)
+    assert bool(output.weight.any())
+    assert int(output.used) == 0
+    never = made(update_every=0)
+    never._seen = torch.randn(9, never.weight.shape[1])
+    never.observe(torch.arange(9) % 3)
+    never.refresh()  # before training
+    before = never.weight.clone()
+    epoch(never, 3)
+    assert torch.equal(never.weight, before)
+    assert int(never.used) == 0
+
+
+def test_folding_is_a_linear_layer():
+    output = made()
+    epoch(output, 0)
+    folded = output.fold(tiny_vision())
+    features = torch.randn(5, output.weight.shape[1])
+    torch.testing.assert_close(folded.linear(features), features @ output.weight.T + output.bias)
