@@ -129,7 +129,9 @@ class Program(nn.Module):
         return next(p.device for part in (self.transforms, self.outputs) for p in (*part.parameters(), *part.buffers()))
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Logits of any leading shape (..., K) -> probabilities, or regression values in their own units."""
+        """Logits (..., K) -> probabilities, or values: forecasts in z-scores, regressions in their own units."""
+        if self.targets.task == "forecasting":
+            return logits
         if self.targets.task == "multilabel":
             return torch.sigmoid(logits)
         if self.targets.task == "regression":

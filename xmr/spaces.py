@@ -54,7 +54,7 @@ class Trace:
 
     channels: int
     length: int
-    rate: float | None = None
+    rate: int | None = None
 
 
 Form = Alphabet | Picture | Trace  # what a transform is told of the target domain before it makes its parameters

@@ -10,12 +10,13 @@ from rich.console import Console
 
 
 def new(
-    domain: Annotated[str, typer.Argument(help="protein or image")],
+    domain: Annotated[str, typer.Argument(help="protein, image, series or audio")],
     source: Annotated[
         Path,
         typer.Argument(
             metavar="MY_FILE",
-            help="FASTA, CSV, TSV or Parquet with labels; a folder of pictures, one class a subfolder.",
+            help="FASTA, CSV, TSV, Parquet, .ts or .npz with labels; a folder of pictures or recordings, one class a "
+            "subfolder.",
         ),
     ],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Recipe to write; by default MY_FILE.yaml.")] = None,

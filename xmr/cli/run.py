@@ -81,7 +81,8 @@ def _one(
         return result
     metric = result["metric"]
     low, high = result["test_interval"].get(metric, (float("nan"), float("nan")))
-    console.print(f"test {metric} {result['test'][metric] or float('nan'):.3f} (95 % interval {low:.3f} to {high:.3f})")
+    interval = f" (95 % interval {low:.3f} to {high:.3f})" if metric in result["test_interval"] else ""
+    console.print(f"test {metric} {result['test'][metric] or float('nan'):.3f}{interval}")
     for name, values in result["baselines"].items():
         if values.get(metric) is not None:
             console.print(f"  {name} {values[metric]:.3f}")

@@ -73,7 +73,8 @@ class SeriesEncoder(Encoder):
         endless = np.isinf(values).any(axis=(1, 2))
         inside = np.arange(values.shape[2]) < lengths[:, None]
         gaps = (inside[:, None] & ~known).any(axis=(1, 2)) if self.missing == "fail" else np.zeros(len(values), bool)
-        common = int(np.median(lengths)) if len(lengths) else 0
+        counts = np.bincount(lengths)[::-1] if len(lengths) else np.zeros(1)
+        common = len(counts) - 1 - int(np.argmax(counts))  # what most have, the longest of several
         used = known.any(axis=2)
         for i in range(len(values)):
             if lengths[i] < 2 or known[i].sum() < 2:

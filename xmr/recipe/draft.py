@@ -16,7 +16,7 @@ from xmr.data.tables import Columns
 from xmr.errors import DataError, Problem, RecipeError, one_of
 from xmr.registry import ENCODERS
 
-DOMAINS = {"protein": "protein", "image": "image"}  # domain -> encoder
+DOMAINS = {"protein": "protein", "image": "image", "series": "series", "audio": "audio"}  # domain -> encoder
 SMALL = 1000  # up to so many records: four programs, a random split
 
 
@@ -24,8 +24,10 @@ def draft(domain: str, source: Path, recipe: Path, column: str | None, target: s
     """The recipe's YAML, and a sentence on what was found. Raises DataError for a file that cannot be read."""
     if domain not in DOMAINS:
         raise RecipeError(one_of("new", domain, DOMAINS))
-    records = read_all(source, Columns(column, (target,) if target else ()), "fail", Skipped())
     encoder = create(ENCODERS, {"name": DOMAINS[domain]})
+    encoder.bind(512)
+    columns = Columns(column, (target,) if target else (), reads=encoder.reads)
+    records = read_all(source, columns, "fail", Skipped())
     wrong = encoder.check(records)
     if wrong:
         raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())][:20])
@@ -35,6 +37,8 @@ def draft(domain: str, source: Path, recipe: Path, column: str | None, target: s
     small = len(records) <= SMALL
     if domain == "image":
         return _picture_draft(records, source, recipe, task, why, roles)
+    if domain in ("series", "audio"):
+        return _signal_draft(domain, records, source, recipe, task, why, roles, target)
     data: dict[str, Any] = {"path": os.path.relpath(str(source), str(recipe.parent))}
     if source.suffix.lower() not in (".fasta", ".fa", ".faa", ".fas", ".gz"):
         data["target"] = label
@@ -92,6 +96,43 @@ def _picture_draft(
     out = StringIO()
     YAML().dump(body, out)
     found = f"{len(records):,} pictures of {source.name}: task {task} ({why})"
+    return f"# {found}\n# Run: xmr run {recipe.name}   (source.model: a hub name or a folder)\n" + out.getvalue(), found
+
+
+def _signal_draft(
+    domain: str, records: Records, source: Path, recipe: Path, task: str, why: str, roles: set[str], target: str | None
+) -> tuple[str, str]:
+    """A recipe for series (drawn for an ImageNet classifier) or recordings (before a network of spoken commands)."""
+    series = domain == "series"
+    columns = {"target": target} if target else {}
+    small = len(records) <= SMALL
+    split: dict[str, Any] = {"by": "column"} if {"train", "test"} <= roles else {"by": "random", "test": 0.2}
+    split |= {"validation": 0} if small else {}
+    body: dict[str, Any] = {
+        "task": task,
+        "seed": 0,
+        "data": {"path": os.path.relpath(str(source), str(recipe.parent)), **columns, "split": split},
+        "encoder": {"name": "series"} if series else {"name": "audio", "speed": 0.2, "shift": 0.1},
+        "source": {"name": "vision", "model": "google/mobilenet_v1_0.75_192", "taps": 8}
+        if series
+        else {"name": "speech", "model": "facebook/wav2vec2-base", "taps": 4},
+        "transform": {"name": "signal_picture", "segment": [0.5, 1.0, 2.0]}
+        if series
+        else {"name": "wave_program", "place": "pad", "gain": 1.0},
+        "output": {"name": "ridge"},
+        "training": {"epochs": 1 if series else 3, "learning_rate": 0.001, "batch_size": 32},
+        "ensemble": 3 if series else 1,
+        "baselines": ["majority", "minirocket", "linear_probe"]
+        if series and task != "multilabel"
+        else ["majority", "logistic" if series else "mfcc_logistic", "linear_probe"],
+    }
+    out = StringIO()
+    YAML().dump(body, out)
+    what = "series" if series else "recordings"
+    if series and records.arrays is not None:
+        shape = records.arrays.shape
+        what += f" of {shape[1]} channel{'s' if shape[1] > 1 else ''} and at most {shape[2]} samples"
+    found = f"{len(records):,} {what} of {source.name}: task {task} ({why})"
     return f"# {found}\n# Run: xmr run {recipe.name}   (source.model: a hub name or a folder)\n" + out.getvalue(), found
 
 

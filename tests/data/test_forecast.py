@@ -1,0 +1,122 @@
+"""Tables over time: borders, windows, channels, statistics of the training rows, baselines by hand."""
+
+import numpy as np
+import pytest
+
+from xmr.compare.baselines import Parts
+from xmr.compare.forecast import forecast_baseline
+from xmr.data.forecast import TimeTable, read_time_table, windows
+from xmr.data.settings import DataSettings
+from xmr.data.targets import Targets
+from xmr.encoders.forecast import ForecastEncoder
+from xmr.encoders.signal import SignalSet
+from xmr.errors import DataError
+from xmr.evaluation.metrics import metrics_of
+from xmr.prepare import prepare
+from xmr.spaces import Trace
+
+
+def table(rows=60, channels=2):
+    values = np.arange(rows * channels, dtype=np.float32).reshape(rows, channels)
+    return TimeTable(values, ("a", "b")[:channels], [str(i) for i in range(rows)], "t.csv")
+
+
+def write(path, rows=60, clock=str):
+    lines = [f"{clock(i)},{i},{100 - 2 * i}" for i in range(rows)]
+    path.write_text("date,a,b\n" + "\n".join(lines) + "\n")
+    return path
+
+
+def test_windows_of_every_channel_and_row():
+    made = windows(table(), 4, 2, 0, 10)
+    assert len(made) == 5 * 2
+    np.testing.assert_array_equal(made.arrays[0, 0], [0, 2, 4, 6, 8, 10])
+    np.testing.assert_array_equal(made.arrays[1, 0], [1, 3, 5, 7, 9, 11])
+    np.testing.assert_array_equal(made.arrays[2, 0], [2, 4, 6, 8, 10, 12])
+    assert made.group[:3] == ["a", "b", "a"]
+    assert made.ids[0] == "6:a"  # line 6 of the file is the first to be forecast
+
+
+def test_a_part_forecasts_all_its_rows_and_looks_back_before_it():
+    made = windows(table(), 4, 2, 20, 30)
+    futures = made.arrays[made.arrays[:, 0, 0] % 2 == 0][:, 0, 4:] / 2
+    assert futures.min() == 20
+    assert futures.max() == 29
+    assert len(made) == 2 * (10 - 2 + 1)  # no last batch is dropped
+    assert len(windows(table(), 4, 2, 0, 60, every=8)) == 2 * 7
+    with pytest.raises(DataError, match="at least 6"):
+        windows(table(), 4, 2, 0, 5)
+
+
+def test_statistics_come_from_the_training_rows(tmp_path):
+    encoder = ForecastEncoder(look_back=6, horizon=3)
+    settings = DataSettings(path=str(write(tmp_path / "x.csv")), split={"by": "time", "validation": 12, "test": 12})
+    made = prepare(settings, "forecasting", encoder, 0)
+    assert encoder.mean == [17.5, 65.0]  # of rows 0 to 35
+    assert encoder.std[0] == pytest.approx(np.std(np.arange(36)))
+    assert [len(made.part(name)) for name in ("train", "validation", "test")] == [2 * 28, 2 * 10, 2 * 10]
+    first = made.part("test").arrays[0, 0] * encoder.std[0] + encoder.mean[0]
+    np.testing.assert_allclose(first, np.arange(42, 51), atol=1e-4)
+    assert made.part("train").arrays[:, :, :].max() < made.part("test").arrays.max()
+    latest = encoder.latest(read_time_table(tmp_path / "x.csv", None))
+    assert latest.group == ["a", "b"]
+    np.testing.assert_allclose(
+        encoder.own_units(latest.arrays[:, 0], latest.group)[1], 100 - 2 * np.arange(54, 60), atol=1e-4
+    )
+
+
+def test_random_splits_of_the_future_are_refused(tmp_path):
+    settings = DataSettings(path=str(write(tmp_path / "x.csv")))
+    with pytest.raises(DataError, match="time: a future is not drawn at random"):
+        prepare(settings, "forecasting", ForecastEncoder(look_back=6, horizon=3), 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("date,a\n1,2\n2,x\n", r"x\.csv:3: field 1.*'x'.*a number"),
+        ("date,a\n1,2\n2,\n", r"x\.csv:3: a.*missing"),
+        ("date,a\n1,2\n3,1\n2,1\n", r"x\.csv:4.*'2' after '3'.*times in order"),
+        ("day,a\n1,2\n", r"x\.csv:1.*columns day, a.*a column of time"),
+        ("date,a\n1,2\n2\n", r"x\.csv:3.*1 fields.*2 as in the header"),
+        ("", "an empty file"),
+    ],
+)
+def test_broken_tables_are_named(tmp_path, text, said):
+    path = tmp_path / "x.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=said):
+        read_time_table(path, None)
+
+
+def test_other_channels_than_training_s(tmp_path):
+    encoder = ForecastEncoder(look_back=4, horizon=2).fit_rows(table())
+    with pytest.raises(DataError, match=r"a column 'b'"):
+        encoder.scaled(table(channels=1))
+    swapped = TimeTable(table().values[:, ::-1], ("b", "a"), table().times, "t.csv")
+    np.testing.assert_allclose(encoder.scaled(swapped).values, encoder.scaled(table()).values)
+    with pytest.raises(DataError, match="never changes"):
+        encoder.fit_rows(TimeTable(np.ones((9, 1), np.float32), ("a",), ["0"] * 9, "t.csv"))
+
+
+def parts(seen, target):
+    data = SignalSet(np.asarray(seen, np.float32)[:, None], np.full(len(seen), len(seen[0])))
+    held = dict.fromkeys(("train", "validation", "test"), data)
+    goals = dict.fromkeys(held, np.asarray(target, np.float32))
+    return Parts({}, held, goals, Targets.steps(len(target[0])), Trace(1, len(seen[0])), 0, None, season=3)  # type: ignore[arg-type]
+
+
+def test_baselines_by_hand():
+    data = parts([[9, 1, 2, 3]], [[0, 0, 0, 0]])
+    np.testing.assert_array_equal(forecast_baseline("last_value", data), [[3, 3, 3, 3]])
+    np.testing.assert_array_equal(forecast_baseline("seasonal_naive", data), [[1, 2, 3, 1]])
+    rng = np.random.default_rng(0)
+    seen = rng.standard_normal((400, 5))
+    goal = seen[:, [4, 0]] + seen.mean(axis=1, keepdims=True) * 0
+    np.testing.assert_allclose(forecast_baseline("linear", parts(seen, goal)), goal, atol=0.05)
+
+
+def test_mse_and_mae_over_everything():
+    targets = Targets.steps(2)
+    found = metrics_of("forecasting", np.array([[1.0, 2], [3, 4]]), np.array([[1.0, 0], [3, 3]]), targets)
+    assert found == {"mse": (4 + 1) / 4, "mae": (2 + 1) / 4}
