@@ -74,7 +74,7 @@ def test_random_splits_of_the_future_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("date,a\n1,2\n2,x\n", r"x\.csv:3: field 1.*'x'.*a number"),
+        ("date,a\n1,2\n2,x\n", r"x\.csv:3: a: found 'x'; expected a number"),
         ("date,a\n1,2\n2,\n", r"x\.csv:3: a.*missing"),
         ("date,a\n1,2\n3,1\n2,1\n", r"x\.csv:4.*'2' after '3'.*times in order"),
         ("day,a\n1,2\n", r"x\.csv:1.*columns day, a.*a column of time"),

@@ -89,10 +89,11 @@ def test_missing_values_of_every_spelling(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("t0,t1,label\n1,2,a\n1,x,b\n", r"x\.csv:3: field 2.*'x'.*a number"),
+        ("t0,t1,label\n1,2,a\n1,x,b\n", r"x\.csv:3: t1: found 'x'; expected a number"),
         ("t0,t1,label\n1,2,a\n1,b\n", r"x\.csv:3: found 2 fields; expected 3"),
         ("t0,t1,kind\n1,2,a\n", r"columns t0, t1, kind.*label"),
         ('t0,t1,label\n1,"2,a\n', r"x\.csv"),
+        ("id,time,x,label\na,1,2,u\na,2,y,u\n", r"x\.csv:3: x: found 'y'; expected a number"),
         ("", "an empty file"),
     ],
 )

@@ -60,7 +60,7 @@ def test_short_and_long_recordings(tmp_path):
     centred = clip(bound(**plain), tmp_path, "short.wav")
     assert np.flatnonzero(centred)[[0, -1]].tolist() == [3500, 4499]
     assert np.flatnonzero(clip(bound(place="start", **plain), tmp_path, "short.wav"))[-1] == 999
-    with pytest.raises(DataError, match=r"found 1\.00 seconds; expected at most 0\.50"):
+    with pytest.raises(DataError, match=r"found long\.wav, 1\.00 seconds; expected at most 0\.50"):
         clip(bound(length="fail"), tmp_path, "long.wav")
 
 
@@ -109,7 +109,7 @@ def test_broken_files_are_named(tmp_path):
     wrong = bound().check(records(tmp_path, *names))
     said = {names[i]: message for i, message in wrong.items()}
     assert set(said) == set(names[1:])
-    assert "zero bytes" in said["empty.wav"]
+    assert said["empty.wav"] == "found empty.wav, a file of zero bytes; expected a sound file"
     assert "no sound" in said["text.wav"]
     assert "at least" in said["blip.wav"]
     assert "not finite" in said["nan.wav"]

@@ -148,7 +148,7 @@ def test_new_recipes_for_series_and_recordings(tmp_path):
 
 # what is wrong, the file's text, further settings, what the message must hold
 BROKEN = [
-    ("a word among numbers", "a,b,label\n1,2,x\n1,two,y\n", [], r"x\.csv:3: field 2: found 'two'; expected a number"),
+    ("a word among numbers", "a,b,label\n1,2,x\n1,two,y\n", [], r"x\.csv:3: b: found 'two'; expected a number"),
     ("too few fields", "a,b,label\n1,2,x\n1,y\n", [], r"x\.csv:3: found 2 fields; expected 3"),
     ("no label column", "a,b,kind\n1,2,x\n", [], r"columns a, b, kind; expected a column named target"),
     ("another label column", "a,b,label\n1,2,x\n", ["data.target=lable"], r"'lable'.*did you mean label"),

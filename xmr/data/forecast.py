@@ -54,6 +54,7 @@ def read_time_table(path: Path, time: str | None, most: int | None = None) -> Ti
             Problem(f"{path}:1", f"columns {', '.join(header[:12])}", expected, nearest(clock or "", header))
         )
     place = header.index(clock)
+    channels = header[:place] + header[place + 1 :]
     times: list[str] = []
     values: list[np.ndarray] = []
     for line, fields in rows:
@@ -61,9 +62,9 @@ def read_time_table(path: Path, time: str | None, most: int | None = None) -> Ti
             break
         if len(fields) != len(header):
             raise DataError(Problem(f"{path}:{line}", f"{len(fields)} fields", f"{len(header)} as in the header"))
-        found = numbers(fields[:place] + fields[place + 1 :], f"{path}:{line}")
+        found = numbers(fields[:place] + fields[place + 1 :], f"{path}:{line}", channels)
         if not np.isfinite(found).all():
-            channel = (header[:place] + header[place + 1 :])[int(np.flatnonzero(~np.isfinite(found))[0])]
+            channel = channels[int(np.flatnonzero(~np.isfinite(found))[0])]
             raise DataError(Problem(f"{path}:{line}: {channel}", "a missing or infinite value", "a number"))
         if times and _earlier(fields[place], times[-1]):
             raise DataError(
@@ -73,7 +74,7 @@ def read_time_table(path: Path, time: str | None, most: int | None = None) -> Ti
         values.append(found)
     if len(header) < 2 or not values:
         raise DataError(Problem(str(path), f"{len(values)} rows of {len(header)} columns", "a time and a channel"))
-    return TimeTable(np.stack(values), tuple(header[:place] + header[place + 1 :]), times, str(path))
+    return TimeTable(np.stack(values), tuple(channels), times, str(path))
 
 
 def _earlier(one: str, other: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 from itertools import islice
 from pathlib import Path
@@ -206,8 +206,11 @@ def _number_like(field: str) -> bool:
     return True
 
 
-def numbers(fields: list[str], place: str) -> np.ndarray:
-    """Fields as float32; empty, ?, NA are NaN. Raises DataError naming the first field that is no number."""
+def numbers(fields: list[str], place: str, names: Sequence[str] = ()) -> np.ndarray:
+    """Fields as float32; empty, ?, NA are NaN. Raises DataError naming the first field that is no number.
+
+    names: what the fields are called; where they have no names their number is said.
+    """
     try:
         return np.array(fields, dtype=np.float32)
     except ValueError:
@@ -216,7 +219,8 @@ def numbers(fields: list[str], place: str) -> np.ndarray:
         return np.array(cleaned, dtype=np.float32)
     except ValueError:
         index = next(i for i, field in enumerate(cleaned) if not _number_like(field))
-        raise DataError(Problem(f"{place}: field {index + 1}", repr(fields[index][:40]), "a number")) from None
+        called = names[index] if names else f"field {index + 1}"
+        raise DataError(Problem(f"{place}: {called}", repr(fields[index][:40]), "a number")) from None
 
 
 def _tabular(path: Path, kind: str, columns: Columns, chunk: int) -> Iterator[Records]:
@@ -278,11 +282,12 @@ def _wide(
     kept = [i for i in range(len(header)) if i not in (target, name, role)]
     if not kept:
         raise DataError(Problem(place, f"columns {', '.join(header)}", "columns of values beside the label"))
+    called = [header[i] for i in kept]
     while part := list(islice(rows, chunk)):
         for line, fields in part:
             if len(fields) != len(header):
                 raise DataError(Problem(f"{path}:{line}", f"{len(fields)} fields", f"{len(header)} as in the header"))
-        values = [numbers([fields[i] for i in kept], f"{path}:{line}")[None] for line, fields in part]
+        values = [numbers([fields[i] for i in kept], f"{path}:{line}", called)[None] for line, fields in part]
         records = series_records(
             values,
             None if target is None else [_plain(fields[target]) for _, fields in part],
@@ -325,7 +330,12 @@ def _long(path: Path, header: list[str], time: str, rows: Iterator[tuple[int, li
     rank = np.argsort(np.argsort(start))[owner]  # series in the order they begin
     when = _times([fields[clock] for _, fields in everything], path, lines)
     order = np.lexsort((when, rank))
-    flat = numbers([fields[i] for _, fields in everything for i in kept], str(path)).reshape(-1, len(kept))
+    try:
+        flat = numbers([fields[i] for _, fields in everything for i in kept], str(path)).reshape(-1, len(kept))
+    except DataError:  # all at once is fast; line by line names the place
+        for line, fields in everything:
+            numbers([fields[i] for i in kept], f"{path}:{line}", [header[i] for i in kept])
+        raise
     ends = np.cumsum(np.bincount(rank))
     groups = np.split(order, ends[:-1])
     labels = None

@@ -207,7 +207,7 @@ class AudioEncoder(Encoder):
         with ThreadPoolExecutor(THREADS) as pool:
             for index, made in zip(new, pool.map(one, new)):
                 if isinstance(made, str):
-                    wrong[index] = made
+                    wrong[index] = _naming(records, index, made)
                 else:
                     self._decoded[keys[index]] = made
         return wrong
@@ -273,6 +273,12 @@ class AudioEncoder(Encoder):
                 with (root / text).open("rb") as handle:
                     self._digests[key] = hashlib.file_digest(handle, "sha256").hexdigest()[:24]
         return [self._digests[key] for key in self._keys(records)]
+
+
+def _naming(records: Records, index: int, message: str) -> str:
+    """What is wrong with a recording, with its name where a list names it and not the record itself."""
+    name = records.inputs[index]
+    return message if records.ids[index] == name else f"found {name}, {message.removeprefix('found ')}"
 
 
 @lru_cache(maxsize=8)
