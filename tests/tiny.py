@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from transformers import (
+    ASTConfig,
     AutoModel,
     AutoModelForAudioClassification,
     AutoModelForCausalLM,
@@ -28,9 +29,11 @@ from transformers import (
     ViTConfig,
     Wav2Vec2Config,
     WavLMConfig,
+    WhisperConfig,
 )
 
 from xmr.sources.language import Language, Specials
+from xmr.sources.log_mel import LogMel
 from xmr.sources.vision import Vision
 from xmr.sources.wave import ModuleWave, Speech, WaveSource
 from xmr.spaces import PixelSpace, Spectrum, WaveInput, WaveSpace
@@ -123,7 +126,7 @@ def tiny_source(kind: str = "bert", layers: int | None = None, specials: bool = 
     return Language(f"tiny-{kind}", layers=layers).adopt(tiny_model(kind, seed), around)
 
 
-AUDIO_KINDS = ("tones", "wav2vec2", "hubert", "wavlm", "wav2vec2_body")
+AUDIO_KINDS = ("tones", "wav2vec2", "hubert", "wavlm", "wav2vec2_body", "ast", "ast_body", "whisper", "whisper_body")
 
 
 class TonesNetwork(torch.nn.Module):
@@ -151,6 +154,28 @@ class Tones(ModuleWave):
         return self.body(self.heard(inputs))
 
 
+def tiny_log_mel(family: str, body: bool) -> Any:
+    """A random AST or Whisper of a few frames."""
+    torch.manual_seed(0)
+    if family == "ast":
+        block = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
+        config: Any = ASTConfig(max_length=40, num_mel_bins=32, num_labels=12, **block)
+    else:
+        layers = {"encoder_layers": 2, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
+        width = {"d_model": 16, "encoder_ffn_dim": 24, "decoder_ffn_dim": 24, "num_mel_bins": 20, "vocab_size": 40}
+        ends = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
+        config = WhisperConfig(
+            max_source_positions=20,
+            max_target_positions=8,
+            num_labels=12,
+            classifier_proj_size=10,
+            **layers,
+            **width,
+            **ends,
+        )
+    return (AutoModel if body else AutoModelForAudioClassification).from_config(config)
+
+
 def tiny_audio(kind: str = "tones", taps: int = 1) -> WaveSource:
     """A frozen audio source: a network of our own behind a spectrum, or a random model of a Hugging Face family."""
     if kind == "tones":
@@ -165,6 +190,8 @@ def tiny_audio(kind: str = "tones", taps: int = 1) -> WaveSource:
         "classifier_proj_size": 10, "num_buckets": 8, "vocab_size": 12,
     }  # fmt: skip
     family, _, body = kind.partition("_")
+    if family in ("ast", "whisper"):
+        return LogMel(f"tiny-{kind}", taps=taps).adopt(tiny_log_mel(family, bool(body)))
     config = {"wav2vec2": Wav2Vec2Config, "hubert": HubertConfig, "wavlm": WavLMConfig}[family](**shape)
     model = (AutoModel if body else AutoModelForAudioClassification).from_config(config)
     return Speech(f"tiny-{kind}", samples=800, taps=taps).adopt(model)

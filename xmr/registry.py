@@ -151,6 +151,7 @@ SOURCES = Registry(
         Entry("keyword_cnn", "xmr.sources.keywords:KeywordCNN", "honk's ten spoken commands", {"space": "wave"}),
         Entry("yamnet", "xmr.sources.yamnet:Yamnet", "521 sounds of AudioSet", {"space": "wave"}),
         Entry("speech", "xmr.sources.wave:Speech", "any raw-wave model of Hugging Face", {"space": "wave"}),
+        Entry("log_mel", "xmr.sources.log_mel:LogMel", "AST, or Whisper's encoder", {"space": "wave"}),
         Entry("none", "xmr.sources.none:NoSource", "control: no source model at all", {"space": "token"}),
     ],
 )

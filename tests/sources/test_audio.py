@@ -68,6 +68,25 @@ def test_the_front_of_the_keyword_network_is_torchaudio():
     np.testing.assert_allclose(seen[0].numpy(), expected, atol=2e-3)
 
 
+@pytest.mark.parametrize("family", ["ast", "whisper"])
+def test_log_mels_are_those_of_the_preprocessor(family):
+    from transformers import ASTFeatureExtractor, WhisperFeatureExtractor
+
+    source = tiny_audio(family)
+    rng = np.random.default_rng(0)
+    wave = (0.1 * rng.standard_normal(source.space.samples)).astype(np.float32)
+    if family == "ast":
+        front = ASTFeatureExtractor(num_mel_bins=32, max_length=40)
+        expected = front(wave, sampling_rate=16000, return_tensors="np")["input_values"][0]
+    else:
+        front = WhisperFeatureExtractor(feature_size=20, chunk_length=1)
+        padded = np.pad(wave, (0, 16000 - len(wave)))
+        expected = front(padded, sampling_rate=16000, return_tensors="np")["input_features"][0].T[:40]
+    found = source.levels(torch.from_numpy(wave)[None])[0].numpy()
+    kept = slice(0, 38)  # Whisper's last frames see the padding of its own longer clip
+    np.testing.assert_allclose(found[kept], expected[kept], atol=2e-3)
+
+
 def test_silence_is_heard_as_zero_not_as_nan():
     for name in ("keyword_cnn", "attention_rnn", "yamnet"):
         source = real(name)

@@ -1,0 +1,159 @@
+"""Frozen audio models that read log mel spectra, behind differentiable front ends: AST, and Whisper's encoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Ge
+from torch import Tensor, nn
+
+from xmr.errors import Problem, RecipeError, SourceUnavailableError
+from xmr.sources.hub import quiet, unreachable
+from xmr.sources.vision import Weights, class_names, drawn
+from xmr.sources.wave import WaveSource
+from xmr.sources.weights import find_model
+from xmr.spaces import WaveInput, WaveSpace
+
+RATE, WINDOW, HOP = 16000, 400, 160
+AST_MEAN, AST_STD = -4.2677393, 4.5689974  # of AudioSet, as its preprocessor states them
+
+
+class LogMel(WaveSource):
+    """The Audio Spectrogram Transformer, or Whisper's encoder, of Hugging Face, by name or folder; 16 kHz.
+
+    AST hears as many seconds as its positions hold (10.24), Whisper always 30. Features: AST's pooled output, the mean
+    of Whisper's last hidden states. Source: AST, arXiv 2104.01778; Whisper, arXiv 2212.04356.
+
+    Args:
+        model: hub name (`MIT/ast-finetuned-audioset-10-10-0.4593`, `openai/whisper-tiny`), a folder, or its name below
+            XMR_MODELS.
+        revision: commit or tag of a hub model; part of the program.
+        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
+        taps: features from so many depths, the last and others evenly spaced.
+    """
+
+    filters: Tensor
+    window: Tensor
+
+    def __init__(
+        self,
+        model: str,
+        revision: str | None = None,
+        weights: Weights = "pretrained",
+        taps: Annotated[int, Ge(1)] = 1,
+    ) -> None:
+        super().__init__()
+        self.model_name, self.revision, self.weights, self.taps = model, revision, weights, taps
+        self.seed = 0
+
+    def load(self, seed: int = 0) -> Self:
+        """Load config and weights. Raises RecipeError that says what to pass when they cannot be had."""
+        from transformers import AutoConfig, AutoModel, AutoModelForAudioClassification
+
+        self.seed = seed
+        name = find_model(self.model_name)
+        where: dict[str, Any] = {"local_files_only": Path(name).is_dir()}
+        where |= {"revision": self.revision} if self.revision else {}
+        try:
+            with quiet():
+                config = AutoConfig.from_pretrained(name, **where)
+                classifier = (config.architectures or [""])[0].endswith("ForAudioClassification")
+                factory: Any = AutoModelForAudioClassification if classifier else AutoModel
+                if self.weights == "random":
+                    model = drawn(lambda: factory.from_config(config), seed)
+                else:
+                    model = factory.from_pretrained(
+                        name, config=config, dtype=torch.float32, trust_remote_code=False, **where
+                    )
+        except (OSError, ValueError) as error:
+            raise SourceUnavailableError(unreachable(self.model_name, error, "a folder below XMR_MODELS")) from error
+        return self.adopt(model, class_names(config) if classifier else ())
+
+    def adopt(self, model: Any, names: tuple[str, ...] = ()) -> Self:
+        """Take a model in memory as the source. Raises RecipeError for one that is neither AST nor Whisper."""
+        config = model.config
+        self.kind = config.model_type
+        classifier = getattr(model, "classifier", None)
+        self.head = classifier if classifier is not None else nn.Identity()
+        projector = getattr(model, "projector", None)
+        self.projector = projector if projector is not None else nn.Identity()
+        if self.kind == "audio-spectrogram-transformer":
+            self.body, self.frames = model.base_model, config.max_length
+            self.space = WaveSpace(RATE, WINDOW + (self.frames - 1) * HOP)
+            filters, window = _kaldi_filters(config.num_mel_bins), torch.hann_window(WINDOW, periodic=False)
+        elif self.kind == "whisper":
+            self.body = model.encoder if hasattr(model, "encoder") else model.get_encoder()
+            self.frames = 2 * config.max_source_positions
+            self.space = WaveSpace(RATE, self.frames * HOP)
+            filters, window = _whisper_filters(config.num_mel_bins), torch.hann_window(WINDOW)
+        else:
+            expected = "audio-spectrogram-transformer or whisper (raw waves: source speech)"
+            raise RecipeError(Problem("source.model", f"a model of type {self.kind}", expected))
+        self.register_buffer("filters", filters, persistent=False)
+        self.register_buffer("window", window, persistent=False)
+        return self.settle(names)
+
+    def levels(self, waves: Tensor) -> Tensor:
+        """(B, samples) -> the log mels the model was trained on, (B, frames, mels)."""
+        if self.kind == "whisper":
+            found = torch.stft(waves, WINDOW, HOP, window=self.window, return_complex=True)[..., :-1]
+            power = found.real.square() + found.imag.square()
+            mels = torch.log10((power.transpose(1, 2) @ self.filters).clamp(min=1e-10))
+            return (torch.maximum(mels, mels.amax(dim=(1, 2), keepdim=True) - 8) + 4) / 4
+        framed = waves.unfold(1, WINDOW, HOP)[:, : self.frames]
+        framed = framed - framed.mean(dim=2, keepdim=True)
+        framed = framed - 0.97 * torch.cat([framed[..., :1], framed[..., :-1]], dim=2)  # pre-emphasis
+        found = torch.fft.rfft(framed * self.window, n=512)
+        power = found.real.square() + found.imag.square()
+        mels = torch.log((power @ self.filters).clamp(min=torch.finfo(power.dtype).eps))
+        return (mels - AST_MEAN) / (2 * AST_STD)
+
+    def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
+        """See `WaveSource.depths`."""
+        assert inputs.waves is not None
+        levels, many = self.levels(inputs.waves), self.taps > 1
+        if self.kind == "whisper":
+            answer = self.body(levels.transpose(1, 2), output_hidden_states=many)
+            return self.projector(answer.last_hidden_state).mean(dim=1), list(answer.hidden_states or ())
+        answer = self.body(levels, output_hidden_states=many)
+        return answer.pooler_output, list(answer.hidden_states or ())
+
+    def decoder(self) -> Tensor:
+        """The (K_S, D) matrix that turns the last features into logits."""
+        linear = [module for module in self.head.modules() if isinstance(module, nn.Linear)]
+        if not linear:
+            raise RecipeError(Problem("output.name", "a source without a classifier", "output: {name: linear}"))
+        return linear[-1].weight
+
+    def before_decoder(self, hidden: Tensor) -> Tensor:
+        """AST's classifier normalises first."""
+        own = hidden[..., : self.own_width]
+        norm = getattr(self.head, "layernorm", None)
+        return own if norm is None else norm(own)
+
+    def describe(self) -> dict[str, Any]:
+        """See `Source.describe`."""
+        settings = {"name": "log_mel", "model": self.model_name, "revision": self.revision}
+        return {**settings, "weights": self.weights, "taps": self.taps}
+
+
+def _kaldi_filters(mels: int) -> Tensor:
+    """Kaldi's triangular filters from 20 Hz to half the rate: (257, mels)."""
+    from xmr.sources.wave import torchaudio_functional
+
+    torchaudio_functional()  # a plain error where torchaudio does not fit torch
+    from torchaudio.compliance import kaldi
+
+    banks, _ = kaldi.get_mel_banks(mels, 512, float(RATE), 20.0, 0.0, 100.0, -500.0, 1.0)
+    return F.pad(banks, (0, 1)).T.contiguous()
+
+
+def _whisper_filters(mels: int) -> Tensor:
+    """Slaney's filters to 8 kHz, of unit area: (201, mels)."""
+    from transformers.audio_utils import mel_filter_bank
+
+    made = mel_filter_bank(1 + WINDOW // 2, mels, 0.0, 8000.0, RATE, norm="slaney", mel_scale="slaney")
+    return torch.from_numpy(made).float()
