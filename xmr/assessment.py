@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xmr.data.forecast import read_time_table, windows
-from xmr.data.read import read_all
+from xmr.data.read import must_exist, read_all
 from xmr.data.records import Skipped, without_bad
 from xmr.data.tables import Columns
 from xmr.data.targets import check_aligned, check_raw
@@ -31,6 +31,7 @@ def assess_file(
     device: str = "auto",
 ) -> dict[str, Any]:
     """Metrics with bootstrap intervals. role: only records of this set (a set column or SET= header)."""
+    must_exist(source)
     if reads_of(folder) == ForecastEncoder.reads:
         return _assess_forecast(folder, source, device)
     skipped = Skipped()

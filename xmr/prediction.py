@@ -20,7 +20,7 @@ from typing import Any, Literal
 import torch
 
 from xmr.data.forecast import read_time_table
-from xmr.data.read import stream
+from xmr.data.read import must_exist, stream
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.tables import Columns
 from xmr.encoders.forecast import ForecastEncoder
@@ -58,6 +58,7 @@ def predict_file(
 
     With on_bad "skip", records that cannot be read are listed in `target`.skipped.csv and the rest is answered.
     """
+    must_exist(source)
     reads = reads_of(folder)
     if reads == ForecastEncoder.reads:
         return _forecast_file(folder, source, target, device)

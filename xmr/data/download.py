@@ -73,7 +73,7 @@ def download_archives(chosen: Dataset, root: Path, fetcher: Fetch = fetch) -> Pa
     address cannot be reached or an archive's checksum is not the published one.
     """
     from xmr.data.picture_sets import CONVERTERS
-    from xmr.data.signal_sets import esc50, fsdd, speech_commands, ucr
+    from xmr.data.signal_sets import SIGNAL_CONVERTERS, ucr
 
     try:
         return locate(chosen.main, chosen.name)
@@ -99,8 +99,7 @@ def download_archives(chosen: Dataset, root: Path, fetcher: Fetch = fetch) -> Pa
         if digest and found != digest:
             raise DataError(Problem(str(path), f"an archive with {kind} {found}", f"{digest}, as published"))
         files[name] = path
-    signals = {"fsdd": fsdd, "speech_commands": speech_commands, "esc50": esc50}
-    convert = ucr if chosen.name.startswith("ucr/") else (CONVERTERS | signals)[chosen.name]
+    convert = ucr if chosen.name.startswith("ucr/") else (CONVERTERS | SIGNAL_CONVERTERS)[chosen.name]
     convert(files, (root / chosen.main).parent)
     return root / chosen.main
 

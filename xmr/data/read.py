@@ -41,22 +41,20 @@ def stream(path: Path, columns: Columns, chunk: int = CHUNK) -> Iterator[Records
     if columns.reads == "series":
         yield from _said_plainly(path, stream_series(path, columns, chunk))
         return
+    must_exist(path)
     if path.is_dir():
         yield from read_folder(path, columns.need_target, chunk)
         return
-    if not path.is_file():
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError(
-            Problem(
-                str(path),
-                "no such file",
-                "a data file or folder",
-                nearest(path.name, siblings),
-            )
-        )
     if path.stat().st_size == 0:
         raise DataError(Problem(str(path), "an empty file", "records"))
     yield from _said_plainly(path, _by_format(path, format_of(path), columns, chunk))
+
+
+def must_exist(path: Path) -> None:
+    """Raises DataError, with the nearest name beside it, where there is no such file or folder."""
+    if not path.exists():
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(Problem(str(path), "no such file", "a data file or folder", nearest(path.name, siblings)))
 
 
 def _by_format(path: Path, kind: str, columns: Columns, chunk: int) -> Iterator[Records]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from xmr.data.picture_sets import Files, members
@@ -72,3 +73,10 @@ def esc50(files: Files, folder: Path) -> None:
     if not rows:
         raise DataError(Problem(str(folder), "no meta/esc50.csv in the archive", "the official archive"))
     write_csv(folder / "index.csv", ["path", "label", "group"], rows)
+
+
+SIGNAL_CONVERTERS: dict[str, Callable[[Files, Path], None]] = {
+    "fsdd": fsdd,
+    "speech_commands": speech_commands,
+    "esc50": esc50,
+}

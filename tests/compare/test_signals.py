@@ -1,0 +1,102 @@
+"""Baselines of signals learn what they should and give values of a program's shape."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.tiny import tiny_source, tiny_vision
+from xmr.compare import SIGNAL_BASELINES
+from xmr.compare.baselines import Parts, run_baseline
+from xmr.compare.signals import series_of
+from xmr.compare.source import _Tuned
+from xmr.component import create
+from xmr.data.series import series_records
+from xmr.data.targets import Targets
+from xmr.encoders.audio import AudioEncoder
+from xmr.encoders.series import SeriesEncoder
+from xmr.errors import RecipeError
+from xmr.evaluation.metrics import metrics_of
+from xmr.registry import TRANSFORMS
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    monkeypatch.setattr("xmr.compare.signals.STEPS", 150)
+
+
+def parts(encoder, records, task="classification", source=None, transform=None):
+    n = len(records)
+    cut = {"train": range(n - 40), "validation": range(n - 40, n - 30), "test": range(n - 30, n)}
+    held = {name: records.take(index) for name, index in cut.items()}
+    encoder.fit(held["train"])
+    targets = Targets.fit(task, held["train"])
+    source = source or tiny_vision()
+    made = create(TRANSFORMS, transform or {"name": "signal_picture"})
+    made.build(encoder.form, source.space, torch.Generator().manual_seed(0))
+    return Parts(
+        {name: encoder.canonical(part) for name, part in held.items()},
+        {name: encoder.encode(part) for name, part in held.items()},
+        {name: targets.encode(part).numpy() for name, part in held.items()},
+        targets,
+        encoder.form,
+        0,
+        source,
+        arrays={name: part.arrays for name, part in held.items()},
+        untrained=made.eval(),
+    )
+
+
+@pytest.mark.parametrize("task", ["classification", "regression", "multilabel"])
+def test_every_baseline_of_series(task):
+    pytest.importorskip("aeon")
+    encoder = SeriesEncoder()
+    data = parts(encoder, encoder.example(90, 0, task), task)
+    for name in SIGNAL_BASELINES:
+        if name == "mfcc_logistic" or (task == "multilabel" and name in ("minirocket", "dtw_1nn")):
+            with pytest.raises(RecipeError):
+                run_baseline(name, data)
+            continue
+        values = run_baseline(name, data)
+        assert values.shape == (30, data.description.outputs)
+        assert np.isfinite(values).all()
+        found = metrics_of(task, values, data.targets["test"], data.description)
+        if name in ("minirocket", "cnn", "dtw_1nn"):
+            assert found.get("spearman", found.get("auroc")) > 0.8, name
+
+
+def test_series_of_unequal_length_and_windows():
+    pytest.importorskip("aeon")
+    rng = np.random.default_rng(0)
+    rows = [np.sin(np.arange(rng.integers(20, 40)) / (1 + 2 * (i % 2)))[None] for i in range(90)]
+    records = series_records(rows, ["ab"[i % 2] for i in range(90)], "memory")
+    data = parts(SeriesEncoder(length="resample"), records)
+    assert isinstance(series_of(data, "train"), list)
+    for name in ("minirocket", "dtw_1nn"):
+        accuracy = metrics_of("classification", run_baseline(name, data), data.targets["test"], data.description)
+        assert accuracy["accuracy"] > 0.9, name
+    windowed = parts(SeriesEncoder(length="window", size=10), records)
+    for name in ("logistic", "cnn", "linear_probe"):
+        assert run_baseline(name, windowed).shape == (30, 2)
+
+
+def test_baselines_of_recordings():
+    pytest.importorskip("soundfile")
+    encoder = AudioEncoder(seconds=0.5, rate=8000)
+    encoder.bind(512)
+    data = parts(encoder, encoder.example(70, 0), source=tiny_source(), transform={"name": "signal_patches"})
+    for name in ("mfcc_logistic", "cnn", "linear_probe", "majority"):
+        values = run_baseline(name, data)
+        assert values.shape == (30, 2)
+        if name in ("mfcc_logistic", "cnn"):
+            assert (values.argmax(axis=1) == data.targets["test"]).mean() > 0.9, name
+
+
+def test_fine_tuning_keeps_the_batch_statistics():
+    model = _Tuned(tiny_vision("mobilenet"), 3).train()
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert norms
+    before = [norm.running_mean.clone() for norm in norms]
+    model.source.body(pixel_values=torch.rand(4, 3, 32, 32))
+    for norm, mean in zip(norms, before):
+        assert torch.equal(norm.running_mean, mean)
+    assert all(p.requires_grad for p in model.source.body.parameters())
