@@ -71,7 +71,7 @@ class NormAfterReLU(nn.Module):
 
 class Plain(Vision):
     def run(self, pixels):
-        return self.body(pixels)
+        return self.body(pixels), ()
 
 
 @pytest.mark.parametrize("order", ["after", "before"])
@@ -225,5 +225,5 @@ def test_a_model_without_a_linear_layer_answers_as_it_is():
 
 
 def test_a_vision_source_describes_itself():
-    settings = {"model": "x", "revision": None, "weights": "random", "size": 64}
+    settings = {"model": "x", "revision": None, "weights": "random", "size": 64, "taps": 1}
     assert Vision(**settings).describe() == {"name": "vision", **settings}
