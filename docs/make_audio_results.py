@@ -21,9 +21,10 @@ MINILM = [
     "source={name: minilm, taps: 4}", "transform={name: signal_patches, patch: 320}", "encoder.rate=8000",
 ]  # fmt: skip
 ROWS: dict[str, list[str]] = {
-    "honk": ["baselines=[mfcc_logistic, linear_probe, cnn]"],
+    "honk": ["baselines=[mfcc_logistic, linear_probe]"],
     "honk, random weights": ["source.weights=random", "baselines=[]"],
     "minilm": [*MINILM, "baselines=[linear_probe]"],
+    "honk, cnn from scratch": ["baselines=[cnn]"],
     "honk, without varied voices": ["encoder.speed=0", "encoder.shift=0", "baselines=[]"],
 }
 

@@ -30,6 +30,14 @@ PLAIN = [name for name in OUTPUTS.names() if name not in ("per_residue", "foreca
         "series",
         {"name": "series", "length": "resample", "size": 20, "normalise": "train"},
         {"name": "series", "length": "window", "size": 30, "normalise": "series"},
+        "dna",
+        {"name": "dna", "k": 3, "step": 2, "strands": "both"},
+        {"name": "dna", "length": "truncate", "max_length": 10, "shuffle": "positions"},
+        "text",
+        {"name": "text", "units": "characters", "vocabulary": 8},
+        "table",
+        {"name": "table", "scaling": "robust", "columns": {"born": "date", "an age": "category"}},
+        {"name": "table", "scaling": "standard", "most_categories": 2, "beyond": "hash"},
         {"name": "series", "length": "truncate", "size": 12, "normalise": "none", "shuffle": "positions"},
     ],
 )
@@ -38,10 +46,16 @@ def test_encoders(section):
 
 
 @pytest.mark.parametrize("name", TRANSFORMS.names())
-def test_transforms(name, source):
+def test_transforms(name, source, monkeypatch):
     space = TRANSFORMS.entry(name).fact("space")
     section = {"name": name, "patch": 4} if name == "symbol_tiles" else name  # larger tiles hold no example
-    check_transform(section, {"pixel": tiny_vision, "wave": tiny_audio, "token": lambda: source}[space]())
+    made = {"pixel": tiny_vision, "wave": tiny_audio, "token": lambda: source}[space]()
+    encoder = None
+    if name == "row_text":
+        words = lambda texts: [[5 + ord(letter) % 40 for letter in text] for text in texts]  # noqa: E731
+        monkeypatch.setattr(made, "tokenize", words)
+        encoder, section = {"name": "table", "render": True, "most_words": 20}, {"name": name, "prompt": 3}
+    check_transform(section, made, encoder)
 
 
 @pytest.mark.parametrize(

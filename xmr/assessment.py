@@ -18,7 +18,7 @@ from xmr.evaluation.intervals import bootstrap
 from xmr.evaluation.metrics import metrics_of
 from xmr.job import finite, make_accelerator
 from xmr.program import Program
-from xmr.program_folder import reads_of
+from xmr.program_folder import columns_of
 
 
 def assess_file(
@@ -32,10 +32,10 @@ def assess_file(
 ) -> dict[str, Any]:
     """Metrics with bootstrap intervals. role: only records of this set (a set column or SET= header)."""
     must_exist(source)
-    if reads_of(folder) == ForecastEncoder.reads:
+    if columns_of(folder, Columns()).reads == ForecastEncoder.reads:
         return _assess_forecast(folder, source, device)
     skipped = Skipped()
-    records = read_all(source, Columns(input_column, target_columns, reads=reads_of(folder)), on_bad, skipped)
+    records = read_all(source, columns_of(folder, Columns(input_column, target_columns)), on_bad, skipped)
     if role is not None:
         if role not in records.role:
             raise DataError(

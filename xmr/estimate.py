@@ -16,7 +16,7 @@ from xmr.job import load_job
 from xmr.program import Program
 from xmr.recipe.schema import Recipe
 from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
-from xmr.spaces import Alphabet, Image, PixelInput, Signal, SourceInput, Symbols, TokenInput
+from xmr.spaces import Alphabet, Image, PixelInput, Signal, SourceInput, Symbols, Table, TokenInput
 from xmr.training.loop import LabelledSet
 from xmr.training.losses import loss_of
 from xmr.training.precision import autocast, resolve_precision
@@ -54,6 +54,10 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "encoded", f"Symbols ids {tuple(encoded.ids.shape)} of {len(form.symbols)} symbols"
     elif isinstance(encoded, Image):
         yield "encoded", f"Image {tuple(encoded.values.shape)}"
+    elif isinstance(encoded, Table):
+        numbers, categories = encoded.numbers.shape[1], encoded.categories.shape[1]
+        words = "" if encoded.words is None else f", {encoded.words.shape[1]} words"
+        yield "encoded", f"Table of {len(encoded.numbers)} rows: {numbers} numbers, {categories} categories{words}"
     elif isinstance(encoded, Signal):
         yield "encoded", f"Signal {tuple(encoded.values.shape)}"
     kind, fed = _fed(inputs)
@@ -99,6 +103,9 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
     trainable = sum(p.numel() for p in program.trained_parameters())
     frozen = program.source.parameter_count()
     epoch = seconds * len(plan)
+    for line in program.encoder.describe():
+        name, _, what = line.partition(": ")
+        yield name, what
     yield "target logits", f"{shape} (programs, records, classes)"
     yield "trainable parameters", f"{trainable:,}"
     yield "frozen parameters", f"{frozen:,}"
@@ -127,7 +134,7 @@ def _synthetic(recipe: Recipe) -> tuple[Program, LabelledSet]:
     """The recipe's program on synthetic records, where its data is not here."""
     encoder = create(ENCODERS, recipe.encoder)
     source = create(SOURCES, recipe.source).load(recipe.seed)
-    encoder.bind(create(TRANSFORMS, recipe.transform).capacity(source.space), getattr(source.space, "rate", None))
+    encoder.meet(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
     records = encoder.example(64, 0, recipe.task)
     encoder.fit(records)
     targets = Targets.fit(recipe.task, records)

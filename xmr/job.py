@@ -62,7 +62,7 @@ def load_job(recipe: Recipe, device: str = "cpu") -> Job:
     started = time.perf_counter()
     encoder: Encoder = create(ENCODERS, recipe.encoder)
     source: Source = create(SOURCES, recipe.source).load(recipe.seed)
-    encoder.bind(create(TRANSFORMS, recipe.transform).capacity(source.space), getattr(source.space, "rate", None))
+    encoder.meet(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
     prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
     parts = {name: prepared.part(name) for name in PARTS}
     encoder.fit(parts["train"])
@@ -132,6 +132,8 @@ def run(
         return finished or {}
     job = load_job(recipe, str(accelerator.device))
     say(job.prepared.summary())
+    for line in job.encoder.describe():
+        say(line)
     say(describe_program(job.program))
     if main:
         write_text(folder / "recipe.yaml", dump_recipe(recipe, comment))

@@ -28,7 +28,7 @@ from xmr.errors import DataError, Problem
 from xmr.files import write_csv, write_json
 from xmr.job import in_own_units, make_accelerator, prediction_table
 from xmr.program import Prediction, Program
-from xmr.program_folder import reads_of
+from xmr.program_folder import columns_of
 
 
 @dataclass
@@ -59,10 +59,9 @@ def predict_file(
     With on_bad "skip", records that cannot be read are listed in `target`.skipped.csv and the rest is answered.
     """
     must_exist(source)
-    reads = reads_of(folder)
-    if reads == ForecastEncoder.reads:
+    columns = columns_of(folder, Columns(input_column, (), id_column, None, need_target=False))
+    if columns.reads == ForecastEncoder.reads:
         return _forecast_file(folder, source, target, device)
-    columns = Columns(input_column, (), id_column, None, need_target=False, reads=reads)
     first = next(iter(stream(source, columns, 1)), None)  # a wrong file is refused before anything is loaded
     if first is None:
         raise DataError(Problem(str(source), "no record", "at least one"))

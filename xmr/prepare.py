@@ -147,7 +147,8 @@ def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> R
     columns = Columns(
         settings.input, target, settings.id, settings.set, labels_file is None, settings.time, reads, settings.group
     )
-    pattern = settings.pattern
+    columns = replace(columns, header=settings.header, names=tuple(settings.names or ()))
+    pattern, tests = settings.pattern, Path(settings.test_path) if settings.test_path else None
     if settings.dataset is not None:
         chosen = dataset(settings.dataset)
         if chosen.package:
@@ -161,7 +162,10 @@ def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> R
             target=columns.target or names,
             set=columns.set or known.get("set"),  # type: ignore[arg-type]
             group=columns.group or known.get("group"),  # type: ignore[arg-type]
+            names=columns.names or tuple(known.get("names", ())),  # type: ignore[arg-type]
         )
+        if "test" in known and tests is None:
+            tests = locate(str(known["test"]), chosen.name)
         pattern = pattern or known.get("pattern")  # type: ignore[assignment]
         path = locate(chosen.main, chosen.name)
         if "residue_labels" in known and labels_file is None:
@@ -172,11 +176,26 @@ def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> R
     if pattern is not None:
         columns = replace(columns, need_target=columns.need_target and "{label}" not in pattern)
     records = read_all(path, columns, settings.on_bad, skipped)
+    if tests is not None:
+        records = _with_tests(records, read_all(tests, replace(columns, prefix="test-"), settings.on_bad, skipped))
     if pattern is not None:
         records = without_bad(records, apply_pattern(records, pattern), settings.on_bad, skipped)
     if task == "residue_classification" and labels_file is not None:
         records = _join_residues(records, Path(labels_file), mask_file, settings.on_bad, skipped)
     return records
+
+
+def _with_tests(records: Records, tests: Records) -> Records:
+    """Records of two files, the second of which is the test part; each keeps its own lines in error messages."""
+    if records.columns != tests.columns or list(records.labels) != list(tests.labels):
+        found = f"columns {', '.join((*tests.columns, *tests.labels))}"
+        raise DataError(Problem(tests.file, found, f"{', '.join((*records.columns, *records.labels))} as in training"))
+    roles = [role if role == "validation" else "train" for role in records.role or [""] * len(records)]
+    again = {*records.ids} & {*tests.ids}
+    ids = [f"test-{name}" if name in again else name for name in tests.ids]
+    joined = Records.join([replace(records, role=roles), replace(tests, ids=ids, role=["test"] * len(tests))])
+    joined.file = f"{records.file} and {tests.file}"
+    return joined
 
 
 def _join_residues(

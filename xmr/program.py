@@ -26,7 +26,7 @@ from xmr.encoders.signal import SignalSet, on_device
 from xmr.outputs.base import Output
 from xmr.registry import OUTPUTS, TRANSFORMS
 from xmr.sources.base import Source
-from xmr.spaces import Encoded, FeatureOutput, Image, Signal, SourceInput, Symbols, Windows
+from xmr.spaces import Encoded, FeatureOutput, Image, Signal, SourceInput, Symbols, Table, Windows
 from xmr.transforms.base import Transform
 
 if TYPE_CHECKING:
@@ -218,6 +218,9 @@ def to_device(encoded: Encoded, device: torch.device) -> Encoded:
         return encoded
     if isinstance(encoded, Image):
         return Image(encoded.values.to(device, non_blocking=True))
+    if isinstance(encoded, Table):
+        held = (encoded.numbers, encoded.missing, encoded.categories, encoded.words, encoded.word_mask)
+        return Table(*(None if part is None else part.to(device, non_blocking=True) for part in held))  # type: ignore[arg-type]
     if isinstance(encoded, Signal):
         return on_device(encoded, device)
     assert isinstance(encoded, Symbols)

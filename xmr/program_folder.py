@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from xmr import __version__
 from xmr.component import check_section, create
+from xmr.data.tables import Columns
 from xmr.data.targets import Targets
 from xmr.errors import Problem, ProgramError
 from xmr.files import replacing, write_json
@@ -121,6 +123,7 @@ def _assemble(facts: dict[str, Any], encoder_state: dict[str, Any], place: str) 
             )
         )
     encoder = create(ENCODERS, sections["encoder"]).restore(encoder_state)
+    encoder.use_tokenizer(source.tokenize)
     return Program.build(
         encoder,
         sections["transform"],
@@ -157,10 +160,21 @@ def _fill(program: Program, path: Path) -> None:
         raise ProgramError(Problem(str(path), f"unknown tensors {sorted(tensors)[:3]}", "only the program's own"))
 
 
-def reads_of(folder: Path) -> str:
-    """What a program's encoder reads (`Encoder.reads`), without loading the program. Raises ProgramError."""
+def columns_of(folder: Path, wanted: Columns) -> Columns:
+    """`wanted` with what a program's encoder reads and the columns it was trained on, without loading the program.
+
+    Raises ProgramError.
+    """
     if not (folder / "program.json").is_file() and (folder / "program" / "program.json").is_file():
         folder = folder / "program"
-    section = _read_json(folder / "program.json").get("encoder")
-    checked = check_section("encoder", section, f"{folder / 'program.json'}: encoder")
-    return ENCODERS.get(checked["name"]).reads  # type: ignore[attr-defined]
+    facts = _read_json(folder / "program.json")
+    checked = check_section("encoder", facts.get("encoder"), f"{folder / 'program.json'}: encoder")
+    reads = ENCODERS.get(checked["name"]).reads  # type: ignore[attr-defined]
+    if reads != "table":
+        return replace(wanted, reads=reads)
+    state, targets = _read_json(folder / "encoder.json"), facts.get("targets", {})
+    names = tuple(state.get("file_columns", ()))
+    used = tuple(column["name"] for column in state.get("columns", ()) if column["kind"] != "skip")
+    column = targets.get("column") or ""
+    labels = wanted.target or ((column,) if column else tuple(targets.get("names", ())))
+    return replace(wanted, reads=reads, target=labels, names=(*names, *labels), features=used)

@@ -103,6 +103,9 @@ ENCODERS = Registry(
         Entry("audio", "xmr.encoders.audio:AudioEncoder", "recordings of any rate", {"emits": "Signal"}),
         Entry("forecast", "xmr.encoders.forecast:ForecastEncoder", "a table over time", {"emits": "Signal"}),
         Entry("image", "xmr.encoders.image:ImageEncoder", "pictures: files or arrays", {"emits": "Image"}),
+        Entry("table", "xmr.encoders.table:TableEncoder", "columns of any kind", {"emits": "Table"}),
+        Entry("dna", "xmr.encoders.dna:DnaEncoder", "nucleotides or k-mers", {"emits": "Symbols"}),
+        Entry("text", "xmr.encoders.text:TextEncoder", "words or characters", {"emits": "Symbols"}),
     ],
 )
 TRANSFORMS = Registry(
@@ -114,6 +117,7 @@ TRANSFORMS = Registry(
         _transform("sparse_vocabulary_map", "sparse:SparseVocabularyMap", "Symbols", "token", "k-sparse Theta E"),
         _transform("context_window", "window:ContextWindow", "Symbols", "token", "a short convolution over symbols"),
         _transform("prompt", "prompt:Prompt", "Symbols", "token", "learned vectors before the symbols' own words"),
+        _transform("context_remap", "remap:ContextRemap", "Symbols", "token", "windows choose source words (Neekhara)"),
         _transform("symbol_tiles", "tiles:SymbolTiles", "Symbols", "pixel", "a tile a symbol, row by row"),
         _transform("signal_patches", "signal_patches:SignalPatches", "Signal", "token", "patches by one linear layer"),
         _transform(
@@ -124,6 +128,15 @@ TRANSFORMS = Registry(
         _transform(
             "signal_picture", "signal_picture:SignalPicture", "Signal", "pixel", "drawn, then border or watermark"
         ),
+        _transform("feature_tokens", "feature_tokens:FeatureTokens", "Table", "token", "one free token a column"),
+        _transform(
+            "feature_prototypes", "feature_tokens:FeaturePrototypes", "Table", "token", "columns as mixtures of words"
+        ),
+        _transform(
+            "feature_dictionary", "feature_tokens:FeatureDictionary", "Table", "token", "columns as mixtures, free"
+        ),
+        _transform("row_text", "feature_tokens:RowText", "Table", "token", "control: the row written out"),
+        _transform("column_tiles", "column_tiles:ColumnTiles", "Table", "pixel", "a tile a column, border (BAR)"),
         _transform("border", "frame:Border", "Image", "pixel", "learn everything around the picture"),
         _transform("enhanced_border", "frame:EnhancedBorder", "Image", "pixel", "border with unit gradients (EVP)"),
         _transform("clustered_border", "clustered:ClusteredBorder", "Image", "pixel", "a border a cluster (DAM-VP)"),

@@ -6,37 +6,45 @@ S symbols of an alphabet (letters and mixtures), A its letters, C channels, K ta
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+Tokenize = Callable[[list[str]], list[list[int]]]  # a source's own reading of texts: token ids
+
 
 @dataclass(frozen=True)
 class Alphabet:
     """The symbols of a target domain. `letters` (A) are learned; each of `mixtures` is a mean of letters.
 
-    A mixture such as the protein code B (D or N) is embedded as the mean of what it may stand for, so no symbol met
-    only at prediction has an untrained vector. Symbol ids count the letters first, then the mixtures (S in all).
+    Letters are characters, or texts (k-mers, words) as a tuple. A mixture such as the protein code B (D or N) is
+    embedded as the mean of what it may stand for, so no symbol met only at prediction has an untrained vector. Symbol
+    ids count the letters first, then the mixtures (S in all).
     """
 
-    letters: str
-    mixtures: tuple[tuple[str, str], ...] = ()
+    letters: str | tuple[str, ...]
+    mixtures: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
 
     @property
-    def symbols(self) -> str:
+    def symbols(self) -> tuple[str, ...]:
         """Every symbol in the order of its id."""
-        return self.letters + "".join(symbol for symbol, _ in self.mixtures)
+        return (*self.letters, *(symbol for symbol, _ in self.mixtures))
+
+    def blends(self) -> Float[Tensor, "M A"]:
+        """Row m holds the shares of the letters in mixture m; rows sum to one."""
+        number = {letter: index for index, letter in enumerate(self.letters)}
+        rows = torch.zeros(len(self.mixtures), len(self.letters))
+        for row, (_, parts) in zip(rows, self.mixtures):
+            places = torch.tensor([number[letter] for letter in parts])
+            row.index_add_(0, places, torch.full((len(parts),), 1 / len(parts)))
+        return rows
 
     def mixing(self) -> Float[Tensor, "S A"]:
-        """Row s holds the shares of the letters in symbol s; rows sum to one."""
-        rows = torch.zeros(len(self.symbols), len(self.letters))
-        rows[: len(self.letters)] = torch.eye(len(self.letters))
-        for row, (_, parts) in enumerate(self.mixtures, start=len(self.letters)):
-            for letter in parts:
-                rows[row, self.letters.index(letter)] += 1 / len(parts)
-        return rows
+        """Row s holds the shares of the letters in symbol s: the letters themselves, then `blends`."""
+        return torch.cat([torch.eye(len(self.letters)), self.blends()])
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,52 @@ class Trace:
     rate: int | None = None
 
 
-Form = Alphabet | Picture | Trace  # what a transform is told of the target domain before it makes its parameters
+@dataclass(frozen=True)
+class Category:
+    """A column of categories: its name, the values seen in training, and whether training saw gaps in it.
+
+    Ids count the values first; then `missing` stands for a gap and `unseen` for a value training did not see.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    gaps: bool
+
+    @property
+    def missing(self) -> int:
+        """The id of a gap."""
+        return len(self.values)
+
+    @property
+    def unseen(self) -> int:
+        """The id of a value that training did not see."""
+        return len(self.values) + 1
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What every row of a table looks like: F number columns, G category columns, columns of free text.
+
+    gaps: whether training saw gaps in each number column; most: scaled numbers lie in [-most, most]; alike: (F + G, F +
+    G) absolute rank correlations of the columns in training, as nested tuples; words: tokens of text a row has at most.
+    """
+
+    numbers: tuple[str, ...]
+    gaps: tuple[bool, ...]
+    categories: tuple[Category, ...]
+    most: float = 1.0
+    texts: tuple[str, ...] = ()
+    alike: tuple[tuple[float, ...], ...] = ()
+    words: int = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that are features: numbers first, then categories."""
+        return (*self.numbers, *(column.name for column in self.categories))
+
+
+# What a transform is told of the target domain before it makes its parameters.
+Form = Alphabet | Picture | Trace | Schema
 
 
 @dataclass(frozen=True)
@@ -112,11 +165,18 @@ class Image:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of a table. numbers: (B, F), missing: (B, F), True where no number was given; categories: (B, G) ids."""
+    """Rows of a table. numbers: (B, F), zero where missing; missing: (B, F), True there; categories: (B, G) ids, each
+    counted within its column (see `Category`).
+
+    words: (B, T) ids of the source's own tokens, right-padded, of the columns of free text, or of the row written out;
+    word_mask: (B, T). None where there is no text.
+    """
 
     numbers: Float[Tensor, "B F"]
     missing: Bool[Tensor, "B F"]
     categories: Int[Tensor, "B G"]
+    words: Int[Tensor, "B T"] | None = None
+    word_mask: Bool[Tensor, "B T"] | None = None
 
 
 Encoded = Symbols | Signal | Image | Table

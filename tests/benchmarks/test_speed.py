@@ -26,6 +26,7 @@ from xmr.spaces import Symbols, TokenInput
 from xmr.training.loop import LabelledSet, _Job
 from xmr.training.precision import autocast, resolve_precision
 from xmr.training.settings import TrainingSettings
+from xmr.transforms.base import with_blends
 from xmr.transforms.vocabulary import VocabularyMap
 
 pytestmark = pytest.mark.benchmark
@@ -92,8 +93,8 @@ def bare_step(work: _Job, batch: np.ndarray, precision: str) -> Callable[[], obj
 
 def per_token(transform: VocabularyMap, encoded: Symbols) -> TokenInput:
     """The published form: a (B, L, V) tensor of weights, multiplied by E at every position."""
-    chosen = torch.nn.functional.one_hot(encoded.ids, len(transform.mixing)).float()
-    embeddings = (chosen @ (transform.mixing @ transform.theta)) @ transform.embedding
+    chosen = torch.nn.functional.one_hot(encoded.ids, len(transform.symbol_table())).float()
+    embeddings = (chosen @ with_blends(transform.theta, transform.blends)) @ transform.embedding
     return TokenInput(embeddings, encoded.mask, 0, encoded.ids.shape[1], encoded.full)
 
 

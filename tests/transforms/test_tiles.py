@@ -9,6 +9,7 @@ from xmr.component import check_section, create
 from xmr.errors import RecipeError
 from xmr.registry import ENCODERS, TRANSFORMS
 from xmr.spaces import Alphabet, PixelSpace, Symbols
+from xmr.transforms.tiles import LaidTiles
 
 SPACE = PixelSpace(7, 10, (0.5, 0.25, 0.4), (0.5, 0.5, 0.2))  # 2 x 3 tiles of 3 pixels, with a margin
 LETTERS = Alphabet("AC", (("X", "AC"),))
@@ -31,7 +32,7 @@ def slow(transform, symbols, space):
     p = transform.patch
     mean, std = (torch.tensor(x)[:, None, None] for x in (space.mean, space.std))
     letters = torch.tanh(transform.theta)
-    table = torch.einsum("sa,acpq->scpq", transform.mixing, letters)
+    table = torch.cat([letters, torch.einsum("ma,acpq->mcpq", transform.blends, letters)])
     canvas = torch.zeros(len(symbols.ids), space.channels, space.height, space.width)
     for row in range(len(symbols.ids)):
         for place in range(int(symbols.mask[row].sum())):
@@ -96,3 +97,42 @@ def test_gradients_equal_finite_differences():
         values.append(float(loss().detach()))
         flat[place] -= step
     assert (values[0] - values[1]) / 2e-7 == pytest.approx(float(transform.theta.grad.view(-1)[place]), rel=2e-3)
+
+
+def test_a_base_picture_shows_through(tmp_path):
+    from PIL import Image as Pillow
+
+    values = torch.randint(0, 256, (12, 12, 3), generator=torch.Generator().manual_seed(4), dtype=torch.uint8)
+    Pillow.fromarray(values.numpy()).save(tmp_path / "cat.png")
+    base = values.permute(2, 0, 1).float() / 255
+    section = {"name": "symbol_tiles", "patch": 3, "base": str(tmp_path / "cat.png"), "alpha": 0.25}
+    space = PixelSpace(12, 12, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25))
+    plain = {**section, "base": None, "alpha": 1.0}
+    both = [
+        create(TRANSFORMS, check_section("transform", made, "test")).build(
+            Alphabet("ACGT"), space, torch.Generator().manual_seed(0)
+        )
+        for made in (section, plain)
+    ]
+    ids = torch.tensor([[0, 1, 2, 3, 0]])
+    symbols = Symbols(ids, torch.ones_like(ids, dtype=torch.bool), True)
+    over, alone = (transform(symbols).pixels[0] for transform in both)
+    covered = torch.zeros(12, 12, dtype=torch.bool)
+    covered[:3] = covered[3:6, :3] = True
+    assert torch.allclose(over[:, covered], 0.75 * base[:, covered] + 0.25 * alone[:, covered], atol=1e-6)
+    assert torch.allclose(over[:, ~covered], base[:, ~covered], atol=1e-6)
+    folded = both[0].fold()
+    assert folded.section["base"] == "saved"
+    again = create(TRANSFORMS, folded.section).build(Alphabet("ACGT"), space, torch.Generator().manual_seed(9))
+    again.load_state_dict(folded.state_dict())
+    assert torch.equal(again(symbols).pixels[0], over), "the program needs no picture file"
+    with pytest.raises(RecipeError, match=r"transform.base: found .*dog.png"):
+        create(TRANSFORMS, {**section, "base": str(tmp_path / "dog.png")}).build(
+            Alphabet("ACGT"), space, torch.Generator()
+        )
+
+
+def test_gradients_of_laid_tiles_by_finite_differences():
+    ids = torch.randint(0, 5, (2, 3, 4), generator=torch.Generator().manual_seed(1))
+    tiles = torch.rand(5, 3, 2, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    assert torch.autograd.gradcheck(lambda t: LaidTiles.apply(ids, t), (tiles,))

@@ -13,6 +13,7 @@ SEQUENCE_BASELINES = (
 RESIDUE_BASELINES = ("majority", "window_linear", "cnn")
 IMAGE_BASELINES = ("majority", "pixel_logistic", "pixel_forest", "cnn")
 SIGNAL_BASELINES = ("majority", "logistic", "mfcc_logistic", "minirocket", "dtw_1nn", "cnn", "linear_probe")
+TABLE_BASELINES = ("majority", "logistic", "hist_gradient_boosting", "random_forest")
 FORECAST_BASELINES = ("last_value", "seasonal_naive", "linear")
 VISION_BASELINES = ("linear_probe", "fine_tuning")  # these use the recipe's own source
 
@@ -21,6 +22,8 @@ def baselines_of(task: str, emits: str = "Symbols", space: str = "token") -> tup
     """The baselines of a task on one kind of records, before a source of one space."""
     if emits == "Image":
         return IMAGE_BASELINES + (VISION_BASELINES if space == "pixel" else ())
+    if emits == "Table":
+        return TABLE_BASELINES
     if task == "forecasting":
         return FORECAST_BASELINES
     if emits == "Signal":

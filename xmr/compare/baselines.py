@@ -25,7 +25,7 @@ from xmr.data.targets import IGNORE, Targets
 from xmr.encoders.sequence import SymbolSet
 from xmr.errors import RecipeError, one_of
 from xmr.sources.base import Source
-from xmr.spaces import Alphabet, Form, Picture, SourceInput, Trace
+from xmr.spaces import Alphabet, Form, Picture, Schema, SourceInput, Trace
 
 Features = Callable[[list[str], list[str]], tuple[Any, Any]]
 
@@ -138,7 +138,7 @@ _CLASSICAL: dict[str, tuple[Features, Callable[[bool, int], BaseEstimator]]] = {
 def run_baseline(name: str, parts: Parts) -> np.ndarray:
     """Fit on train (and validation) and answer test: probabilities or values (n, K). Raises RecipeError if unknown."""
     task = parts.description.task
-    emits = {Picture: "Image", Trace: "Signal", Alphabet: "Symbols"}[type(parts.form)]
+    emits = {Picture: "Image", Trace: "Signal", Alphabet: "Symbols", Schema: "Table"}[type(parts.form)]
     known = baselines_of(task, emits, parts.source.space_kind)
     if name not in known:
         raise RecipeError(one_of("baselines", name, known))
@@ -150,6 +150,10 @@ def run_baseline(name: str, parts: Parts) -> np.ndarray:
         from xmr.compare.forecast import forecast_baseline
 
         return forecast_baseline(name, parts)
+    if isinstance(parts.form, Schema):
+        from xmr.compare.tables import table_baseline
+
+        return table_baseline(name, parts)
     if isinstance(parts.form, Trace):
         from xmr.compare.signals import signal_baseline
 

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from xmr.errors import Problem, RecipeError, require
 
+AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
+
 
 @cache
 def blosum_softmax(letters: str) -> Tensor:
@@ -16,7 +18,7 @@ def blosum_softmax(letters: str) -> Tensor:
 
     Raises RecipeError for letters that are not amino acids.
     """
-    if set(letters) - set("ARNDCQEGHILKMFPSTWYV"):
+    if set(letters) - set(AMINO_ACIDS):
         raise RecipeError(Problem("similarity of letters", letters, "amino acids, the only letters it knows"))
     blosum = require("Bio.Align.substitution_matrices", "protein", "BLOSUM62").load("BLOSUM62")
     return torch.softmax(torch.tensor([[float(blosum[a][b]) for b in letters] for a in letters]), dim=1)

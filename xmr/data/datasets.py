@@ -24,9 +24,10 @@ class Dataset:
 
     files: path below XMR_DATA -> sha256 of the prepared file. official: address of each official file, and what it
     holds. columns: what `data.input`, `data.target` ... are, so that a recipe need not say it. package: the pip
-    package it comes in. made: "module:function" that makes the records, for sets inside a package, from
-    `argument` where there is one. archives: address
-    -> MD5 or SHA-256 as published (`xmr.data.picture_sets` and `signal_sets` unpack them); empty: not known.
+    package it comes in. rows: tables of UCI, path -> sha256 of their rows in one plain form (`xmr.data.uci`), which is
+    how they are written when fetched; empty: not known. made: "module:function" that makes the records, for sets inside
+    a package, from `argument` where there is one. archives: address -> MD5 or SHA-256 as published
+    (`xmr.data.picture_sets` and `signal_sets` unpack them); empty: not known.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Dataset:
     package: str | None = None
     made: str | None = None
     argument: str | None = None
+    rows: Mapping[str, str] = field(default_factory=dict)
     archives: Mapping[str, str] = field(default_factory=dict)
 
     def records(self) -> Records:
@@ -89,6 +91,48 @@ UCR_OTHERS = (
 )
 # fmt: on
 _UCR = "UCR/UEA archive, Dau et al. 2018, arXiv 1810.07758; Bagnall et al. 2018, arXiv 1811.00075"
+
+
+_TABLES = "https://archive.ics.uci.edu/ml/machine-learning-databases"
+_ADULT = (
+    "age", "workclass", "weight", "education", "education years", "marital status", "occupation", "relationship",
+    "race", "sex", "capital gain", "capital loss", "hours per week", "country", "income",
+)  # fmt: skip
+_GERMAN = (
+    "checking account", "months", "credit history", "purpose", "amount", "savings", "employment", "rate", "status",
+    "debtors", "residence", "property", "age", "plans", "housing", "credits", "job", "dependents", "telephone",
+    "foreign", "risk",
+)  # fmt: skip
+_HORSE = (
+    "surgery", "age", "hospital number", "temperature", "pulse", "respiratory rate", "extremities temperature",
+    "peripheral pulse", "mucous membranes", "capillary refill", "pain", "peristalsis", "abdominal distension",
+    "nasogastric tube", "nasogastric reflux", "reflux acidity", "rectal examination", "abdomen", "packed cell volume",
+    "total protein", "abdominocentesis appearance", "abdominocentesis protein", "outcome", "surgical lesion",
+    "lesion site", "lesion type", "lesion subtype", "pathology data",
+)  # fmt: skip
+_RECURRENCE = (
+    "age", "menopause", "tumor size", "nodes", "node caps", "degree", "breast", "quadrant", "irradiation", "recurrence",
+)  # fmt: skip
+
+
+def _table(
+    name: str,
+    summary: str,
+    cite: str,
+    rows: dict[str, str],
+    official: dict[str, str],
+    names: tuple[str, ...],
+    **more: str,
+) -> Dataset:
+    """A table of UCI without a header. rows: file -> sha256 of its plain rows, the training part first."""
+    columns = {"names": names, **more}
+    return Dataset(name, summary, "CC BY 4.0", f"{cite}, UCI", next(iter(rows)), {}, official, columns, rows=rows)
+
+
+def _bunch(name: str, summary: str, cite: str) -> Dataset:
+    """A table inside scikit-learn."""
+    made = {"package": "sklearn", "made": "xmr.data.rows:bundled", "argument": name}
+    return Dataset(f"sklearn/{name}", summary, "BSD-3-Clause", cite, "", {}, {"target": "target"}, **made)  # type: ignore[arg-type]
 
 
 def _ucr(name: str) -> Dataset:
@@ -351,6 +395,75 @@ DATASETS = {
             {"forecast/ETTh1.csv": "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066"},
             {"https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small/ETTh1.csv": "ETTh1.csv"},
             {"time": "date"},
+        ),
+        _table(
+            "adult",
+            "who earns more than 50,000 dollars, 32,561 + 16,281 people of the 1994 census",
+            "Kohavi 1996",
+            {
+                "tabular/adult-train.csv": "f0d0c191f02659cf884c3fa4a5abcb3e08180adab0f2708a07f12699e8bb9b9e",
+                "tabular/adult-test.csv": "06fa25ca4fc31be4b279ab7f58860bf99bb71655bb8e825867ed659627c7b7d9",
+            },
+            {f"{_TABLES}/adult/adult.data": "adult-train.csv", f"{_TABLES}/adult/adult.test": "adult-test.csv"},
+            _ADULT,
+            target="income",
+            positive=">50K",
+            test="tabular/adult-test.csv",
+        ),
+        _table(
+            "german",
+            "good (1) and bad (2) credit risks, 1,000 people",
+            "Hofmann 1994",
+            {"tabular/german.csv": "ec12a88b9fc14d74ba646ea0410cf7ff4533bec2eb61652f8ad76796bbfec017"},
+            {f"{_TABLES}/statlog/german/german.data": "german.csv"},
+            _GERMAN,
+            target="risk",
+            positive="2",
+        ),
+        _table(
+            "horse_colic",
+            "whether a horse's lesion was surgical (1) or not (2), 300 horses, 30 % of the cells missing",
+            "McLeish & Cecile 1989",
+            {"tabular/horse-colic.csv": "98869cfe54024ae8a9d307496c305cfd3437c45d1178a36fb7d6d096dca636e9"},
+            {f"{_TABLES}/horse-colic/horse-colic.data": "horse-colic.csv"},
+            _HORSE,
+            target="surgical lesion",
+            positive="1",
+        ),
+        _table(
+            "breast_cancer",
+            "whether breast cancer came back, 286 patients, categories only",
+            "Zwitter & Soklic 1988",
+            {"tabular/breast-cancer.csv": ""},
+            {f"{_TABLES}/breast-cancer/breast-cancer.data": "breast-cancer.csv"},
+            _RECURRENCE,
+            target="recurrence",
+            positive="recurrence-events",
+        ),
+        _bunch("wine", "three growers of wine by 13 chemical measures, 178 wines", "Forina 1991, UCI"),
+        _bunch("breast_cancer", "benign or malignant by 30 measures of cells, 569 patients", "Wolberg 1995, UCI"),
+        _bunch("diabetes", "progression of diabetes after a year by 10 measures, 442 patients", "Efron et al. 2004"),
+        Dataset(
+            "splice",
+            "donor (EI), acceptor (IE) or no (N) splice junction in 60 nucleotides, 3,190 sequences",
+            "CC BY 4.0",
+            "Noordewier et al. 1991, UCI",
+            "dna/splice.data",
+            {},
+            {f"{_TABLES}/molecular-biology/splice-junction-gene-sequences/splice.data": "splice.data"},
+            {"names": ("label", "record", "sequence")},
+            rows={"dna/splice.data": "73bdef9eb9ab0ec4e4c78df5db00f1d7c3d0dd8d1fb3f14c9ec4a38dfae0e69b"},
+        ),
+        Dataset(
+            "promoters",
+            "promoters of E. coli (+) and other stretches (-) of 57 nucleotides, 106 sequences",
+            "CC BY 4.0",
+            "Towell et al. 1990, UCI",
+            "dna/promoters.data",
+            {},
+            {f"{_TABLES}/molecular-biology/promoter-gene-sequences/promoters.data": "promoters.data"},
+            {"names": ("label", "record", "sequence"), "positive": "+"},
+            rows={"dna/promoters.data": ""},
         ),
         *(_ucr(name) for name in (*UCR_BUNDLED, *UCR_OTHERS)),
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 import pooch
 
 from xmr.data.datasets import Dataset, cache_folder, dataset, locate, package_file, sha256
+from xmr.data.uci import plain_rows
 from xmr.errors import DataError, MissingExtraError, Problem
 from xmr.files import replacing
 
@@ -38,7 +39,7 @@ def download(chosen: Dataset, folder: Path | None = None, fetcher: Fetch = fetch
         return [download_archives(chosen, root, fetcher)]
     official = {Path(member).name: (address, member) for address, member in chosen.official.items()}
     result: list[Path] = []
-    for relative, digest in chosen.files.items():
+    for relative, digest in (*chosen.files.items(), *chosen.rows.items()):
         try:
             result.append(locate(relative, chosen.name))
             continue
@@ -57,10 +58,13 @@ def download(chosen: Dataset, folder: Path | None = None, fetcher: Fetch = fetch
                 )
             ) from error
         target = root / relative
+        content = _member(raw, member) if raw.suffix == ".zip" else raw.read_bytes()
+        if relative in chosen.rows:
+            content = plain_rows(content, label_first=chosen.name == "breast_cancer")
         with replacing(target) as temporary:
-            temporary.write_bytes(_member(raw, member) if raw.suffix == ".zip" else raw.read_bytes())
+            temporary.write_bytes(content)
             found = sha256(temporary)
-            if found != digest:
+            if digest and found != digest:
                 raise DataError(Problem(f"{target} from {address}", f"sha256 {found}", digest))
         result.append(target)
     return result

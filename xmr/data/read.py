@@ -10,6 +10,7 @@ from pathlib import Path
 from xmr.data.fasta import read_fasta
 from xmr.data.pictures import read_folder, read_npz
 from xmr.data.records import Records, Skipped, without_bad
+from xmr.data.rows import stream_named, stream_rows
 from xmr.data.series import stream_series
 from xmr.data.tables import Columns, read_delimited, read_parquet
 from xmr.errors import DataError, Problem, nearest
@@ -41,7 +42,13 @@ def stream(path: Path, columns: Columns, chunk: int = CHUNK) -> Iterator[Records
     if columns.reads == "series":
         yield from _said_plainly(path, stream_series(path, columns, chunk))
         return
+    if columns.reads == "table":
+        yield from _said_plainly(path, stream_rows(path, columns, chunk))
+        return
     must_exist(path)
+    if columns.names:
+        yield from _said_plainly(path, stream_named(path, columns, chunk))
+        return
     if path.is_dir():
         yield from read_folder(path, columns.need_target, chunk)
         return

@@ -17,7 +17,8 @@ class Records:
     `role`: "train", "validation", "test" or "" where the file does not say. `mask`: per-position text of 0 and 1
     (0 = not scored), "" where there is none. `arrays`: what each record holds where that is no text, in memory, one row
     a record: pictures as (n, H, W, C) uint8, series as (n, C, L) float32 with NaN for what is missing. `inputs` are
-    then digests of it. `group`: who a record comes from (a speaker, a patient), where the data says so.
+    then digests of it. `group`: who a record comes from (a speaker, a patient), where the data says so. `columns`: rows
+    of a table: the names of the cells that each input holds side by side (`xmr.data.rows.SEPARATOR`).
     """
 
     ids: list[str]
@@ -29,6 +30,7 @@ class Records:
     file: str = "<memory>"
     arrays: np.ndarray | None = None
     group: list[str] = field(default_factory=list)
+    columns: tuple[str, ...] = ()
 
     @staticmethod
     def of(inputs: list[str], labels: dict[str, list[str]] | None = None, file: str = "<memory>") -> Records:
@@ -56,6 +58,7 @@ class Records:
             self.file,
             self.arrays[chosen] if self.arrays is not None else None,
             pick(self.group),
+            self.columns,
         )
 
     @staticmethod
@@ -74,6 +77,7 @@ class Records:
             first.file,
             _joined([part.arrays for part in parts if part.arrays is not None]) if first.arrays is not None else None,
             [x for part in parts for x in part.group],
+            first.columns,
         )
 
     def place(self, index: int) -> str:

@@ -50,6 +50,11 @@ class DataSettings(BaseModel):
         None,
         description="your own file (FASTA, CSV, TSV, Parquet, .gz too, .npz) or folder of files, one class a subfolder",
     )
+    test_path: str | None = Field(None, description="a second file that holds the test part (split.by: column)")
+    header: bool | None = Field(
+        None, description="tables: whether the first row holds the columns' names; by default seen from the rows"
+    )
+    names: list[str] | None = Field(None, description="tables without a header: the name of every column, in order")
     input: str | None = Field(None, description="column of the input; by default the usual names, e.g. sequence")
     target: str | list[str] | None = Field(None, description="column of the label, or several for multilabel")
     target_scale: Literal["standard", "quantile"] = Field(

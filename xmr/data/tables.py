@@ -22,8 +22,12 @@ class Columns:
     set: str | None = None
     need_target: bool = True
     time: str | None = None  # series: the column of time in a file of one row a time step
-    reads: str = "text"  # what kind of record the encoder reads: text (also of file names), audio files, or series
+    reads: str = "text"  # what the encoder reads: text (also of file names), audio files, series, or a table's rows
     group: str | None = None  # the column that says who a record comes from
+    names: tuple[str, ...] = ()  # tables: every column in order, for files without a header
+    features: tuple[str, ...] = ()  # tables: the columns a trained program wants
+    header: bool | None = None  # tables: whether the first row holds names; None: seen from the rows
+    prefix: str = ""  # tables: before the line numbers that serve as ids
 
 
 USUAL = {
@@ -77,7 +81,7 @@ def _find(header: list[str], wanted: str | None, role: str, place: str, required
 
 
 @dataclass(frozen=True)
-class _Layout:
+class Layout:
     """Column indices worked out once from a header."""
 
     input: int
@@ -89,7 +93,8 @@ class _Layout:
     group: int | None = None
 
     @staticmethod
-    def of(header: list[str], columns: Columns, place: str) -> _Layout:
+    def of(header: list[str], columns: Columns, place: str) -> Layout:
+        """Raises DataError for a column that is not there, with the nearest name."""
         if len(set(header)) != len(header):
             twice = next(name for name in header if header.count(name) > 1)
             raise DataError(Problem(place, f"column {twice!r} twice", "each column name once"))
@@ -109,7 +114,7 @@ class _Layout:
             if where is not None:
                 targets[header[where]] = where
         folded = [name.strip().casefold() for name in header]
-        return _Layout(
+        return Layout(
             found,
             targets,
             _find(header, columns.id, "id", place, False),
@@ -120,6 +125,7 @@ class _Layout:
         )
 
     def add(self, part: Records, row: list[str], line: int) -> None:
+        """Put one row into the records."""
         part.inputs.append(row[self.input].strip())
         part.ids.append(row[self.id].strip() if self.id is not None else str(line))
         for name, where in self.targets.items():
@@ -132,6 +138,7 @@ class _Layout:
         part.line.append(line)
 
     def empty(self, path: Path) -> Records:
+        """Records to add rows to."""
         return Records([], [], {name: [] for name in self.targets}, file=str(path))
 
 
@@ -143,7 +150,7 @@ def read_delimited(path: Path, delimiter: str, columns: Columns, chunk: int) -> 
             header = next(rows, None)
             if header is None:
                 raise DataError(Problem(f"{path}:1", "an empty file", "a header row and records"))
-            layout = _Layout.of([name.strip() for name in header], columns, f"{path}:1")
+            layout = Layout.of([name.strip() for name in header], columns, f"{path}:1")
             part = layout.empty(path)
             before = rows.line_num
             for row in rows:
@@ -170,7 +177,7 @@ def read_parquet(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
         file = parquet.ParquetFile(path)
     except arrow.ArrowInvalid as error:
         raise DataError(Problem(str(path), "a file that is not Parquet", "Parquet as its name says")) from error
-    layout = _Layout.of(list(file.schema_arrow.names), columns, str(path))
+    layout = Layout.of(list(file.schema_arrow.names), columns, str(path))
     line = 0
     for batch in file.iter_batches(batch_size=chunk):
         part = layout.empty(path)

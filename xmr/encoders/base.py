@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from xmr.data.records import Records
-from xmr.spaces import Encoded, Form
+from xmr.spaces import Encoded, Form, Tokenize
 
 
 class EncodedSet(Protocol):
@@ -35,6 +35,13 @@ class EncodedSet(Protocol):
         ...
 
 
+class Reader(Protocol):
+    """What an encoder is told of a source and of what stands before it."""
+
+    space: Any
+    tokenize: Tokenize | None
+
+
 class Encoder(ABC):
     """Turns records of one modality into `Encoded` values. Constructor arguments are its recipe section.
 
@@ -54,6 +61,18 @@ class Encoder(ABC):
 
     def bind(self, source_length: int, rate: int | None = None) -> None:  # noqa: B027  (most need no binding)
         """Tell the encoder the longest content of the source, in its units, and the samples a second it expects."""
+
+    def meet(self, source: Reader, capacity: int) -> None:
+        """Tell the encoder all of a source that it may need. capacity: the longest content beside the transform's."""
+        self.bind(capacity, getattr(source.space, "rate", None))
+        self.use_tokenizer(source.tokenize)
+
+    def use_tokenizer(self, tokenize: Tokenize | None) -> None:  # noqa: B027  (most read no words)
+        """Give the encoder the source's own tokenizer (texts -> token ids), or None where it has none."""
+
+    def describe(self) -> list[str]:
+        """What `fit` decided about the data and users should see, line by line."""
+        return []
 
     @abstractmethod
     def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:

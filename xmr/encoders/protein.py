@@ -9,14 +9,13 @@ import numpy as np
 import torch
 from annotated_types import Ge, Lt
 
-from xmr.data.blosum import blosum_softmax
+from xmr.data.blosum import AMINO_ACIDS, blosum_softmax
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
-from xmr.encoders.sequence import SymbolSet
+from xmr.encoders.sequence import SymbolSet, shuffled
 from xmr.errors import DataError, Problem
 from xmr.spaces import Alphabet, Encoded, Form, Symbols
 
-AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 # B: Asp or Asn, Z: Glu or Gln, J: Leu or Ile, X: any; U (selenocysteine) reads as Cys, O (pyrrolysine) as Lys.
 PROTEIN = Alphabet(AMINO_ACIDS, (("B", "DN"), ("Z", "EQ"), ("J", "IL"), ("X", AMINO_ACIDS), ("U", "C"), ("O", "K")))
 _GAP, _STOP, _ILLEGAL, _END = -1, -2, -3, -4
@@ -207,7 +206,7 @@ class ProteinEncoder(Encoder):
             flat = flat.reshape(len(records), -1)[:, self.kept].reshape(-1)
             lengths = np.full(len(records), len(self.kept))
         if self.shuffle == "positions":
-            flat = _shuffled(flat, lengths)
+            flat = shuffled(flat, lengths)
         if self.length == "truncate":
             within = np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
             flat, lengths = flat[within < self.limit], np.minimum(lengths, self.limit)
@@ -259,9 +258,3 @@ class ProteinEncoder(Encoder):
         if task == "multilabel":
             columns["length"] = ["1" if len(text) > 20 else "0" for text in texts]
         return Records.of(texts, columns)
-
-
-def _shuffled(flat: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Permute within every record, by a fixed seed, without a loop: sort by (record, random key)."""
-    keys = np.random.default_rng(0).random(len(flat))
-    return flat[np.lexsort((keys, np.repeat(np.arange(len(lengths)), lengths)))]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xmr.errors import DataError, Problem
 from xmr.spaces import Symbols, Windows
 
 
@@ -39,23 +40,40 @@ def plan_rows(lengths: np.ndarray, limit: int, overlap: float) -> Rows:
     return Rows(record, start, np.minimum(lengths[record], limit), first)
 
 
+def _whole(rows: Rows, lengths: np.ndarray, pieces: int) -> Rows:
+    """Rows of the pieces of records -> rows of the records."""
+    if pieces == 1:
+        return rows
+    ends = np.cumsum(lengths.reshape(-1, pieces), axis=1) - lengths.reshape(-1, pieces)
+    return Rows(rows.record // pieces, rows.start + ends.reshape(-1)[rows.record], rows.length, rows.first[::pieces])
+
+
+def shuffled(flat: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Permute within every record, by a fixed seed, without a loop: sort by (record, random key)."""
+    keys = np.random.default_rng(0).random(len(flat))
+    return flat[np.lexsort((keys, np.repeat(np.arange(len(lengths)), lengths)))]
+
+
 class SymbolSet:
     """An encoded data set of symbol sequences.
 
-    flat: every record's ids end to end, (total,) int16; lengths: (records,). Records longer than `limit` become
-    overlapping windows. Satisfies `EncodedSet`.
+    flat: every record's ids end to end, (total,) int16 (int32 for large alphabets); lengths: (pieces,). Pieces longer
+    than `limit` become overlapping windows. pieces: of a record, always fed as rows of their own (the two strands of
+    DNA). Satisfies `EncodedSet`.
     """
 
     records_at_once: int | None = None
 
-    def __init__(self, flat: np.ndarray, lengths: np.ndarray, limit: int, overlap: float) -> None:
-        self.flat = torch.from_numpy(flat.astype(np.int16))
-        self.lengths = lengths.astype(np.int64)
+    def __init__(self, flat: np.ndarray, lengths: np.ndarray, limit: int, overlap: float, pieces: int = 1) -> None:
+        self.flat = torch.from_numpy(flat.astype(np.int16 if flat.max(initial=0) < 2**15 else np.int32))
+        parts = lengths.astype(np.int64)
+        self.pieces = pieces
+        self.lengths = parts.reshape(-1, pieces).sum(axis=1)
         self.offset = np.concatenate([[0], np.cumsum(self.lengths)])
-        self.rows = plan_rows(self.lengths, limit, overlap)
+        self.rows = _whole(plan_rows(parts, limit, overlap), parts, pieces)
         self.windowed = len(self.rows.record) > len(self.lengths)
         self.cost = np.add.reduceat(self.rows.length, self.rows.first[:-1]) if len(self) else np.zeros(0, int)
-        self.width = np.minimum(self.lengths, limit)
+        self.width = np.minimum(parts.reshape(-1, pieces).max(axis=1, initial=0), limit)
 
     def __len__(self) -> int:
         """Number of records."""
@@ -98,5 +116,7 @@ class SymbolSet:
 
     def align(self, flat: Tensor, records: np.ndarray, fill: int) -> Tensor:
         """Values given per symbol, all records end to end, laid out like `batch(records).ids`; padding is `fill`."""
+        if self.pieces > 1:
+            raise DataError(Problem("encoder.strands", "both", "one: a label a position belongs to one strand"))
         positions, mask = self._positions(self._layout(records)[0])
         return torch.where(mask, flat[positions], torch.tensor(fill, dtype=flat.dtype))

@@ -72,10 +72,12 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         return f"{path}:{lines.get(known, 1)}: {dotted or 'recipe'}"
 
     recipe = check_recipe(raw, place)
-    if recipe.data.path is not None and not Path(recipe.data.path).is_absolute() and ("data", "path") not in changed:
-        beside = path.parent / recipe.data.path
-        if beside.exists() and not Path(recipe.data.path).exists():
-            recipe.data.path = str(beside)
+    for field in ("path", "test_path"):
+        stated = getattr(recipe.data, field)
+        if stated is not None and not Path(stated).is_absolute() and ("data", field) not in changed:
+            beside = path.parent / stated
+            if beside.exists() and not Path(stated).exists():
+                setattr(recipe.data, field, str(beside))
     return recipe
 
 

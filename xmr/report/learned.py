@@ -17,6 +17,7 @@ from xmr.transforms.base import SymbolTransform
 if TYPE_CHECKING:
     from xmr.program import Program
 
+MOST_SYMBOLS = 64  # of a large alphabet, shown in the report
 MOST_TARGETS, SPEAKERS = 40, 3  # columns of the heat map, and source classes shown for each
 
 
@@ -27,7 +28,7 @@ def words_of_symbols(program: Program) -> tuple[list[tuple[str, str]], str]:
         return [], ""
     assert isinstance(form, Alphabet)
     with torch.no_grad():
-        table = transform.table().detach().cpu().float()
+        table = transform.table()[:MOST_SYMBOLS].detach().cpu().float()
         near = nearest_words(table, space.embedding.cpu().float(), space.words, 5)
         sample = torch.randperm(len(space.words), generator=torch.Generator().manual_seed(0))[:3000]
         words = space.embedding.detach().cpu().float()[sample].numpy()
@@ -35,7 +36,7 @@ def words_of_symbols(program: Program) -> tuple[list[tuple[str, str]], str]:
         (symbol, ", ".join(f"{word} {cosine:.2f}" for word, cosine in found))
         for symbol, found in zip(form.letters, near)
     ]
-    return rows, plots.svg(plots.positions(words, table.numpy(), form.letters), 4.6, 4.2)
+    return rows, plots.svg(plots.positions(words, table.numpy(), form.letters[:MOST_SYMBOLS]), 4.6, 4.2)
 
 
 def speakers(program: Program, most: int = SPEAKERS) -> list[tuple[str, list[tuple[str, float]]]]:

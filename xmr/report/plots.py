@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -180,7 +180,7 @@ def bars(names: list[str], values: list[float], metric: str, interval: list[floa
     return draw
 
 
-def positions(words: np.ndarray, letters: np.ndarray, symbols: str) -> Callable[[Axes], None]:
+def positions(words: np.ndarray, letters: np.ndarray, symbols: Sequence[str]) -> Callable[[Axes], None]:
     """Where the program put each symbol beside the source's words, on their two main axes. words: (n, D)."""
     center = words.mean(axis=0)
     _, _, axes_of = np.linalg.svd(np.concatenate([words[:2000] - center, letters - center]), full_matrices=False)

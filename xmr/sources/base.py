@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from xmr.errors import XmrError
-from xmr.spaces import Answer, Space
+from xmr.spaces import Answer, Space, Tokenize
 
 
 class SourceChangedError(XmrError):
@@ -33,6 +33,7 @@ class Source(nn.Module, ABC):
     hidden_width: int
     identity: str = ""
     class_names: tuple[str, ...] = ()  # of the source's own classes, where it names them
+    tokenize: Tokenize | None = None  # texts -> token ids, where the source reads words
 
     @abstractmethod
     def load(self, seed: int = 0) -> Self:

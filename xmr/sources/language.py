@@ -18,7 +18,7 @@ from xmr.errors import MissingExtraError, Problem, RecipeError, SourceUnavailabl
 from xmr.sources.base import Source
 from xmr.sources.depths import spread
 from xmr.sources.hub import quiet, unreachable
-from xmr.spaces import SourceOutput, TokenSpace
+from xmr.spaces import SourceOutput, Tokenize, TokenSpace
 
 
 class Language(Source):
@@ -108,6 +108,7 @@ class Language(Source):
         self.register_buffer("prefix_vectors", embedding.detach()[list(before)].clone(), persistent=False)
         self.register_buffer("suffix_vectors", embedding.detach()[list(specials.suffix)].clone(), persistent=False)
         self.class_names = specials.words
+        self.tokenize = specials.tokenize
         self.freeze()
         self._read: list[tuple[Tensor, Tensor]] = []  # keys and values of the text, where the model is causal
         if self.text and not specials.suffix:
@@ -249,8 +250,9 @@ class Specials:
         suffix: tuple[int, ...] = (),
         words: tuple[str, ...] = (),
         text: tuple[int, ...] = (),
+        tokenize: Tokenize | None = None,
     ) -> None:
-        self.prefix, self.suffix, self.words, self.text = prefix, suffix, words, text
+        self.prefix, self.suffix, self.words, self.text, self.tokenize = prefix, suffix, words, text, tokenize
 
 
 class _Head(nn.Module):
@@ -351,8 +353,14 @@ def _special_tokens(name: str, where: dict[str, Any], local: bool, text: str | N
     words = tuple(tokenizer.convert_ids_to_tokens(list(range(len(tokenizer)))))
     fixed = tuple(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
     if not plain or not spots:
-        return Specials(words=words, text=fixed)
-    return Specials(tuple(whole[: spots[0]]), tuple(whole[spots[0] + len(plain) :]), words, fixed)
+        return Specials(words=words, text=fixed, tokenize=_reader(tokenizer))
+    around = tuple(whole[: spots[0]]), tuple(whole[spots[0] + len(plain) :])
+    return Specials(*around, words, fixed, _reader(tokenizer))
+
+
+def _reader(tokenizer: Any) -> Tokenize:
+    """Texts -> the ids of their words, without special tokens."""
+    return lambda texts: tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else []
 
 
 def _keys_and_values(body: Any, vectors: Tensor) -> list[tuple[Tensor, Tensor]]:

@@ -30,9 +30,11 @@ from xmr.spaces import (
     Picture,
     PixelInput,
     PixelSpace,
+    Schema,
     Signal,
     SourceOutput,
     Symbols,
+    Table,
     TokenInput,
     Trace,
     WaveInput,
@@ -64,6 +66,9 @@ def _values(encoded: Encoded, row: int) -> torch.Tensor:
         return encoded.ids[row, : int(encoded.mask[row].sum())]
     if isinstance(encoded, Signal):
         return encoded.values[row][:, encoded.mask[row]]
+    if isinstance(encoded, Table):
+        held = (encoded.numbers, encoded.missing, encoded.categories)
+        return torch.cat([part[row].double() for part in held])
     assert isinstance(encoded, Image)
     return encoded.values[row]
 
@@ -97,16 +102,29 @@ def check_encoder(section: dict[str, Any] | str, task: Task = "classification") 
         assert isinstance(encoder.form, Picture)
         assert whole.values.shape[1:] == (encoder.form.channels, encoder.form.height, encoder.form.width)
         assert 0 <= float(whole.values.min()) <= float(whole.values.max()) <= 1
+    elif isinstance(whole, Table):
+        _check_table(whole, encoder.form)
     elif isinstance(whole, Signal):
         assert isinstance(encoder.form, Trace)
         assert whole.values.shape[1:] == (encoder.form.channels, encoder.form.length)
         assert whole.full == bool(whole.mask.all())
         assert bool((whole.values == 0)[~whole.mask[:, None].expand_as(whole.values)].all()), "zeros behind the end"
-    if isinstance(whole, Image) or whole.windows is None:  # type: ignore[union-attr]
+    if isinstance(whole, Image | Table) or whole.windows is None:
         assert torch.equal(_values(whole, 3), _values(one, 0)), "a record's values must not depend on its batch"
     again: Encoder = create(ENCODERS, encoder.section).restore(json.loads(before))
     first = np.array([0])
     assert torch.equal(_values(again.encode(records).batch(first), 0), _values(data.batch(first), 0))
+
+
+def _check_table(whole: Table, form: Any) -> None:
+    """Numbers within their range and zero at gaps, ids within their columns."""
+    assert isinstance(form, Schema)
+    assert whole.numbers.shape == whole.missing.shape == (len(whole.numbers), len(form.numbers))
+    assert whole.categories.shape == (len(whole.numbers), len(form.categories))
+    assert float(whole.numbers.abs().max()) <= form.most
+    assert not bool(whole.numbers[whole.missing].any()), "zero where a number is missing"
+    for column, ids in zip(form.categories, whole.categories.T):
+        assert 0 <= int(ids.min()) <= int(ids.max()) <= column.unseen
 
 
 def check_transform(section: dict[str, Any] | str, source: Source, encoder: dict[str, Any] | str | None = None) -> None:
@@ -117,6 +135,7 @@ def check_transform(section: dict[str, Any] | str, source: Source, encoder: dict
     assert entry.fact("space") == entry.load().space  # type: ignore[attr-defined]
     made: Encoder = create(ENCODERS, _section("encoder", encoder or _encoder_for(entry.fact("takes"))))
     made.bind(40)
+    made.use_tokenizer(source.tokenize)
     records = made.example(6, 1)
     made.fit(records)
 
@@ -151,7 +170,7 @@ def check_transform(section: dict[str, Any] | str, source: Source, encoder: dict
             "padding must not matter, nor the rest of the batch"
         )
     for name, parameter in transform.named_parameters():
-        if parameter.requires_grad and not _waits(transform, name):
+        if parameter.requires_grad and parameter.numel() and not _waits(transform, name):
             assert parameter.grad is not None, f"{name} got no gradient"
             assert bool((parameter.grad != 0).any()), f"{name} got a zero gradient"
     folded = transform.fold()

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from xmr.data.blosum import blosum_softmax
+from xmr.data.blosum import AMINO_ACIDS, blosum_softmax
 from xmr.errors import Problem, RecipeError
 from xmr.spaces import Alphabet, Encoded, Form, SourceInput, Space, Symbols, TokenInput, TokenSpace
 
 Features = Callable[[SourceInput], Tensor]  # a batch in the source's space -> its features (B, D'), no gradient
-Init = Literal["random_words", "letters", "words", "similar_words"]
+Init = Literal["random_words", "letters", "own_words", "words", "similar_words"]
 
 
 class Transform(nn.Module, ABC):
@@ -80,7 +80,7 @@ class SymbolTransform(Transform):
 
     takes: ClassVar[str] = "Symbols"
     space: ClassVar[str] = "token"
-    mixing: Tensor
+    blends: Tensor
 
     @abstractmethod
     def table(self) -> Tensor:
@@ -88,19 +88,27 @@ class SymbolTransform(Transform):
 
     def symbol_table(self) -> Tensor:
         """The embedding of every symbol, mixtures included: (S, D)."""
-        return self.mixing @ self.table()
+        return with_blends(self.table(), self.blends)
 
     def register_alphabet(self, form: Form) -> Alphabet:
         """Remember how mixtures are made of letters."""
         assert isinstance(form, Alphabet), "symbols come with an alphabet"
-        self.register_buffer("mixing", form.mixing(), persistent=False)
+        self.register_buffer("blends", form.blends(), persistent=False)
         return form
 
     def forward(self, encoded: Encoded) -> TokenInput:
         """ids (B, L) -> embeddings (B, L, D). Raises ValueError if an id lies outside the alphabet (on CPU)."""
         assert isinstance(encoded, Symbols)
-        embeddings = F.embedding(checked_ids(encoded.ids, len(self.mixing)), self.symbol_table())
+        table = self.symbol_table()
+        embeddings = F.embedding(checked_ids(encoded.ids, len(table)), table)
         return TokenInput(embeddings, encoded.mask, 0, encoded.ids.shape[1], encoded.full)
+
+
+def with_blends(letters: Tensor, blends: Tensor) -> Tensor:
+    """Rows of the letters (A, ...), then those of the mixtures: (S, ...)."""
+    if not len(blends):
+        return letters
+    return torch.cat([letters, (blends @ letters.flatten(1)).view(len(blends), *letters.shape[1:])])
 
 
 def checked_ids(ids: Tensor, symbols: int) -> Tensor:
@@ -112,17 +120,18 @@ def checked_ids(ids: Tensor, symbols: int) -> Tensor:
 
 
 def word_ids(
-    init: Init, words: tuple[str, ...] | None, letters: str, space: TokenSpace, generator: Generator
+    init: Init, words: tuple[str, ...] | None, letters: Sequence[str], space: TokenSpace, generator: Generator
 ) -> Tensor:
     """The source word each letter starts at: (A,) token ids. Raises RecipeError for words the source does not have."""
     vocabulary, specials = len(space.embedding), {*space.prefix, *space.suffix}
     if init in ("letters", "words"):
-        asked = tuple(letters.lower()) if init == "letters" else tuple(words or ())
+        asked = tuple(letter.lower() for letter in letters) if init == "letters" else tuple(words or ())
         if len(asked) != len(letters):
+            named = ", ".join(letters) if len(letters) <= 30 else f"{len(letters)} symbols"
             raise RecipeError(
-                Problem("transform.words", f"{len(asked)} words", f"{len(letters)}, one for each of {letters}")
+                Problem("transform.words", f"{len(asked)} words", f"{len(letters)}, one for each: {named}")
             )
-        known = {word.lstrip("▁Ġ").lower(): index for index, word in reversed(list(enumerate(space.words)))}
+        known = known_words(space)
         missing = [word for word in asked if word.lower() not in known]
         if missing:
             raise RecipeError(
@@ -139,7 +148,18 @@ def word_ids(
         if word.isalpha() and word.isascii() and len(word) > 2 and index not in specials
     ]
     pool = torch.tensor(plain if len(plain) >= len(letters) else list(range(vocabulary)))
-    return pool[torch.randperm(len(pool), generator=generator)[: len(letters)]]
+    order = torch.randperm(len(pool), generator=generator)
+    chosen = pool[order.repeat(-(-len(letters) // len(pool)))[: len(letters)]]  # more symbols than words: again
+    if init == "own_words":
+        known = known_words(space)
+        for place, letter in enumerate(letters):
+            chosen[place] = known.get(letter.lower(), int(chosen[place]))
+    return chosen
+
+
+def known_words(space: TokenSpace) -> dict[str, int]:
+    """Whole words of the source, in lower case -> token id."""
+    return {word.lstrip("▁Ġ").lower(): index for index, word in reversed(list(enumerate(space.words)))}
 
 
 def start_rows(
@@ -147,13 +167,18 @@ def start_rows(
 ) -> Tensor:
     """Rows the letters start at, (A, D), each at the norm of E's rows.
 
-    `similar_words` mixes the random words by how alike the letters are (BLOSUM62, for proteins), so that letters that
-    replace each other in nature start as neighbours.
+    `own_words` starts a symbol at the source's word for it, where there is one. `similar_words` mixes the random words
+    by how alike the letters are (BLOSUM62, for proteins), so that letters that replace each other in nature start as
+    neighbours.
     """
     with torch.no_grad():
         ids = word_ids("random_words" if init == "similar_words" else init, words, alphabet.letters, space, generator)
         rows = space.embedding[ids.to(space.embedding.device)].float().cpu().clone()
         if init == "similar_words":
-            rows = blosum_softmax(alphabet.letters) @ rows
+            if len(alphabet.letters) != len(AMINO_ACIDS):  # the letters of DNA are amino acids too
+                raise RecipeError(
+                    Problem("transform.init", "similar_words", "random_words: only proteins know likeness")
+                )
+            rows = blosum_softmax("".join(alphabet.letters)) @ rows
             rows = rows / rows.norm(dim=1, keepdim=True) * space.row_norm().cpu()
     return rows

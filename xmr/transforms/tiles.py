@@ -2,40 +2,83 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Self
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Gt
-from einops import rearrange
+from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 
 from xmr.errors import Problem, RecipeError
 from xmr.spaces import Alphabet, Encoded, Form, PixelInput, PixelSpace, Space, Symbols
-from xmr.transforms.base import Transform, checked_ids
+from xmr.transforms.base import Transform, checked_ids, with_blends
+
+SAVED = "saved"  # the base picture is among the program's tensors
+
+
+class LaidTiles(torch.autograd.Function):
+    """Tiles (S, C, p, p) laid by ids (B, h, w) -> pictures (B, C, h p, w p), each pixel written once.
+
+    Rows of p pixels are gathered in the order they have in the picture, and the gradient of a tile is the sum over the
+    places it stands at, as one contraction: no slice a symbol, no copy into another order.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, ids: Tensor, tiles: Tensor) -> Tensor:
+        """See the class."""
+        ctx.save_for_backward(ids)
+        ctx.symbols = len(tiles)
+        _, channels, p, _ = tiles.shape
+        device = ids.device
+        channel = torch.arange(channels, device=device)[:, None, None, None]
+        row = torch.arange(p, device=device)[:, None]
+        strips = (ids[:, None, :, None, :] * channels + channel) * p + row  # (B, C, h, p, w)
+        laid = F.embedding(strips, tiles.reshape(-1, p))
+        return laid.view(len(ids), channels, ids.shape[1] * p, ids.shape[2] * p)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor]:
+        """The gradient of the tiles."""
+        (ids,) = ctx.saved_tensors
+        (grad,) = grads
+        rows, height, width = ids.shape
+        p = grad.shape[2] // height
+        at = F.one_hot(ids, ctx.symbols).to(grad.dtype)
+        return None, torch.einsum("bhws,bchpwq->scpq", at, grad.reshape(rows, -1, height, p, width, p))
 
 
 class SymbolTiles(Transform):
     """Symbol a at place i is the tile tanh(theta_a) of p x p pixels in row i // (W / p), column i mod (W / p).
 
     Tiles are in the source's normalised units, brought to pixels, clipped to [0, 1] and normalised by the source; what
-    no symbol covers is the source's mean colour. Clipping and mixing are done once a step on the A tiles, not on the
-    pictures. Location: input; operator: parametric. A * 3 p p parameters. Source: Neekhara, arXiv 2102.07325.
+    no symbol covers is the source's mean colour, or the base picture. With a base picture x_0, a covered pixel is
+    (1 - alpha) x_0 + alpha tile, which stays in [0, 1]. Clipping and mixing are done once a step on the A tiles, not on
+    the pictures. Location: input; operator: parametric. A * 3 p p parameters. Source: Neekhara, arXiv 2102.07325.
 
     Args:
         patch: side of a tile in pixels.
         spread: standard deviation of theta at the start.
+        base: a picture file that shows behind the tiles (a cat that hides a protein); saved with the program.
+        alpha: weight of the tiles over the base picture.
     """
 
     takes: ClassVar[str] = "Symbols"
     space: ClassVar[str] = "pixel"
-    mixing: Tensor
+    blends: Tensor
     mean: Tensor
     std: Tensor
+    ground: Tensor
 
-    def __init__(self, patch: Annotated[int, Ge(1)] = 16, spread: Annotated[float, Gt(0)] = 1.0) -> None:
+    def __init__(
+        self,
+        patch: Annotated[int, Ge(1)] = 16,
+        spread: Annotated[float, Gt(0)] = 1.0,
+        base: str | None = None,
+        alpha: Annotated[float, Gt(0), Le(1)] = 1.0,
+    ) -> None:
         super().__init__()
-        self.patch, self.spread = patch, spread
+        self.patch, self.spread, self.base, self.alpha = patch, spread, base, alpha
 
     def capacity(self, space: Space) -> int:
         """Tiles that fit the source's input. Raises RecipeError when not even one does."""
@@ -49,39 +92,71 @@ class SymbolTiles(Transform):
         return tiles
 
     def build(self, form: Form, space: Space, generator: Generator) -> Self:
-        """theta is drawn normal."""
+        """theta is drawn normal. Raises RecipeError for a base picture that cannot be read."""
         assert isinstance(form, Alphabet)
         assert isinstance(space, PixelSpace)
         self.most, self.pixels = self.capacity(space), space
         side = (len(form.letters), space.channels, self.patch, self.patch)
         self.theta = nn.Parameter(torch.randn(side, generator=generator) * self.spread)
-        self.register_buffer("mixing", form.mixing(), persistent=False)
+        self.register_buffer("blends", form.blends(), persistent=False)
         self.register_buffer("mean", torch.tensor(space.mean)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(space.std)[:, None, None], persistent=False)
+        if self.base is not None:
+            self.register_buffer("ground", base_picture(self.base, space))
         return self
 
     def tiles(self) -> Tensor:
         """The tile of every symbol, mixtures included, in [0, 1]: (S, C, p, p)."""
-        letters = torch.tanh(self.theta)
-        symbols = torch.einsum("sa,acpq->scpq", self.mixing, letters)
+        symbols = with_blends(torch.tanh(self.theta), self.blends)
         return (symbols * self.std + self.mean).clamp(0, 1)
 
     def forward(self, encoded: Encoded) -> PixelInput:
         """ids (B, L) -> (B, C, H, W). Raises ValueError for a sequence longer than the picture holds."""
         assert isinstance(encoded, Symbols)
-        length = encoded.ids.shape[1]
+        length, p, space = encoded.ids.shape[1], self.patch, self.pixels
         if length > self.most:
             raise ValueError(f"a sequence of {length} symbols; the source's picture holds {self.most} tiles")
-        blank = self.mean.clamp(0, 1).expand(1, -1, self.patch, self.patch)
-        table = torch.cat([self.tiles(), blank])  # the last row is what no symbol covers
-        ids = checked_ids(encoded.ids, len(self.mixing)).masked_fill(~encoded.mask, len(table) - 1)
-        ids = F.pad(ids, (0, self.most - length), value=len(table) - 1)
-        flat = F.embedding(ids, table.flatten(1))
-        p, space = self.patch, self.pixels
-        laid = rearrange(flat, "b (h w) (c p q) -> b c (h p) (w q)", h=space.height // p, p=p, q=p)
-        below, right = space.height - laid.shape[2], space.width - laid.shape[3]
-        if below or right:
-            whole = self.mean.clamp(0, 1).expand(len(laid), -1, space.height, space.width).clone()
-            whole[:, :, : laid.shape[2], : laid.shape[3]] = laid
+        height, width = space.height // p, space.width // p
+        tiles = self.tiles()
+        blank = self.mean.clamp(0, 1).expand(1, -1, p, p)
+        table = torch.cat([tiles, blank])  # the last row is what no symbol covers
+        ids = checked_ids(encoded.ids, len(tiles))
+        if not encoded.full:
+            ids = ids.masked_fill(~encoded.mask, len(tiles))
+        ids = F.pad(ids, (0, self.most - length), value=len(tiles)).view(-1, height, width)
+        laid: Tensor = LaidTiles.apply(ids, table)
+        covered = (height * p, width * p)
+        if self.base is not None:
+            ground = self.ground[:, : covered[0], : covered[1]]
+            share = (ids < len(tiles)).to(laid.dtype).repeat_interleave(p, 1).repeat_interleave(p, 2)
+            laid = ground + self.alpha * share[:, None] * (laid - ground)
+        if covered != (space.height, space.width):
+            whole = (
+                self.ground if self.base is not None else self.mean.clamp(0, 1).expand(-1, space.height, space.width)
+            )
+            whole = whole.expand(len(laid), -1, -1, -1).clone()
+            whole[:, :, : covered[0], : covered[1]] = laid
             laid = whole
         return PixelInput(laid)
+
+    def fold(self) -> SymbolTiles:
+        """The base picture is among the tensors, and its file no longer needed."""
+        if self.base is not None:
+            self.base, self.section = SAVED, {**self.section, "base": SAVED}
+        return self
+
+
+def base_picture(path: str, space: PixelSpace) -> Tensor:
+    """A picture file stretched over the source's input, (C, H, W) in [0, 1]; zeros for one still to be loaded."""
+    if path == SAVED:
+        return torch.zeros(space.channels, space.height, space.width)
+    from PIL import Image as Pillow
+    from PIL import UnidentifiedImageError
+
+    try:
+        with Pillow.open(Path(path), formats=("PNG", "JPEG", "BMP", "WEBP")) as opened:
+            picture = opened.convert("RGB" if space.channels == 3 else "L").resize((space.width, space.height))
+    except (OSError, UnidentifiedImageError) as error:
+        raise RecipeError(Problem("transform.base", f"{path!r} ({error})", "a PNG or JPEG picture")) from error
+    values = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8).float() / 255
+    return values.view(space.height, space.width, space.channels).permute(2, 0, 1).contiguous()

@@ -44,11 +44,11 @@ class FreeEmbedding(SymbolTransform):
         return self.weight
 
     @classmethod
-    def holding(cls, table: Tensor, mixing: Tensor) -> FreeEmbedding:
+    def holding(cls, table: Tensor, blends: Tensor) -> FreeEmbedding:
         """A free embedding that holds a given table: what every vocabulary map folds to after training."""
         folded = cls()
         folded.section = {"name": "free_embedding"}
-        folded.register_buffer("mixing", mixing, persistent=False)
+        folded.register_buffer("blends", blends, persistent=False)
         folded.weight = nn.Parameter(table.detach().clone())
         return folded
 
@@ -70,7 +70,7 @@ class _Map(SymbolTransform):
     def fold(self) -> SymbolTransform:
         """After training only E_T is kept, not Theta and not E."""
         with torch.no_grad():
-            return FreeEmbedding.holding(self.table(), self.mixing)
+            return FreeEmbedding.holding(self.table(), self.blends)
 
 
 class VocabularyMap(_Map):

@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 
 from xmr.errors import Problem, RecipeError
 from xmr.spaces import Encoded, Form, Space, Symbols, TokenInput, TokenSpace
-from xmr.transforms.base import Init, SymbolTransform, checked_ids, start_rows
+from xmr.transforms.base import Init, SymbolTransform, checked_ids, start_rows, with_blends
 
 
 class ContextWindow(SymbolTransform):
@@ -66,8 +66,9 @@ class ContextWindow(SymbolTransform):
     def forward(self, encoded: Encoded) -> TokenInput:
         """ids (B, L) -> embeddings (B, L, D), each of E's row norm; padding counts as zero in every window."""
         assert isinstance(encoded, Symbols)
-        ids = checked_ids(encoded.ids, len(self.mixing))
-        small = F.embedding(ids, self.mixing @ self.small) * encoded.mask[..., None]
+        table = with_blends(self.small, self.blends)
+        ids = checked_ids(encoded.ids, len(table))
+        small = F.embedding(ids, table) * encoded.mask[..., None]
         near = F.conv1d(small.transpose(1, 2), self.kernel, self.bias, padding=self.width // 2)
         context = F.gelu(near).transpose(1, 2) @ self.out
         embeddings = F.embedding(ids, self.symbol_table()) + context

@@ -1,0 +1,319 @@
+"""Rows of a table as records: every column that is no label, id, part or group is an input.
+
+Delimited text of any common shape (comma, tab, semicolon, bar or blanks; double or single quotes; with a header or
+without), Parquet, ARFF, and frames and bunches in memory. What a cell means is the encoder's business.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from itertools import chain, islice
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xmr.data.fasta import open_text, role_of
+from xmr.data.records import Records
+from xmr.data.tables import USUAL, Columns, Layout
+from xmr.errors import DataError, Problem, nearest, require
+
+SEPARATOR = "\x1f"  # between the cells of a record's input
+FORMATS = (".csv", ".tsv", ".txt", ".data", ".test", ".parquet", ".arff")
+MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "-"})
+_DELIMITERS = (",", "\t", ";", "|")
+_PARTS = frozenset({"train", "training", "validation", "valid", "test"})
+_HEAD = 200  # lines looked at before the delimiter, the quotes and the header are decided
+_Rows = Iterator[tuple[int, list[str]]]  # line and cells
+
+
+def stream_rows(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
+    """Records of a file in chunks. Raises DataError: missing, empty, of no known format, or broken at a line."""
+    if not path.is_file():
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(Problem(str(path), "no such file", "a table", nearest(path.name, siblings)))
+    if path.stat().st_size == 0:
+        raise DataError(Problem(str(path), "an empty file", "rows of a table"))
+    suffix = (Path(path.stem).suffix if path.suffix == ".gz" else path.suffix).lower()
+    if suffix not in FORMATS:
+        found = f"a file ending in {suffix or 'nothing'!r}"
+        raise DataError(Problem(str(path), found, f"one of {', '.join(FORMATS)} (or .gz)"))
+    if suffix == ".parquet":
+        header, rows = _parquet(path)
+        yield from _records(path, header, rows, columns, chunk)
+    elif suffix == ".arff":
+        header, rows = _arff(path)
+        yield from _records(path, header, rows, columns, chunk)
+    else:
+        with open_text(path) as handle:
+            first, rows = _delimited(path, handle, suffix)
+            yield from _records(path, *_with_header(path, first, rows, columns), columns, chunk)
+
+
+def stream_named(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
+    """Records of one input column from delimited text without a header, whose columns `columns.names` names."""
+    with open_text(path) as handle:
+        first, rows = _delimited(path, handle, path.suffix.lower())
+        header, rows = _with_header(path, first, rows, columns)
+        layout = Layout.of(header, columns, f"{path}:1")
+        part = layout.empty(path)
+        for line, row in rows:
+            if len(row) != layout.width:
+                raise DataError(Problem(f"{path}:{line}", f"{len(row)} fields", f"{layout.width}: {', '.join(header)}"))
+            layout.add(part, row, line)
+            if len(part) == chunk:
+                yield part
+                part = layout.empty(path)
+    if len(part):
+        yield part
+
+
+def from_frame(frame: Any, target: str | list[str] | None = None) -> Records:
+    """Records of a pandas or polars frame; target: its label column or columns. Raises DataError."""
+    header = [str(name) for name in frame.columns]
+    cells = [[_text(value) for value in frame[name].to_list()] for name in frame.columns]
+    names = (target,) if isinstance(target, str) else tuple(target or ())
+    rows = ((number, list(row)) for number, row in enumerate(zip(*cells), start=1))
+    wanted = Columns(target=names, need_target=bool(names), reads="table")
+    return Records.join(list(_records(Path("<frame>"), header, rows, wanted, 4096)))
+
+
+def from_bunch(bunch: Any) -> Records:
+    """Records of one of scikit-learn's own tables (`load_wine()` and kin)."""
+    header = [str(name) for name in bunch.feature_names]
+    names = list(getattr(bunch, "target_names", []))
+    labels = [str(names[int(value)]) if names else _text(value) for value in bunch.target]
+    cells = [[_text(value) for value in row] for row in np.asarray(bunch.data)]
+    lines = list(range(1, len(cells) + 1))
+    inputs = [SEPARATOR.join(row) for row in cells]
+    return Records([str(n) for n in lines], inputs, {"target": labels}, line=lines, columns=tuple(header))
+
+
+def bundled(name: str) -> Records:
+    """wine, breast_cancer or diabetes as they come with scikit-learn (diabetes in its own units)."""
+    from sklearn import datasets
+
+    load = getattr(datasets, f"load_{name}")
+    return from_bunch(load(scaled=False) if name == "diabetes" else load())
+
+
+def _text(value: Any) -> str:
+    """A cell as text; what a frame holds for a gap is empty, a whole number has no point."""
+    if value is None or value is False or value is True:
+        return "" if value is None else str(value).lower()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip()
+    if isinstance(value, float):
+        if not np.isfinite(value):
+            return ""
+        return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
+    text = str(value).strip()
+    return "" if text in ("NaT", "<NA>") else text
+
+
+def _parquet(path: Path) -> tuple[list[str], _Rows]:
+    parquet = require("pyarrow.parquet", "parquet", "reading Parquet")
+    arrow = require("pyarrow", "parquet", "reading Parquet")
+    try:
+        file = parquet.ParquetFile(path)
+    except arrow.ArrowInvalid as error:
+        raise DataError(Problem(str(path), "a file that is not Parquet", "Parquet as its name says")) from error
+
+    def rows() -> _Rows:
+        line = 0
+        for batch in file.iter_batches(batch_size=4096):
+            cells = [[_text(value) for value in column.to_pylist()] for column in batch.columns]
+            for row in zip(*cells):
+                line += 1
+                yield line, list(row)
+
+    return list(file.schema_arrow.names), rows()
+
+
+def _arff(path: Path) -> tuple[list[str], _Rows]:
+    """ARFF with numbers and categories, as SciPy reads it."""
+    from scipy.io import arff
+
+    try:
+        with open_text(path) as handle:
+            values, meta = arff.loadarff(handle)
+    except (arff.ArffError, NotImplementedError, ValueError, StopIteration) as error:
+        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+        expected = "attributes that are numbers or categories, and rows that fit them"
+        raise DataError(Problem(str(path), f"ARFF that cannot be read ({reason})", expected)) from None
+    rows = ((number, [_text(cell) for cell in row]) for number, row in enumerate(values.tolist(), start=1))
+    return list(meta.names()), rows
+
+
+def _delimited(path: Path, handle: Any, suffix: str) -> tuple[list[tuple[int, list[str]]], _Rows]:
+    """The first rows, to decide by, and all rows. Remarks (a leading | or %) and empty lines are passed over."""
+    head = list(islice(handle, _HEAD))
+    kept = [line for line in head if line.strip() and line[0] not in "|%"]
+    if not kept:
+        raise DataError(Problem(f"{path}:1", "no row", "rows of a table"))
+    delimiter = "\t" if suffix == ".tsv" else _delimiter(kept)
+    lines = chain(head, handle)
+    made = list(islice(_split(path, iter(head), delimiter, _quote(kept, delimiter)), _HEAD))
+    return made, _split(path, lines, delimiter, _quote(kept, delimiter))
+
+
+def _delimiter(lines: list[str]) -> str | None:
+    """What stands equally often in most lines; None: blanks."""
+    best, score = None, 0.0
+    for candidate in _DELIMITERS:
+        counts = [line.count(candidate) for line in lines]
+        usual = max(set(counts), key=counts.count)
+        if usual and (found := counts.count(usual) * (1 + usual / 1000)) > score:
+            best, score = candidate, found
+    return best
+
+
+def _quote(lines: list[str], delimiter: str | None) -> str:
+    """Single quotes where whole fields stand in them and none in double ones."""
+    edge = re.escape(delimiter or " ")
+    single = re.compile(rf"(^|{edge})\s*'[^']*'\s*({edge}|$)")
+    return "'" if '"' not in "".join(lines) and any(single.search(line) for line in lines) else '"'
+
+
+def _split(path: Path, lines: Iterator[str], delimiter: str | None, quote: str) -> _Rows:
+    if delimiter is None:
+        for number, text in enumerate(lines, start=1):
+            if text.strip() and text[0] not in "|%":
+                yield number, text.split()
+        return
+    rows = csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True, strict=True)
+    before = 0
+    try:
+        for row in rows:
+            line, before = before + 1, rows.line_num
+            if row and (len(row) > 1 or row[0].strip()) and row[0][:1] not in ("|", "%"):
+                yield line, [cell.strip() for cell in row]
+    except csv.Error as error:
+        raise DataError(Problem(f"{path}:{rows.line_num}", str(error), "well-formed quoting")) from error
+
+
+def _with_header(
+    path: Path, first: list[tuple[int, list[str]]], rows: _Rows, columns: Columns
+) -> tuple[list[str], _Rows]:
+    """The names of the columns, from the file or from elsewhere, and the rows behind them."""
+    top = first[0][1]
+    known = columns.names
+    has = columns.header
+    if has is None:
+        has = set(top) >= set(columns.features or known) if (columns.features or known) else _is_header(first)
+        has = has or (bool(known) and len({*top} & {*known}) > len(known) / 2)
+        has = has or any(cell in columns.target or cell.casefold() in USUAL["target"] for cell in top)
+    if has:
+        return top, islice(rows, 1, None)
+    if not known:
+        return [f"column_{number}" for number in range(1, len(top) + 1)], rows
+    for names in (known, tuple(name for name in known if name not in columns.target)):
+        if len(names) == len(top):
+            return list(names), rows
+    found = f"{len(top)} columns without a header"
+    raise DataError(Problem(f"{path}:{first[0][0]}", found, f"{len(known)}: {', '.join(known)} (or a header)"))
+
+
+def _is_header(first: list[tuple[int, list[str]]]) -> bool:
+    """A first row of distinct names: none is a number or a gap, and none stands in its column again."""
+    top = first[0][1]
+    if len(set(top)) != len(top) or any(is_number(cell) or cell.casefold() in MISSING for cell in top):
+        return False
+    return not any(name == cell for _, row in first[1:] for name, cell in zip(top, row))
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell is a finite number."""
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
+
+
+def _records(path: Path, header: list[str], rows: _Rows, columns: Columns, chunk: int) -> Iterator[Records]:
+    """Cut rows into records. Raises DataError for a label column that is not there and for rows of another width."""
+    if len(set(header)) != len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise DataError(Problem(f"{path}:1", f"column {twice!r} twice", "each column name once"))
+    place = f"{path}:1"
+    targets = _targets(header, columns, place)
+    named = {"id": columns.id, "set": columns.set, "group": columns.group}
+    at = {role: _given(header, name, role, place) for role, name in named.items()}
+    validation: int | None = None
+    if at["id"] is None and columns.id is None and "id" in header:
+        at["id"] = header.index("id")
+    taken = {*targets.values(), *(index for index in at.values() if index is not None)}
+    rows, first = iter(rows), None
+    if at["set"] is None and (spot := next((i for i, name in enumerate(header) if name.casefold() == "set"), None)):
+        first = next(rows, None)  # a column called `set` says the part of a row where it says train or test
+        if first is not None and len(first[1]) == len(header) and first[1][spot].casefold() in _PARTS:
+            at["set"] = spot
+            taken.add(spot)
+    kept = [index for index in range(len(header)) if index not in taken and index != validation]
+    if not kept:
+        raise DataError(Problem(place, f"columns {', '.join(header)}", "at least one besides the label"))
+    cells = itemgetter(*kept) if len(kept) > 1 else lambda row: (row[kept[0]],)
+    names = tuple(header[index] for index in kept)
+    part, dotted = _empty(path, targets, names), dict.fromkeys(targets, False)
+    begun = False
+    for line, row in chain([first] if first is not None else [], rows):
+        if len(row) != len(header):
+            found = f"{len(row)} fields"
+            raise DataError(Problem(f"{path}:{line}", found, f"{len(header)} as in the first row"))
+        if not begun:
+            begun, dotted = True, {name: _dotted(row[index]) for name, index in targets.items()}
+        part.inputs.append(SEPARATOR.join(cells(row)))
+        part.ids.append(row[at["id"]] if at["id"] is not None else f"{columns.prefix}{line}")
+        for name, index in targets.items():
+            label = row[index]
+            part.labels[name].append(label[:-1] if dotted[name] and _dotted(label) else label)
+        if at["set"] is not None:
+            part.role.append(role_of(row[at["set"]], ""))
+        if at["group"] is not None:
+            part.group.append(row[at["group"]])
+        part.line.append(line)
+        if len(part) == chunk:
+            yield part
+            part = _empty(path, targets, names)
+    if len(part):
+        yield part
+
+
+def _empty(path: Path, targets: dict[str, int], names: tuple[str, ...]) -> Records:
+    return Records([], [], {name: [] for name in targets}, file=str(path), columns=names)
+
+
+def _dotted(label: str) -> bool:
+    """Some copies of a table end every label with a dot; a number keeps its own."""
+    return label.endswith(".") and not is_number(label)
+
+
+def _given(header: list[str], name: str | None, role: str, place: str) -> int | None:
+    if name is None:
+        return None
+    if name not in header:
+        expected = f"a column {name!r} (data.{role})"
+        raise DataError(Problem(place, f"columns {', '.join(header)}", expected, nearest(name, header)))
+    return header.index(name)
+
+
+def _targets(header: list[str], columns: Columns, place: str) -> dict[str, int]:
+    """Label columns: those asked for, else one of a usual name."""
+    if columns.target:
+        found = {name: header.index(name) for name in columns.target if name in header}
+        lacking = [name for name in columns.target if name not in found]
+        if lacking and columns.need_target:
+            expected = f"a column {lacking[0]!r} (data.target)"
+            raise DataError(Problem(place, f"columns {', '.join(header)}", expected, nearest(lacking[0], header)))
+        return found
+    folded = [name.casefold() for name in header]
+    usual = next((folded.index(name) for name in USUAL["target"] if name in folded), None)
+    if usual is None and columns.need_target:
+        expected = f"the label's name in data.target (the last column is {header[-1]!r})"
+        raise DataError(Problem(place, f"columns {', '.join(header)}", expected))
+    if usual is None or (columns.features and header[usual] in columns.features):
+        return {}
+    return {header[usual]: usual}

@@ -1,0 +1,474 @@
+"""Rows of a table to numbers, categories and words: what each column is, seen from the training part and said aloud."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from annotated_types import Ge
+from torch import Tensor
+
+from xmr.data.records import Records
+from xmr.data.rows import MISSING, SEPARATOR, is_number
+from xmr.encoders.base import Encoder
+from xmr.errors import DataError, Problem, RecipeError, nearest
+from xmr.spaces import Category, Form, Schema, Table, Tokenize
+
+Kind = Literal["number", "category", "date", "text", "skip"]
+_QUANTILES = 129  # kept of each number column
+_MOSTLY = 0.9  # from this share of numbers on, a column is of numbers and the rest are mistakes
+_OTHER = "(other)"
+
+
+@dataclass
+class Column:
+    """One column of the table as `fit` saw it.
+
+    kind: what it is fed as; why: in words; values: its categories; gaps: whether training had some; quantiles (numbers
+    and dates): of training; centre, scale: of the robust and standard scaling; buckets: of hashed categories.
+    """
+
+    name: str
+    kind: Kind
+    why: str
+    values: list[str] = field(default_factory=list)
+    gaps: bool = False
+    quantiles: list[float] = field(default_factory=list)
+    centre: float = 0.0
+    scale: float = 1.0
+    buckets: int = 0
+
+
+class TableSet:
+    """Encoded rows of a table. Satisfies `EncodedSet`."""
+
+    records_at_once: int | None = 256
+
+    def __init__(
+        self, numbers: np.ndarray, missing: np.ndarray, categories: np.ndarray, words: list[list[int]] | None
+    ) -> None:
+        self.numbers = torch.from_numpy(numbers)
+        self.missing, self.categories = torch.from_numpy(missing), torch.from_numpy(categories)
+        self.words: Tensor | None = None
+        if words is not None:
+            lengths = torch.tensor([len(row) for row in words], dtype=torch.long)
+            width = max([1, *map(len, words)])
+            self.words = torch.zeros(len(words), width, dtype=torch.long)
+            self.word_mask = torch.arange(width) < lengths[:, None]
+            self.words[self.word_mask] = torch.tensor([word for row in words for word in row], dtype=torch.long)
+            self.lengths = lengths
+        self.cost = np.ones(len(numbers), dtype=np.int64)
+        self.width = self.cost
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.numbers)
+
+    def batch(self, records: np.ndarray) -> Table:
+        """These rows in this order."""
+        index = torch.from_numpy(np.asarray(records))
+        numbers, missing, categories = self.numbers[index], self.missing[index], self.categories[index]
+        if self.words is None:
+            return Table(numbers, missing, categories)
+        longest = max(1, int(self.lengths[index].max()))
+        return Table(numbers, missing, categories, self.words[index, :longest], self.word_mask[index, :longest])
+
+    def align(self, flat: Tensor, records: np.ndarray, fill: int) -> Tensor:
+        """Rows of a table have no per-position labels."""
+        raise NotImplementedError("rows of a table have no per-position labels")
+
+
+class TableEncoder(Encoder):
+    """Columns of numbers, categories, dates and free text.
+
+    What a column is is seen from the training part, and said by `xmr check` and `xmr run`: numbers where all cells are
+    numbers; dates where all are ISO 8601 (days, month and weekday are fed); text where cells are sentences that rarely
+    repeat (read by the source's own tokenizer); else categories. Left out, and said: constant columns, and those that
+    number or name each row. A column of which nine tenths are numbers is of numbers, and its other cells are errors.
+
+    Empty cells, `?`, `NA`, `N/A`, `NaN`, `null`, `none` and `-` are gaps. A gap is fed as a learned vector; in a column
+    without gaps in training, as the column's middle. A value unseen in training is the mean of those that were seen.
+
+    Args:
+        columns: what a column is where the guess is wrong: name -> number, category, date, text or skip.
+        scaling: numbers as even ranks of the training part (in -1 to 1), or less the median over the interquartile
+            range in deviations of a normal column, or standardised (both cut at 3).
+        most_categories: values a column may have; what is beyond shares one category, or is hashed.
+        beyond: with more values than that, the rarer ones share one category, or all are hashed into so many buckets.
+        unseen: a category that training did not see is the mean of those it saw, or an error.
+        most_words: tokens of free text a row may have; the rest is cut.
+        render: also write each row out as text, for the transform `row_text`.
+    """
+
+    emits: ClassVar[str] = "Table"
+    reads: ClassVar[str] = "table"
+
+    def __init__(
+        self,
+        columns: dict[str, Kind] | None = None,
+        scaling: Literal["quantile", "robust", "standard"] = "quantile",
+        most_categories: Annotated[int, Ge(2)] = 64,
+        beyond: Literal["other", "hash"] = "other",
+        unseen: Literal["mean", "fail"] = "mean",
+        most_words: Annotated[int, Ge(1)] = 64,
+        render: bool = False,
+    ) -> None:
+        self.columns, self.scaling, self.most_categories, self.beyond = columns, scaling, most_categories, beyond
+        self.unseen, self.most_words, self.render = unseen, most_words, render
+        self.seen: list[Column] = []
+        self.alike: tuple[tuple[float, ...], ...] = ()
+        self.file_columns: tuple[str, ...] = ()
+        self.tokenize: Tokenize | None = None
+
+    def bind(self, source_length: int, rate: int | None = None) -> None:
+        """Text is cut at `most_words`, or at what the source takes."""
+        self.room = source_length
+
+    def use_tokenizer(self, tokenize: Tokenize | None) -> None:
+        """The source's own tokenizer: texts -> token ids. Without one there are no columns of text."""
+        self.tokenize = tokenize
+
+    @property
+    def form(self) -> Form:
+        """The columns and their categories."""
+        numbers = [column for column in self.seen if column.kind in ("number", "date")]
+        return Schema(
+            tuple(column.name for column in numbers),
+            tuple(column.gaps for column in numbers),
+            tuple(self._categories()),
+            1.0 if self.scaling == "quantile" else 3.0,
+            tuple(column.name for column in self.seen if column.kind == "text"),
+            self.alike,
+            self.most_words if self._writes() else 0,
+        )
+
+    def _categories(self) -> Iterator[Category]:
+        for column in self.seen:
+            if column.kind == "category":
+                yield Category(column.name, tuple(column.values), column.gaps)
+            if column.kind == "date":
+                yield Category(f"{column.name} (month)", tuple(str(month) for month in range(1, 13)), column.gaps)
+                yield Category(f"{column.name} (weekday)", tuple(str(day) for day in range(1, 8)), column.gaps)
+
+    def _writes(self) -> bool:
+        return self.render or any(column.kind == "text" for column in self.seen)
+
+    def describe(self) -> list[str]:
+        """What each column is taken for, one line a column."""
+        return [f"column {column.name}: {column.kind} ({column.why})" for column in self.seen]
+
+    def canonical(self, records: Records) -> list[str]:
+        """The cells side by side, gaps alike."""
+        return [
+            SEPARATOR.join("" if cell.casefold() in MISSING else cell for cell in text.split(SEPARATOR))
+            for text in records.inputs
+        ]
+
+    def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
+        """Rows with a cell that is no number, or no date, in a column of such; unseen categories where they fail.
+
+        Raises DataError where a column of training is not there.
+        """
+        if not len(records):
+            return {}
+        table = _cells(records)
+        if not fitted:
+            self._named(records)
+            known = [self._kind(name, column) for name, column in zip(records.columns, table)]
+            kinds = list(zip(records.columns, table, known))
+        else:
+            kinds = [(column.name, table[self._place(records, column.name)], column) for column in self.seen]
+        wrong: dict[int, str] = {}
+        for name, cells, column in kinds:
+            if column.kind in ("number", "date"):
+                fits, expected = (is_number, "a number") if column.kind == "number" else (_is_date, "an ISO date")
+                bad = {cell for cell in set(cells) if not _gap(cell) and not fits(cell)}
+                for index in [i for i, cell in enumerate(cells) if cell in bad] if bad else []:
+                    hint = f" (or encoder.columns: {{{name}: category}})"
+                    wrong.setdefault(index, f"found {cells[index]!r} in column {name!r}; expected {expected}{hint}")
+            elif fitted and column.kind == "category" and self.unseen == "fail" and not column.buckets:
+                known_values = {*column.values}
+                for index, cell in enumerate(cells):
+                    if cell not in known_values and _OTHER not in known_values and not _gap(cell):
+                        close = nearest(cell, column.values)
+                        hint = f" (nearest: {close})" if close else ""
+                        expected = f"a value seen in training{hint}"
+                        wrong.setdefault(index, f"found {cell!r} in column {name!r}; expected {expected}")
+        return wrong
+
+    def _named(self, records: Records) -> None:
+        """Columns the recipe speaks of must be there."""
+        for name in self.columns or {}:
+            if name not in records.columns:
+                found = f"columns {', '.join(records.columns)}"
+                raise RecipeError(
+                    Problem("encoder.columns", f"{name!r}, not a column", found, nearest(name, records.columns))
+                )
+
+    def _place(self, records: Records, name: str) -> int:
+        """Where a column of training stands in these records, in whatever order they are."""
+        if name not in records.columns:
+            found = f"columns {', '.join(records.columns)}"
+            expected = f"a column {name!r}, as in training"
+            raise DataError(Problem(records.file, found, expected, nearest(name, records.columns)))
+        return records.columns.index(name)
+
+    def _kind(self, name: str, cells: list[str]) -> Column:
+        """What a column is, and why."""
+        known = [cell for cell in cells if not _gap(cell)]
+        gaps = len(known) < len(cells)
+        counts = Counter(known)
+        share = f", {1 - len(known) / len(cells):.0%} missing" if gaps else ""
+        asked = (self.columns or {}).get(name)
+        if asked == "text" and self.tokenize is None:
+            raise RecipeError(Problem(f"encoder.columns.{name}", "text", "another kind: this source reads no words"))
+        if asked is not None:
+            return Column(name, asked, f"as encoder.columns says{share}", gaps=gaps)
+        if not known:
+            return Column(name, "skip", "all cells are missing")
+        if len(counts) == 1 and not gaps:
+            return Column(name, "skip", f"constant: {known[0]!r}")
+        numbers = sum(n for cell, n in counts.items() if is_number(cell))
+        if numbers >= _MOSTLY * len(known):
+            if _counts_rows(known):
+                return Column(name, "skip", "numbers the rows")
+            return Column(name, "number", f"{len(counts)} distinct numbers{share}", gaps=gaps)
+        if all(_is_date(cell) for cell in counts):
+            return Column(name, "date", f"{len(counts)} ISO dates{share}", gaps=gaps)
+        if len(counts) > 0.5 * len(known) and np.mean([cell.count(" ") for cell in counts]) >= 3:
+            if self.tokenize is None:
+                return Column(name, "skip", "free text, and this source reads no words")
+            return Column(name, "text", f"sentences that rarely repeat{share}", gaps=gaps)
+        if len(known) >= 20 and len(counts) > 0.9 * len(known):
+            return Column(name, "skip", "a name of each row")
+        return Column(name, "category", f"{len(counts)} values{share}", gaps=gaps)
+
+    def fit(self, records: Records) -> Self:
+        """What every column is, its categories and its scale. Raises DataError where no column is left."""
+        self._named(records)
+        self.file_columns = records.columns
+        table = _cells(records)
+        self.seen = []
+        for name, cells in zip(records.columns, table):
+            column = self._kind(name, cells)
+            if column.kind == "category":
+                self._fit_categories(column, Counter(cell for cell in cells if not _gap(cell)))
+            elif column.kind in ("number", "date"):
+                _fit_numbers(column, _numbers(cells, column.kind), self.scaling)
+            self.seen.append(column)
+        if not any(column.kind != "skip" for column in self.seen):
+            raise DataError(Problem(records.file, "no column that says anything", "numbers, categories or text"))
+        self.alike = self._alike(records)
+        return self
+
+    def _fit_categories(self, column: Column, counts: Counter[str]) -> None:
+        if len(counts) <= self.most_categories:
+            column.values = sorted(counts, key=_natural)
+        elif self.beyond == "hash":
+            column.buckets = self.most_categories
+            column.values = [f"bucket {number}" for number in range(self.most_categories)]
+            column.why += f"; hashed into {self.most_categories}"
+        else:
+            kept = [value for value, _ in counts.most_common(self.most_categories - 1)]
+            column.values = [*sorted(kept, key=_natural), _OTHER]
+            column.why += f"; the rarest {len(counts) - len(kept)} are one"
+
+    def _alike(self, records: Records) -> tuple[tuple[float, ...], ...]:
+        """Absolute rank correlation of every two columns, categories ranked by how often they are seen."""
+        data = self.encode(records)
+        codes = data.categories.numpy()
+        ranked = []
+        for column in codes.T:
+            order = np.argsort(np.argsort(-np.bincount(column)))
+            ranked.append(order[column].astype(np.float64))
+        ranks = [np.argsort(np.argsort(column, kind="stable")).astype(np.float64) for column in data.numbers.numpy().T]
+        rows = np.array([*ranks, *ranked])
+        if not len(rows) or rows.shape[1] < 3:
+            return ()
+        rows = rows - rows.mean(axis=1, keepdims=True)
+        norm = np.linalg.norm(rows, axis=1)
+        found = np.abs(rows @ rows.T) / np.maximum(norm[:, None] * norm[None], 1e-12)
+        return tuple(tuple(float(x) for x in row) for row in found.round(4))
+
+    def encode(self, records: Records) -> TableSet:
+        """Encode every row once. Raises DataError naming file and line of what cannot be read."""
+        wrong = self.check(records, fitted=True)
+        if wrong:
+            raise DataError([records.problem(index, message) for index, message in wrong.items()])
+        table = _cells(records)
+        numbers: list[np.ndarray] = []
+        missing: list[np.ndarray] = []
+        categories: list[np.ndarray] = []
+        for column in self.seen:
+            if column.kind == "skip" or column.kind == "text":
+                continue
+            cells = table[self._place(records, column.name)]
+            if column.kind == "category":
+                categories.append(_codes(column, cells))
+                continue
+            values = _numbers(cells, column.kind)
+            gap = np.isnan(values)
+            numbers.append(np.where(gap, 0.0, self._scaled(column, np.where(gap, 0.0, values))).astype(np.float32))
+            missing.append(gap)
+            if column.kind == "date":
+                categories.extend(_calendar(cells))
+        n = len(records)
+        words = self._words(records, table) if self._writes() else None
+        return TableSet(
+            np.stack(numbers, axis=1) if numbers else np.zeros((n, 0), np.float32),
+            np.stack(missing, axis=1) if missing else np.zeros((n, 0), bool),
+            np.stack(categories, axis=1) if categories else np.zeros((n, 0), np.int64),
+            words,
+        )
+
+    def _scaled(self, column: Column, values: np.ndarray) -> np.ndarray:
+        if self.scaling != "quantile":
+            return np.clip((values - column.centre) / column.scale, -3, 3)
+        knots = np.asarray(column.quantiles)
+        distinct, first = np.unique(knots, return_index=True)
+        last = len(knots) - 1 - np.unique(knots[::-1], return_index=True)[1]
+        middle = (first + last) / 2 / (len(knots) - 1)  # equal values share the middle of their ranks
+        return 2 * np.interp(values, distinct, middle) - 1
+
+    def _words(self, records: Records, table: list[list[str]]) -> list[list[int]]:
+        """Token ids of the free text of every row, or of the whole row written out."""
+        if self.tokenize is None:
+            raise RecipeError(Problem("encoder.render", "a source that reads no words", "a language source"))
+        wanted = [c for c in self.seen if c.kind == "text" or (self.render and c.kind != "skip")]
+        cells = [table[self._place(records, column.name)] for column in wanted]
+        rows = []
+        for row in zip(*cells):
+            said = [
+                f"{column.name} is {cell}" if self.render else cell
+                for column, cell in zip(wanted, row)
+                if not _gap(cell)
+            ]
+            rows.append(", ".join(said))
+        return [ids[: self.most_words] for ids in self.tokenize(rows)]
+
+    def state(self) -> dict[str, Any]:
+        """Every column as `fit` saw it."""
+        return {
+            "columns": [asdict(column) for column in self.seen],
+            "alike": [list(row) for row in self.alike],
+            "file_columns": list(self.file_columns),
+        }
+
+    def restore(self, state: dict[str, Any]) -> Self:
+        """The inverse of `state`."""
+        self.seen = [Column(**column) for column in state["columns"]]
+        self.alike = tuple(tuple(row) for row in state["alike"])
+        self.file_columns = tuple(state["file_columns"])
+        return self
+
+    def example(self, n: int, seed: int, task: str = "classification") -> Records:
+        """Rows of ages, wages, trades and towns with gaps, labelled by age and trade."""
+        rng = np.random.default_rng(seed)
+        age, wage = rng.integers(18, 80, n), rng.lognormal(3, 1, n)
+        trade, town = rng.choice(["smith", "baker", "clerk"], n), rng.choice(["north", "south"], n)
+        score = age / 40 + (trade == "smith") + 0.1 * rng.normal(size=n)
+        middle = float(np.median(score))
+        gap = rng.random(n) < 0.1
+        like = {"number": "0.5", "category": "smith", "date": "2020-02-29", "text": "a plain row of words", "skip": "x"}
+        more = {name: like[kind] for name, kind in (self.columns or {}).items()}  # what a recipe names is there
+        rows = [
+            SEPARATOR.join((str(a), "?" if g else f"{w:.2f}", str(t), "" if g else str(o), *more.values()))
+            for a, w, t, o, g in zip(age, wage, trade, town, gap)
+        ]
+        labels = {
+            "classification": ["high" if s > middle else "low" for s in score],
+            "regression": [f"{s:.4f}" for s in score],
+            "multilabel": ["1" if s > middle else "0" for s in score],
+        }
+        columns = {"label": labels[task]}
+        if task == "multilabel":
+            columns["north"] = ["1" if o == "north" else "0" for o in town]
+        made = Records.of(rows, columns)
+        made.columns = ("an age", "a wage", "a trade", "a town", *more)
+        return made
+
+
+def _cells(records: Records) -> list[list[str]]:
+    """The cells by column, each with the blanks around it taken off."""
+    width = max(1, len(records.columns))
+    flat = [cell.strip() for cell in SEPARATOR.join(records.inputs).split(SEPARATOR)]
+    return [flat[place::width] for place in range(width)]
+
+
+def _gap(cell: str) -> bool:
+    return cell.casefold() in MISSING
+
+
+def _is_date(cell: str) -> bool:
+    try:
+        datetime.fromisoformat(cell)
+    except ValueError:
+        return False
+    return not is_number(cell)
+
+
+def _natural(text: str) -> tuple[int, float, str]:
+    """Numbers by value before words by letters."""
+    return (0, float(text), "") if is_number(text) else (1, 0.0, text)
+
+
+def _counts_rows(known: list[str]) -> bool:
+    """Whether cells are whole numbers, each one more than the last."""
+    if len(known) < 20 or not all(cell.isdigit() for cell in known):
+        return False
+    values = np.array([int(cell) for cell in known[:100_000]])
+    return bool((np.diff(values) > 0).all())
+
+
+def _numbers(cells: list[str], kind: str) -> np.ndarray:
+    """Cells as float64, NaN at gaps; dates as days since 1970."""
+    if kind == "date":
+        start = datetime(1970, 1, 1)
+        dates = [None if _gap(cell) else datetime.fromisoformat(cell).replace(tzinfo=None) for cell in cells]
+        return np.array([np.nan if date is None else (date - start).total_seconds() / 86400 for date in dates])
+    try:
+        return np.array(cells, dtype=np.float64)
+    except ValueError:
+        return np.array(["nan" if _gap(cell) or not is_number(cell) else cell for cell in cells], dtype=np.float64)
+
+
+def _calendar(cells: list[str]) -> list[np.ndarray]:
+    """Ids of month and weekday; the id of a gap is the number of values."""
+    dates = [None if _gap(cell) else datetime.fromisoformat(cell) for cell in cells]
+    month = np.array([12 if date is None else date.month - 1 for date in dates], dtype=np.int64)
+    return [month, np.array([7 if date is None else date.weekday() for date in dates], dtype=np.int64)]
+
+
+def _codes(column: Column, cells: list[str]) -> np.ndarray:
+    """Ids of a column of categories: its values, then gap, then unseen (see `Category`)."""
+    gap, unseen = len(column.values), len(column.values) + 1
+    number = {value: index for index, value in enumerate(column.values)}
+    beyond = number.get(_OTHER, unseen)
+    found: dict[str, int] = {}
+    for cell in set(cells):
+        if _gap(cell):
+            found[cell] = gap
+        elif column.buckets:
+            found[cell] = zlib.crc32(cell.encode()) % column.buckets
+        else:
+            found[cell] = number.get(cell, beyond)
+    return np.array([found[cell] for cell in cells], dtype=np.int64)
+
+
+def _fit_numbers(column: Column, values: np.ndarray, scaling: str) -> None:
+    known = values[~np.isnan(values)]
+    known = known if len(known) else np.zeros(1)
+    column.quantiles = np.quantile(known, np.linspace(0, 1, _QUANTILES)).tolist()
+    low, middle, high = np.quantile(known, (0.25, 0.5, 0.75))
+    spread = float(high - low)
+    deviation = float(known.std()) or 1.0
+    if scaling == "robust" and spread > 0:
+        column.centre, column.scale = float(middle), spread / 1.349  # a normal column has unit deviation
+    else:
+        column.centre, column.scale = float(middle if scaling == "robust" else known.mean()), deviation

@@ -1,0 +1,134 @@
+"""Texts to symbols: the words or characters of the training part, each a symbol of its own."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+from annotated_types import Ge, Lt
+
+from xmr.data.records import Records
+from xmr.encoders.base import Encoder
+from xmr.encoders.sequence import SymbolSet, shuffled
+from xmr.errors import DataError
+from xmr.spaces import Alphabet, Form
+
+_WORDS = re.compile(r"\w+|[^\w\s]")
+_UNKNOWN = "(unknown)"
+
+
+class TextEncoder(Encoder):
+    """One symbol a word or a character, of those the training part holds most often.
+
+    A word (a run of letters and digits, or one other sign) or character that is not among them is the mean of all that
+    are. Reprogramming learns what the symbols mean to the source, whatever language or code they are of.
+
+    Args:
+        units: what a symbol is.
+        vocabulary: symbols kept, the most frequent of the training part.
+        lower: read upper case as lower case.
+        max_length: symbols fed to the source at once; by default what the source takes.
+        length: what happens to a longer text: overlapping windows pooled together, cut at the end, or an error.
+        overlap: share of a window that neighbouring windows have in common.
+        shuffle: control; `positions` permutes the symbols of every text by one fixed rule.
+    """
+
+    emits: ClassVar[str] = "Symbols"
+
+    def __init__(
+        self,
+        units: Literal["words", "characters"] = "words",
+        vocabulary: Annotated[int, Ge(1)] = 5000,
+        lower: bool = True,
+        max_length: Annotated[int, Ge(1)] | None = None,
+        length: Literal["window", "truncate", "fail"] = "window",
+        overlap: Annotated[float, Ge(0.0), Lt(1.0)] = 0.25,
+        shuffle: Literal["none", "positions"] = "none",
+    ) -> None:
+        self.units, self.vocabulary, self.lower = units, vocabulary, lower
+        self.max_length, self.length, self.overlap, self.shuffle = max_length, length, overlap, shuffle
+        self.limit = max_length or 512
+        self.letters: tuple[str, ...] = ()
+
+    @property
+    def form(self) -> Form:
+        """The symbols kept, and the unknown one."""
+        return Alphabet(self.letters, ((_UNKNOWN, self.letters),))
+
+    def bind(self, source_length: int, rate: int | None = None) -> None:
+        """The longest row is the smaller of `max_length` and what the source takes."""
+        self.limit = min(self.max_length or source_length, source_length)
+
+    def _units(self, text: str) -> list[str]:
+        text = text.lower() if self.lower else text
+        return _WORDS.findall(text) if self.units == "words" else list(text)
+
+    def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
+        """Texts without a symbol, and those that are too long where that fails."""
+        wrong: dict[int, str] = {}
+        for index, text in enumerate(records.inputs):
+            count = len(self._units(text))
+            if not count:
+                wrong[index] = f"found an empty text; expected at least one of its {self.units}"
+            elif self.length == "fail" and count > self.limit:
+                hint = f"at most {self.limit} (encoder.length: window takes any length)"
+                wrong[index] = f"found {count} {self.units}; expected {hint}"
+        return wrong
+
+    def canonical(self, records: Records) -> list[str]:
+        """The symbols, a blank between words."""
+        between = " " if self.units == "words" else ""
+        return [between.join(self._units(text)) for text in records.inputs]
+
+    def fit(self, records: Records) -> Self:
+        """Keep the most frequent symbols, in the order of their alphabet."""
+        counts = Counter(unit for text in records.inputs for unit in self._units(text))
+        self.letters = tuple(sorted(unit for unit, _ in counts.most_common(self.vocabulary)))
+        return self
+
+    def encode(self, records: Records) -> SymbolSet:
+        """Encode every text once. Raises DataError naming file and line of what cannot be read."""
+        wrong = self.check(records, fitted=True)
+        if wrong:
+            raise DataError([records.problem(index, message) for index, message in wrong.items()])
+        number = {letter: index for index, letter in enumerate(self.letters)}
+        rows = [[number.get(unit, len(number)) for unit in self._units(text)] for text in records.inputs]
+        lengths = np.array([len(row) for row in rows], dtype=np.int64)
+        flat = np.array([symbol for row in rows for symbol in row], dtype=np.int64)
+        if self.shuffle == "positions":
+            flat = shuffled(flat, lengths)
+        if self.length == "truncate":
+            within = np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+            flat, lengths = flat[within < self.limit], np.minimum(lengths, self.limit)
+        return SymbolSet(flat, lengths, self.limit, self.overlap)
+
+    def state(self) -> dict[str, Any]:
+        """The symbols and the row limit."""
+        return {"limit": self.limit, "letters": list(self.letters)}
+
+    def restore(self, state: dict[str, Any]) -> Self:
+        """The inverse of `state`."""
+        self.limit, self.letters = int(state["limit"]), tuple(state["letters"])
+        return self
+
+    def example(self, n: int, seed: int, task: str = "classification") -> Records:
+        """Sentences of 3 to 12 words, labelled by how many of them are glad."""
+        rng = np.random.default_rng(seed)
+        glad, sad = ["good", "fine", "bright", "warm"], ["bad", "grim", "dark", "cold"]
+        drawn = [rng.choice([*glad, *sad, "the", "day"], size=int(rng.integers(3, 13))) for _ in range(n)]
+        score = [float(np.isin(words, glad).sum() - np.isin(words, sad).sum()) for words in drawn]
+        middle = float(np.median(score))
+        texts = [" ".join(words) + "." for words in drawn]
+        labels: dict[str, list[str]] = {
+            "classification": ["glad" if s > middle else "sad" for s in score],
+            "regression": [f"{s:.1f}" for s in score],
+            "multilabel": ["1" if s > middle else "0" for s in score],
+        }
+        if task == "residue_classification":
+            labels[task] = ["".join("G" if c in "aeiou" else "C" for c in text) for text in texts]
+        columns = {"label": labels[task]}
+        if task == "multilabel":
+            columns["long"] = ["1" if len(words) > 7 else "0" for words in drawn]
+        return Records.of(texts, columns)

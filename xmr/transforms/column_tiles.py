@@ -1,0 +1,144 @@
+"""Rows of a table as a picture: a tile a column, laid out so that like columns are neighbours, and a learned border."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from annotated_types import Ge, Gt, Le
+from einops import rearrange
+from torch import Generator, Tensor, nn
+
+from xmr.errors import Problem, RecipeError
+from xmr.spaces import Encoded, Form, PixelInput, PixelSpace, Schema, Space, Table
+from xmr.transforms.base import Transform
+from xmr.transforms.feature_tokens import CategoryRows
+
+
+def arrange(alike: np.ndarray, rows: int, columns: int, sweeps: int = 50) -> np.ndarray:
+    """Cells of a grid for n items such that like items are near: (n,) cell numbers, row by row.
+
+    alike: (n, n). The ranks of pairs by unlikeness and of cells by distance are brought together by swapping two cells
+    as long as that helps, the best partner of each cell first; all swaps of a cell are weighed at once. Source: IGTD,
+    Zhu et al. 2021, doi 10.1038/s41598-021-90923-y.
+    """
+    n, cells = len(alike), rows * columns
+    if n < 3:
+        return np.arange(n)
+    where = np.stack(np.divmod(np.arange(cells), columns), axis=1).astype(np.float64)
+    distance = _ranks(np.linalg.norm(where[:, None] - where[None], axis=2)[:n, :n])
+    wanted = _ranks(-alike)
+    order = np.arange(n)  # order[cell] = item
+    for _ in range(sweeps):
+        moved = False
+        for cell in range(n):
+            held = wanted[np.ix_(order, order)]
+            # Error of each pair of cells if `cell` and another swap their items.
+            other = np.arange(n)
+            now = ((held[cell] - distance[cell]) ** 2)[None] + (held - distance) ** 2
+            then = (held - distance[cell]) ** 2 + (held[cell][None] - distance) ** 2
+            outside = np.ones((n, n), bool)
+            outside[:, cell] = False
+            outside[other, other] = False
+            gain = ((now - then) * outside).sum(axis=1)
+            gain[cell] = 0.0
+            best = int(gain.argmax())
+            if gain[best] > 1e-9:
+                order[[cell, best]] = order[[best, cell]]
+                moved = True
+        if not moved:
+            break
+    place = np.empty(n, dtype=np.int64)
+    place[order] = np.arange(n)
+    return place
+
+
+def _ranks(matrix: np.ndarray) -> np.ndarray:
+    """Ranks of the pairs of a symmetric matrix in [0, 1], zero on the diagonal."""
+    n = len(matrix)
+    upper = np.triu_indices(n, 1)
+    ranks = np.zeros((n, n))
+    values, inverse, counts = np.unique(matrix[upper].round(9), return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - (counts + 1) / 2
+    ranks[upper] = middle[inverse] / max(1, len(upper[0]) - 1)
+    del values
+    return ranks + ranks.T
+
+
+class ColumnTiles(Transform):
+    """Column j owns a tile of p x p pixels: sigmoid(u_j + x_j v_j) for a number, sigmoid of a row for a category.
+
+    The tiles stand side by side in the middle of the picture, like columns as neighbours; the border around them is
+    learned as well. A gap is a learned tile, or where training saw none the column's middle. Location: input; operator:
+    parametric. Sources: BAR, arXiv 2007.08714 (tables into ImageNet classifiers); IGTD, Zhu et al. 2021 (layout).
+
+    Args:
+        share: of the picture's side that the tiles take; the rest is border.
+        layout: `alike` puts columns of high rank correlation side by side; `order` as they come.
+        spread: standard deviation of u and v at the start.
+    """
+
+    takes: ClassVar[str] = "Table"
+    space: ClassVar[str] = "pixel"
+    gap_row: Tensor
+    place: Tensor
+
+    def __init__(
+        self,
+        share: Annotated[float, Gt(0), Le(1)] = 0.8,
+        layout: Literal["alike", "order"] = "alike",
+        spread: Annotated[float, Ge(0)] = 1.0,
+    ) -> None:
+        super().__init__()
+        self.share, self.layout, self.spread = share, layout, spread
+
+    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+        """Normal tiles, a grey border. Raises RecipeError for columns of text, and for more columns than pixels."""
+        assert isinstance(form, Schema)
+        assert isinstance(space, PixelSpace)
+        if form.words:
+            expected = "skip: a picture holds no words (encoder.columns)"
+            raise RecipeError(Problem("encoder.columns", f"text in {', '.join(form.texts) or 'render'}", expected))
+        count, n = len(form.numbers), len(form.names)
+        self.most, self.pixels = form.most, space
+        across = int(np.ceil(np.sqrt(n)))
+        down = -(-n // across)
+        self.tile = int(min(space.height / down, space.width / across) * self.share)
+        if self.tile < 1:
+            found = f"{n} columns"
+            raise RecipeError(Problem("encoder", found, f"at most {space.height * space.width} tiles of a pixel"))
+        self.grid = (down, across)
+        alike = np.array(form.alike) if len(form.alike) == n else np.zeros((n, n))
+        place = arrange(alike, down, across) if self.layout == "alike" else np.arange(n)
+        self.register_buffer("place", torch.from_numpy(place), persistent=False)
+        side = space.channels * self.tile**2
+        gaps = torch.tensor(form.gaps, dtype=torch.bool)
+
+        def drawn(rows: int) -> Tensor:
+            return torch.randn(rows, side, generator=generator) * self.spread
+
+        self.middle, self.slope = nn.Parameter(drawn(count)), nn.Parameter(drawn(count))
+        self.gap = nn.Parameter(drawn(int(gaps.sum())))
+        self.register_buffer("gap_row", torch.where(gaps, gaps.cumsum(0) - 1, -1), persistent=False)
+        self.categories = CategoryRows(form, drawn(CategoryRows.count(form)))
+        self.border = nn.Parameter(torch.zeros(space.channels, space.height, space.width))
+        return self
+
+    def forward(self, encoded: Encoded) -> PixelInput:
+        """(B, F) numbers, (B, G) categories -> (B, C, H, W) in [0, 1]."""
+        assert isinstance(encoded, Table)
+        (down, across), p, space = self.grid, self.tile, self.pixels
+        numbers = encoded.numbers[..., None] / self.most * self.slope + self.middle
+        if len(self.gap):
+            lost = encoded.missing & (self.gap_row >= 0)
+            numbers = torch.where(lost[..., None], self.gap[self.gap_row.clamp(min=0)], numbers)
+        tiles = torch.cat([numbers, self.categories(encoded.categories)], dim=1)  # (B, n, C p p), before the sigmoid
+        cells = tiles.new_zeros(len(tiles), down * across, tiles.shape[2]).index_copy(1, self.place, tiles)
+        shape = {"h": down, "p": p, "q": p}
+        laid = rearrange(cells, "b (h w) (c p q) -> b c (h p) (w q)", **shape)
+        top, left = (space.height - down * p) // 2, (space.width - across * p) // 2
+        bottom, right = space.height - down * p - top, space.width - across * p - left
+        inside = F.pad(torch.ones_like(self.border[:1, : down * p, : across * p]), (left, right, top, bottom))
+        return PixelInput(torch.sigmoid(F.pad(laid, (left, right, top, bottom)) + self.border * (1 - inside)))

@@ -1,0 +1,82 @@
+"""Symbols choose words of the source: a window of the target selects one source token at every position."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Ge, Gt
+from torch import Generator, Tensor, nn
+
+from xmr.errors import Problem, RecipeError
+from xmr.spaces import Encoded, Form, Space, Symbols, TokenInput, TokenSpace
+from xmr.transforms.base import SymbolTransform, checked_ids, with_blends
+
+
+class ContextRemap(SymbolTransform):
+    """Token t of the source is the likeliest word under logits W conv_k(symbols around t), of n words of the source.
+
+    In training a word is drawn by Gumbel noise at temperature tau, one-hot forward and softmax backward (straight
+    through); afterwards it is the likeliest one, so the source reads whole words of its own, never anything between.
+    Location: input; operator: parametric. A d + k d^2 + d n parameters. Source: Neekhara et al., arXiv 1809.01829.
+
+    Args:
+        window: k, symbols looked at around each place; odd.
+        channels: d.
+        words: n, random words of the source to choose from; null: all of them.
+        temperature: tau.
+    """
+
+    candidates: Tensor
+    embedding: Tensor
+
+    def __init__(
+        self,
+        window: Annotated[int, Ge(1)] = 3,
+        channels: Annotated[int, Ge(1)] = 64,
+        words: Annotated[int, Ge(2)] | None = 2000,
+        temperature: Annotated[float, Gt(0)] = 1.0,
+    ) -> None:
+        super().__init__()
+        if window % 2 == 0:
+            raise RecipeError(Problem("transform.window", str(window), "an odd number of symbols"))
+        self.window, self.channels, self.words, self.temperature = window, channels, words, temperature
+
+    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+        """Random words, a normal start."""
+        assert isinstance(space, TokenSpace)
+        alphabet = self.register_alphabet(form)
+        total, d = len(space.embedding), self.channels
+        count = min(self.words or total, total)
+        self.register_buffer("candidates", torch.randperm(total, generator=generator)[:count])
+        self.register_buffer("embedding", space.embedding.detach(), persistent=False)
+        self.small = nn.Parameter(torch.randn(len(alphabet.letters), d, generator=generator))
+        self.kernel = nn.Parameter(torch.randn(d, d, self.window, generator=generator) * (d * self.window) ** -0.5)
+        self.bias = nn.Parameter(torch.zeros(count))
+        self.out = nn.Parameter(torch.randn(d, count, generator=generator) * d**-0.5)
+        return self
+
+    def table(self) -> Tensor:
+        """The words that letters choose where they stand alone: (A, D)."""
+        ids = torch.arange(len(self.small), device=self.small.device)[:, None]
+        chosen = self.logits(Symbols(ids, torch.ones_like(ids, dtype=torch.bool), True)).argmax(dim=-1)[:, 0]
+        return F.embedding(self.candidates[chosen], self.embedding)
+
+    def logits(self, encoded: Symbols) -> Tensor:
+        """(B, L, n); padding counts as nothing in every window."""
+        table = with_blends(self.small, self.blends)
+        small = F.embedding(checked_ids(encoded.ids, len(table)), table) * encoded.mask[..., None]
+        near = F.conv1d(small.transpose(1, 2), self.kernel, padding=self.window // 2)
+        return F.gelu(near).transpose(1, 2) @ self.out + self.bias
+
+    def forward(self, encoded: Encoded) -> TokenInput:
+        """ids (B, L) -> embeddings of whole words of the source (B, L, D)."""
+        assert isinstance(encoded, Symbols)
+        logits = self.logits(encoded)
+        if self.training:
+            chosen = F.gumbel_softmax(logits.float(), tau=self.temperature, hard=True)
+            embeddings = chosen @ self.embedding[self.candidates].to(chosen.dtype)
+        else:
+            embeddings = F.embedding(self.candidates[logits.argmax(dim=-1)], self.embedding)
+        return TokenInput(embeddings, encoded.mask, 0, encoded.ids.shape[1], encoded.full)
