@@ -32,7 +32,8 @@ def kinds(made):
 def test_what_each_column_is_and_why():
     rng = np.random.default_rng(0)
     rows = [
-        (1000 + i, f"p{i:03d}x", round(rng.normal(), 3), rng.choice(["red", "blue"]), "same", f"2024-0{1 + i % 9}-1{i % 9}",
+        (1000 + i, f"p{i:03d}x", round(rng.normal(), 3), rng.choice(["red", "blue"]), "same",
+         f"2024-0{1 + i % 9}-1{i % 9}",
          " ".join(rng.choice(["the", "cat", "sat", "here"], 6)) + f" {i}", "?" if i % 2 else "yes")
         for i in range(40)
     ]  # fmt: skip
@@ -146,6 +147,14 @@ def test_state_is_json_and_restores_the_same_encoder():
     assert again.form == made.form
     one, other = (e.encode(table(("x", "c", "g"), rows)) for e in (made, again))
     assert torch.equal(one.numbers, other.numbers)
+
+
+def test_no_rows_are_an_empty_set():
+    made = encoder().fit(table(("x", "c"), [(1, "a"), (2, "b"), (3, "a")]))
+    data = made.encode(table(("x", "c"), []))
+    assert len(data) == 0
+    assert data.numbers.shape == (0, 1)
+    assert data.categories.shape == (0, 1)
 
 
 def test_alike_is_the_rank_correlation():

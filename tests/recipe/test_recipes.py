@@ -50,7 +50,7 @@ def test_every_recipe_runs_a_few_steps(path, tmp_path):
     }
     source = tiny[space_of(recipe.source["name"])]()
     capacity = create(TRANSFORMS, recipe.transform).capacity(source.space)
-    encoder.bind(capacity, getattr(source.space, "rate", None))
+    encoder.meet(source, capacity)
     records = encoder.example(24, 0, recipe.task)
     encoder.fit(records)
     targets = Targets.steps(encoder.horizon) if steps else Targets.fit(recipe.task, records)

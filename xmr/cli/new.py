@@ -10,7 +10,7 @@ from rich.console import Console
 
 
 def new(
-    domain: Annotated[str, typer.Argument(help="protein, image, series or audio")],
+    domain: Annotated[str, typer.Argument(help="protein, dna, text, table, series, audio or image")],
     source: Annotated[
         Path,
         typer.Argument(

@@ -15,7 +15,7 @@ from xmr.data.series import stream_series
 from xmr.data.tables import Columns, read_delimited, read_parquet
 from xmr.errors import DataError, Problem, nearest
 
-FASTA = (".fasta", ".fa", ".faa", ".fas")
+FASTA = (".fasta", ".fa", ".faa", ".fna", ".fas")
 FORMATS = (*FASTA, ".csv", ".tsv", ".parquet", ".npz")
 CHUNK = 4096
 

@@ -37,6 +37,7 @@ USUAL = {
         "sequences",
         "protein",
         "peptide",
+        "text",
         "input",
         "path",
         "file",

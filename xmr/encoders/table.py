@@ -397,6 +397,8 @@ class TableEncoder(Encoder):
 def _cells(records: Records) -> list[list[str]]:
     """The cells by column, each with the blanks around it taken off."""
     width = max(1, len(records.columns))
+    if not len(records):
+        return [[] for _ in range(width)]
     flat = [cell.strip() for cell in SEPARATOR.join(records.inputs).split(SEPARATOR)]
     return [flat[place::width] for place in range(width)]
 

@@ -16,7 +16,7 @@ from xmr.data.tables import Columns
 from xmr.errors import DataError, Problem, RecipeError, one_of
 from xmr.registry import ENCODERS
 
-DOMAINS = {"protein": "protein", "image": "image", "series": "series", "audio": "audio"}  # domain -> encoder
+DOMAINS = {name: name for name in ("protein", "dna", "text", "table", "series", "audio", "image")}  # -> its encoder
 SMALL = 1000  # up to so many records: four programs, a random split
 
 
@@ -31,16 +31,20 @@ def draft(domain: str, source: Path, recipe: Path, column: str | None, target: s
     wrong = encoder.check(records)
     if wrong:
         raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())][:20])
-    task, why = guess_task(records, encoder.canonical(records) if domain == "protein" else [])
+    task, why = guess_task(records, encoder.canonical(records) if domain in ("protein", "dna") else [])
     label = next(iter(records.labels))
     roles = set(records.role) - {""}
     small = len(records) <= SMALL
     if domain == "image":
         return _picture_draft(records, source, recipe, task, why, roles)
+    if domain == "table":
+        return _table_draft(records, source, recipe, task, why, roles)
+    if domain in ("dna", "text"):
+        return _sequence_draft(domain, records, source, recipe, task, why, roles, column)
     if domain in ("series", "audio"):
         return _signal_draft(domain, records, source, recipe, task, why, roles, target)
     data: dict[str, Any] = {"path": os.path.relpath(str(source), str(recipe.parent))}
-    if source.suffix.lower() not in (".fasta", ".fa", ".faa", ".fas", ".gz"):
+    if source.suffix.lower() not in (".fasta", ".fa", ".faa", ".fna", ".fas", ".gz"):
         data["target"] = label
         if column:
             data["input"] = column
@@ -73,6 +77,65 @@ def draft(domain: str, source: Path, recipe: Path, column: str | None, target: s
         found += "; all of one length, so only the columns that vary are fed (encoder.columns: variable)"
     head = f"# {found}\n# Run: xmr run {recipe.name}\n"
     return head + out.getvalue(), found
+
+
+def _table_draft(records: Records, source: Path, recipe: Path, task: str, why: str, roles: set[str]) -> tuple[str, str]:
+    """A recipe for a table: columns as tokens of a frozen language model; the guess on each column is written out."""
+    encoder = create(ENCODERS, {"name": "table"})
+    encoder.use_tokenizer(lambda texts: [[] for _ in texts])
+    said = encoder.fit(records).describe()
+    split: dict[str, Any] = {"by": "column"} if {"train", "test"} <= roles else {"by": "random", "test": 0.2}
+    labels = list(records.labels)
+    path = os.path.relpath(str(source), str(recipe.parent))
+    target = labels[0] if len(labels) == 1 else labels
+    body: dict[str, Any] = {
+        "task": task,
+        "seed": 0,
+        "data": {"path": path, "target": target, "contradictions": "keep", "split": split},
+        "encoder": {"name": "table", "columns": {column.name: column.kind for column in encoder.seen}},
+        "source": {"name": "minilm", "layers": 2},
+        "transform": {"name": "feature_tokens"},
+        "output": {"name": "ridge"},
+        "training": {"epochs": 4, "learning_rate": 0.003, "batch_size": 32},
+        "ensemble": 4,
+        "baselines": ["majority", "logistic", "hist_gradient_boosting", "random_forest"],
+    }
+    out = StringIO()
+    YAML().dump(body, out)
+    found = f"{len(records):,} rows of {source.name}: task {task} ({why})"
+    head = "\n".join(f"# {line}" for line in (found, *said))
+    return f"{head}\n# Run: xmr run {recipe.name}\n" + out.getvalue(), "\n".join((found, *said))
+
+
+def _sequence_draft(
+    domain: str, records: Records, source: Path, recipe: Path, task: str, why: str, roles: set[str], column: str | None
+) -> tuple[str, str]:
+    """A recipe for DNA or texts before a frozen language model."""
+    data: dict[str, Any] = {"path": os.path.relpath(str(source), str(recipe.parent))}
+    if source.suffix.lower() not in (".fasta", ".fa", ".fna", ".faa", ".fas", ".gz"):
+        data["target"] = next(iter(records.labels))
+        if column:
+            data["input"] = column
+    data["split"] = {"by": "column"} if {"train", "test"} <= roles else {"by": "random", "test": 0.2}
+    transform = {"name": "context_window"} if domain == "dna" else {"name": "free_embedding", "init": "own_words"}
+    body: dict[str, Any] = {
+        "task": task,
+        "seed": 0,
+        "data": data,
+        "encoder": {"name": domain},
+        "source": {"name": "minilm", "layers": 4},
+        "transform": transform,
+        "output": {"name": "per_residue" if task == "residue_classification" else "linear"},
+        "training": {"epochs": 20, "learning_rate": 0.003 if domain == "dna" else 0.001, "patience": 8},
+        "baselines": ["majority", "window_linear"]
+        if task == "residue_classification"
+        else ["majority", "kmer_logistic", "kmer_forest"],
+    }
+    out = StringIO()
+    YAML().dump(body, out)
+    what = "sequences" if domain == "dna" else "texts"
+    found = f"{len(records):,} {what} of {source.name}: task {task} ({why})"
+    return f"# {found}\n# Run: xmr run {recipe.name}\n" + out.getvalue(), found
 
 
 def _picture_draft(
