@@ -44,7 +44,7 @@ def test_python_examples_run(page, tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_named_recipes_and_files_exist(page):
     text = page.read_text()
-    for name in re.findall(r"\b(?:protein|paper|image|series|audio|forecast)/[a-z0-9_]+\b", text):
+    for name in re.findall(r"\b(?:protein|dna|text|table|paper|image|series|audio|forecast)/[a-z0-9_]+\b", text):
         assert name in recipe_names() or (ROOT / name).exists() or name.endswith("_"), f"{page.name}: {name}"
     for link in re.findall(r"\]\(([^)#]+)\)", text):
         if "://" not in link:
