@@ -1,7 +1,7 @@
 """The tables of tables in docs/results.md: python docs/make_table_results.py [ROW ...].
 
-Rows: program, random (the source with random weights). Five seeds each: the split, the labelled rows, start and order all
-change with the seed. Finished runs are kept in runs/table/, so the command goes on where it was stopped.
+Rows: program, random (the source with random weights). Five seeds each: the split, the labelled rows, start and order
+all change with the seed. Finished runs are kept in runs/table/, so the command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ SETS = {  # recipe -> labelled rows there are beside the test part
     "cancer": 426,
     "diabetes": 331,
 }
-ROWS = {"program": ["baselines=[logistic, hist_gradient_boosting]"], "random": ["source.weights=random", "baselines=[]"]}
+ROWS = {
+    "program": ["baselines=[logistic, hist_gradient_boosting]"],
+    "random": ["source.weights=random", "baselines=[]"],
+}
 
 
 def overrides(name: str, budget: str) -> list[str]:
@@ -68,7 +71,10 @@ def main(rows: list[str]) -> None:
                 if name != "diabetes":
                     for key, values in lines.items():
                         means.setdefault(key, []).append(float(np.mean(values)))
-            print(f"| {budget} | mean AUROC | " + " | ".join(f"{k} {np.mean(v):.3f}" for k, v in means.items()), flush=True)
+            print(
+                f"| {budget} | mean AUROC | " + " | ".join(f"{k} {np.mean(v):.3f}" for k, v in means.items()),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -192,8 +192,10 @@ def test_tiles_beside_a_loop_over_patches() -> None:
     ids = torch.randint(0, 4, (8, 576))
     symbols = Symbols(ids, torch.ones_like(ids, dtype=torch.bool), True)
 
+    weights = torch.rand(8, 3, 384, 384)  # what a source's gradient is like: no two pixels the same
+
     def ours() -> None:
-        transform(symbols).pixels.sum().backward()
+        transform(symbols).pixels.backward(weights)
 
     def loop() -> None:
         table = transform.tiles()
@@ -201,7 +203,7 @@ def test_tiles_beside_a_loop_over_patches() -> None:
         for place in range(576):
             top, left = place // 24 * 16, place % 24 * 16
             canvas[:, :, top : top + 16, left : left + 16] = table[ids[:, place]]
-        canvas.sum().backward()
+        canvas.backward(weights)
 
     fast, slow = rounds(ours, loop)
     print(
