@@ -175,6 +175,7 @@ def run(
         "source_parameters": job.source.parameter_count(),
         "programs": recipe.ensemble,
         "best_epoch": history.best_epoch,
+        "validation": history.best_score if math.isfinite(history.best_score) else None,
         "epochs_run": len(history.rows),
         "split": job.prepared.split.how,
         "records_read": job.prepared.read,

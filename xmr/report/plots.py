@@ -26,12 +26,38 @@ _STYLE: Any = {
 
 def svg(draw: Callable[[Axes], None], width: float = 4.2, height: float = 3.2) -> str:
     """Run `draw` on fresh axes -> an <svg> element."""
+    return panels([draw], width, height)
+
+
+def panels(draws: Sequence[Callable[[Axes], None]], width: float = 3.4, height: float = 3.0) -> str:
+    """Drawings side by side -> an <svg> element."""
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        draw(figure.add_subplot())
+        figure = Figure(figsize=(width * len(draws), height), layout="constrained")
+        for draw, axes in zip(draws, figure.subplots(1, len(draws), squeeze=False)[0]):
+            draw(axes)
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None})
     return out.getvalue()[out.getvalue().index("<svg") :]
+
+
+def tried(name: str, values: Sequence[str], scores: Sequence[float]) -> Callable[[Axes], None]:
+    """The validation score of every combination of a sweep over one field's values."""
+    shown = sorted(set(values), key=_natural)
+
+    def draw(axes: Axes) -> None:
+        axes.plot([shown.index(value) for value in values], scores, "o", color=BLUE, alpha=0.7)
+        axes.set_xticks(range(len(shown)), shown, rotation=30, ha="right")
+        axes.set(xlabel=name, ylabel="validation score")
+
+    return draw
+
+
+def _natural(text: str) -> tuple[int, float, str]:
+    """Numbers by value before words by letters."""
+    try:
+        return (0, float(text), "")
+    except ValueError:
+        return (1, 0.0, text)
 
 
 def confusion(label: np.ndarray, chosen: np.ndarray, names: tuple[str, ...]) -> Callable[[Axes], None]:

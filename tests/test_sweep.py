@@ -1,0 +1,89 @@
+import csv
+import json
+
+import pytest
+
+from xmr.cli.app import execute
+from xmr.errors import RecipeError
+from xmr.sweep import alternatives, combinations, folder_of, sweep
+
+SMALL = ["data.split.by=random", "data.split.test=200", "data.split.labels=100", "source={name: none, width: 16}"]
+
+
+def fake(scores, calls):
+    """Stands in for training, which has tests of its own: what is tested here is the choice and the resuming."""
+
+    def train(recipe, folder, resume, comment):
+        key = (recipe.training.learning_rate, recipe.ensemble, recipe.seed)
+        done = folder / "metrics.json"
+        if done.is_file():
+            return json.loads(done.read_text())
+        calls.append(key)
+        if scores.get(key, 0.5) == "stop":
+            raise KeyboardInterrupt
+        result = {"validation": scores.get(key, 0.5), "metric": "auroc", "test": {"auroc": 0.9 - key[0]}}
+        result |= {"trainable_parameters": 5, "seconds": {"train": 1.0}}
+        folder.mkdir(parents=True)
+        done.write_text(json.dumps(result))
+        return result
+
+    return train
+
+
+def test_alternatives_and_combinations():
+    assert alternatives("a.b=1,2,1") == ["a.b=1", "a.b=2"]
+    assert alternatives("source={name: minilm, layers: 2},none") == ["source={name: minilm, layers: 2}", "source=none"]
+    assert alternatives("x=[a, b]") == ["x=[a, b]"]
+    with pytest.raises(RecipeError, match=r"found no =; expected section\.key=value"):
+        alternatives("training.epochs")
+    assert combinations(["a=1,2", "b=x", "c=3,4"]) == [
+        ("a=1", "b=x", "c=3"), ("a=1", "b=x", "c=4"), ("a=2", "b=x", "c=3"), ("a=2", "b=x", "c=4"),
+    ]  # fmt: skip
+    some = combinations(["a=1,2,3,4", "b=1,2,3,4"], most=5)
+    assert len(set(some)) == 5
+    assert some == combinations(["a=1,2,3,4", "b=1,2,3,4"], most=5)
+    assert len({folder_of(each) for each in combinations(["a=1,2", "b=/,//"])}) == 4
+
+
+def test_the_best_by_validation_is_chosen_and_what_ran_is_not_run_again(tmp_path):
+    calls = []
+    scores = {(0.1, 1, 0): 0.6, (0.2, 1, 0): 0.8, (0.1, 1, 1): 0.6, (0.2, 1, 1): 0.6, (0.3, 1, 0): "stop"}
+    train = fake(scores, calls)
+    rates = "training.learning_rate=0.1,0.2"
+    trials = sweep("protein/amp", [rates], tmp_path, seeds=2, train=train)
+    assert trials[0].overrides == ("training.learning_rate=0.2",)
+    assert trials[0].score == pytest.approx(0.7)
+    chosen = json.loads((tmp_path / "sweep.json").read_text())
+    assert chosen["chosen"] == ["training.learning_rate=0.2"]
+    assert chosen["test"]["values"] == pytest.approx([0.7, 0.7])
+    assert len(calls) == 4
+    with pytest.raises(KeyboardInterrupt):
+        sweep("protein/amp", [f"{rates},0.3"], tmp_path, seeds=2, train=train)
+    del scores[(0.3, 1, 0)]
+    again = sweep("protein/amp", [f"{rates},0.3"], tmp_path, seeds=2, train=train)
+    assert len(again) == 3
+    assert calls[4:] == [(0.3, 1, 0), (0.3, 1, 0), (0.3, 1, 1)]
+
+
+def test_every_recipe_is_checked_before_the_first_runs(tmp_path):
+    calls = []
+    with pytest.raises(RecipeError, match=r"training\.epochs"):
+        sweep("protein/amp", ["training.epochs=2,many"], tmp_path, train=fake({}, calls))
+    with pytest.raises(RecipeError, match="a validation part, by which a sweep chooses"):
+        sweep("protein/amp_200", ["training.epochs=1,2"], tmp_path, train=fake({}, calls))
+    assert not calls
+
+
+def test_the_command(tmp_path, capsys):
+    out = tmp_path / "s"
+    asked = ["sweep", "protein/amp", *SMALL, "training.epochs=1,3", "training.learning_rate=0.01", "-o", str(out)]
+    assert execute(asked) == 0
+    said = capsys.readouterr().out
+    assert "training.epochs" in said
+    assert "chosen: " in said
+    with (out / "sweep.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert {row["training.epochs"] for row in rows} == {"1", "3"}
+    assert float(rows[0]["validation"]) >= float(rows[1]["validation"])
+    assert (out / "sweep.svg").read_text().startswith("<svg")
+    assert execute(["sweep", "protein/amp", "training.epochs", "-o", str(out)]) == 2

@@ -1,0 +1,53 @@
+"""`xmr sweep`: values of recipe fields, tried on validation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+
+def sweep(
+    recipe: Annotated[str, typer.Argument(help="A packaged recipe (protein/amp) or a path to one.")],
+    overrides: Annotated[list[str], typer.Argument(help="section.key=a,b,c to try, section.key=value to set.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the sweep.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each combination; their mean decides.")] = 1,
+    most: Annotated[int | None, typer.Option(min=1, help="Try only so many combinations, drawn at random.")] = None,
+) -> None:
+    """Train every combination (baselines left out), choose by validation, show the test result of the chosen one.
+
+    A sweep that was stopped goes on; one with more values trains only what is new.
+    """
+    from xmr.sweep import alternatives, draw_trials
+    from xmr.sweep import sweep as run_sweep
+
+    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    folder = out or Path("runs") / "sweep" / Path(recipe).with_suffix("").name
+    trials = run_sweep(
+        recipe,
+        overrides,
+        folder,
+        seeds,
+        most,
+        say=lambda text: errors.print(text, markup=False, soft_wrap=True),
+    )
+    draw_trials(folder, trials)
+    varied = [index for index, override in enumerate(overrides) if len(alternatives(override)) > 1]
+    table = Table()
+    for index in varied:
+        table.add_column(overrides[index].partition("=")[0])
+    for column in ("validation", "seconds"):
+        table.add_column(column, justify="right")
+    for trial in trials:
+        values = [trial.overrides[index].partition("=")[2] for index in varied]
+        seconds = sum(result["seconds"]["train"] for result in trial.results)
+        table.add_row(*values, f"{trial.score:.4f}", f"{seconds:.0f}")
+    console.print(table)
+    best = trials[0]
+    metric = best.results[0]["metric"]
+    tests = ", ".join(f"{result['test'][metric]:.3f}" for result in best.results)
+    console.print(f"chosen: {' '.join(best.overrides)}; test {metric} {tests}", markup=False, soft_wrap=True)
+    console.print(f"table and plot: {folder / 'sweep.csv'}, {folder / 'sweep.svg'}", markup=False, soft_wrap=True)

@@ -1,0 +1,146 @@
+"""Trying values of recipe fields: every combination, or so many of them, the best by validation.
+
+A combination is a run folder named after what it sets, so that a sweep that was stopped goes on, and one that is asked
+for again with more values trains only those that are new. The test part plays no role in the choice, and only the
+chosen combination's test result is shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xmr.errors import Problem, RecipeError
+from xmr.evaluation.metrics import higher_is_better
+from xmr.files import write_csv, write_json, write_text
+from xmr.recipe.load import load_recipe
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One combination and what it gave. score: mean validation score over the seeds; results: the runs' metrics."""
+
+    overrides: tuple[str, ...]
+    score: float
+    results: tuple[dict[str, Any], ...]
+
+
+def alternatives(override: str) -> list[str]:
+    """`key=a,b,c` -> [`key=a`, `key=b`, `key=c`]; commas inside brackets do not part. Raises RecipeError without =."""
+    key, equals, values = override.partition("=")
+    if not equals:
+        raise RecipeError(Problem(f"override {override}", "no =", "section.key=value, or section.key=a,b,c"))
+    parts, depth, begin = [], 0, 0
+    for place, letter in enumerate(values):
+        depth += (letter in "{[(") - (letter in "}])")
+        if letter == "," and not depth:
+            parts.append(values[begin:place])
+            begin = place + 1
+    parts.append(values[begin:])
+    return [f"{key}={part.strip()}" for part in dict.fromkeys(parts)]
+
+
+def combinations(overrides: list[str], most: int | None = None, seed: int = 0) -> list[tuple[str, ...]]:
+    """Every combination of the alternatives, or `most` of them drawn without repetition."""
+    every = list(product(*map(alternatives, overrides)))
+    if most is None or most >= len(every):
+        return every
+    drawn = np.random.default_rng(seed).permutation(len(every))[:most]
+    return [every[index] for index in sorted(drawn)]
+
+
+def folder_of(overrides: tuple[str, ...]) -> str:
+    """A readable and unique folder name of a combination."""
+    said = re.sub(r"[^A-Za-z0-9.=_-]+", "-", "_".join(overrides))[:80] or "as-it-is"
+    return f"{said}-{hashlib.sha256(repr(overrides).encode()).hexdigest()[:8]}"
+
+
+def sweep(
+    name: str,
+    overrides: list[str],
+    folder: Path,
+    seeds: int = 1,
+    most: int | None = None,
+    train: Callable[..., dict[str, Any]] | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Trial]:
+    """Run every combination, write `sweep.csv` and `sweep.json` after each -> trials, the best first.
+
+    train: `xmr.job.run`. All recipes are checked before the first is run. Raises RecipeError for a recipe without a
+    validation part, by which alone a combination may be chosen.
+    """
+    from xmr.job import run
+
+    train = train or run
+    asked = combinations(overrides, most)
+    recipes = {each: load_recipe(name, [*each, "baselines=[]"]) for each in asked}
+    trials: list[Trial] = []
+    for number, (each, recipe) in enumerate(recipes.items(), start=1):
+        if not recipe.data.split.validation and recipe.data.split.by != "column":
+            raise RecipeError(Problem("data.split.validation", "0", "a validation part, by which a sweep chooses"))
+        results = []
+        for seed in range(recipe.seed, recipe.seed + seeds):
+            seeded = recipe.model_copy(update={"seed": seed}, deep=True)
+            place = folder / folder_of(each) / f"seed-{seed}"
+            results.append(train(seeded, place, resume=True, comment=" ".join([name, *each, f"seed={seed}"])))
+        scores = [result["validation"] for result in results]
+        if any(score is None for score in scores):
+            raise RecipeError(
+                Problem("data.split.validation", "no record", "a validation part, by which a sweep chooses")
+            )
+        trials.append(Trial(each, float(np.mean(scores)), tuple(results)))
+        say(f"{number} of {len(recipes)}: {' '.join(each) or 'as it is'}: validation {trials[-1].score:.4f}")
+        write_trials(folder, ranked(trials))
+    return ranked(trials)
+
+
+def draw_trials(folder: Path, trials: list[Trial]) -> None:
+    """sweep.svg: the validation score of every combination, a panel a swept field."""
+    from xmr.report import plots
+
+    columns = list(zip(*(trial.overrides for trial in trials)))
+    varied = [column for column in columns if len(set(column)) > 1] or columns[:1]
+    scores = [trial.score for trial in trials]
+    draws = [
+        plots.tried(column[0].partition("=")[0], [override.partition("=")[2] for override in column], scores)
+        for column in varied
+    ]
+    write_text(folder / "sweep.svg", plots.panels(draws))
+
+
+def ranked(trials: list[Trial]) -> list[Trial]:
+    """The best validation score first; scores that are no numbers last."""
+    return sorted(trials, key=lambda trial: -trial.score if math.isfinite(trial.score) else math.inf)
+
+
+def write_trials(folder: Path, trials: list[Trial]) -> None:
+    """sweep.csv: a line a combination; sweep.json: the chosen one with its test result."""
+    keys = [override.partition("=")[0] for override in trials[0].overrides]
+    rows = [
+        [*(override.partition("=")[2] for override in trial.overrides), trial.score, trial.results[0]["trainable_parameters"],
+         sum(result["seconds"]["train"] for result in trial.results)]
+        for trial in trials
+    ]  # fmt: skip
+    write_csv(folder / "sweep.csv", [*keys, "validation", "trainable_parameters", "train_seconds"], rows)
+    best = trials[0]
+    metric = best.results[0]["metric"]
+    tests = [result["test"][metric] for result in best.results]
+    write_json(
+        folder / "sweep.json",
+        {
+            "chosen": list(best.overrides),
+            "validation": best.score,
+            "metric": metric,
+            "higher_is_better": higher_is_better(metric),
+            "test": {"mean": float(np.mean(tests)), "values": tests},
+            "tried": len(trials),
+        },
+    )
