@@ -124,11 +124,11 @@ def ranked(trials: list[Trial]) -> list[Trial]:
 def write_trials(folder: Path, trials: list[Trial]) -> None:
     """sweep.csv: a line a combination; sweep.json: the chosen one with its test result."""
     keys = [override.partition("=")[0] for override in trials[0].overrides]
-    rows = [
-        [*(override.partition("=")[2] for override in trial.overrides), trial.score, trial.results[0]["trainable_parameters"],
-         sum(result["seconds"]["train"] for result in trial.results)]
-        for trial in trials
-    ]  # fmt: skip
+    rows = []
+    for trial in trials:
+        values = [override.partition("=")[2] for override in trial.overrides]
+        seconds = sum(result["seconds"]["train"] for result in trial.results)
+        rows.append([*values, trial.score, trial.results[0]["trainable_parameters"], seconds])
     write_csv(folder / "sweep.csv", [*keys, "validation", "trainable_parameters", "train_seconds"], rows)
     best = trials[0]
     metric = best.results[0]["metric"]

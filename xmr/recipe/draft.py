@@ -84,7 +84,9 @@ def _table_draft(records: Records, source: Path, recipe: Path, task: str, why: s
     encoder = create(ENCODERS, {"name": "table"})
     encoder.use_tokenizer(lambda texts: [[] for _ in texts])
     said = encoder.fit(records).describe()
-    split: dict[str, Any] = {"by": "column"} if {"train", "test"} <= roles else {"by": "random", "test": 0.2}
+    split: dict[str, Any] = (
+        {"by": "column"} if {"train", "test"} <= roles else {"by": "random", "test": 0.2, "validation": 0}
+    )
     labels = list(records.labels)
     path = os.path.relpath(str(source), str(recipe.parent))
     target = labels[0] if len(labels) == 1 else labels
@@ -93,10 +95,10 @@ def _table_draft(records: Records, source: Path, recipe: Path, task: str, why: s
         "seed": 0,
         "data": {"path": path, "target": target, "contradictions": "keep", "split": split},
         "encoder": {"name": "table", "columns": {column.name: column.kind for column in encoder.seen}},
-        "source": {"name": "minilm", "layers": 2},
+        "source": {"name": "minilm", "layers": 2, "taps": 3},
         "transform": {"name": "feature_tokens"},
         "output": {"name": "ridge"},
-        "training": {"epochs": 4, "learning_rate": 0.003, "batch_size": 32},
+        "training": {"epochs": 3, "learning_rate": 0.0001, "batch_size": 32},
         "ensemble": 4,
         "baselines": ["majority", "logistic", "hist_gradient_boosting", "random_forest"],
     }

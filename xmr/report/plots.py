@@ -40,6 +40,29 @@ def panels(draws: Sequence[Callable[[Axes], None]], width: float = 3.4, height: 
     return out.getvalue()[out.getvalue().index("<svg") :]
 
 
+def budgets(
+    curves: dict[str, list[tuple[str, float, float]]], kinds: dict[str, str], metric: str
+) -> Callable[[Axes], None]:
+    """Learning curves: (budget, mean, deviation) of every row; controls are thin, baselines dashed."""
+    order = list(dict.fromkeys(budget for points in curves.values() for budget, _, _ in points))
+
+    def draw(axes: Axes) -> None:
+        for row, points in curves.items():
+            places = [order.index(budget) for budget, _, _ in points]
+            means, spreads = ([point[place] for point in points] for place in (1, 2))
+            style: dict[str, Any] = {
+                "program": {"color": ORANGE, "linewidth": 2.5, "zorder": 3},
+                "baseline": {"linestyle": "--", "linewidth": 1.2},
+                "control": {"linestyle": ":", "linewidth": 1.0},
+            }[kinds[row]]
+            axes.errorbar(places, means, yerr=spreads, marker="o", markersize=3, capsize=2, label=row, **style)
+        axes.set_xticks(range(len(order)), order)
+        axes.set(xlabel="labels", ylabel=f"test {metric}")
+        axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+    return draw
+
+
 def tried(name: str, values: Sequence[str], scores: Sequence[float]) -> Callable[[Axes], None]:
     """The validation score of every combination of a sweep over one field's values."""
     shown = sorted(set(values), key=_natural)

@@ -1,0 +1,129 @@
+import csv
+import json
+
+import pytest
+from scipy.stats import ttest_rel
+
+from xmr.cli.app import execute
+from xmr.comparison import Cell, Comparison, compare, controls
+from xmr.errors import DataError, RecipeError
+from xmr.recipe.load import load_recipe
+
+
+def fake(calls, fail=()):
+    """Stands in for training: what is tested here is which rows run, on what, and what is said of them."""
+
+    def train(recipe, folder, resume, comment):
+        done = folder / "metrics.json"
+        if done.is_file():
+            return json.loads(done.read_text())
+        key = (
+            recipe.source["name"],
+            recipe.source.get("weights"),
+            recipe.data.split.labels,
+            recipe.data.shuffle_labels,
+        )
+        calls.append((*key, recipe.seed))
+        if recipe.source["name"] in fail:
+            raise DataError("no such thing; expected another")
+        value = 0.5 if recipe.data.shuffle_labels else 0.9 - 0.1 * (recipe.source["name"] == "none")
+        value += 0.01 * recipe.seed**2 + (recipe.data.split.labels is None) * 0.05
+        found = {"metric": "auroc", "test": {"auroc": value}, "n_test": 10, "trainable_parameters": 7}
+        found |= {"program_bytes": 2048, "seconds": {"train": 1.0, "test": 0.5}, "baselines": {}}
+        if recipe.baselines:
+            found["baselines"] = {"kmer_forest": {"auroc": 0.8 + 0.012 * recipe.seed, "seconds": 0.1}}
+        folder.mkdir(parents=True)
+        done.write_text(json.dumps(found))
+        return found
+
+    return train
+
+
+def test_the_controls_a_recipe_can_have():
+    assert set(controls(load_recipe("protein/amp"))) == {
+        "random source", "no source", "shuffled positions", "shuffled labels",
+    }  # fmt: skip
+    assert set(controls(load_recipe("table/wine"))) == {"random source", "no source", "shuffled labels"}
+    assert set(controls(load_recipe("forecast/etth1"))) == {"random source", "no source"}
+    assert "no source" not in controls(load_recipe("image/digits_cifar"))
+
+
+def test_every_row_runs_once_on_the_same_seeds(tmp_path):
+    calls = []
+    made = compare("protein/amp_random", [], tmp_path, ["50", "all"], 3, train=fake(calls))
+    assert len(calls) == len(set(calls)) == 5 * 2 * 3
+    assert made.budgets() == ["50", "all"]
+    rows = [cell.row for cell in made.at("50")]
+    assert rows[0] == "program"
+    assert set(rows) == {
+        "program",
+        "kmer_forest",
+        "random source",
+        "no source",
+        "shuffled positions",
+        "shuffled labels",
+    }
+    more = compare("protein/amp_random", [], tmp_path, ["50", "100", "all"], 3, train=fake(calls))
+    assert len(calls) == 5 * 3 * 3
+    assert [c.mean for c in more.at("50")] == [c.mean for c in made.at("50")]
+    compare("protein/amp_random", ["training.epochs=99"], tmp_path, ["50"], 1, train=fake(calls))
+    assert len(calls) == 5 * 3 * 3 + 5, "another recipe is another row"
+    with (tmp_path / "compare.csv").open() as handle:
+        table = list(csv.DictReader(handle))
+    assert {row["kind"] for row in table} == {"program", "control", "baseline"}
+    assert "<svg" in (tmp_path / "compare.html").read_text()
+
+
+def test_a_failed_row_does_not_lose_the_others(tmp_path):
+    made = compare("protein/amp_random", [], tmp_path, ["50"], 2, train=fake([], fail=("none",)))
+    assert made.failures == [("no source, 50 labels", "no such thing; expected another")]
+    assert "random source" in {cell.row for cell in made.cells}
+    assert "no such thing" in (tmp_path / "compare.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "said"),
+    [
+        ((0.9, 0.91, 0.92), (0.8, 0.82, 0.81), "with 50 labels: reprogramming is better than every baseline"),
+        ((0.8, 0.82, 0.81), (0.9, 0.91, 0.92), "with 50 labels: use forest here"),
+        ((0.8, 0.9, 0.85), (0.85, 0.84, 0.86), "with 50 labels: no difference to forest was found"),
+        ((0.9,), (0.8,), "one seed says nothing about chance"),
+    ],
+)
+def test_the_verdict(mine, other, said):
+    cells = [
+        Cell("program", "program", "50", mine),
+        Cell("forest", "baseline", "50", other),
+        Cell("majority", "baseline", "50", tuple(0.1 for _ in mine)),
+        Cell("random source", "control", "50", tuple(0.99 for _ in mine)),
+    ]
+    comparison = Comparison("auroc", cells, [])
+    assert said in comparison.verdict("50")
+    if len(mine) > 1:
+        assert comparison.paired(cells[0], cells[1]) == pytest.approx(ttest_rel(mine, other).pvalue)
+    assert Comparison("mse", cells[:2], []).at("50")[0].row == "program"
+
+
+def test_small_errors_are_better_small():
+    cells = [Cell("program", "program", "all", (0.3, 0.31, 0.29)), Cell("linear", "baseline", "all", (0.5, 0.52, 0.51))]
+    assert "reprogramming is better" in Comparison("mse", cells, []).verdict("all")
+    assert "use linear" in Comparison("r2", cells, []).verdict("all")
+
+
+def test_budgets_are_numbers(tmp_path):
+    with pytest.raises(RecipeError, match="--budgets: found 'many'; expected numbers of labels of at least 2, or all"):
+        compare("protein/amp_random", [], tmp_path, ["many"], 1, train=fake([]))
+
+
+def test_the_command(tmp_path, capsys):
+    small = ["data.split.test=100", "source.layers=1", "training.epochs=1", "baselines=[majority, length_only]"]
+    skipped = ["--without", "random source", "--without", "shuffled positions", "--without", "no source"]
+    asked = ["compare", "protein/amp_random", *small, "--budgets", "40", "--seeds", "2", *skipped, "-o", str(tmp_path)]
+    assert execute(asked) == 0
+    said = capsys.readouterr().out
+    assert "length_only" in said
+    assert "shuffled labels" in said
+    assert "with 40 labels: " in said
+    facts = json.loads((tmp_path / "compare.json").read_text())
+    assert facts["metric"] == "auroc"
+    assert execute(["compare", "protein/amp_random", "--budgets", "few", "-o", str(tmp_path)]) == 2
