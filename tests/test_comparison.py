@@ -23,6 +23,7 @@ def fake(calls, fail=()):
             recipe.data.split.labels,
             recipe.data.shuffle_labels,
         )
+        key = (*key, recipe.encoder["shuffle"], recipe.training.epochs)
         calls.append((*key, recipe.seed))
         if recipe.source["name"] in fail:
             raise DataError("no such thing; expected another")

@@ -170,9 +170,8 @@ def compare(
         comparison.metric = results[0]["metric"]
         made = cells_of(row, budget, results)
         comparison.cells += made
-        say(
-            f"{number} of {len(plan)}: {row}, {budget} labels: {comparison.metric} {made[0].mean:.3f} ± {made[0].spread:.3f}"
-        )
+        found = f"{comparison.metric} {made[0].mean:.3f} ± {made[0].spread:.3f}"
+        say(f"{number} of {len(plan)}: {row}, {budget} labels: {found}")
         write_comparison(folder, name, comparison)
     if not comparison.cells:
         raise RecipeError(Problem("compare", "no row that ran", comparison.failures[0][1]))
