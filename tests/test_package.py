@@ -26,7 +26,7 @@ LAYERS = [
     {"training"},
     {"compare", "recipe"},
     {"report"},
-    {"job", "estimate", "prediction", "assessment"},
+    {"job", "estimate", "prediction", "assessment", "comparison", "sweep"},
     {"testing", "cli"},
 ]
 
