@@ -177,4 +177,4 @@ def columns_of(folder: Path, wanted: Columns) -> Columns:
     used = tuple(column["name"] for column in state.get("columns", ()) if column["kind"] != "skip")
     column = targets.get("column") or ""
     labels = wanted.target or ((column,) if column else tuple(targets.get("names", ())))
-    return replace(wanted, reads=reads, target=labels, names=(*names, *labels), features=used)
+    return replace(wanted, reads=reads, target=labels, names=names, features=used)

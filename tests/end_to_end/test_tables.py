@@ -230,6 +230,32 @@ def test_a_program_refuses_another_table(tmp_path, capsys):
     assert "found 'someday' in column 'day'; expected an ISO date" in reasons[1]
 
 
+def test_a_file_without_a_header_is_read_in_the_order_of_training(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    rows = [(rng.integers(0, 9), "yes" if rng.random() > 0.5 else "no", f"{rng.normal():.3f}") for _ in range(60)]
+    path = tmp_path / "t.csv"
+    path.write_text("".join(f"{a},{label},{x}\n" for a, label, x in rows))
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(TABLE.format(path=path, **PLAIN).replace("data: {", "data: {target: column_2, "))
+    run = tmp_path / "run"
+    assert execute(["run", str(recipe), "-o", str(run), "--quiet"]) == 0
+    whole, bare, named = (tmp_path / name for name in ("whole.csv", "bare.csv", "named.csv"))
+    whole.write_text(path.read_text())
+    bare.write_text("".join(f"{a},{x}\n" for a, _, x in rows))
+    named.write_text("column_3,column_1\n" + "".join(f"{x},{a}\n" for a, _, x in rows))
+    answers = []
+    for file in (whole, bare, named):
+        assert execute(["predict", str(run), str(file), "-o", str(tmp_path / "p.csv")]) == 0
+        answers.append([row["predicted"] for row in rows_of(tmp_path / "p.csv")])
+    assert answers[0] == answers[1] == answers[2]
+    assert execute(["evaluate", str(run), str(whole)]) == 0
+    assert len(set(answers[0])) == 2 or "accuracy" in capsys.readouterr().out
+    other = tmp_path / "other.csv"
+    other.write_text("1,2,3,4\n")
+    assert execute(["predict", str(run), str(other), "-o", str(tmp_path / "p.csv")]) == 2
+    assert "4 columns without a header; expected 3: column_1, column_2, column_3" in capsys.readouterr().err
+
+
 def test_many_rows_stream_with_flat_memory(tmp_path):
     path = write_table(tmp_path / "people.csv", 60)
     recipe = tmp_path / "r.yaml"

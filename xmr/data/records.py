@@ -18,7 +18,8 @@ class Records:
     (0 = not scored), "" where there is none. `arrays`: what each record holds where that is no text, in memory, one row
     a record: pictures as (n, H, W, C) uint8, series as (n, C, L) float32 with NaN for what is missing. `inputs` are
     then digests of it. `group`: who a record comes from (a speaker, a patient), where the data says so. `columns`: rows
-    of a table: the names of the cells that each input holds side by side (`xmr.data.rows.SEPARATOR`).
+    of a table: the names of the cells that each input holds side by side (`xmr.data.rows.SEPARATOR`); `header`: of all
+    columns of the file in their order, labels too.
     """
 
     ids: list[str]
@@ -31,6 +32,7 @@ class Records:
     arrays: np.ndarray | None = None
     group: list[str] = field(default_factory=list)
     columns: tuple[str, ...] = ()
+    header: tuple[str, ...] = ()
 
     @staticmethod
     def of(inputs: list[str], labels: dict[str, list[str]] | None = None, file: str = "<memory>") -> Records:
@@ -59,6 +61,7 @@ class Records:
             self.arrays[chosen] if self.arrays is not None else None,
             pick(self.group),
             self.columns,
+            self.header,
         )
 
     @staticmethod
@@ -78,6 +81,7 @@ class Records:
             _joined([part.arrays for part in parts if part.arrays is not None]) if first.arrays is not None else None,
             [x for part in parts for x in part.group],
             first.columns,
+            first.header,
         )
 
     def place(self, index: int) -> str:

@@ -257,7 +257,7 @@ def _records(path: Path, header: list[str], rows: _Rows, columns: Columns, chunk
         raise DataError(Problem(place, f"columns {', '.join(header)}", "at least one besides the label"))
     cells = itemgetter(*kept) if len(kept) > 1 else lambda row: (row[kept[0]],)
     names = tuple(header[index] for index in kept)
-    part, dotted = _empty(path, targets, names), dict.fromkeys(targets, False)
+    part, dotted = _empty(path, targets, names, header), dict.fromkeys(targets, False)
     begun = False
     for line, row in chain([first] if first is not None else [], rows):
         if len(row) != len(header):
@@ -277,13 +277,13 @@ def _records(path: Path, header: list[str], rows: _Rows, columns: Columns, chunk
         part.line.append(line)
         if len(part) == chunk:
             yield part
-            part = _empty(path, targets, names)
+            part = _empty(path, targets, names, header)
     if len(part):
         yield part
 
 
-def _empty(path: Path, targets: dict[str, int], names: tuple[str, ...]) -> Records:
-    return Records([], [], {name: [] for name in targets}, file=str(path), columns=names)
+def _empty(path: Path, targets: dict[str, int], names: tuple[str, ...], header: list[str]) -> Records:
+    return Records([], [], {name: [] for name in targets}, file=str(path), columns=names, header=tuple(header))
 
 
 def _dotted(label: str) -> bool:

@@ -252,7 +252,7 @@ class TableEncoder(Encoder):
     def fit(self, records: Records) -> Self:
         """What every column is, its categories and its scale. Raises DataError where no column is left."""
         self._named(records)
-        self.file_columns = records.columns
+        self.file_columns = records.header or records.columns
         table = _cells(records)
         self.seen = []
         for name, cells in zip(records.columns, table):
