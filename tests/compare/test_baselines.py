@@ -2,15 +2,20 @@
 
 import numpy as np
 import pytest
+import torch
 
 from tests.tiny import tiny_source, tiny_vision
 from xmr.compare import RESIDUE_BASELINES, SEQUENCE_BASELINES, baselines_of
 from xmr.compare.baselines import Parts, kmer_counts, one_hot, run_baseline
+from xmr.compare.tables import coded
+from xmr.compare.tables import one_hot as hot
 from xmr.data.targets import Targets
 from xmr.encoders.image import ImageEncoder
 from xmr.encoders.protein import ProteinEncoder
+from xmr.encoders.table import TableEncoder, TableSet
 from xmr.errors import RecipeError
 from xmr.evaluation.metrics import metrics_of
+from xmr.transforms.feature_tokens import FeatureTokens
 
 
 def parts(task, n=160, seed=0):
@@ -48,6 +53,49 @@ def picture_parts(task, n=120):
         0,
         tiny_vision("resnet"),
     )
+
+
+def table_parts(task, n=160):
+    """Rows whose age and trade are the label, before a tiny language source."""
+    encoder = TableEncoder()
+    records = encoder.example(n, 0, task)
+    cut = {"train": range(n - 60), "validation": range(n - 60, n - 40), "test": range(n - 40, n)}
+    held = {name: records.take(index) for name, index in cut.items()}
+    encoder.fit(held["train"])
+    targets, source = Targets.fit(task, held["train"]), tiny_source()
+    render = FeatureTokens().build(encoder.form, source.space, torch.Generator().manual_seed(0)).eval()
+    return Parts(
+        {name: encoder.canonical(part) for name, part in held.items()},
+        {name: encoder.encode(part) for name, part in held.items()},
+        {name: targets.encode(part).numpy() for name, part in held.items()},
+        targets,
+        encoder.form,
+        0,
+        source,
+        untrained=render,
+    )
+
+
+@pytest.mark.parametrize("task", ["classification", "regression", "multilabel"])
+def test_every_baseline_on_tables(task):
+    data = table_parts(task)
+    for name in baselines_of(task, "Table", "token"):
+        values = run_baseline(name, data)
+        assert values.shape == (40, data.description.outputs)
+        assert np.isfinite(values).all()
+        found = metrics_of(task, values, data.targets["test"], data.description)
+        if name not in ("majority", "linear_probe"):
+            assert found["r2" if task == "regression" else "auroc"] > (0.6 if task == "regression" else 0.75), name
+
+
+def test_trees_see_gaps_and_unseen_values_as_missing():
+    data = table_parts("classification")
+    seen = coded(data.sets["test"], data.form)
+    assert seen.shape == (40, 4)
+    assert np.isnan(seen[:, 1]).sum() == int(data.sets["test"].missing[:, 1].sum()) > 0
+    table = TableSet(np.zeros((1, 2), np.float32), np.zeros((1, 2), bool), np.array([[3, 4]]), None)
+    assert np.isnan(coded(table, data.form)[0, 2]), "a gap, or a value that training did not see"
+    assert hot(table, data.form).sum() == 0
 
 
 @pytest.mark.parametrize("task", ["classification", "regression", "multilabel"])

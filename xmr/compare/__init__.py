@@ -18,14 +18,19 @@ FORECAST_BASELINES = ("last_value", "seasonal_naive", "linear")
 VISION_BASELINES = ("linear_probe", "fine_tuning")  # these use the recipe's own source
 
 
+TOKEN_BASELINES = ("linear_probe",)  # of a language source
+
+
 def baselines_of(task: str, emits: str = "Symbols", space: str = "token") -> tuple[str, ...]:
     """The baselines of a task on one kind of records, before a source of one space."""
     if emits == "Image":
         return IMAGE_BASELINES + (VISION_BASELINES if space == "pixel" else ())
     if emits == "Table":
-        return TABLE_BASELINES
+        return TABLE_BASELINES + TOKEN_BASELINES
     if task == "forecasting":
         return FORECAST_BASELINES
     if emits == "Signal":
         return SIGNAL_BASELINES
-    return RESIDUE_BASELINES if task == "residue_classification" else SEQUENCE_BASELINES
+    if task == "residue_classification":
+        return RESIDUE_BASELINES
+    return SEQUENCE_BASELINES + (TOKEN_BASELINES if space == "token" else ())

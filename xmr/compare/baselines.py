@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
-from xmr.compare import VISION_BASELINES, baselines_of
+from xmr.compare import TOKEN_BASELINES, VISION_BASELINES, baselines_of
 from xmr.data.targets import IGNORE, Targets
 from xmr.encoders.sequence import SymbolSet
 from xmr.errors import RecipeError, one_of
@@ -142,7 +142,7 @@ def run_baseline(name: str, parts: Parts) -> np.ndarray:
     known = baselines_of(task, emits, parts.source.space_kind)
     if name not in known:
         raise RecipeError(one_of("baselines", name, known))
-    if name in VISION_BASELINES:
+    if name in (*VISION_BASELINES, *TOKEN_BASELINES):
         from xmr.compare.source import fine_tuning, linear_probe
 
         return fine_tuning(parts) if name == "fine_tuning" else linear_probe(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,9 @@ from xmr.compare.network import fit_network
 from xmr.outputs.base import Pooling
 from xmr.outputs.ridge import solve
 from xmr.sources.vision import VisionSource
-from xmr.spaces import Image, PixelInput, Trace
+from xmr.spaces import Alphabet, Image, PixelInput, Schema, SourceInput, Trace
 from xmr.transforms.pixels import resize, with_channels
+from xmr.transforms.vocabulary import FreeEmbedding
 
 EPOCHS, PICTURES, RATE, PATIENCE = 20, 32, 3e-4, 6
 
@@ -35,11 +37,16 @@ def plain(source: VisionSource, image: Image) -> PixelInput:
 def linear_probe(parts: Parts) -> np.ndarray:
     """A linear model on the frozen source's features, nothing learned before them: (n, K).
 
-    Of the plain pictures; of signals as the recipe's transform draws or places them before it is trained.
+    Of the plain pictures; of sequences in the source's own words for their letters; of signals and tables as the
+    recipe's transform hands them over before it is trained.
     """
     source = parts.source
-    if isinstance(parts.form, Trace):
-        return _signal_probe(parts)
+    if isinstance(parts.form, Trace | Schema):
+        assert parts.untrained is not None
+        return _untrained_probe(parts, parts.untrained)
+    if isinstance(parts.form, Alphabet):
+        generator = torch.Generator().manual_seed(parts.seed)
+        return _untrained_probe(parts, FreeEmbedding("own_words").build(parts.form, source.space, generator).eval())
     assert isinstance(source, VisionSource)
 
     def features(data: Any) -> np.ndarray:
@@ -59,10 +66,9 @@ def linear_probe(parts: Parts) -> np.ndarray:
     return fitted(model, left, features(parts.sets["test"]), parts)
 
 
-def _signal_probe(parts: Parts) -> np.ndarray:
-    """The leave-one-out ridge of `output: ridge` on features of the untrained program."""
-    render, source = parts.untrained, parts.source
-    assert render is not None
+def _untrained_probe(parts: Parts, render: Callable[[Any], SourceInput]) -> np.ndarray:
+    """The leave-one-out ridge of `output: ridge` on features of what `render` hands to the source."""
+    source = parts.source
     pool = Pooling("mean", source.hidden_width, None)
 
     def features(data: Any) -> np.ndarray:

@@ -30,16 +30,19 @@ def table_baseline(name: str, parts: Parts) -> np.ndarray:
     left = np.concatenate([make(parts.sets["train"], form), make(parts.sets["validation"], form)])
 
     def model(regression: bool, seed: int) -> BaseEstimator:
-        return _model(name, regression, seed, form)
+        return _model(name, regression, seed, form, len(left))
 
     return fitted(model, left, make(parts.sets["test"], form), parts)
 
 
-def _model(name: str, regression: bool, seed: int, form: Schema) -> BaseEstimator:
+def _model(name: str, regression: bool, seed: int, form: Schema, rows: int) -> BaseEstimator:
     if name == "hist_gradient_boosting":
         kind = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
         first = len(form.numbers)
-        return kind(categorical_features=list(range(first, first + len(form.categories))), random_state=seed)
+        # scikit-learn's leaves of 20 rows leave no tree to grow from 32 rows.
+        leaf = min(20, max(2, rows // 16))
+        columns = list(range(first, first + len(form.categories)))
+        return kind(categorical_features=columns, min_samples_leaf=leaf, random_state=seed)
     if name == "random_forest":
         return (RandomForestRegressor if regression else RandomForestClassifier)(500, n_jobs=-1, random_state=seed)
     if name == "majority":
