@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from xmr import __version__
-from xmr.cli import catalogue, check, compare, data, doctor, evaluate, new, predict, run, show, sweep
+from xmr.cli import catalogue, check, compare, data, doctor, evaluate, new, predict, run, scan, show, sweep
 from xmr.errors import XmrError
 
 app = typer.Typer(
@@ -49,6 +49,7 @@ app.command("check")(check.check)
 app.command("list")(catalogue.catalogue)
 app.command("new")(new.new)
 app.command("compare")(compare.compare)
+app.command("scan")(scan.scan)
 app.command("sweep")(sweep.sweep)
 app.command("show")(show.show)
 app.command("doctor")(doctor.doctor)

@@ -1,0 +1,44 @@
+"""`xmr scan`: cheap scores of sources and depths, before any training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+
+def scan(
+    recipe: Annotated[str, typer.Argument(help="A packaged recipe (protein/amp) or a path to one.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="section.key=value, any number.")] = None,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", help="A source to score, e.g. minilm; again for another.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the scan.")] = None,
+) -> None:
+    """Score sources and their depths on the training part alone: cross-validated probe, LogME, H-score, LEEP.
+
+    Several scores, no single verdict: the probe's error says which differences mean something.
+    """
+    from xmr.scan import scan as run_scan
+
+    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    folder = out or Path("runs") / "scan" / Path(recipe).with_suffix("").name
+    rows = run_scan(
+        recipe, overrides or [], source or [], folder, say=lambda text: errors.print(text, markup=False, soft_wrap=True)
+    )
+    table = Table()
+    for column in ("source", "layers", "probe", "LogME", "H-score", "LEEP", "seconds"):
+        table.add_column(column, justify="left" if column == "source" else "right")
+    for row in rows:
+        table.add_row(
+            row.source,
+            "" if row.layers is None else str(row.layers),
+            f"{row.probe:.3f} ± {row.error:.3f}",
+            *(f"{value:.3f}" for value in (row.log_me, row.h_score, row.leep)),
+            f"{row.seconds:.1f}",
+        )
+    console.print(table)
+    console.print(f"table: {folder / 'scan.csv'}", markup=False, soft_wrap=True)

@@ -1,0 +1,102 @@
+"""Scores of features that foresee, from a few forward passes, how well a source serves a target: probe, LogME, H-score,
+LEEP. Larger is better for each."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import logsumexp
+from sklearn.model_selection import KFold, StratifiedKFold
+
+from xmr.outputs.ridge import solve
+
+FOLDS = 5
+
+
+def probe(features: np.ndarray, target: np.ndarray, seed: int = 0) -> np.ndarray:
+    """How right a ridge answers each record of a fold it did not see: (n,).
+
+    target: classes (n,), then 1 where the answer is right, else 0; or numbers (n, K), then 1 less the squared error in
+    variances of the target. Folds are stratified by class. (Leaving one record out would do without folds, but favours
+    the other class: on noise it is always wrong.)
+    """
+    classes = np.unique(target) if target.ndim == 1 else None
+    if classes is None:
+        truth, folds = target, KFold(min(FOLDS, len(target)), shuffle=True, random_state=seed)
+    else:
+        truth = (target[:, None] == classes).astype(np.float64) * 2 - 1
+        fewest = int(np.unique(target, return_counts=True)[1].min())
+        folds = StratifiedKFold(max(2, min(FOLDS, fewest)), shuffle=True, random_state=seed)
+    right = np.zeros(len(target))
+    for seen, held in folds.split(features, None if classes is None else target):
+        weight, bias = solve(features[seen], truth[seen])
+        scores = features[held] @ weight.T + bias
+        if classes is None:
+            variance = max(float(target.var(axis=0).mean()), 1e-12)
+            right[held] = 1 - ((scores - target[held]) ** 2).mean(axis=1) / variance
+        else:
+            right[held] = classes[scores.argmax(axis=1)] == target[held]
+    return right
+
+
+def log_me(features: np.ndarray, target: np.ndarray) -> float:
+    """Logarithm of maximum evidence a record of y = F w + noise, mean over the columns of `target`.
+
+    features: (n, D); target: (n, K) numbers, or class labels (n,), one column a class. alpha and beta, the precisions
+    of weights and noise, are found by fixed-point iteration on the singular values. Source: You et al., arXiv
+    2102.11005.
+    """
+    if target.ndim == 1:
+        target = (target[:, None] == np.unique(target)).astype(np.float64)
+    features = features.astype(np.float64)
+    n, width = features.shape
+    left, singular, _ = np.linalg.svd(features, full_matrices=False)
+    square = singular**2
+    evidences = []
+    for column in target.T.astype(np.float64):
+        inside = left.T @ column
+        outside = max(float(column @ column - inside @ inside), 0.0)  # what no weights explain
+        alpha, beta = 1.0, 1.0
+        for _ in range(100):
+            gamma = float((beta * square / (alpha + beta * square)).sum())
+            weights = float((beta**2 * square * inside**2 / (alpha + beta * square) ** 2).sum())
+            residual = float((alpha**2 * inside**2 / (alpha + beta * square) ** 2).sum()) + outside
+            before = alpha / beta
+            alpha, beta = gamma / max(weights, 1e-12), (n - gamma) / max(residual, 1e-12)
+            if abs(alpha / beta - before) <= 1e-4 * before:
+                break
+        weights = float((beta**2 * square * inside**2 / (alpha + beta * square) ** 2).sum())
+        residual = float((alpha**2 * inside**2 / (alpha + beta * square) ** 2).sum()) + outside
+        spread = float(np.log(alpha + beta * square).sum()) + (width - len(square)) * np.log(alpha)
+        evidence = width * np.log(alpha) + n * np.log(beta) - spread - n * np.log(2 * np.pi)
+        evidences.append(0.5 * (evidence - alpha * weights - beta * residual) / n)
+    return float(np.mean(evidences))
+
+
+def h_score(features: np.ndarray, label: np.ndarray, shrink: float = 0.1) -> float:
+    """tr(cov(f)^-1 cov(E[f | y])): how much of the features' spread lies between the classes. features: (n, D).
+
+    cov(f) is shrunk towards a multiple of the identity, without which it cannot be inverted for few records. Sources:
+    Bao et al. 2019 (H-score); Ibrahim et al., arXiv 2110.06893 (shrinkage).
+    """
+    centred = features - features.mean(axis=0)
+    n, width = centred.shape
+    classes, number = np.unique(label, return_inverse=True)
+    means = np.stack([centred[number == index].mean(axis=0) for index in range(len(classes))])
+    between = means * np.sqrt(np.bincount(number) / n)[:, None]  # cov(E[f|y]) = between^T between
+    _, singular, axes = np.linalg.svd(centred / np.sqrt(n), full_matrices=False)
+    scale = shrink * float((singular**2).sum()) / width
+    along = between @ axes.T  # (K, r) in the axes of the covariance; beyond them there is nothing between the classes
+    return float((along**2 / ((1 - shrink) * singular**2 + scale)).sum())
+
+
+def leep(log_probabilities: np.ndarray, label: np.ndarray) -> float:
+    """Mean log-likelihood of the labels when the source's classes are mapped by their empirical conditional.
+
+    log_probabilities: (n, K_S) of the source's own classes. Source: Nguyen et al., arXiv 2002.12462.
+    """
+    classes, number = np.unique(label, return_inverse=True)
+    joint = np.stack(
+        [logsumexp(log_probabilities[number == index], axis=0) for index in range(len(classes))]
+    )  # (K, K_S), up to a constant
+    conditional = joint - logsumexp(joint, axis=0)  # log P(y | z)
+    return float(logsumexp(log_probabilities + conditional[number], axis=1).mean())

@@ -1,0 +1,144 @@
+"""Which source, and how many of its layers? Cheap scores of the features of an untrained program, before any training.
+
+One pass over the training part a source: all depths of a language model are heard at once. The test part plays no role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+
+from xmr.batching import inference_batches
+from xmr.compare.transferability import h_score, leep, log_me, probe
+from xmr.component import schema
+from xmr.errors import Problem, RecipeError, XmrError
+from xmr.files import write_csv, write_json
+from xmr.job import Job, load_job
+from xmr.outputs.base import Pooling
+from xmr.program import to_device
+from xmr.recipe.load import load_recipe
+from xmr.registry import SOURCES
+from xmr.sources.language import Language
+
+MOST_LEEP = 20_000_000  # probabilities held at once for LEEP; beyond, fewer records are asked
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One source at one depth.
+
+    probe: how right training records are answered in folds that left them out (share of right answers, or R2); error:
+    of that mean. NaN where a score is not defined (LEEP and H-score of a regression).
+    """
+
+    source: str
+    layers: int | None
+    probe: float
+    error: float
+    log_me: float
+    h_score: float
+    leep: float
+    seconds: float
+
+
+def scan(
+    name: str,
+    overrides: list[str],
+    sources: list[str],
+    folder: Path,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Scores]:
+    """Score every source at every depth, writing scan.csv and scan.json -> scores, the best probe first.
+
+    sources: values of the recipe's `source` section, e.g. `minilm` or `{name: language, model: ...}`; none: its own. A
+    source that cannot be had is said and left out. Raises RecipeError where none can be.
+    """
+    found: list[Scores] = []
+    failures: list[tuple[str, str]] = []
+    for source in sources or [""]:
+        asked = [*overrides, "baselines=[]", "ensemble=1", *([f"source={source}"] if source else [])]
+        try:
+            found += score_source(name, asked, source)
+        except XmrError as error:
+            failures.append((source, str(error).splitlines()[0]))
+            say(f"{source}: {failures[-1][1]}")
+            continue
+        best = max((row for row in found if row.source == (source or found[-1].source)), key=lambda row: row.probe)
+        say(
+            f"{best.source}: best probe {best.probe:.3f} ± {best.error:.3f}"
+            + (f" at {best.layers} layers" if best.layers else "")
+        )
+    if not found:
+        raise RecipeError(Problem("scan", failures[0][1], "a source that can be loaded"))
+    ranked = sorted(found, key=lambda row: -row.probe)
+    columns = list(Scores.__dataclass_fields__)
+    write_csv(folder / "scan.csv", columns, [[getattr(row, column) for column in columns] for row in ranked])
+    write_json(folder / "scan.json", {"recipe": name, "failures": failures, "scores": [vars(row) for row in ranked]})
+    return ranked
+
+
+def score_source(name: str, overrides: list[str], source: str) -> list[Scores]:
+    """The scores of one source: a language model at every depth, any other as the recipe has it."""
+    recipe = load_recipe(name, overrides)
+    if recipe.task not in ("classification", "regression"):
+        raise RecipeError(Problem("task", recipe.task, "classification or regression, which the scores are made for"))
+    several = "layers" in schema(SOURCES.get(recipe.source["name"])).model_fields
+    started = perf_counter()
+    if several:
+        blocks = _blocks(recipe.source["name"], recipe.source, recipe.seed)
+        recipe = load_recipe(name, [*overrides, "source.layers=null", f"source.taps={blocks + 1}"])
+    job = load_job(recipe)
+    features = features_of(job)
+    target = job.sets["train"].target.numpy()
+    width = job.source.own_width if isinstance(job.source, Language) else features.shape[1]
+    chunks = [features[:, begin : begin + width] for begin in range(0, features.shape[1], width)]
+    depths: list[int | None] = [None]
+    if several:  # the last depth comes first, then from the deepest to the embeddings (which no layer has touched)
+        chunks, depths = chunks[: len(chunks) - 1], list(range(len(chunks) - 1, 0, -1))
+    seconds = (perf_counter() - started) / len(chunks)
+    label = source or recipe.source["name"]
+    return [_scored(label, layers, chunk, target, job, seconds) for layers, chunk in zip(depths, chunks)]
+
+
+def _blocks(name: str, section: dict[str, Any], seed: int) -> int:
+    """How many blocks a language model has."""
+    from xmr.component import create
+
+    source: Any = create(SOURCES, {**section, "name": name, "layers": None, "taps": 1}).load(seed)
+    return int(source.body.config.num_hidden_layers)
+
+
+def features_of(job: Job) -> np.ndarray:
+    """Pooled features of every training record behind the untrained program: (n, D')."""
+    data, program = job.sets["train"].data, job.program.eval()
+    pool = Pooling("mean", job.source.hidden_width, None)
+    found = np.zeros((len(data), job.source.hidden_width), np.float32)
+    with torch.inference_mode():
+        for records in inference_batches(data.cost, data.width, data.records_at_once or 8192):
+            encoded = to_device(data.batch(records), program.device)
+            found[records] = pool(job.source(program.transforms[0](encoded)), encoded).float().cpu().numpy()
+    return found
+
+
+def _scored(
+    label: str, layers: int | None, features: np.ndarray, target: np.ndarray, job: Job, shared: float
+) -> Scores:
+    started = perf_counter()
+    nan = float("nan")
+    right, evidence = probe(features, target), log_me(features, target)
+    between = likelihood = nan
+    if job.targets.task == "classification":
+        between = h_score(features, target)
+        with torch.inference_mode():
+            most = max(2, MOST_LEEP // job.source.classes)
+            logits = job.source.answers(torch.from_numpy(features[:most])).float()
+            likelihood = leep(torch.log_softmax(logits, dim=1).numpy().astype(np.float64), target[:most])
+    error = float(right.std(ddof=1) / np.sqrt(len(right)))
+    seconds = shared + perf_counter() - started
+    return Scores(label, layers, float(right.mean()), error, evidence, between, likelihood, seconds)
