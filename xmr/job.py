@@ -38,6 +38,7 @@ from xmr.report.learned import speakers
 from xmr.sources.base import Source
 from xmr.training.loop import LabelledSet, Report, train
 
+MOST_LINES = 40  # said of what an encoder decided
 PARTS = ("train", "validation", "test")
 Say = Callable[[str], None]
 
@@ -132,8 +133,11 @@ def run(
         return finished or {}
     job = load_job(recipe, str(accelerator.device))
     say(job.prepared.summary())
-    for line in job.encoder.describe():
+    said = job.encoder.describe()
+    for line in said[:MOST_LINES]:
         say(line)
+    if len(said) > MOST_LINES:
+        say(f"and {len(said) - MOST_LINES} more (`xmr check` lists all)")
     say(describe_program(job.program))
     if main:
         write_text(folder / "recipe.yaml", dump_recipe(recipe, comment))

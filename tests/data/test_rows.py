@@ -112,6 +112,20 @@ def test_broken_tables_are_named_by_line(tmp_path, text, message):
         read(path)
 
 
+def test_a_cell_that_goes_on_behind_the_first_lines_is_read(tmp_path):
+    path = tmp_path / "long.csv"
+    said = "\n".join(f"line {i}" for i in range(300))
+    path.write_text(f'said,label\n"short",yes\n"{said}",no\n"%odd",yes\n"|bar",no\n')
+    records = read(path)
+    assert records.labels == {"label": ["yes", "no", "yes", "no"]}, "no row is taken for a remark"
+    assert records.line == [2, 3, 303, 304]
+
+
+def test_a_frame_with_a_column_twice():
+    with pytest.raises(DataError, match="column 'a' twice"):
+        from_frame(pd.DataFrame([[1, 2, "x"]], columns=["a", "a", "label"]), "label")
+
+
 def test_nearest_label_name(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("age,income\n31,yes\n")

@@ -55,6 +55,23 @@ def test_what_each_column_is_and_why():
     assert (kinds(named)["code"], kinds(named)["size"]) == ("category", "skip")
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "kind"),
+    [
+        ("patient id", range(500, 530), "skip"),
+        ("paid", range(500, 530), "number"),
+        ("grid", range(500, 530), "number"),
+        ("year", range(1900, 2020), "skip"),  # said, and overridden in the recipe where it means something
+        ("year", range(1990, 2020), "number"),
+        ("price", range(0, 12000, 100), "number"),
+    ],
+)
+def test_what_numbers_the_rows_is_left_out(name, values, kind):
+    order = np.random.default_rng(0).permutation(list(values))
+    made = encoder().fit(table((name, "c"), [(value, "ab"[i % 2]) for i, value in enumerate(order)]))
+    assert kinds(made)[name] == kind
+
+
 def test_quantile_scaling_by_hand():
     made = encoder().fit(table(("x", "c"), [(x, "a") for x in (0, 1, 2, 3, 4)] + [("?", "b")]))
     data = made.encode(table(("x", "c"), [(0, "a"), (1, "a"), (1.5, "b"), (4, "b"), (9, "a"), (-3, "a"), ("", "a")]))

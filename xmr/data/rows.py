@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
@@ -74,6 +75,7 @@ def stream_named(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
 def from_frame(frame: Any, target: str | list[str] | None = None) -> Records:
     """Records of a pandas or polars frame; target: its label column or columns. Raises DataError."""
     header = [str(name) for name in frame.columns]
+    _once(header, "<frame>")
     cells = [[_text(value) for value in frame[name].to_list()] for name in frame.columns]
     names = (target,) if isinstance(target, str) else tuple(target or ())
     rows = ((number, list(row)) for number, row in enumerate(zip(*cells), start=1))
@@ -149,24 +151,34 @@ def _arff(path: Path) -> tuple[list[str], _Rows]:
 
 
 def _delimited(path: Path, handle: Any, suffix: str) -> tuple[list[tuple[int, list[str]]], _Rows]:
-    """The first rows, to decide by, and all rows. Remarks (a leading | or %) and empty lines are passed over."""
+    """The first rows, to decide by, and all rows. Remarks (lines before the first row that begin with a bar) and empty
+    lines are passed over."""
     head = list(islice(handle, _HEAD))
-    kept = [line for line in head if line.strip() and line[0] not in "|%"]
+    kept = [line for line in head if line.strip()]
+    while kept and kept[0].startswith("|"):
+        kept.pop(0)
     if not kept:
         raise DataError(Problem(f"{path}:1", "no row", "rows of a table"))
-    delimiter = "\t" if suffix == ".tsv" else _delimiter(kept)
-    lines = chain(head, handle)
-    made = list(islice(_split(path, iter(head), delimiter, _quote(kept, delimiter)), _HEAD))
-    return made, _split(path, lines, delimiter, _quote(kept, delimiter))
+    delimiter, lines = "\t" if suffix == ".tsv" else _delimiter(kept), chain(head, handle)
+    quote = _quote(kept, delimiter)
+    first: list[tuple[int, list[str]]] = []
+    with suppress(DataError):  # a quoted cell may go on behind the lines looked at; the pass over all rows says more
+        first.extend(_split(path, iter(head), delimiter, quote))
+    if not first:
+        first = [next(_split(path, iter(head), delimiter, quote))]
+    return first, _split(path, lines, delimiter, quote)
 
 
 def _delimiter(lines: list[str]) -> str | None:
-    """What stands equally often in most lines; None: blanks."""
+    """What parts most rows into equally many cells, more than one; None: blanks."""
     best, score = None, 0.0
     for candidate in _DELIMITERS:
-        counts = [line.count(candidate) for line in lines]
-        usual = max(set(counts), key=counts.count)
-        if usual and (found := counts.count(usual) * (1 + usual / 1000)) > score:
+        try:
+            widths = [len(row) for row in csv.reader(lines, delimiter=candidate) if row]
+        except csv.Error:  # a cell beyond what the reader takes: these are not the rows
+            continue
+        usual = max((widths.count(width), width) for width in set(widths))[1]
+        if usual > 1 and (found := widths.count(usual) / len(widths) * (1 + usual / 1000)) > score:
             best, score = candidate, found
     return best
 
@@ -179,18 +191,20 @@ def _quote(lines: list[str], delimiter: str | None) -> str:
 
 
 def _split(path: Path, lines: Iterator[str], delimiter: str | None, quote: str) -> _Rows:
-    if delimiter is None:
-        for number, text in enumerate(lines, start=1):
-            if text.strip() and text[0] not in "|%":
-                yield number, text.split()
-        return
-    rows = csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True, strict=True)
-    before = 0
+    rows: Any = (text.split() for text in lines)
+    if delimiter is not None:
+        rows = csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True, strict=True)
+    begun, before, number = False, 0, 0
     try:
         for row in rows:
-            line, before = before + 1, rows.line_num
-            if row and (len(row) > 1 or row[0].strip()) and row[0][:1] not in ("|", "%"):
-                yield line, [cell.strip() for cell in row]
+            number = rows.line_num if delimiter is not None else number + 1
+            line, before = before + 1, number
+            if not row or (len(row) == 1 and not row[0].strip()):
+                continue
+            if not begun and delimiter != "|" and row[0].startswith("|"):
+                continue
+            begun = True
+            yield line, [cell.strip() for cell in row]
     except csv.Error as error:
         raise DataError(Problem(f"{path}:{rows.line_num}", str(error), "well-formed quoting")) from error
 
@@ -235,10 +249,8 @@ def is_number(text: str) -> bool:
 
 def _records(path: Path, header: list[str], rows: _Rows, columns: Columns, chunk: int) -> Iterator[Records]:
     """Cut rows into records. Raises DataError for a label column that is not there and for rows of another width."""
-    if len(set(header)) != len(header):
-        twice = next(name for name in header if header.count(name) > 1)
-        raise DataError(Problem(f"{path}:1", f"column {twice!r} twice", "each column name once"))
     place = f"{path}:1"
+    _once(header, place)
     targets = _targets(header, columns, place)
     named = {"id": columns.id, "set": columns.set, "group": columns.group}
     at = {role: _given(header, name, role, place) for role, name in named.items()}
@@ -284,6 +296,13 @@ def _records(path: Path, header: list[str], rows: _Rows, columns: Columns, chunk
 
 def _empty(path: Path, targets: dict[str, int], names: tuple[str, ...], header: list[str]) -> Records:
     return Records([], [], {name: [] for name in targets}, file=str(path), columns=names, header=tuple(header))
+
+
+def _once(header: list[str], place: str) -> None:
+    """Raises DataError for a name that two columns have."""
+    if len(set(header)) != len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise DataError(Problem(place, f"column {twice!r} twice", "each column name once"))
 
 
 def _dotted(label: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -236,7 +237,7 @@ class TableEncoder(Encoder):
             return Column(name, "skip", f"constant: {known[0]!r}")
         numbers = sum(n for cell, n in counts.items() if is_number(cell))
         if numbers >= _MOSTLY * len(known):
-            if _counts_rows(known):
+            if _counts_rows(name, known):
                 return Column(name, "skip", "numbers the rows")
             return Column(name, "number", f"{len(counts)} distinct numbers{share}", gaps=gaps)
         if all(_is_date(cell) for cell in counts):
@@ -420,12 +421,15 @@ def _natural(text: str) -> tuple[int, float, str]:
     return (0, float(text), "") if is_number(text) else (1, 0.0, text)
 
 
-def _counts_rows(known: list[str]) -> bool:
-    """Whether cells are whole numbers, each one more than the last."""
+def _counts_rows(name: str, known: list[str]) -> bool:
+    """Whether cells are whole numbers, all different: of a column called id or index, or a hundred with few between."""
     if len(known) < 20 or not all(cell.isdigit() for cell in known):
         return False
-    values = np.array([int(cell) for cell in known[:100_000]])
-    return bool((np.diff(values) > 0).all())
+    values = np.array([int(cell) for cell in known])
+    if len(np.unique(values)) < len(values):
+        return False
+    named = re.search(r"(^|[^a-z])(id|index|row|number|nr|no)$", name.casefold()) is not None or not name
+    return named or (len(values) >= 100 and int(np.ptp(values)) < 2 * len(values))
 
 
 def _numbers(cells: list[str], kind: str) -> np.ndarray:
