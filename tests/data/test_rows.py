@@ -68,6 +68,14 @@ def test_all_categories_without_a_header_are_no_header(tmp_path):
     assert len(read(path, "column_3", header=False)) == 2
 
 
+def test_yes_and_no_are_no_header(tmp_path):
+    path = tmp_path / "votes.data"
+    path.write_text("democrat,y,n,?\nrepublican,n,y,y\ndemocrat,y,n,y\n")
+    records = read(path, "column_1")
+    assert len(records) == 3
+    assert cells(records)[0] == ["y", "n", "?"]
+
+
 def test_a_file_without_a_header_takes_the_names_of_training(tmp_path):
     path = tmp_path / "new.csv"
     path.write_text("31,clerk\n40,smith\n")

@@ -219,7 +219,8 @@ def _with_header(
     if has is None:
         has = set(top) >= set(columns.features or known) if (columns.features or known) else _is_header(first)
         has = has or (bool(known) and len({*top} & {*known}) > len(known) / 2)
-        has = has or any(cell in columns.target or cell.casefold() in USUAL["target"] for cell in top)
+        usual = {*USUAL["target"]} - {"y"}  # y is yes as well
+        has = has or any(cell in columns.target or cell.casefold() in usual for cell in top)
     if has:
         return top, islice(rows, 1, None)
     if not known:
