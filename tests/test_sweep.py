@@ -71,6 +71,8 @@ def test_every_recipe_is_checked_before_the_first_runs(tmp_path):
         sweep("protein/amp", ["training.epochs=2,many"], tmp_path, train=fake({}, calls))
     with pytest.raises(RecipeError, match="a validation part, by which a sweep chooses"):
         sweep("protein/amp_200", ["training.epochs=1,2"], tmp_path, train=fake({}, calls))
+    with pytest.raises(RecipeError, match="a validation part, by which a sweep chooses"):
+        sweep("protein/amp_random", ["data.split.validation=0.1,0"], tmp_path, train=fake({}, calls))
     assert not calls
 
 

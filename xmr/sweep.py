@@ -82,10 +82,11 @@ def sweep(
     train = train or run
     asked = combinations(overrides, most)
     recipes = {each: load_recipe(name, [*each, "baselines=[]"]) for each in asked}
-    trials: list[Trial] = []
-    for number, (each, recipe) in enumerate(recipes.items(), start=1):
+    for recipe in recipes.values():
         if not recipe.data.split.validation and recipe.data.split.by != "column":
             raise RecipeError(Problem("data.split.validation", "0", "a validation part, by which a sweep chooses"))
+    trials: list[Trial] = []
+    for number, (each, recipe) in enumerate(recipes.items(), start=1):
         results = []
         for seed in range(recipe.seed, recipe.seed + seeds):
             seeded = recipe.model_copy(update={"seed": seed}, deep=True)

@@ -221,6 +221,13 @@ def test_a_program_refuses_another_table(tmp_path, capsys):
     other.write_text("Age,job,day,said\n31,smith,2020-01-01,a few words here\n")
     assert execute(["predict", str(run), str(other), "-o", str(tmp_path / "p.csv")]) == 2
     assert "expected a column 'age', as in training; did you mean Age" in capsys.readouterr().err
+    for header in ("job,Age,day,said", "Age,Job,Day,Said", "Alter,Beruf,Tag,Satz", "job,age"):
+        cells = {4: "smith,31,2020-01-01,a few words here", 2: "smith,31"}[len(header.split(","))]
+        other.write_text(f"{header}\n{cells}\n")
+        assert execute(["predict", str(run), str(other), "-o", str(tmp_path / "p.csv")]) == 2
+        said = capsys.readouterr().err
+        assert "other.csv: found columns " in said, f"a header is no row: {said}"
+        assert "expected a column" in said
     bad = tmp_path / "bad.csv"
     bad.write_text("age,job,day,said\n31,smith,2020-01-01,one\nold,smith,2020-01-01,two\n40,baker,someday,three\n")
     assert execute(["predict", str(run), str(bad), "-o", str(tmp_path / "p.csv"), "--on-bad", "skip"]) == 0

@@ -217,8 +217,9 @@ def _with_header(
     known = columns.names
     has = columns.header
     if has is None:
-        has = set(top) >= set(columns.features or known) if (columns.features or known) else _is_header(first)
-        has = has or (bool(known) and len({*top} & {*known}) > len(known) / 2)
+        # One known name is enough: a header with a wrong name beside it must be refused, never read as a row.
+        expected = {name.casefold() for name in (*known, *columns.features)}
+        has = any(cell.casefold() in expected for cell in top) or _is_header(first)
         usual = {*USUAL["target"]} - {"y"}  # y is yes as well
         has = has or any(cell in columns.target or cell.casefold() in usual for cell in top)
     if has:
