@@ -28,13 +28,14 @@ SETS = (
 )  # fmt: skip
 SEEDS = range(5)
 KEPT = ["encoder.normalise=train", "transform.contrast=fixed"]
+FINER = "source={name: vision, model: mobilenet_v2_1.0_224, taps: 8}"
 # A stretched series leaves most of a spectrum silent: a faster step adds noise there before the head is solved again.
 SLOW = "training.learning_rate=1e-5"
 WAVE = ["source={name: attention_rnn, taps: 6}", "transform={name: wave_program, place: stretch}", SLOW]
 YAMNET = ["source={name: yamnet, taps: 8}", "transform={name: wave_program, place: stretch}", SLOW]
 TOKEN = ["source={name: minilm, taps: 7}", "transform={name: signal_patches}", "ensemble=4", SLOW]
 CHOICES: dict[str, dict[str, list[str]]] = {
-    "pixel": {"by record": [], "fixed range": KEPT},
+    "pixel": {"by record": [], "fixed range": KEPT, "v2": [FINER], "v2, fixed range": [FINER, *KEPT]},
     "wave": {
         "attention rnn": WAVE,
         "attention rnn, train scale": [*WAVE, "encoder.normalise=train"],

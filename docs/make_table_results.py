@@ -1,6 +1,7 @@
 """The tables of tables in docs/results.md: python docs/make_table_results.py [ROW ...].
 
-Rows: program, random (the source with random weights), baselines. Five seeds each: the split, the labelled rows, start
+Rows: program, random (the source with random weights), baselines; `choose` prints instead how settings fared on
+validation parts of the labelled rows, from which the recipes' own were chosen. Five seeds each: the split, the labelled rows, start
 and order all change with the seed, and are the same for all rows. Finished runs are kept in runs/table/, so the command
 goes on where it was stopped.
 """
@@ -47,6 +48,36 @@ def overrides(name: str, budget: str) -> list[str]:
     return [*held, f"data.split.labels={budget}"]
 
 
+CANDIDATES: dict[str, list[str]] = {
+    "as it is": [],
+    **{f"layers {n}": [f"source.layers={n}"] for n in (1, 4, 6)},
+    **{f"taps {n}": [f"source.taps={n}"] for n in (1, 2)},
+    **{f"rate {rate}": [f"training.learning_rate={rate}"] for rate in ("1e-5", "1e-3", "3e-3")},
+    "epochs 1": ["training.epochs=1"],
+    "epochs 8, rate 1e-3": ["training.epochs=8", "training.learning_rate=1e-3"],
+    "attention over words": ["transform={name: feature_prototypes}"],
+    "dictionary": ["transform={name: feature_dictionary}"],
+    "linear head": ["output={name: linear}", "training.learning_rate=3e-3", "training.epochs=20"],
+}
+
+
+def choose(labels: int = 128) -> None:
+    """Print the mean validation score of each candidate over tables and seeds; test parts are not answered for it."""
+    for label, more in CANDIDATES.items():
+        means = {}
+        for name in SETS:
+            found = []
+            for seed in SEEDS:
+                asked = ["baselines=[]", "data.split.validation=0.25", *overrides(name, str(labels)), *more]
+                folder = Path("runs", "table", "choose", label.replace(" ", "-"), name, f"seed-{seed}")
+                recipe = load_recipe(f"table/{name}", [*asked, f"seed={seed}"])
+                found.append(run(recipe, folder, resume=True, comment=" ".join(asked))["validation"])
+            means[name] = float(np.mean(found))
+        classes = [value for name, value in means.items() if name != "diabetes"]
+        cells = " | ".join(f"{value:.3f}" for value in means.values())
+        print(f"| {label} | {np.mean(classes):.4f} | {cells} |", flush=True)
+
+
 def one(row: str, name: str, budget: str, seed: int) -> dict[str, dict[str, float]]:
     """Test metrics of one run, or of the baselines on its split; or what they were when they ran before."""
     asked = [*ROWS[row], *overrides(name, budget), f"seed={seed}"]
@@ -76,6 +107,9 @@ def text(values: list[float]) -> str:
 def main(rows: list[str]) -> None:
     """Print, for each row and budget, AUROC and accuracy (R2 for diabetes) of every table, and the means."""
     for row in rows:
+        if row == "choose":
+            choose()
+            continue
         for budget in BUDGETS:
             means: dict[str, list[tuple[float, float]]] = {}
             for name, most in SETS.items():

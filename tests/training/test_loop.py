@@ -10,6 +10,7 @@ from tests.test_program import build
 from tests.tiny import tiny_source
 from xmr.batching import budget_batches, inference_batches, training_batches
 from xmr.data.targets import IGNORE
+from xmr.outputs.ridge import solve
 from xmr.training import loop
 from xmr.training.checkpoint import load_checkpoint, trained_state
 from xmr.training.loop import LabelledSet, TrainingInterruptedError, train
@@ -65,6 +66,7 @@ def same(one, other):
     [
         ("linear", "free_embedding"),
         ("bayesian_plus_mapping", "free_embedding"),
+        ("ridge", "free_embedding"),
         ("linear", "sparse_vocabulary_map"),
     ],
 )
@@ -95,6 +97,25 @@ def test_a_seed_is_a_program(tmp_path):
 def test_it_learns(tmp_path):
     _, history, _ = fit(tmp_path, epochs=12, learning_rate=3e-2)
     assert history.rows[-1]["train_loss"] < 0.5 * history.rows[0]["train_loss"]
+
+
+@pytest.mark.parametrize("update_every", [1, 2])
+def test_a_solved_head_fits_the_transform_as_it_ended(tmp_path, update_every):
+    """Not features that moved while they were seen; nor what was left of an epoch without a solution."""
+    output = {"name": "ridge", "update_every": update_every}
+    program, _, _ = fit(tmp_path, output=output, learning_rate=0.3)
+    _, records = build(tiny_source(), n=40)
+    part = labelled(program, records.take(range(28)))
+    features = np.zeros((28, program.source.hidden_width), np.float32)
+    with torch.inference_mode():
+        for row in range(28):
+            batch = part.data.batch(np.array([row]))
+            features[row] = program.outputs[0].pool(program.source(program.transforms[0](batch)), batch).numpy()
+    truth = np.eye(program.targets.outputs)[part.target.numpy()] * 2 - 1
+    weight, bias = solve(np.tile(features, (update_every, 1)), np.tile(truth, (update_every, 1)))
+    scores = features @ weight.T + bias
+    found = features @ program.outputs[0].weight.numpy().T + program.outputs[0].bias.numpy()
+    np.testing.assert_allclose(found, scores, atol=0.02 * np.abs(scores).max())
 
 
 def test_the_best_validation_epoch_is_kept(tmp_path, monkeypatch):

@@ -22,9 +22,9 @@ class Ridge(Output):
     """y_T = W h + b by ridge regression on standardised features, its strength chosen by leaving each record out.
 
     For many features and few records. Solved before training and again every few epochs from the features of those
-    epochs (several variations of each record where the encoder varies them): as with counted mappings, no pass over the
-    data is added. Between two solutions the transform learns with W
-    held. For classes, targets are -1 and 1 and the scores are made logits by the factor under which the left-out
+    epochs (several variations of each record where the encoder varies them), which training computed anyway. Between
+    two solutions the transform learns with W held; those features moved with it, so after training W is solved once
+    more from as many passes without gradient, by the transform as it ended. For classes, targets are -1 and 1 and the scores are made logits by the factor under which the left-out
     records are likeliest. Nothing is trained by gradient; a saved program holds a linear layer. Source: leave-one-out
     ridge as in MiniRocket's classifier, arXiv 2012.08791 (scikit-learn's RidgeCV).
 
@@ -45,6 +45,7 @@ class Ridge(Output):
     def __init__(self, pool: Pool = "mean", update_every: Annotated[int, Ge(0)] = 1) -> None:
         super().__init__()
         self.pool_name, self.update_every = pool, update_every
+        self.settling_passes = update_every
 
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
         """W = 0 until the first solution."""
@@ -101,6 +102,10 @@ class Ridge(Output):
             weight, bias = solve(self.rows[:n].cpu().numpy(), self.truth[:n].cpu().numpy())
             self.weight.copy_(torch.from_numpy(weight))
             self.bias.copy_(torch.from_numpy(bias))
+        self.forget()
+
+    def forget(self) -> None:
+        """See `Output.forget`."""
         self.rows, self.truth = self.rows[:0], self.truth[:0]
         self.used.zero_()
 

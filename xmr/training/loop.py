@@ -179,6 +179,7 @@ def train(
         restore_trained(modules, best)
     else:
         history.best_epoch = progress.epoch
+    job.settle()
     program.source.assert_unchanged()
     program.eval()
     return history
@@ -285,12 +286,34 @@ class _Job:
         """One pass without gradient for mappings that need counts to begin with (frequent, iterative, Bayesian)."""
         if not any(output.counts_before_training for output in self.program.outputs):
             return
+        self._observe(0, vary=False)
+        self._refresh()
+
+    def settle(self) -> None:
+        """Passes without gradient after training, for outputs solved from features that moved while they were seen."""
+        passes = max(output.settling_passes for output in self.program.outputs)  # type: ignore[type-var]
+        if not passes:
+            return
+        for output in self.program.outputs:
+            output.forget()  # type: ignore[operator]
+        for further in range(passes):  # type: ignore[arg-type]
+            self._observe(self.settings.epochs + further, vary=True)
+        self._refresh()
+
+    def _observe(self, epoch: int, vary: bool) -> None:
+        """Show the outputs an epoch of training records, varied as in training or as they are."""
         self.program.train()
         with torch.no_grad(), autocast(self.precision, self.program.device):
-            for batch in self.batches(0):
-                self.program(to_device(self.training.data.batch(batch), self.program.device))
+            for number, batch in enumerate(self.batches(epoch)):
+                torch.manual_seed((self.seed * 1_000_003 + epoch * 1_009 + number) % 2**63)
+                encoded = self.training.data.batch(batch)
+                if vary:
+                    encoded = self.program.encoder.augment(encoded)
+                self.program(to_device(encoded, self.program.device))
                 for output in self.program.outputs:
                     output.observe(self.target(batch))  # type: ignore[operator]
+
+    def _refresh(self) -> None:
         self.share_counts()
         for output in self.program.outputs:
             output.refresh()  # type: ignore[operator]
