@@ -179,7 +179,8 @@ def train(
         restore_trained(modules, best)
     else:
         history.best_epoch = progress.epoch
-    job.settle()
+    if job.settle() and best is not None:
+        history.best_score = job.validate()["score"]  # of the program as it is now
     program.source.assert_unchanged()
     program.eval()
     return history
@@ -289,16 +290,20 @@ class _Job:
         self._observe(0, vary=False)
         self._refresh()
 
-    def settle(self) -> None:
-        """Passes without gradient after training, for outputs solved from features that moved while they were seen."""
+    def settle(self) -> bool:
+        """Passes without gradient after training, for outputs solved from features that moved while they were seen.
+
+        Returns whether there were any.
+        """
         passes = max(output.settling_passes for output in self.program.outputs)  # type: ignore[type-var]
         if not passes:
-            return
+            return False
         for output in self.program.outputs:
             output.forget()  # type: ignore[operator]
         for further in range(passes):  # type: ignore[arg-type]
             self._observe(self.settings.epochs + further, vary=True)
         self._refresh()
+        return True
 
     def _observe(self, epoch: int, vary: bool) -> None:
         """Show the outputs an epoch of training records, varied as in training or as they are."""
