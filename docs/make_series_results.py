@@ -1,6 +1,7 @@
 """The table of time series in docs/results.md: python docs/make_series_results.py [PART ...].
 
-Parts: pixel, wave, token (programs of a space), random, shuffled (controls of the pixel program), baselines, dtw, cnn.
+Parts: pixel, wave, token (programs of a space), random, shuffled (controls of the pixel program), baselines, dtw, cnn;
+`rates` prints instead how step sizes fared on validation parts of the training parts, by which the recipe's was chosen.
 Each set keeps its own train and test part. What a space leaves open (drawing, source, place) is chosen by leaving each
 training record out in turn, before training, so that the test part is touched once. Five seeds each; finished runs are
 kept in runs/series/, so the command goes on where it was stopped.
@@ -28,14 +29,13 @@ SETS = (
 )  # fmt: skip
 SEEDS = range(5)
 KEPT = ["encoder.normalise=train", "transform.contrast=fixed"]
-FINER = "source={name: vision, model: mobilenet_v2_1.0_224, taps: 8}"
 # A stretched series leaves most of a spectrum silent: a faster step adds noise there before the head is solved again.
 SLOW = "training.learning_rate=1e-5"
 WAVE = ["source={name: attention_rnn, taps: 6}", "transform={name: wave_program, place: stretch}", SLOW]
 YAMNET = ["source={name: yamnet, taps: 8}", "transform={name: wave_program, place: stretch}", SLOW]
 TOKEN = ["source={name: minilm, taps: 7}", "transform={name: signal_patches}", "ensemble=4", SLOW]
 CHOICES: dict[str, dict[str, list[str]]] = {
-    "pixel": {"by record": [], "fixed range": KEPT, "v2": [FINER], "v2, fixed range": [FINER, *KEPT]},
+    "pixel": {"by record": [], "fixed range": KEPT},
     "wave": {
         "attention rnn": WAVE,
         "attention rnn, train scale": [*WAVE, "encoder.normalise=train"],
@@ -78,6 +78,18 @@ def choose(name: str, space: str) -> tuple[str, list[str]]:
     return best, CHOICES[space][best]
 
 
+def rates() -> None:
+    """Print the mean validation accuracy of each step size over the sets, three seeds; no test part is looked at."""
+    for rate in ("1e-5", "1e-4", "1e-3", "1e-2"):
+        means = []
+        for name in SETS:
+            _, overrides = choose(name, "pixel")
+            more = [*overrides, "data.split.validation=0.3", f"training.learning_rate={rate}"]
+            found = [one(name, f"rate-{rate}", seed, more)["validation"] for seed in range(3)]
+            means.append(float(np.mean(found)))
+        print(f"| {rate} | {np.mean(means):.4f} | " + " | ".join(f"{mean:.3f}" for mean in means) + " |", flush=True)
+
+
 def one(name: str, label: str, seed: int, overrides: list[str]) -> dict[str, Any]:
     """One run, or what it gave when it ran before."""
     folder = Path("runs", "series", name, label, f"seed-{seed}")
@@ -112,6 +124,8 @@ def part(label: str) -> dict[str, list[float]]:
 def main(parts: list[str]) -> None:
     """Print the rows of the table: a set a line, a part a column, and the mean over sets."""
     columns: dict[str, dict[str, list[float]]] = {}
+    if parts == ["rates"]:
+        return rates()
     for label in parts or ["pixel", "wave", "token", "random", "shuffled", "baselines", "dtw", "cnn"]:
         for key, values in part(label).items():
             column, _, name = key.rpartition("/")

@@ -1,9 +1,9 @@
 """The tables of tables in docs/results.md: python docs/make_table_results.py [ROW ...].
 
 Rows: program, random (the source with random weights), baselines; `choose` prints instead how settings fared on
-validation parts of the labelled rows, from which the recipes' own were chosen. Five seeds each: the split, the labelled rows, start
-and order all change with the seed, and are the same for all rows. Finished runs are kept in runs/table/, so the command
-goes on where it was stopped.
+validation parts of the labelled rows, from which the recipes' own were chosen. Five seeds each: the split, the labelled
+rows, start and order all change with the seed, and are the same for all rows. Finished runs are kept in runs/table/, so
+the command goes on where it was stopped.
 """
 
 from __future__ import annotations

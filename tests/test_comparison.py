@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import ttest_rel
 
 from xmr.cli.app import execute
-from xmr.comparison import Cell, Comparison, compare, controls
+from xmr.comparison import Cell, Comparison, beside, compare, controls
 from xmr.errors import DataError, RecipeError
 from xmr.recipe.load import load_recipe
 
@@ -31,8 +31,12 @@ def fake(calls, fail=()):
         value += 0.01 * recipe.seed**2 + (recipe.data.split.labels is None) * 0.05
         found = {"metric": "auroc", "test": {"auroc": value}, "n_test": 10, "trainable_parameters": 7}
         found |= {"program_bytes": 2048, "seconds": {"train": 1.0, "test": 0.5}, "baselines": {}}
+        found |= {"peak_memory_mib": 300.0, "failed_baselines": {}}
         if recipe.baselines:
-            found["baselines"] = {"kmer_forest": {"auroc": 0.8 + 0.012 * recipe.seed, "seconds": 0.1}}
+            found["baselines"] = {
+                "kmer_forest": {"auroc": 0.8 + 0.012 * recipe.seed, "seconds": 0.1, "peak_memory_mib": 1.0}
+            }
+            found["failed_baselines"] = {"lora": "no peft"} if "lora" in fail else {}
         folder.mkdir(parents=True)
         done.write_text(json.dumps(found))
         return found
@@ -73,6 +77,22 @@ def test_every_row_runs_once_on_the_same_seeds(tmp_path):
         table = list(csv.DictReader(handle))
     assert {row["kind"] for row in table} == {"program", "control", "baseline"}
     assert "<svg" in (tmp_path / "compare.html").read_text()
+
+
+def test_what_else_can_be_done_with_the_source_stands_beside_it():
+    own = ["linear_probe", "fine_tuning", "lora", "attention_layer"]
+    recipe = load_recipe("protein/amp")
+    assert beside(recipe) == [*recipe.baselines, *own]
+    assert "lora" not in beside(recipe, ("lora",))
+    assert beside(load_recipe("image/digits_cifar", ["baselines=[majority]"])) == ["majority", *own[:3]]
+    assert beside(load_recipe("audio/spoken_digits", ["baselines=[cnn]"])) == ["cnn", "linear_probe"]
+    assert beside(load_recipe("forecast/etth1", ["baselines=[linear]"])) == ["linear"]
+    assert beside(load_recipe("protein/amp", ["source={name: none}", "baselines=[]"])) == []
+
+
+def test_a_failed_baseline_is_said(tmp_path):
+    made = compare("protein/amp_random", [], tmp_path, ["50"], 2, train=fake([], fail=("lora",)))
+    assert made.failures == [("lora, 50 labels", "no peft")]
 
 
 def test_a_failed_row_does_not_lose_the_others(tmp_path):

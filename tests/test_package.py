@@ -16,7 +16,7 @@ from xmr.program import Program
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "files"},
+    {"errors", "files", "memory"},
     {"registry"},
     {"spaces", "component"},
     {"data"},

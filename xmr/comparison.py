@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import ttest_rel
 
+from xmr.compare import CONTROLS, SOURCE_BASELINES, baselines_of
 from xmr.component import schema
 from xmr.errors import Problem, RecipeError, XmrError
 from xmr.evaluation.metrics import higher_is_better
@@ -117,6 +118,15 @@ def controls(recipe: Recipe) -> dict[str, list[str]]:
     return found
 
 
+def beside(recipe: Recipe, leave_out: tuple[str, ...] = ()) -> list[str]:
+    """The recipe's baselines, and what else can be done with its source: probe, LoRA, fine-tuning, attention layer."""
+    entry = SOURCES.entry(recipe.source["name"])
+    emits = ENCODERS.entry(recipe.encoder["name"]).fact("emits")
+    known = baselines_of(recipe.task, emits, entry.fact("space"))
+    own = [name for name in SOURCE_BASELINES if name in known and recipe.source["name"] != "none"]
+    return [name for name in dict.fromkeys([*recipe.baselines, *own]) if name not in leave_out]
+
+
 def budget_overrides(budget: str) -> list[str]:
     """How a number of labels is asked for. Raises RecipeError for what is no number."""
     if budget == "all":
@@ -138,8 +148,8 @@ def compare(
 ) -> Comparison:
     """Run every row at every budget, writing compare.csv, .json and .html after each -> the comparison.
 
-    leave_out: controls not to run. train: `xmr.job.run`. All recipes are checked before the first is run; a row that
-    fails is noted and the others go on.
+    leave_out: controls and baselines not to run. train: `xmr.job.run`. All recipes are checked before the first is run;
+    a row that fails is noted and the others go on.
     """
     from xmr.job import run
 
@@ -149,7 +159,8 @@ def compare(
     rows = {PROGRAM: [], **{key: value for key, value in controls(plain).items() if key not in leave_out}}
     for budget in budgets:
         for row, more in rows.items():
-            asked = [*overrides, *budget_overrides(budget), *more, *([] if row == PROGRAM else ["baselines=[]"])]
+            others = ", ".join(beside(plain, leave_out)) if row == PROGRAM else ""
+            asked = [*overrides, *budget_overrides(budget), *more, f"baselines=[{others}]"]
             plan.append((row, budget, asked, load_recipe(name, asked)))
     comparison = Comparison("", [], [])
     for number, (row, budget, asked, recipe) in enumerate(plan, start=1):
@@ -168,6 +179,8 @@ def compare(
             say(f"{number} of {len(plan)}: {row}, {budget} labels failed: {comparison.failures[-1][1]}")
             continue
         comparison.metric = results[0]["metric"]
+        failed = {name: why for result in results for name, why in result["failed_baselines"].items()}
+        comparison.failures += [(f"{name}, {budget} labels", why) for name, why in failed.items()]
         made = cells_of(row, budget, results)
         comparison.cells += made
         found = f"{comparison.metric} {made[0].mean:.3f} ± {made[0].spread:.3f}"
@@ -197,6 +210,7 @@ def cells_of(row: str, budget: str, results: list[dict[str, Any]]) -> list[Cell]
         "program KiB": mean(lambda r: r["program_bytes"] / 1024),
         "training seconds": mean(lambda r: r["seconds"]["train"]),
         "predicted a second": mean(lambda r: r["n_test"] / max(r["seconds"]["test"], 1e-9)),
+        "peak memory MiB": mean(lambda r: r["peak_memory_mib"]),
     }
     made = [
         Cell(
@@ -206,8 +220,11 @@ def cells_of(row: str, budget: str, results: list[dict[str, Any]]) -> list[Cell]
     for name in results[0]["baselines"]:
         if all(name in result["baselines"] for result in results):
             values = _values(results, lambda r: r["baselines"][name][metric])  # noqa: B023
-            seconds = mean(lambda r: r["baselines"][name].get("seconds", float("nan")))  # noqa: B023
-            made.append(Cell(name, "baseline", budget, values, {"training seconds": seconds}))
+            cost = {
+                "training seconds": mean(lambda r: r["baselines"][name]["seconds"]),  # noqa: B023
+                "peak memory MiB": mean(lambda r: r["baselines"][name]["peak_memory_mib"]),  # noqa: B023
+            }
+            made.append(Cell(name, "control" if name in CONTROLS else "baseline", budget, values, cost))
     return made
 
 
@@ -216,7 +233,7 @@ def _values(results: list[dict[str, Any]], pick: Callable[[dict[str, Any]], floa
     return tuple(float("nan") if value is None else float(value) for value in found)
 
 
-_FACTS = ("trainable parameters", "program KiB", "training seconds", "predicted a second")
+_FACTS = ("trainable parameters", "program KiB", "training seconds", "predicted a second", "peak memory MiB")
 _STYLE = "body{font:15px/1.5 system-ui;margin:2rem auto;max-width:60rem}td,th{padding:.2rem .7rem;text-align:right}"
 _LEFT = "td:first-child,th:first-child{text-align:left}"
 

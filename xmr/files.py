@@ -8,7 +8,10 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @contextmanager
@@ -35,6 +38,14 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON; refuses NaN, which is not JSON."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_array(path: Path, values: np.ndarray) -> None:
+    """Write an array of numbers (.npy, no pickle) in one step."""
+    import numpy
+
+    with replacing(path) as temporary, temporary.open("wb") as handle:
+        numpy.save(handle, values, allow_pickle=False)
 
 
 def write_csv(path: Path, header: list[str], rows: Iterable[Iterable[Any]]) -> None:

@@ -27,7 +27,8 @@ from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError, Problem, ProgramError, XmrError
 from xmr.evaluation.intervals import bootstrap
 from xmr.evaluation.metrics import main_metric, metrics_of
-from xmr.files import write_csv, write_json, write_text
+from xmr.files import write_array, write_csv, write_json, write_text
+from xmr.memory import PeakMemory
 from xmr.prepare import Prepared, positive_of, prepare
 from xmr.program import Prediction, Program
 from xmr.recipe.load import dump_recipe, load_recipe
@@ -141,7 +142,7 @@ def run(
     say(describe_program(job.program))
     if main:
         write_text(folder / "recipe.yaml", dump_recipe(recipe, comment))
-    started = time.perf_counter()
+    started, memory = time.perf_counter(), PeakMemory(accelerator.device).start()
     history = train(
         job.program,
         job.sets["train"],
@@ -153,7 +154,7 @@ def run(
         resume,
         accelerator,
     )
-    seconds = {"load": job.load_seconds, "train": time.perf_counter() - started}
+    seconds, peak = {"load": job.load_seconds, "train": time.perf_counter() - started}, memory.mib()
     if not main:
         return {}
     started = time.perf_counter()
@@ -187,12 +188,14 @@ def run(
         "contradictions": job.prepared.contradictions,
         "skipped": len(job.prepared.skipped),
         "seconds": seconds,
+        "peak_memory_mib": peak,
         "source_unchanged": True,  # `train` raises otherwise
         "baselines": {},
+        "failed_baselines": {},
     }
     job.program.save(folder / "program")
     result["program_bytes"] = sum(path.stat().st_size for path in (folder / "program").iterdir())
-    baselines = _baselines(job, result, say)
+    baselines = _baselines(job, result, folder, say)
     answered = Prediction(job.parts["test"].ids, values, spread, lengths)
     _write(folder, job, result, history.rows, in_own_units(answered, job.encoder, job.parts["test"]))
     truth = job.sets["test"].target.numpy()
@@ -267,8 +270,11 @@ def untrained(job: Job) -> Any:
     return made.eval()
 
 
-def _baselines(job: Job, result: dict[str, Any], say: Say) -> dict[str, np.ndarray]:
-    """Run the recipe's baselines on the same split; one that fails is said and does not lose the others."""
+def _baselines(job: Job, result: dict[str, Any], folder: Path, say: Say) -> dict[str, np.ndarray]:
+    """Run the recipe's baselines on the same split; one that fails is said and does not lose the others.
+
+    What each answered is kept in the run's checkpoint, so that an interrupted run repeats none.
+    """
     names = list(dict.fromkeys(job.recipe.baselines))
     if not names:
         return {}
@@ -287,16 +293,20 @@ def _baselines(job: Job, result: dict[str, Any], say: Say) -> dict[str, np.ndarr
     )
     answers: dict[str, np.ndarray] = {}
     for name in names:
-        started = time.perf_counter()
+        kept, cost = (folder / "checkpoint" / "baselines" / f"{name}.{end}" for end in ("npy", "json"))
+        started, memory = time.perf_counter(), PeakMemory().start()
         try:
-            answers[name] = run_baseline(name, parts)
+            if not cost.is_file():
+                write_array(kept, run_baseline(name, parts))
+                took = {"seconds": time.perf_counter() - started, "peak_memory_mib": memory.mib()}
+                write_json(cost, took)  # last: an interrupted run does not ask again
+            answers[name] = np.load(kept, allow_pickle=False)
         except (ValueError, XmrError) as error:
-            if isinstance(error, XmrError):
-                raise
+            result["failed_baselines"][name] = str(error).splitlines()[0]
             say(f"baseline {name} failed: {error}")
             continue
         values = metrics_of(job.recipe.task, answers[name], job.sets["test"].target, job.targets)
-        result["baselines"][name] = {**values, "seconds": time.perf_counter() - started}
+        result["baselines"][name] = {**values, **json.loads(cost.read_text(encoding="utf-8"))}
     return answers
 
 

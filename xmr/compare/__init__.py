@@ -12,25 +12,21 @@ SEQUENCE_BASELINES = (
 )
 RESIDUE_BASELINES = ("majority", "window_linear", "cnn")
 IMAGE_BASELINES = ("majority", "pixel_logistic", "pixel_forest", "cnn")
-SIGNAL_BASELINES = ("majority", "logistic", "mfcc_logistic", "minirocket", "dtw_1nn", "cnn", "linear_probe")
+SIGNAL_BASELINES = ("majority", "logistic", "mfcc_logistic", "minirocket", "dtw_1nn", "cnn")
 TABLE_BASELINES = ("majority", "logistic", "hist_gradient_boosting", "random_forest")
 FORECAST_BASELINES = ("last_value", "seasonal_naive", "linear")
-VISION_BASELINES = ("linear_probe", "fine_tuning")  # these use the recipe's own source
+SOURCE_BASELINES = ("linear_probe", "fine_tuning", "lora", "attention_layer")  # these use the recipe's own source
+PROTEIN_BASELINES = ("descriptors_logistic", "descriptors_forest")
+CONTROLS = ("attention_layer",)  # of these, what is no alternative but a question put to the source
 
 
-TOKEN_BASELINES = ("linear_probe",)  # of a language source
-
-
-def baselines_of(task: str, emits: str = "Symbols", space: str = "token") -> tuple[str, ...]:
+def baselines_of(task: str, emits: str = "Symbols", space: str = "token", encoder: str = "") -> tuple[str, ...]:
     """The baselines of a task on one kind of records, before a source of one space."""
-    if emits == "Image":
-        return IMAGE_BASELINES + (VISION_BASELINES if space == "pixel" else ())
-    if emits == "Table":
-        return TABLE_BASELINES + TOKEN_BASELINES
     if task == "forecasting":
         return FORECAST_BASELINES
-    if emits == "Signal":
-        return SIGNAL_BASELINES
     if task == "residue_classification":
         return RESIDUE_BASELINES
-    return SEQUENCE_BASELINES + (TOKEN_BASELINES if space == "token" else ())
+    simple = {"Image": IMAGE_BASELINES, "Table": TABLE_BASELINES, "Signal": SIGNAL_BASELINES}
+    found = simple.get(emits, SEQUENCE_BASELINES) + (PROTEIN_BASELINES if encoder == "protein" else ())
+    unable = {"token": (), "pixel": ("attention_layer",)}.get(space, SOURCE_BASELINES[1:])
+    return found + tuple(name for name in SOURCE_BASELINES if name not in unable)

@@ -20,7 +20,8 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
-from xmr.compare import TOKEN_BASELINES, VISION_BASELINES, baselines_of
+from xmr.compare import SOURCE_BASELINES, baselines_of
+from xmr.data.blosum import AMINO_ACIDS
 from xmr.data.targets import IGNORE, Targets
 from xmr.encoders.sequence import SymbolSet
 from xmr.errors import RecipeError, one_of
@@ -96,6 +97,28 @@ def length_only(train: list[str], test: list[str]) -> tuple[Any, Any]:
     return matrix(train), matrix(test)
 
 
+def descriptors(train: list[str], test: list[str]) -> tuple[Any, Any]:
+    """Ten global properties (charge, pI, hydrophobic ratio, ...) and two hydrophobic moments of a peptide, by modlAMP.
+
+    Letters that stand for several residues are left out, U reads as C and O as K.
+    """
+    from xmr.errors import require
+
+    made: Any = require("modlamp.descriptors", "protein", "the descriptors baseline")
+    plain = str.maketrans({"U": "C", "O": "K", **dict.fromkeys("BZJX")})
+
+    def matrix(texts: list[str]) -> np.ndarray:
+        clean = [text.translate(plain) or "G" for text in texts]
+        overall, moment = made.GlobalDescriptor(clean), made.PeptideDescriptor(clean, "eisenberg")
+        overall.calculate_all(amide=False)
+        moment.calculate_moment()
+        mean = made.PeptideDescriptor(clean, "eisenberg")
+        mean.calculate_global()
+        return np.nan_to_num(np.concatenate([overall.descriptor, moment.descriptor, mean.descriptor], axis=1))
+
+    return matrix(train), matrix(test)
+
+
 def _linear(regression: bool, seed: int) -> BaseEstimator:
     if regression:
         return make_pipeline(MaxAbsScaler(), RidgeCV(np.logspace(-3, 4, 15)))
@@ -128,6 +151,8 @@ _CLASSICAL: dict[str, tuple[Features, Callable[[bool, int], BaseEstimator]]] = {
     "composition_logistic": (dipeptide_counts, _linear),
     "kmer_logistic": (kmer_counts, _linear),
     "kmer_forest": (kmer_counts, _forest),
+    "descriptors_logistic": (descriptors, _scaled_linear),
+    "descriptors_forest": (descriptors, _forest),
     "onehot_linear": (one_hot, _linear),
     "onehot_forest": (one_hot, _forest),
     "pixel_logistic": (length_only, _scaled_linear),
@@ -139,13 +164,18 @@ def run_baseline(name: str, parts: Parts) -> np.ndarray:
     """Fit on train (and validation) and answer test: probabilities or values (n, K). Raises RecipeError if unknown."""
     task = parts.description.task
     emits = {Picture: "Image", Trace: "Signal", Alphabet: "Symbols", Schema: "Table"}[type(parts.form)]
-    known = baselines_of(task, emits, parts.source.space_kind)
+    protein = "protein" if isinstance(parts.form, Alphabet) and set(AMINO_ACIDS) <= set(parts.form.symbols) else ""
+    known = baselines_of(task, emits, parts.source.space_kind, protein)
     if name not in known:
         raise RecipeError(one_of("baselines", name, known))
-    if name in (*VISION_BASELINES, *TOKEN_BASELINES):
-        from xmr.compare.source import fine_tuning, linear_probe
+    if name == "linear_probe":
+        from xmr.compare.source import linear_probe
 
-        return fine_tuning(parts) if name == "fine_tuning" else linear_probe(parts)
+        return linear_probe(parts)
+    if name in SOURCE_BASELINES:
+        from xmr.compare.tuned import tuned
+
+        return tuned(name, parts)
     if task == "forecasting":
         from xmr.compare.forecast import forecast_baseline
 

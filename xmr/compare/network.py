@@ -28,18 +28,19 @@ def fit_network(
     patience: int,
     seed: int,
     augment: Callable[[Any], Any] = lambda batch: batch,
+    groups: list[dict[str, Any]] | None = None,
 ) -> np.ndarray:
     """Train, keep the best validation epoch (the last without a validation part), answer test: (n, K).
 
     model: a batch of the encoder -> logits (R, K), or (B, L, K) per residue. budget: tokens a batch, or records where
-    all have one size. augment: varies a training batch.
+    all have one size. augment: varies a training batch. groups: parameters with their own rates; all of them at `rate`.
     """
     per_residue = description.task == "residue_classification"
     data = sets["train"]
     rng = np.random.default_rng(seed)
     plan = [training_batches(data.cost, data.width, budget, rng) for _ in range(epochs)]
     steps = sum(map(len, plan))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(groups or model.parameters(), lr=rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: 0.5 * (1 + math.cos(math.pi * s / steps)))
     best, best_score, best_epoch = None, -math.inf, 0
     metric = main_metric(description.task, description.outputs)

@@ -1,4 +1,4 @@
-"""The recipe's own source without reprogramming: a linear probe on its features, and full fine-tuning of a copy."""
+"""The recipe's own source without reprogramming: a linear probe on its features."""
 
 from __future__ import annotations
 
@@ -13,19 +13,15 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from torch import Tensor, nn
 
 from xmr.batching import inference_batches
 from xmr.compare.baselines import Parts, fitted
-from xmr.compare.network import fit_network
 from xmr.outputs.base import Pooling
 from xmr.outputs.ridge import solve
 from xmr.sources.vision import VisionSource
-from xmr.spaces import Alphabet, Image, PixelInput, Schema, SourceInput, Trace
+from xmr.spaces import Alphabet, Image, Picture, PixelInput, SourceInput
 from xmr.transforms.pixels import resize, with_channels
 from xmr.transforms.vocabulary import FreeEmbedding
-
-EPOCHS, PICTURES, RATE, PATIENCE = 20, 32, 3e-4, 6
 
 
 def plain(source: VisionSource, image: Image) -> PixelInput:
@@ -37,17 +33,16 @@ def plain(source: VisionSource, image: Image) -> PixelInput:
 def linear_probe(parts: Parts) -> np.ndarray:
     """A linear model on the frozen source's features, nothing learned before them: (n, K).
 
-    Of the plain pictures; of sequences in the source's own words for their letters; of signals and tables as the
-    recipe's transform hands them over before it is trained.
+    Of the plain pictures; of sequences in the source's own words for their letters; of all else as the recipe's
+    transform hands it over before it is trained.
     """
     source = parts.source
-    if isinstance(parts.form, Trace | Schema):
-        assert parts.untrained is not None
-        return _untrained_probe(parts, parts.untrained)
-    if isinstance(parts.form, Alphabet):
+    if isinstance(parts.form, Alphabet) and source.space_kind == "token":
         generator = torch.Generator().manual_seed(parts.seed)
         return _untrained_probe(parts, FreeEmbedding("own_words").build(parts.form, source.space, generator).eval())
-    assert isinstance(source, VisionSource)
+    if not isinstance(parts.form, Picture) or not isinstance(source, VisionSource):
+        assert parts.untrained is not None
+        return _untrained_probe(parts, parts.untrained)
 
     def features(data: Any) -> np.ndarray:
         found = []
@@ -112,34 +107,3 @@ class RidgeLogits(ClassifierMixin, RegressorMixin, BaseEstimator):
 def _chosen_logistic() -> BaseEstimator:
     """Logistic regression, its strength chosen by three folds of the training part."""
     return GridSearchCV(LogisticRegression(max_iter=500), {"C": np.logspace(-4, 1, 6)}, cv=3)
-
-
-class _Tuned(nn.Module):
-    """A copy of the source that learns, with a new classifier."""
-
-    def __init__(self, source: VisionSource, outputs: int) -> None:
-        super().__init__()
-        self.source = source.trainable_copy()
-        self.out = nn.Linear(source.hidden_width, outputs)
-
-    def train(self, mode: bool = True) -> _Tuned:
-        """Batch norms keep the source's statistics, as is usual with few pictures; all their weights learn."""
-        super().train(mode)
-        self.source.body.eval()
-        return self
-
-    def forward(self, image: Image) -> Tensor:
-        """(B, C, H, W) -> (B, K)."""
-        return self.out(self.source.features(plain(self.source, image)))
-
-
-def fine_tuning(parts: Parts) -> np.ndarray:
-    """Every weight of a copy of the source trained, the epoch chosen on validation, test answered: (n, K)."""
-    source = parts.source
-    assert isinstance(source, VisionSource)
-    target = {name: torch.from_numpy(np.asarray(value)) for name, value in parts.targets.items()}
-    settings = {"epochs": EPOCHS, "budget": PICTURES, "rate": RATE, "patience": PATIENCE, "seed": parts.seed}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(parts.seed)
-        model = _Tuned(source, parts.description.outputs)
-        return fit_network(model, parts.sets, target, parts.description, **settings, augment=parts.augment)  # type: ignore[arg-type]

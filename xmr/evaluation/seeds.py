@@ -17,7 +17,11 @@ def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
     for name in results[0]["baselines"]:
         if all(name in result["baselines"] for result in results):
             rows[name] = [
-                {key: value for key, value in result["baselines"][name].items() if key != "seconds"}
+                {
+                    key: value
+                    for key, value in result["baselines"][name].items()
+                    if key not in ("seconds", "peak_memory_mib")
+                }
                 for result in results
             ]
     table: dict[str, dict[str, Any]] = {}

@@ -24,9 +24,10 @@ class Ridge(Output):
     For many features and few records. Solved before training and again every few epochs from the features of those
     epochs (several variations of each record where the encoder varies them), which training computed anyway. Between
     two solutions the transform learns with W held; those features moved with it, so after training W is solved once
-    more from as many passes without gradient, by the transform as it ended. For classes, targets are -1 and 1 and the scores are made logits by the factor under which the left-out
-    records are likeliest. Nothing is trained by gradient; a saved program holds a linear layer. Source: leave-one-out
-    ridge as in MiniRocket's classifier, arXiv 2012.08791 (scikit-learn's RidgeCV).
+    more from as many passes without gradient, by the transform as it ended. For classes, targets are -1 and 1 and the
+    scores are made logits by the factor under which the left-out records are likeliest. Nothing is trained by gradient;
+    a saved program holds a linear layer. Source: leave-one-out ridge as in MiniRocket's classifier, arXiv 2012.08791
+    (scikit-learn's RidgeCV).
 
     Args:
         pool: how positions become one vector.

@@ -91,7 +91,7 @@ def _fit_problems(recipe: Recipe, place: Place) -> list[Problem]:
             )
         )
     emits = KINDS["encoder"].entry(recipe.encoder["name"]).fact("emits")
-    known = baselines_of(recipe.task, emits, space_of(recipe.source["name"]))
+    known = baselines_of(recipe.task, emits, space_of(recipe.source["name"]), recipe.encoder["name"])
     problems += [
         one_of(place(("baselines", index)), name, known)
         for index, name in enumerate(recipe.baselines)

@@ -6,6 +6,7 @@ model was trained with ([CLS] ... [SEP] for BERT); position embeddings and layer
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -114,6 +115,12 @@ class Language(Source):
         if self.text and not specials.suffix:
             self._read = _keys_and_values(self.body, self.prefix_vectors * self.input_scale)
         return self
+
+    def trainable_copy(self) -> Self:
+        """A copy with every weight free to learn: for full fine-tuning. A text before the content is read each time."""
+        made = copy.deepcopy(self)
+        made._read = []
+        return made.requires_grad_(True)
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
