@@ -124,8 +124,6 @@ def part(label: str) -> dict[str, list[float]]:
 def main(parts: list[str]) -> None:
     """Print the rows of the table: a set a line, a part a column, and the mean over sets."""
     columns: dict[str, dict[str, list[float]]] = {}
-    if parts == ["rates"]:
-        return rates()
     for label in parts or ["pixel", "wave", "token", "random", "shuffled", "baselines", "dtw", "cnn"]:
         for key, values in part(label).items():
             column, _, name = key.rpartition("/")
@@ -139,4 +137,7 @@ def main(parts: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    if sys.argv[1:] == ["rates"]:
+        rates()
+    else:
+        main(sys.argv[1:])
