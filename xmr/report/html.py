@@ -13,6 +13,7 @@ from xmr.evaluation.metrics import main_metric
 from xmr.files import write_text
 from xmr.report import plots
 from xmr.report.learned import mapping_picture, reprogrammed, speakers, words_of_symbols
+from xmr.report.parts import drawn
 
 if TYPE_CHECKING:
     from xmr.program import Program
@@ -47,6 +48,13 @@ one split, one seed: see docs/results.md for the spread over seeds)</span>{% end
 {% for symbol, near in words %}<tr><td><b>{{ symbol }}</b></td><td>{{ near }}</td></tr>{% endfor %}</table></div></div>
 {% endif %}
 {% if pictures %}<h2>What the source sees</h2>{{ pictures }}{% endif %}
+{% if hidden %}<h2>What the answers hang on</h2>
+<p class="quiet">Each part of a test record hidden in turn: orange and red speak for the answer given, blue against it;
+the strongest of a record is in full colour.</p>{{ hidden }}{% endif %}
+{% if worst %}<h2>Largest errors on the test part</h2><table><tr><th>record</th><th>true</th><th>answered</th>
+<th>loss</th></tr>
+{% for row in worst %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}</table>
+{% endif %}
 {% if mapping %}<h2>Which source classes speak for which target class</h2>
 <div class="grid"><div>{{ heat }}</div><div><table>{% for target, found in mapping %}<tr><td><b>{{ target }}</b></td>
 <td>{{ found }}</td></tr>{% endfor %}</table></div></div>{% endif %}
@@ -70,11 +78,12 @@ def write_report(
     values: np.ndarray,
     baselines: dict[str, np.ndarray],
     examples: Any = None,
+    ids: list[str] | None = None,
 ) -> None:
     """Write report.html into the run's folder.
 
     summary: what was read; target, values, baselines: truth and answers on the test part, (n, K); examples: a few
-    encoded test records to draw as the source sees them.
+    encoded test records to draw as the source sees them; ids: names of the test records.
     """
     targets = program.targets
     metric = main_metric(targets.task, targets.outputs)
@@ -104,6 +113,8 @@ def write_report(
         map=Markup(picture),
         programs=result["programs"],
         pictures=Markup(reprogrammed(program, examples)),
+        hidden=Markup(drawn(program, examples)),
+        worst=largest_errors(program, target, values, ids or []),
         heat=Markup(mapping_picture(program)),
         mapping=[
             (target, ", ".join(f"{name} {weight:.2f}" for name, weight in found)) for target, found in speakers(program)
@@ -118,6 +129,28 @@ def write_report(
     write_text(folder / "report.html", text)
 
 
+def largest_errors(
+    program: Program, truth: np.ndarray, values: np.ndarray, ids: list[str], most: int = 10
+) -> list[tuple[str, str, str, str]]:
+    """Test records answered wrong with the highest loss: id, truth, answer, loss (squared error for numbers)."""
+    targets = program.targets
+    if targets.task == "regression":
+        own = targets.own_units(truth)[:, 0]
+        loss = np.square(values[:, 0] - own)
+        said = [(f"{a:.4g}", f"{b:.4g}") for a, b in zip(own, values[:, 0])]
+    elif targets.task == "classification":
+        loss = -np.log(values[np.arange(len(values)), truth].clip(1e-9))
+        loss = np.where(values.argmax(axis=1) == truth, -np.inf, loss)
+        said = [
+            (targets.names[a], f"{targets.names[b]} ({p:.2f})")
+            for a, b, p in zip(truth, values.argmax(axis=1), values.max(axis=1))
+        ]
+    else:
+        return []
+    worst = [i for i in np.argsort(-loss)[:most] if np.isfinite(loss[i]) and i < len(ids)]
+    return [(ids[i], *said[i], f"{loss[i]:.3g}") for i in worst]
+
+
 def _figures(
     program: Program,
     truth: np.ndarray,
@@ -128,6 +161,8 @@ def _figures(
 ) -> list[str]:
     targets = program.targets
     figures = [plots.svg(plots.learning(history.rows, history.best_epoch, metric))]
+    if len(history.rows) > 1 and "alignment" in history.rows[0]:
+        figures.append(plots.svg(plots.alignment(history.rows)))
     if targets.task == "forecasting":
         return [plots.svg(plots.error_by_step(truth, values, baselines)), *figures]
     if targets.task == "regression":

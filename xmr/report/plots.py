@@ -190,6 +190,16 @@ def learning(rows: list[dict[str, float]], best: int, score: str) -> Callable[[A
     return draw
 
 
+def alignment(rows: list[dict[str, float]]) -> Callable[[Axes], None]:
+    """How near the symbols lie to the source's words, by epoch."""
+
+    def draw(axes: Axes) -> None:
+        axes.plot([row["epoch"] for row in rows], [row["alignment"] for row in rows], color=BLUE, marker=".")
+        axes.set(xlabel="epoch", ylabel="cosine to the nearest source word", title="Alignment (mean over symbols)")
+
+    return draw
+
+
 def scatter(value: np.ndarray, truth: np.ndarray, name: str) -> Callable[[Axes], None]:
     """Predicted beside true values of a regression."""
 

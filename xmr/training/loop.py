@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from xmr.batching import training_batches
@@ -28,6 +29,7 @@ from xmr.evaluation.metrics import higher_is_better, main_metric, metrics_of
 from xmr.outputs.mapping import CountedMapping
 from xmr.outputs.ridge import Ridge
 from xmr.program import Program, to_device
+from xmr.spaces import TokenSpace
 from xmr.training.checkpoint import (
     load_checkpoint,
     optimizer_tensors,
@@ -39,7 +41,9 @@ from xmr.training.checkpoint import (
 from xmr.training.losses import class_weights, loss_of
 from xmr.training.precision import autocast, resolve_precision
 from xmr.training.settings import TrainingSettings
+from xmr.transforms.base import SymbolTransform
 
+MOST_ALIGNED = 64  # symbols of a large alphabet whose nearest word is looked for each epoch
 CHECKPOINT_SECONDS = 20.0  # how often a long epoch is saved; every epoch's end is saved too
 
 
@@ -163,6 +167,7 @@ def train(
             row = {
                 "epoch": progress.epoch + 1,
                 "train_loss": progress.loss_sum / max(1, progress.seen),
+                **job.alignment(),
                 **job.validate(),
             }
             history.rows.append(row)
@@ -206,6 +211,7 @@ class _Job:
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.members = list(program.members())
         self.weights = None
+        self.lengths: Tensor | None = None  # of the source's words
         if settings.class_weights == "balanced":
             self.weights = class_weights(training.target, program.targets.outputs).to(program.device)
         self.steps = sum(len(self.batches(epoch)) for epoch in range(settings.epochs))
@@ -337,6 +343,18 @@ class _Job:
         from accelerate.utils import gather_object
 
         return torch.cat([part.to(rows.device) for part in gather_object([rows.cpu()])])
+
+    def alignment(self) -> dict[str, float]:
+        """How near the first program's symbols lie to the source's words: the mean over symbols of the best cosine."""
+        transform, space = self.program.transforms[0], self.program.source.space
+        if not isinstance(space, TokenSpace) or not isinstance(transform, SymbolTransform):
+            return {}
+        with torch.no_grad():
+            words = space.embedding.detach().to(self.program.device).float()
+            if self.lengths is None:
+                self.lengths = words.norm(dim=1).clamp(min=1e-12)
+            cosines = F.normalize(transform.table()[:MOST_ALIGNED].float(), dim=1) @ words.T / self.lengths
+        return {"alignment": float(cosines.amax(dim=1).mean())}
 
     def validate(self) -> dict[str, float]:
         """Validation metrics of the mean over programs, and `score`, what the best epoch is chosen by."""

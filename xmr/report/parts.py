@@ -1,0 +1,127 @@
+"""Occlusion drawn: letters, samples, pixels and columns coloured by how far the answer hangs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from markupsafe import escape
+from matplotlib.axes import Axes
+
+from xmr.report import plots
+from xmr.report.occlusion import Occlusion, occlusion
+from xmr.spaces import Alphabet, Encoded, Image, Schema, Signal, Symbols, Table
+
+if TYPE_CHECKING:
+    from xmr.program import Program
+
+SHOWN, SIGNAL_PARTS, MOST_COLUMNS, LETTERS = 4, 24, 20, 400
+
+
+def drawn(program: Program, encoded: Encoded | None) -> str:
+    """A few test records with what their answers hang on, as HTML; empty where occlusion is not defined."""
+    if encoded is None:
+        return ""
+    if isinstance(encoded, Table):
+        found = occlusion(program, encoded)
+        return "" if found is None else _columns(program, found)
+    found = occlusion(program, _first(encoded), SIGNAL_PARTS if isinstance(encoded, Signal) else LETTERS)
+    if found is None or not len(found.drops):
+        return ""
+    if isinstance(encoded, Symbols):
+        return "".join(_letters(program, encoded, found, row) for row in range(len(found.drops)))
+    titles = [_title(program, found, row) for row in range(len(found.drops))]
+    one = _picture if isinstance(encoded, Image) else _signal
+    values = encoded.values.numpy()
+    return plots.panels([one(values[row], found, row, title) for row, title in enumerate(titles)], 2.6, 2.4)
+
+
+def _first(encoded: Encoded) -> Encoded:
+    """The first few records of a batch."""
+    if isinstance(encoded, Image):
+        return Image(encoded.values[:SHOWN])
+    if isinstance(encoded, Symbols):
+        return encoded if encoded.windows else Symbols(encoded.ids[:SHOWN], encoded.mask[:SHOWN], encoded.full)
+    assert isinstance(encoded, Signal)
+    return encoded if encoded.windows else Signal(encoded.values[:SHOWN], encoded.mask[:SHOWN], encoded.full)
+
+
+def _title(program: Program, found: Occlusion, row: int) -> str:
+    name = program.targets.names[found.chosen[row]]
+    regression = program.targets.task == "regression"
+    return f"{name}: {found.sure[row]:.3g}" if regression else f"{name} ({found.sure[row]:.2f})"
+
+
+def _scale(drops: np.ndarray) -> float:
+    """The drop that is drawn in full colour."""
+    return max(float(np.nanmax(np.abs(drops))), 1e-9)
+
+
+def _letters(program: Program, encoded: Symbols, found: Occlusion, row: int) -> str:
+    """One record's symbols: orange speaks for the answer, blue against it."""
+    form = program.encoder.form
+    assert isinstance(form, Alphabet)
+    places, drops = found.places[row], found.drops[row]
+    ids, most = encoded.ids[row].tolist(), _scale(drops)
+    gap = " " if any(len(letter) > 1 for letter in form.letters) else ""
+    spans = []
+    for place, number in zip(places, ids):
+        if place < 0:
+            continue
+        strength = float(drops[place]) / most
+        colour = "217,130,43" if strength > 0 else "47,109,179"
+        title = f"{drops[place]:+.2f}"
+        text = escape(form.symbols[number])
+        spans.append(f'<span style="background:rgba({colour},{abs(strength):.2f})" title="{title}">{text}</span>')
+    return (
+        f'<p style="font-family:monospace;overflow-wrap:anywhere;margin:.3rem 0">{gap.join(spans)} '
+        f'<span class="quiet">{escape(_title(program, found, row))}</span></p>'
+    )
+
+
+def _signal(values: np.ndarray, found: Occlusion, row: int, title: str) -> Callable[[Axes], None]:
+    """Channels as lines over stretches coloured by their drop."""
+    places = found.places[row]
+    length = int((places >= 0).sum())
+
+    def draw(axes: Axes) -> None:
+        axes.plot(values[:, :length].T, lw=0.8, color="black" if len(values) == 1 else None)
+        most = _scale(found.drops[row])
+        strip = found.drops[row][places[:length]][None] / most
+        low, high = axes.get_ylim()
+        axes.imshow(
+            strip, cmap="RdBu_r", vmin=-1, vmax=1, alpha=0.6, aspect="auto", extent=(0, length, low, high), zorder=0
+        )
+        axes.set(title=title, ylim=(low, high))
+        axes.grid(False)
+
+    return draw
+
+
+def _picture(values: np.ndarray, found: Occlusion, row: int, title: str) -> Callable[[Axes], None]:
+    """A picture under its patches' drops."""
+
+    def draw(axes: Axes) -> None:
+        grey = values.mean(axis=0)
+        axes.imshow(grey, cmap="gray", vmin=0, vmax=1)
+        strength = found.drops[row][found.places[row]] / _scale(found.drops[row])
+        axes.imshow(strength, cmap="RdBu_r", vmin=-1, vmax=1, alpha=0.45)
+        axes.set(title=title, xticks=[], yticks=[])
+        axes.grid(False)
+
+    return draw
+
+
+def _columns(program: Program, found: Occlusion) -> str:
+    """Mean size of each column's drop over the rows shown."""
+    form = program.encoder.form
+    assert isinstance(form, Schema)
+    sizes = np.abs(found.drops).mean(axis=0)
+    order = np.argsort(-sizes)[:MOST_COLUMNS][::-1]
+
+    def draw(axes: Axes) -> None:
+        axes.barh([form.names[i][:30] for i in order], sizes[order], color=plots.BLUE)
+        axes.set(xlabel="mean change of the answer when the column is hidden")
+
+    return plots.svg(draw, 6.0, max(1.6, 0.6 + 0.22 * len(order)))
