@@ -53,10 +53,8 @@ CANDIDATES: dict[str, list[str]] = {
     **{f"layers {n}": [f"source.layers={n}"] for n in (1, 4, 6)},
     **{f"taps {n}": [f"source.taps={n}"] for n in (1, 2)},
     **{f"rate {rate}": [f"training.learning_rate={rate}"] for rate in ("1e-5", "1e-3", "3e-3")},
-    "epochs 1": ["training.epochs=1"],
-    "epochs 8, rate 1e-3": ["training.epochs=8", "training.learning_rate=1e-3"],
+    "layers 4, taps 1": ["source.layers=4", "source.taps=1"],
     "attention over words": ["transform={name: feature_prototypes}"],
-    "dictionary": ["transform={name: feature_dictionary}"],
     "linear head": ["output={name: linear}", "training.learning_rate=3e-3", "training.epochs=20"],
 }
 

@@ -37,7 +37,6 @@ from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.report.html import write_report
 from xmr.report.learned import speakers
 from xmr.sources.base import Source
-from xmr.spaces import Schema
 from xmr.training.loop import LabelledSet, Report, train
 
 MOST_LINES = 40  # said of what an encoder decided
@@ -200,8 +199,7 @@ def run(
     answered = Prediction(job.parts["test"].ids, values, spread, lengths)
     _write(folder, job, result, history.rows, in_own_units(answered, job.encoder, job.parts["test"]))
     truth = job.sets["test"].target.numpy()
-    shown = 64 if isinstance(job.encoder.form, Schema) else 8
-    examples = job.sets["test"].data.batch(np.arange(min(shown, len(job.sets["test"]))))
+    examples = job.sets["test"].data.batch(np.arange(min(8, len(job.sets["test"]))))
     ids = job.parts["test"].ids
     write_report(folder, job.program, job.prepared.summary(), truth, result, history, values, baselines, examples, ids)
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)

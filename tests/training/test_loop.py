@@ -9,8 +9,10 @@ import torch
 from tests.test_program import build
 from tests.tiny import tiny_source
 from xmr.batching import budget_batches, inference_batches, training_batches
-from xmr.data.targets import IGNORE
+from xmr.data.targets import IGNORE, Targets
+from xmr.encoders.table import TableEncoder
 from xmr.outputs.ridge import solve
+from xmr.program import Program
 from xmr.training import loop
 from xmr.training.checkpoint import load_checkpoint, trained_state
 from xmr.training.loop import LabelledSet, TrainingInterruptedError, train
@@ -92,6 +94,19 @@ def test_dropout_is_part_of_the_bit_identical_result(tmp_path):
 def test_a_seed_is_a_program(tmp_path):
     assert same(fit(tmp_path, name="a")[0], fit(tmp_path, name="b")[0])
     assert not same(fit(tmp_path, name="c")[0], fit(tmp_path, name="d", seed=1)[0])
+
+
+def test_a_checkpoint_holds_what_training_changes_and_no_copy_of_the_source(tmp_path):
+    source = tiny_source()
+    encoder = TableEncoder()
+    records = encoder.example(40, 0)
+    encoder.fit(records)
+    targets = Targets.fit("classification", records)
+    program = Program.build(encoder, {"name": "feature_tokens"}, source, {"name": "ridge"}, targets, 2, 0)
+    state = trained_state({"transforms": program.transforms, "outputs": program.outputs})
+    assert not [name for name, tensor in state.items() if tensor.shape == source.space.embedding.shape]
+    assert {"outputs.0.weight", "outputs.0.rows", "outputs.0.used", "outputs.0.epochs"} <= set(state)
+    assert {name for name, _ in program.transforms.named_parameters(prefix="transforms")} <= set(state)
 
 
 def test_it_learns(tmp_path):

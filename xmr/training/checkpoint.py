@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +15,37 @@ from torch.optim import Optimizer
 
 from xmr.errors import Problem, ProgramError
 from xmr.files import replacing, write_text
+from xmr.outputs.base import Output
 
 
 def trained_state(modules: dict[str, nn.Module]) -> dict[str, Tensor]:
     """Copies of every parameter and buffer of the trained modules, counts of mappings included."""
-    state: dict[str, Tensor] = {}
-    for prefix, module in modules.items():
-        tensors = [*module.named_parameters(), *module.named_buffers()]
-        state |= {f"{prefix}.{name}": tensor.detach().cpu().clone() for name, tensor in tensors}
-    return state
+    return {
+        f"{prefix}.{name}": tensor.detach().cpu().clone()
+        for prefix, module in modules.items()
+        for name, tensor in _trained(module)
+    }
+
+
+def _trained(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """What training changes: all that a program saves, and what outputs gather on the way.
+
+    Other buffers are made anew by `build`; the source's embedding matrix, which some transforms read, is among them.
+    """
+    saved = module.state_dict(keep_vars=True)
+    yield from saved.items()
+    for path, part in module.named_modules():
+        if isinstance(part, Output):
+            for name, buffer in part.named_buffers(prefix=path):
+                if name not in saved:
+                    yield name, buffer
 
 
 def restore_trained(modules: dict[str, nn.Module], state: dict[str, Tensor]) -> None:
     """The inverse of `trained_state`, in place."""
     with torch.no_grad():
         for prefix, module in modules.items():
-            for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+            for name, tensor in _trained(module):
                 saved = state[f"{prefix}.{name}"]
                 if tensor.shape != saved.shape:  # what an output gathered of a running epoch
                     tensor.resize_(saved.shape)
