@@ -1,10 +1,15 @@
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from tests.tiny import tiny_vision
 from xmr.cli.app import execute
+from xmr.compare.reference import reference_features
+from xmr.errors import DataError
 from xmr.job import load_job
 from xmr.recipe.load import load_recipe
 from xmr.scan import features_of, score_source
@@ -40,3 +45,30 @@ def test_other_domains(recipe, tmp_path):
     rows = score_source(recipe, ["data.split.labels=80", "baselines=[]", "ensemble=1", *more], "")
     assert len(rows) == 6
     assert np.isnan(rows[0].leep) == (recipe == "table/diabetes")
+
+
+def test_scores_that_are_not_defined_are_written_as_such(tmp_path):
+    assert execute(["scan", "table/diabetes", "data.split.labels=60", "-o", str(tmp_path)]) == 0
+    assert json.loads((tmp_path / "scan.json").read_text())["scores"][0]["leep"] is None
+
+
+def test_distance_to_the_sources_own_texts(tmp_path, capsys):
+    texts = tmp_path / "texts.txt"
+    texts.write_text("The frozen model reads English.\n\nA protein is a chain of residues.\nIt rains in the hills.\n")
+    asked = ["scan", "protein/amp_random", *SMALL, "--reference", str(texts), "-o", str(tmp_path)]
+    assert execute(asked) == 0
+    assert "distance" in capsys.readouterr().out
+    rows = json.loads((tmp_path / "scan.json").read_text())["scores"]
+    assert all(row["wasserstein"] > 0 for row in rows)
+    texts.write_text("one\n")
+    assert execute(asked) == 2
+    assert "at least two texts" in capsys.readouterr().err
+
+
+def test_features_of_references(tmp_path):
+    source = tiny_vision("resnet")
+    for number in range(3):
+        Image.fromarray(np.full((9, 12, 3), 60 * number, np.uint8)).save(tmp_path / f"{number}.png")
+    assert reference_features(source, tmp_path).shape == (3, source.hidden_width)
+    with pytest.raises(DataError, match="a folder of at least two"):
+        reference_features(source, Path(__file__).parent / "fixtures")

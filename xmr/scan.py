@@ -6,7 +6,7 @@ One pass over the training part a source: all depths of a language model are hea
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -15,11 +15,12 @@ import numpy as np
 import torch
 
 from xmr.batching import inference_batches
-from xmr.compare.transferability import h_score, leep, log_me, probe
+from xmr.compare.reference import reference_features
+from xmr.compare.transferability import h_score, leep, log_me, probe, sliced_wasserstein
 from xmr.component import schema
 from xmr.errors import Problem, RecipeError, XmrError
 from xmr.files import write_csv, write_json
-from xmr.job import Job, load_job
+from xmr.job import Job, finite, load_job
 from xmr.outputs.base import Pooling
 from xmr.program import to_device
 from xmr.recipe.load import load_recipe
@@ -34,7 +35,8 @@ class Scores:
     """One source at one depth.
 
     probe: how right training records are answered in folds that left them out (share of right answers, or R2); error:
-    of that mean. NaN where a score is not defined (LEEP and H-score of a regression).
+    of that mean; wasserstein: sliced distance to the source's own features of reference records. NaN where a score is
+    not defined (LEEP and H-score of a regression) or there is no reference.
     """
 
     source: str
@@ -45,6 +47,7 @@ class Scores:
     h_score: float
     leep: float
     seconds: float
+    wasserstein: float = float("nan")
 
 
 def scan(
@@ -53,18 +56,20 @@ def scan(
     sources: list[str],
     folder: Path,
     say: Callable[[str], None] = lambda _: None,
+    reference: Path | None = None,
 ) -> list[Scores]:
     """Score every source at every depth, writing scan.csv and scan.json -> scores, the best probe first.
 
     sources: values of the recipe's `source` section, e.g. `minilm` or `{name: language, model: ...}`; none: its own. A
-    source that cannot be had is said and left out. Raises RecipeError where none can be.
+    source that cannot be had is said and left out. reference: records of the sources' own kind (a text file, a folder
+    of pictures). Raises RecipeError where no source can be had.
     """
     found: list[Scores] = []
     failures: list[tuple[str, str]] = []
     for source in sources or [""]:
         asked = [*overrides, "baselines=[]", "ensemble=1", *([f"source={source}"] if source else [])]
         try:
-            found += score_source(name, asked, source)
+            found += score_source(name, asked, source, reference)
         except XmrError as error:
             failures.append((source, str(error).splitlines()[0]))
             say(f"{source}: {failures[-1][1]}")
@@ -79,11 +84,12 @@ def scan(
     ranked = sorted(found, key=lambda row: -row.probe)
     columns = list(Scores.__dataclass_fields__)
     write_csv(folder / "scan.csv", columns, [[getattr(row, column) for column in columns] for row in ranked])
-    write_json(folder / "scan.json", {"recipe": name, "failures": failures, "scores": [vars(row) for row in ranked]})
+    scores = [vars(row) for row in ranked]
+    write_json(folder / "scan.json", finite({"recipe": name, "failures": failures, "scores": scores}))
     return ranked
 
 
-def score_source(name: str, overrides: list[str], source: str) -> list[Scores]:
+def score_source(name: str, overrides: list[str], source: str, reference: Path | None = None) -> list[Scores]:
     """The scores of one source: a language model at every depth, any other as the recipe has it."""
     recipe = load_recipe(name, overrides)
     if recipe.task not in ("classification", "regression"):
@@ -95,15 +101,20 @@ def score_source(name: str, overrides: list[str], source: str) -> list[Scores]:
         recipe = load_recipe(name, [*overrides, "source.layers=null", f"source.taps={blocks + 1}"])
     job = load_job(recipe)
     features = features_of(job)
+    own = reference_features(job.source, reference) if reference is not None else None
     target = job.sets["train"].target.numpy()
     width = job.source.own_width if isinstance(job.source, Language) else features.shape[1]
-    chunks = [features[:, begin : begin + width] for begin in range(0, features.shape[1], width)]
+    cuts = [slice(begin, begin + width) for begin in range(0, features.shape[1], width)]
     depths: list[int | None] = [None]
     if several:  # the last depth comes first, then from the deepest to the embeddings (which no layer has touched)
-        chunks, depths = chunks[: len(chunks) - 1], list(range(len(chunks) - 1, 0, -1))
-    seconds = (perf_counter() - started) / len(chunks)
+        cuts, depths = cuts[:-1], list(range(len(cuts) - 1, 0, -1))
+    seconds = (perf_counter() - started) / len(cuts)
     label = source or recipe.source["name"]
-    return [_scored(label, layers, chunk, target, job, seconds) for layers, chunk in zip(depths, chunks)]
+    rows = [_scored(label, layers, features[:, cut], target, job, seconds) for layers, cut in zip(depths, cuts)]
+    if own is not None:
+        far = [sliced_wasserstein(features[:, cut], own[:, cut]) for cut in cuts]
+        rows = [replace(row, wasserstein=distance) for row, distance in zip(rows, far)]
+    return rows
 
 
 def _blocks(name: str, section: dict[str, Any], seed: int) -> int:

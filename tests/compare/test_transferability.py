@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, wasserstein_distance
 from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
-from xmr.compare.transferability import h_score, leep, log_me, probe
+from xmr.compare.transferability import h_score, leep, log_me, probe, sliced_wasserstein
 
 
 @pytest.mark.parametrize(("n", "width"), [(30, 3), (12, 20)])
@@ -80,3 +80,18 @@ def test_better_features_score_higher():
     good = noise + 2 * np.eye(8)[label]
     for score in (log_me, h_score, lambda f, y: probe(f, y).mean()):
         assert score(good, label) > score(noise, label)
+
+
+def test_sliced_wasserstein_is_the_mean_over_directions():
+    rng = np.random.default_rng(7)
+    one, other = rng.normal(size=(13, 3)) + 1, rng.normal(size=(20, 3)) * 2
+    mean, scale = other.mean(axis=0), other.std(axis=0)
+    directions = np.random.default_rng(0).standard_normal((3, 50))
+    directions /= np.linalg.norm(directions, axis=0)
+    wanted = np.mean([wasserstein_distance((one - mean) / scale @ d, (other - mean) / scale @ d) for d in directions.T])
+    assert sliced_wasserstein(one, other, slices=50) == pytest.approx(wanted)
+    assert sliced_wasserstein(other, other[::-1]) == pytest.approx(0, abs=1e-12)
+    line = np.linspace(0, 1, 11)[:, None]
+    assert sliced_wasserstein(line + 3, line) == pytest.approx(3 / line.std())
+    constant = np.concatenate([line, np.full((11, 1), 5.0)], axis=1)
+    assert np.isfinite(sliced_wasserstein(constant + 1, constant))

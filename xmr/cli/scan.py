@@ -16,21 +16,32 @@ def scan(
     source: Annotated[
         list[str] | None, typer.Option("--source", help="A source to score, e.g. minilm; again for another.")
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="Records of the source's own kind: a text file, one a line, or a folder of pictures."),
+    ] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the scan.")] = None,
 ) -> None:
     """Score sources and their depths on the training part alone: cross-validated probe, LogME, H-score, LEEP.
 
-    Several scores, no single verdict: the probe's error says which differences mean something.
+    Several scores, no single verdict: the probe's error says which differences mean something. With --reference also
+    the sliced Wasserstein distance of the target's features to the source's own (smaller is nearer).
     """
     from xmr.scan import scan as run_scan
 
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     folder = out or Path("runs") / "scan" / Path(recipe).with_suffix("").name
     rows = run_scan(
-        recipe, overrides or [], source or [], folder, say=lambda text: errors.print(text, markup=False, soft_wrap=True)
+        recipe,
+        overrides or [],
+        source or [],
+        folder,
+        say=lambda text: errors.print(text, markup=False, soft_wrap=True),
+        reference=reference,
     )
     table = Table()
-    for column in ("source", "layers", "probe", "LogME", "H-score", "LEEP", "seconds"):
+    distance = ["distance"] if reference is not None else []
+    for column in ("source", "layers", "probe", "LogME", "H-score", "LEEP", *distance, "seconds"):
         table.add_column(column, justify="left" if column == "source" else "right")
     for row in rows:
         table.add_row(
@@ -38,6 +49,7 @@ def scan(
             "" if row.layers is None else str(row.layers),
             f"{row.probe:.3f} ± {row.error:.3f}",
             *(f"{value:.3f}" for value in (row.log_me, row.h_score, row.leep)),
+            *([f"{row.wasserstein:.3f}"] if reference is not None else []),
             f"{row.seconds:.1f}",
         )
     console.print(table)

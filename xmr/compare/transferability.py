@@ -1,5 +1,5 @@
 """Scores of features that foresee, from a few forward passes, how well a source serves a target: probe, LogME, H-score,
-LEEP. Larger is better for each."""
+LEEP, larger being better; and the sliced Wasserstein distance to the source's own features, smaller being nearer."""
 
 from __future__ import annotations
 
@@ -100,3 +100,23 @@ def leep(log_probabilities: np.ndarray, label: np.ndarray) -> float:
     )  # (K, K_S), up to a constant
     conditional = joint - logsumexp(joint, axis=0)  # log P(y | z)
     return float(logsumexp(log_probabilities + conditional[number], axis=1).mean())
+
+
+def sliced_wasserstein(features: np.ndarray, reference: np.ndarray, slices: int = 256, seed: int = 0) -> float:
+    """Mean distance W1 of two clouds over random directions: how far target features lie from the source's.
+
+    features: (n, D), reference: (m, D). Both are scaled by the reference's mean and deviation, column by column, so
+    that depths can be compared. A description, not a bound on the error. Source: Rabin et al. 2011; as a diagnosis of
+    reprogramming arXiv 2106.09296.
+    """
+    mean, spread = reference.mean(axis=0), reference.std(axis=0)
+    scale = np.where(spread > 1e-6 * (1 + np.abs(mean)), spread, np.inf)
+    directions = np.random.default_rng(seed).standard_normal((reference.shape[1], slices))
+    directions /= np.linalg.norm(directions, axis=0)
+    one, other = (np.sort((points - mean) / scale @ directions, axis=0) for points in (features, reference))
+    # Both quantile functions are steps: W1 is the mean of their difference over the steps of either.
+    ends = np.union1d(np.arange(1, len(one) + 1) / len(one), np.arange(1, len(other) + 1) / len(other))
+    widths = np.diff(ends, prepend=0.0)
+    middles = ends - widths / 2
+    steps = [points[np.minimum((middles * len(points)).astype(int), len(points) - 1)] for points in (one, other)]
+    return float((np.abs(steps[0] - steps[1]) * widths[:, None]).sum(axis=0).mean())
