@@ -115,7 +115,8 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
         f"about {(held + 4 * frozen + 16 * trainable) / 2**20:,.0f} MiB in training (weights and one batch)",
     )
     yield "one epoch", f"{len(plan)} steps, about {_duration(epoch)}"
-    yield "training", f"at most {_duration(epoch * recipe.training.epochs)} on this machine"
+    epochs = max(recipe.training.epochs, -(-recipe.training.min_steps // len(plan)))
+    yield "training", f"at most {_duration(epoch * epochs)} on this machine"
     yield "test", f"about {_duration(forward * test_tokens / tokens)}"
 
 

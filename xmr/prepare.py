@@ -16,7 +16,7 @@ from xmr.data.pattern import apply_pattern
 from xmr.data.read import read_all
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.settings import DataSettings
-from xmr.data.splits import Split, amount, cluster_split, column_split, fold_split, group_split, random_split
+from xmr.data.splits import Split, amount, cluster_split, column_split, fold_split, group_split, limited, random_split
 from xmr.data.tables import Columns
 from xmr.data.targets import Task, check_aligned, check_raw
 from xmr.encoders.base import Encoder
@@ -237,12 +237,11 @@ def _split(settings: DataSettings, records: Records, texts: list[str], strata: n
     if how.by == "random":
         return random_split(strata, len(records), how.test, how.validation, how.labels, seed)
     if how.by == "fold":
-        return fold_split(strata, len(records), how.folds, how.fold, how.validation, seed)
+        split = fold_split(strata, len(records), how.folds, how.fold, how.validation, seed)
+        return limited(split, how.labels, strata, seed)
     if how.by == "cluster":
         split = cluster_split(texts, how.test, how.validation, how.similarity, seed, how.tool)
-        if how.labels is not None:
-            raise DataError(Problem("data.split.labels", str(how.labels), "by: random or column, which take a budget"))
-        return split
+        return limited(split, how.labels, strata, seed)
     if how.by == "group":
         if not records.group:
             expected = "{group} in data.pattern, or its column in data.group"

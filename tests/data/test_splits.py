@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
-from xmr.data.splits import cluster_split, column_split, fold_split, kmer_clusters, mmseqs_clusters, random_split
+from xmr.data.splits import (
+    cluster_split,
+    column_split,
+    fold_split,
+    kmer_clusters,
+    limited,
+    mmseqs_clusters,
+    random_split,
+)
 from xmr.errors import DataError, RecipeError
 
 
@@ -52,6 +60,23 @@ def _families(rng, count):
             child[int(rng.integers(25))] = "W"
             texts.append("".join(child))
     return texts
+
+
+@pytest.mark.parametrize("strata", [None, np.arange(100) % 4 == 0])
+def test_a_budget_keeps_the_parts_of_any_split(strata):
+    classes = None if strata is None else strata.astype(int)
+    whole = fold_split(classes, 100, 5, 1, 0.25, 0)
+    assert limited(whole, None, classes, 0) is whole
+    small = limited(whole, 20, classes, 0)
+    assert (len(small.train), len(small.validation)) == (15, 5)
+    assert set(small.train) <= set(whole.train)
+    assert set(small.validation) <= set(whole.validation)
+    assert np.array_equal(small.test, whole.test)
+    assert "20 labels in all" in small.how
+    if classes is not None:
+        assert classes[small.train].sum() == pytest.approx(15 / 4, abs=1)
+    with pytest.raises(DataError, match="found 80 records beside the test part; expected at least 81"):
+        limited(whole, 81, classes, 0)
 
 
 def test_no_near_copy_sits_on_both_sides():

@@ -109,6 +109,15 @@ def test_a_checkpoint_holds_what_training_changes_and_no_copy_of_the_source(tmp_
     assert {name for name, _ in program.transforms.named_parameters(prefix="transforms")} <= set(state)
 
 
+def test_few_records_are_passed_over_until_there_are_enough_steps(tmp_path):
+    _, history, seen = fit(tmp_path, epochs=2, min_steps=30)
+    steps = [event["step"] for event in seen if event["kind"] == "step"]
+    each = len(steps) // len(history.rows)
+    assert 30 <= steps[-1] < 30 + each
+    assert seen[0]["steps"] == steps[-1]
+    assert len(fit(tmp_path, name="b", epochs=4, min_steps=3)[1].rows) == 4
+
+
 def test_it_learns(tmp_path):
     _, history, _ = fit(tmp_path, epochs=12, learning_rate=3e-2)
     assert history.rows[-1]["train_loss"] < 0.5 * history.rows[0]["train_loss"]

@@ -54,6 +54,20 @@ def random_split(
     return Split(train, chosen, held, f"random{' stratified' if strata is not None else ''} (seed {seed}{budget})")
 
 
+def limited(split: Split, labels: int | None, strata: np.ndarray | None, seed: int) -> Split:
+    """The same split with at most `labels` records in training and validation together, each in proportion."""
+    if labels is None:
+        return split
+    sizes = len(split.train), len(split.validation)
+    if labels > sum(sizes):
+        found = f"{sum(sizes)} records beside the test part"
+        raise DataError(Problem("data.split.labels", found, f"at least {labels}"))
+    chosen = round(labels * sizes[1] / sum(sizes))
+    train = _draw(split.train, labels - chosen, strata, seed + 1)[1]
+    validation = _draw(split.validation, chosen, strata, seed + 2)[1]
+    return Split(train, validation, split.test, f"{split.how}, {labels} labels in all for training and validation")
+
+
 def _draw(index: np.ndarray, count: int, strata: np.ndarray | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Split `index` into (the others, `count` drawn), in proportion to strata where every stratum allows it."""
     if count <= 0:

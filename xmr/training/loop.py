@@ -132,11 +132,11 @@ def train(
         save_checkpoint(folder, tensors | optimizer_tensors(job.optimizer), state)
 
     with _stop_on_interrupt() as asked_to_stop:
-        while progress.epoch < settings.epochs and not progress.stopped:
+        while progress.epoch < job.epochs and not progress.stopped:
             clock = time.monotonic()
             if progress.batch == 0:
                 for transform in program.transforms:
-                    transform.on_epoch(progress.epoch, settings.epochs)  # type: ignore[operator]
+                    transform.on_epoch(progress.epoch, job.epochs)  # type: ignore[operator]
             for batch in job.batches(progress.epoch)[progress.batch :]:
                 loss, count = job.step(batch, progress.step)
                 progress.loss_sum += loss * count
@@ -214,7 +214,8 @@ class _Job:
         self.lengths: Tensor | None = None  # of the source's words
         if settings.class_weights == "balanced":
             self.weights = class_weights(training.target, program.targets.outputs).to(program.device)
-        self.steps = sum(len(self.batches(epoch)) for epoch in range(settings.epochs))
+        self.epochs = max(settings.epochs, -(-settings.min_steps // max(1, len(self.batches(0)))))
+        self.steps = sum(len(self.batches(epoch)) for epoch in range(self.epochs))
         for part in (training, validation):
             if part is not None and isinstance(part.data, SignalSet):
                 program.keep_fixed(part.data)
@@ -307,7 +308,7 @@ class _Job:
         for output in self.program.outputs:
             output.forget()  # type: ignore[operator]
         for further in range(passes):  # type: ignore[arg-type]
-            self._observe(self.settings.epochs + further, vary=True)
+            self._observe(self.epochs + further, vary=True)
         self._refresh()
         return True
 

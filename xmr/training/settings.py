@@ -14,6 +14,9 @@ class TrainingSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     epochs: Annotated[int, Ge(1)] = Field(20, description="passes over the training part")
+    min_steps: Annotated[int, Ge(0)] = Field(
+        0, description="at least so many steps of the optimiser: a small training part is passed over more often"
+    )
     learning_rate: Annotated[float, Gt(0)] = Field(3e-3, description="peak learning rate")
     output_rate: Annotated[float, Gt(0)] = Field(1.0, description="the output's learning rate as a multiple of it")
     optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="sgd with momentum 0.9")
