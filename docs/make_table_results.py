@@ -53,9 +53,8 @@ CANDIDATES: dict[str, list[str]] = {
     **{f"layers {n}": [f"source.layers={n}"] for n in (1, 4, 6)},
     **{f"taps {n}": [f"source.taps={n}"] for n in (1, 2)},
     **{f"rate {rate}": [f"training.learning_rate={rate}"] for rate in ("1e-5", "1e-3", "3e-3")},
-    "layers 4, taps 1": ["source.layers=4", "source.taps=1"],
+    "taps 1, rate 1e-3": ["source.taps=1", "training.learning_rate=1e-3"],
     "attention over words": ["transform={name: feature_prototypes}"],
-    "linear head": ["output={name: linear}", "training.learning_rate=3e-3", "training.epochs=20"],
 }
 
 
