@@ -48,6 +48,7 @@ def overrides(name: str, budget: str) -> list[str]:
     return [*held, f"data.split.labels={budget}"]
 
 
+FIRST = ["source={name: minilm, layers: 2, taps: 3}", "training.learning_rate=1e-4"]  # each candidate changes this
 CANDIDATES: dict[str, list[str]] = {
     "as it is": [],
     **{f"layers {n}": [f"source.layers={n}"] for n in (1, 4, 6)},
@@ -65,7 +66,7 @@ def choose(labels: int = 128) -> None:
         for name in [name for name in SETS if name != "adult"]:
             found = []
             for seed in SEEDS:
-                asked = ["baselines=[]", "data.split.validation=0.25", *overrides(name, str(labels)), *more]
+                asked = ["baselines=[]", "data.split.validation=0.25", *overrides(name, str(labels)), *FIRST, *more]
                 folder = Path("runs", "table", "choose", label.replace(" ", "-"), name, f"seed-{seed}")
                 recipe = load_recipe(f"table/{name}", [*asked, f"seed={seed}"])
                 found.append(run(recipe, folder, resume=True, comment=" ".join(asked))["validation"])

@@ -27,6 +27,7 @@ LAYERS = [
     {"compare", "recipe"},
     {"report"},
     {"job", "estimate", "prediction", "assessment", "comparison", "scan", "sweep"},
+    {"estimators"},
     {"testing", "cli"},
 ]
 

@@ -56,7 +56,7 @@ class Job:
     targets: Targets
     sets: dict[str, LabelledSet]
     program: Program
-    load_seconds: float
+    load_seconds: float = 0.0
 
 
 def load_job(recipe: Recipe, device: str = "cpu") -> Job:
@@ -66,6 +66,16 @@ def load_job(recipe: Recipe, device: str = "cpu") -> Job:
     source: Source = create(SOURCES, recipe.source).load(recipe.seed)
     encoder.meet(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
     prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
+    job = assemble(recipe, encoder, source, prepared, device)
+    job.load_seconds = time.perf_counter() - started
+    return job
+
+
+def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepared, device: str = "cpu") -> Job:
+    """Fit the encoder on the training part, encode every part, build the program.
+
+    encoder: one that has met the source.
+    """
     parts = {name: prepared.part(name) for name in PARTS}
     encoder.fit(parts["train"])
     if isinstance(encoder, ForecastEncoder):
@@ -83,10 +93,7 @@ def load_job(recipe: Recipe, device: str = "cpu") -> Job:
     program = Program.build(
         encoder, recipe.transform, source, recipe.output, targets, recipe.ensemble, recipe.seed, length
     )
-    job = Job(
-        recipe, prepared, parts, encoder, source, targets, sets, program.to(device), time.perf_counter() - started
-    )
-    return job
+    return Job(recipe, prepared, parts, encoder, source, targets, sets, program.to(device))
 
 
 def _known(part: Records, encoder: Encoder, targets: Targets, on_bad: str, prepared: Prepared) -> Records:

@@ -95,10 +95,10 @@ def _table_draft(records: Records, source: Path, recipe: Path, task: str, why: s
         "seed": 0,
         "data": {"path": path, "target": target, "contradictions": "keep", "split": split},
         "encoder": {"name": "table", "columns": {column.name: column.kind for column in encoder.seen}},
-        "source": {"name": "minilm", "layers": 2, "taps": 3},
+        "source": {"name": "minilm", "layers": 2, **({"taps": 3} if task == "regression" else {})},
         "transform": {"name": "feature_tokens"},
         "output": {"name": "ridge"},
-        "training": {"epochs": 3, "learning_rate": 0.0001, "batch_size": 32},
+        "training": {"epochs": 3, "learning_rate": 1e-5 if task == "regression" else 1e-3, "batch_size": 32},
         "ensemble": 4,
         "baselines": ["majority", "logistic", "hist_gradient_boosting", "random_forest"],
     }
@@ -185,7 +185,7 @@ def _signal_draft(
         if series
         else {"name": "wave_program", "place": "pad", "gain": 1.0},
         "output": {"name": "ridge"},
-        "training": {"epochs": 1 if series else 3, "learning_rate": 0.001, "batch_size": 32},
+        "training": {"epochs": 1 if series else 3, "learning_rate": 1e-4 if series else 1e-3, "batch_size": 32},
         "ensemble": 3 if series else 1,
         "baselines": ["majority", "minirocket", "linear_probe"]
         if series and task != "multilabel"

@@ -35,6 +35,7 @@ class NoSource(Source):
 
     def load(self, seed: int = 0) -> Self:
         """Draw the stand-in embedding matrix."""
+        self.seed = seed
         generator = torch.Generator().manual_seed(seed)
         matrix = torch.randn(self.vocabulary, self.width, generator=generator) / self.width**0.5
         self.register_buffer("embedding", matrix)

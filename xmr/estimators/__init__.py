@@ -1,0 +1,5 @@
+"""Programs behind the interfaces of scikit-learn (here) and aeon (`xmr.estimators.series`)."""
+
+from xmr.estimators.programs import ProgramClassifier, ProgramRegressor
+
+__all__ = ["ProgramClassifier", "ProgramRegressor"]

@@ -1,0 +1,186 @@
+"""Programs behind scikit-learn's interface: fit, predict, predict_proba, for pipelines and cross-validation.
+
+X is what the recipe's encoder takes, in memory: a frame or an array (n, columns) for tables, (n, length) or (n,
+channels, length) for series, (n, height, width[, 3]) for pictures, a list of texts for sequences.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import Tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
+
+from xmr.component import create
+from xmr.data.pictures import records_of as picture_records
+from xmr.data.records import Records, Skipped
+from xmr.data.rows import SEPARATOR, from_frame
+from xmr.data.series import series_records
+from xmr.data.splits import Split, random_split
+from xmr.errors import DataError
+from xmr.job import assemble
+from xmr.prepare import Prepared
+from xmr.program import Program
+from xmr.recipe.load import load_recipe
+from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
+from xmr.training.loop import train
+
+LABEL = "label"
+
+
+class _ProgramEstimator(BaseEstimator):
+    """What classifier and regressor share. A pickled estimator holds the program folder's files, never the source."""
+
+    _task: str
+
+    def __init__(
+        self, recipe: str = "table/custom", overrides: Sequence[str] = (), random_state: int | None = 0
+    ) -> None:
+        self.recipe, self.overrides, self.random_state = recipe, overrides, random_state
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _train(self, X: Any, labels: list[str]) -> Self:
+        """Train the recipe's program on all of X (and on nothing else the recipe names)."""
+        seed = np.random.randint(2**31) if self.random_state is None else self.random_state  # noqa: NPY002
+        recipe = load_recipe(self.recipe, [f"task={self._task}", *self.overrides, f"seed={seed}", "baselines=[]"])
+        kind = ENCODERS.entry(recipe.encoder["name"]).fact("emits")
+        records = self._records(X, kind, reset=True)
+        records.labels = {LABEL: labels}
+        if isinstance(X, np.ndarray) and kind == "Table":  # columns of numbers, whatever they look like
+            recipe.encoder["columns"] = dict.fromkeys(records.columns, "number")
+        encoder, source = create(ENCODERS, recipe.encoder), create(SOURCES, recipe.source).load(seed)
+        encoder.meet(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
+        wrong = encoder.check(records)
+        if wrong:
+            raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())])
+        strata = np.unique(labels, return_inverse=True)[1] if self._task == "classification" else None
+        whole = random_split(strata, len(records), 0, recipe.data.split.validation, None, seed)
+        split = Split(whole.train, whole.validation, np.zeros(0, dtype=np.int64), "no test part")
+        job = assemble(recipe, encoder, source, Prepared(records, split, Skipped(), len(records), 0, 0, ""))
+        with tempfile.TemporaryDirectory() as folder:
+            validation = job.sets["validation"] if len(split.validation) else None
+            train(job.program, job.sets["train"], validation, recipe.training, seed, Path(folder))
+        self.program_ = job.program
+        return self
+
+    def _answer(self, X: Any) -> np.ndarray:
+        """Probabilities (n, K), or values (n, 1)."""
+        check_is_fitted(self, "program_")
+        emits = ENCODERS.entry(self.program_.encoder.section["name"]).fact("emits")
+        return self.program_.predict(self._records(X, emits, reset=False)).values
+
+    def _records(self, X: Any, kind: str, reset: bool) -> Records:
+        """X as records. Raises ValueError for another shape or type."""
+        if kind == "Symbols":
+            texts = [str(text) for text in X]
+            if not texts or not all(isinstance(text, str) for text in X):
+                raise ValueError(f"found {type(X).__name__} of {len(texts)}; expected texts, one a record")
+            return Records.of(texts)
+        if kind == "Table" and hasattr(X, "columns"):
+            names = {"skip_check_array": True, "reset": reset}
+            validate_data(self, X, **names)
+            return from_frame(X)
+        if kind == "Table":
+            values = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=reset)
+            return _rows(values)
+        values = np.asarray(X)
+        if kind == "Image":
+            return picture_records(values, None, "<memory>")
+        values = values[:, None] if values.ndim == 2 else values
+        if values.ndim != 3 or values.dtype.kind not in "fiu":
+            raise ValueError(f"found an array of shape {values.shape}; expected (n, length) or (n, channels, length)")
+        return series_records(values.astype(np.float32), None, "<memory>")
+
+    def save(self, folder: Path | str) -> None:
+        """Write the program folder: `Program.load` and `xmr predict` read it."""
+        check_is_fitted(self, "program_")
+        self.program_.save(Path(folder))
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if isinstance(state.get("program_"), Program):
+            with tempfile.TemporaryDirectory() as folder:
+                self.save(folder)
+                state["program_"] = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        held = state.get("program_")
+        if isinstance(held, dict):
+            with tempfile.TemporaryDirectory() as folder:
+                for name in ("program.json", "encoder.json", "program.safetensors"):
+                    Path(folder, name).write_bytes(held[name])
+                state = {**state, "program_": Program.load(folder)}
+        super().__setstate__(state)
+
+
+class ProgramClassifier(ClassifierMixin, _ProgramEstimator):
+    """A program that classifies.
+
+    Args:
+        recipe: a packaged recipe (`table/custom`, `series/ucr`, `protein/custom`) or a path to one; its encoder,
+            source, transform, output, training and ensemble are used, of its data section the share of validation.
+        overrides: `section.key=value` texts, as on the command line.
+        random_state: seed of order, start and validation part.
+    """
+
+    _task = "classification"
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """X: see the module; y: (n,) labels. Raises ValueError for wrong input."""
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        check_consistent_length(X, y)
+        if not len(y):
+            raise ValueError("found 0 samples; expected at least two classes")
+        self.classes_ = np.unique(y)
+        if len(self.classes_) < 2:
+            raise ValueError(f"found y of one class, {self.classes_[0]!r}; expected at least two classes")
+        width = len(str(len(self.classes_)))
+        number = {label: f"{index:0{width}d}" for index, label in enumerate(self.classes_.tolist())}
+        return self._train(X, [number[label] for label in y.tolist()])
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """(n, K), columns in the order of `classes_`."""
+        return self._answer(X)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The likeliest class of each record: (n,)."""
+        answers = self._answer(X)
+        return self.classes_[answers.argmax(axis=1)]
+
+
+class ProgramRegressor(RegressorMixin, _ProgramEstimator):
+    """A program that foretells a number. Args: as for `ProgramClassifier`."""
+
+    _task = "regression"
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """X: see the module; y: (n,) numbers. Raises ValueError for wrong input."""
+        y = column_or_1d(y, warn=True).astype(np.float64)
+        if not np.isfinite(y).all():
+            raise ValueError("found NaN or infinity in y; expected numbers")
+        check_consistent_length(X, y)
+        return self._train(X, [repr(value) for value in y.tolist()])
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The value of each record: (n,)."""
+        return self._answer(X)[:, 0]
+
+
+def _rows(values: np.ndarray) -> Records:
+    """An array (n, columns) of numbers as rows of a table; NaN is a gap."""
+    cells = [["" if np.isnan(value) else repr(value) for value in row] for row in values.tolist()]
+    made = Records.of([SEPARATOR.join(row) for row in cells])
+    made.columns = made.header = tuple(f"x{number}" for number in range(values.shape[1]))
+    return made
