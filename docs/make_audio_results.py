@@ -1,4 +1,4 @@
-"""The table of spoken digits in docs/results.md: python docs/make_audio_results.py [SEEDS].
+"""The table of spoken digits in docs/results.md: python docs/make_audio_results.py [SEEDS [ROW ...]].
 
 The speaker left out changes with the row's four runs, the clips, the start and the order with the seed. Finished runs
 are kept in runs/audio/, so the command goes on where it was stopped.
@@ -38,10 +38,10 @@ def one(row: str, size: int, speaker: str, seed: int) -> dict[str, Any]:
     return run(load_recipe("audio/spoken_digits", asked), folder, resume=True, comment=" ".join(asked))
 
 
-def main(seeds: int) -> None:
+def main(seeds: int, rows: list[str]) -> None:
     """Print accuracy, mean and deviation over speakers and seeds."""
     print("| | " + " | ".join(f"{size} clips" for size in SIZES) + " |\n|---|" + "---|" * len(SIZES))
-    for row in ROWS:
+    for row in rows:
         cells: dict[str, list[str]] = {}
         for size in SIZES:
             found = [one(row, size, speaker, seed) for seed in range(seeds) for speaker in SPEAKERS]
@@ -56,4 +56,4 @@ def main(seeds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5, sys.argv[2:] or list(ROWS))

@@ -55,7 +55,6 @@ CANDIDATES: dict[str, list[str]] = {
     **{f"taps {n}": [f"source.taps={n}"] for n in (1, 2)},
     **{f"rate {rate}": [f"training.learning_rate={rate}"] for rate in ("1e-5", "1e-3", "3e-3")},
     "taps 1, rate 1e-3": ["source.taps=1", "training.learning_rate=1e-3"],
-    "attention over words": ["transform={name: feature_prototypes}"],
 }
 
 
