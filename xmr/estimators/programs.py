@@ -53,6 +53,7 @@ class _ProgramEstimator(BaseEstimator):
         """Train the recipe's program on all of X (and on nothing else the recipe names)."""
         seed = np.random.randint(2**31) if self.random_state is None else self.random_state  # noqa: NPY002
         recipe = load_recipe(self.recipe, [f"task={self._task}", *self.overrides, f"seed={seed}", "baselines=[]"])
+        recipe.data = recipe.data.model_copy(update={"dataset": None, "path": "<memory>", "positive": None})
         kind = ENCODERS.entry(recipe.encoder["name"]).fact("emits")
         records = self._records(X, kind, reset=True)
         records.labels = {LABEL: labels}
@@ -146,17 +147,20 @@ class ProgramClassifier(ClassifierMixin, _ProgramEstimator):
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
             raise ValueError(f"found y of one class, {self.classes_[0]!r}; expected at least two classes")
-        width = len(str(len(self.classes_)))
-        number = {label: f"{index:0{width}d}" for index, label in enumerate(self.classes_.tolist())}
-        return self._train(X, [number[label] for label in y.tolist()])
+        names = {label: str(label) for label in self.classes_.tolist()}
+        if len(set(names.values())) < len(names):  # 1 and "1"
+            names = {label: f"class {index}" for index, label in enumerate(names)}
+        self._train(X, [names[label] for label in y.tolist()])
+        self.order_ = [self.program_.targets.names.index(name) for name in names.values()]
+        return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """(n, K), columns in the order of `classes_`."""
-        return self._answer(X)
+        return self._answer(X)[:, self.order_]
 
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest class of each record: (n,)."""
-        answers = self._answer(X)
+        answers = self.predict_proba(X)
         return self.classes_[answers.argmax(axis=1)]
 
 

@@ -1,0 +1,95 @@
+"""Programs behind scikit-learn's and aeon's interfaces pass those projects' own checks, and carry real sources."""
+
+import pickle
+from unittest import SkipTest
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_wine
+from sklearn.model_selection import cross_val_score
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+from xmr.estimators import ProgramClassifier, ProgramRegressor
+from xmr.program import Program
+
+SMALL = ("source={name: none, width: 16}", "ensemble=1")
+LOOSE = {"check_methods_subset_invariance": "answers are float32: 1e-7 is asked of values of 1e-2"}
+
+
+@pytest.mark.parametrize("made", [ProgramClassifier(overrides=SMALL), ProgramRegressor(overrides=SMALL)])
+@pytest.mark.filterwarnings("ignore")
+def test_scikit_learns_own_checks(made):
+    ran = 0
+    for estimator, check in estimator_checks_generator(made, mark="skip", legacy=True):
+        if check.func.__name__ in LOOSE and isinstance(made, ProgramRegressor):
+            continue
+        try:
+            check(estimator)
+        except SkipTest:  # what needs settings of the environment
+            continue
+        ran += 1
+    assert ran > 45
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_aeons_own_checks():
+    from aeon.testing.estimator_checking import check_estimator
+
+    from xmr.estimators.series import SeriesProgramClassifier
+
+    found = check_estimator(SeriesProgramClassifier)
+    assert len(found) > 15
+    assert set(found.values()) == {"PASSED"}
+
+
+def test_a_real_source_in_cross_validation():
+    X, y = load_wine(return_X_y=True)
+    model = ProgramClassifier(overrides=["source.layers=1", "ensemble=1", "training.epochs=1"])
+    assert cross_val_score(model, X, y, cv=3).mean() > 0.9
+
+
+def test_a_frame_with_words_and_gaps(tmp_path):
+    rng = np.random.default_rng(0)
+    kind = rng.choice(["a", "b"], 60)
+    frame = pd.DataFrame({"kind": kind, "size": np.where(rng.random(60) < 0.2, np.nan, rng.normal(size=60))})
+    label = np.where(kind == "a", "yes", "no")
+    model = ProgramClassifier(overrides=SMALL).fit(frame, label)
+    assert model.classes_.tolist() == ["no", "yes"]
+    assert (model.predict(frame) == label).mean() > 0.9
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_allclose(again.predict_proba(frame), model.predict_proba(frame), atol=1e-6)
+    model.save(tmp_path / "program")
+    assert Program.load(tmp_path / "program").targets.names == ("no", "yes")
+
+
+def test_sequences_and_pictures():
+    texts = ["ACDKKKRKL" * 2 + "A" * (i % 3) if i % 2 else "GGSTTSGGE" * 2 for i in range(30)]
+    labels = np.arange(30) % 2
+    overrides = [*SMALL, "training.epochs=5", "data.split.validation=0"]
+    model = ProgramClassifier("protein/amp_200", overrides).fit(texts, labels)
+    assert model.predict_proba(texts).shape == (30, 2)
+    with pytest.raises(ValueError, match="expected texts"):
+        model.predict([1, 2])
+    pixels = np.random.default_rng(0).random((20, 8, 8)).astype(np.float32)
+    pixels[::2, :4] = 1
+    flat = ["source={name: none, width: 16}", "data.split.validation=0", "training.epochs=2"]
+    model = ProgramClassifier("image/digits_minilm", flat).fit(pixels, np.arange(20) % 2)
+    assert model.predict(pixels).shape == (20,)
+
+
+def test_a_program_without_a_source_is_loaded_again_whatever_its_seed(tmp_path):
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    model = ProgramClassifier(overrides=SMALL, random_state=7).fit(X, X[:, 0] > 0)
+    model.save(tmp_path)
+    assert Program.load(tmp_path).source.identity == model.program_.source.identity
+
+
+def test_wrong_labels_and_shapes():
+    X = np.zeros((6, 2))
+    with pytest.raises(ValueError, match="at least two classes"):
+        ProgramClassifier(overrides=SMALL).fit(X, np.zeros(6))
+    with pytest.raises(ValueError, match="NaN"):
+        ProgramRegressor(overrides=SMALL).fit(X, np.full(6, np.nan))
+    with pytest.raises(ValueError, match="expected \\(n, length\\)"):
+        ProgramClassifier("series/ucr", [*SMALL, "transform={name: signal_patches}"]).fit(np.zeros((4, 2, 3, 5)), [0, 1, 0, 1])
