@@ -1,0 +1,72 @@
+"""How well scan's scores foresee the trained result, for docs/results.md: python docs/make_scan_results.py [SET ...].
+
+Five data sets, MiniLM cut at each of its six depths, one program, three seeds, the same splits for all depths. A score
+of a depth is the mean over the seeds of what `xmr scan` says of the training part; the trained result is the mean test
+metric. Finished runs and scans are kept in runs/scan/, so the command goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from xmr.job import run
+from xmr.recipe.load import load_recipe
+from xmr.scan import scan
+
+SEEDS = range(3)
+DEPTHS = range(1, 7)
+SCORES = ("probe", "log_me", "h_score", "leep")
+SETS = {
+    "protein/amp_200": [],
+    "protein/anticancer": ["data.split.labels=300"],
+    "dna/splice": ["data.split.labels=400", "data.split.test=800"],
+    "table/german": ["data.split.labels=300"],
+    "image/digits_minilm": ["data.split.labels=300"],
+}
+
+
+def trained(name: str, depth: int, seed: int) -> dict[str, Any]:
+    """One run at one depth, or what it gave when it ran before."""
+    asked = [*SETS[name], f"source.layers={depth}", "ensemble=1", "baselines=[]", f"seed={seed}"]
+    folder = Path("runs", "scan", name.replace("/", "_"), f"layers-{depth}", f"seed-{seed}")
+    return run(load_recipe(name, asked), folder, resume=True, comment=" ".join([name, *asked]))
+
+
+def scored(name: str, seed: int) -> list[dict[str, Any]]:
+    """The scan of one seed's training part: a row a depth."""
+    folder = Path("runs", "scan", name.replace("/", "_"), f"scan-{seed}")
+    if not (folder / "scan.json").is_file():
+        scan(name, [*SETS[name], f"seed={seed}"], [], folder)
+    return json.loads((folder / "scan.json").read_text(encoding="utf-8"))["scores"]
+
+
+def main(names: list[str]) -> None:
+    """Print a line a set: what the probe chooses, what it loses to the best depth, cost, and rank correlations."""
+    print("| set | depth by probe | its result | best depth | its result | cost | " + " | ".join(SCORES) + " |")
+    print("|---|" + "---|" * (5 + len(SCORES)))
+    for name in names:
+        results = {depth: [trained(name, depth, seed) for seed in SEEDS] for depth in DEPTHS}
+        metric = results[1][0]["metric"]
+        means = {depth: float(np.mean([each["test"][metric] for each in found])) for depth, found in results.items()}
+        rows = [row for seed in SEEDS for row in scored(name, seed)]
+        found = {
+            score: [np.mean([row[score] for row in rows if row["layers"] == depth]) for depth in DEPTHS]
+            for score in SCORES
+        }
+        chosen = list(DEPTHS)[int(np.argmax(found["probe"]))]
+        best = max(means, key=lambda depth: means[depth])
+        cost = sum(row["seconds"] for row in rows)
+        whole = sum(each["seconds"]["load"] + each["seconds"]["train"] for runs in results.values() for each in runs)
+        ranks = [spearmanr(found[score], list(means.values())).statistic for score in SCORES]
+        cells = [str(chosen), f"{means[chosen]:.3f}", str(best), f"{means[best]:.3f} ({metric})", f"{cost / whole:.2f}"]
+        print(f"| {name} | " + " | ".join([*cells, *(f"{rank:.2f}" for rank in ranks)]) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or list(SETS))
