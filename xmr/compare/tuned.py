@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from xmr.batching import training_batches
 from xmr.compare.baselines import Parts
 from xmr.compare.network import fit_network
 from xmr.compare.source import plain
@@ -23,7 +24,8 @@ from xmr.sources.vision import VisionSource
 from xmr.spaces import Alphabet, Answer, Image, Picture, SourceOutput, TokenInput, TokenSpace
 from xmr.transforms.vocabulary import FreeEmbedding
 
-EPOCHS, PATIENCE, RECORDS, TOKENS = 20, 6, 32, 2048
+EPOCHS, PATIENCE, RECORDS = 20, 6, 32  # where records have one size
+STEPS, LEAST_EPOCHS, TOKENS = 300, 6, 512  # sequences: passes until there are so many steps, and so many at least
 RANK = 8  # of LoRA
 RATES = {"fine_tuning": (1e-4, 1e-3), "lora": (1e-3, 1e-3), "attention_layer": (1e-3, 1e-3)}  # of the body, of the rest
 PICTURE_RATES = (3e-4, 3e-4)  # fine-tuning on plain pictures
@@ -147,16 +149,21 @@ def tuned(name: str, parts: Parts) -> np.ndarray:
         else:
             render = rendering(name, parts)
         dropout = name != "attention_layer" and isinstance(source, Language)
+        epochs, patience, budget = EPOCHS, PATIENCE, RECORDS
+        if not data.records_at_once:
+            steps = len(training_batches(data.cost, data.width, TOKENS, np.random.default_rng(0)))
+            epochs, budget = max(LEAST_EPOCHS, -(-STEPS // steps)), TOKENS
+            patience = epochs  # of few sequences the validation part is too small to stop by
         model = Tuned(render, body, width, parts.description.outputs, dropout)
         return fit_network(
             model,
             parts.sets,
             target,
             parts.description,
-            epochs=EPOCHS,
-            budget=RECORDS if data.records_at_once else TOKENS,
+            epochs=epochs,
+            budget=budget,
             rate=rates[0],
-            patience=PATIENCE,
+            patience=patience,
             seed=parts.seed,
             augment=parts.augment,
             groups=model.groups(rates),
