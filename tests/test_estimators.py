@@ -92,4 +92,6 @@ def test_wrong_labels_and_shapes():
     with pytest.raises(ValueError, match="NaN"):
         ProgramRegressor(overrides=SMALL).fit(X, np.full(6, np.nan))
     with pytest.raises(ValueError, match="expected \\(n, length\\)"):
-        ProgramClassifier("series/ucr", [*SMALL, "transform={name: signal_patches}"]).fit(np.zeros((4, 2, 3, 5)), [0, 1, 0, 1])
+        ProgramClassifier("series/ucr", [*SMALL, "transform={name: signal_patches}"]).fit(
+            np.zeros((4, 2, 3, 5)), [0, 1, 0, 1]
+        )

@@ -3,8 +3,11 @@
 import csv
 
 import numpy as np
+import pytest
 
+from xmr.compare.baselines import run_baseline
 from xmr.data.records import Records
+from xmr.errors import MissingExtraError
 from xmr.job import _shuffled_labels, load_job, run
 from xmr.recipe.load import load_recipe
 
@@ -55,3 +58,39 @@ def test_shuffled_labels():
     residues = _shuffled_labels(Records.of(["ACDE", "AC"], {"y": ["HHCC", "EE"]}), 1, "residue_classification")
     assert [len(text) for text in residues.labels["y"]] == [4, 2]
     assert sorted("".join(residues.labels["y"])) == sorted("HHCCEE")
+
+
+def test_a_run_stopped_among_its_baselines_repeats_none(tmp_path, monkeypatch):
+    recipe, asked = write(tmp_path), []
+
+    def slow(name, parts):
+        asked.append(name)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return run_baseline(name, parts)
+
+    monkeypatch.setattr("xmr.job.run_baseline", slow)
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, tmp_path / "out", device="cpu")
+    stopped = run(recipe, tmp_path / "out", device="cpu", resume=True)
+    assert asked == ["majority", "kmer_logistic", "kmer_logistic"]
+    straight = run(recipe, tmp_path / "other", device="cpu")
+    assert stopped["test"] == straight["test"]
+    for name, values in straight["baselines"].items():
+        assert stopped["baselines"][name]["auroc"] == values["auroc"]
+        assert stopped["baselines"][name]["peak_memory_mib"] > 0
+    assert not (tmp_path / "out" / "checkpoint").exists()
+
+
+def test_a_baseline_that_fails_loses_no_other(tmp_path, monkeypatch):
+    def failing(name, parts):
+        if name == "majority":
+            raise MissingExtraError("lora needs the package peft: pip install 'xmr[compare]'")
+        return run_baseline(name, parts)
+
+    monkeypatch.setattr("xmr.job.run_baseline", failing)
+    said = []
+    result = run(write(tmp_path), tmp_path / "out", device="cpu", say=said.append)
+    assert set(result["baselines"]) == {"kmer_logistic"}
+    assert "peft" in result["failed_baselines"]["majority"]
+    assert any("baseline majority failed" in line for line in said)
