@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import ttest_rel
 
 from xmr.cli.app import execute
-from xmr.comparison import Cell, Comparison, beside, compare, controls
+from xmr.comparison import Cell, Comparison, beside, compare, controls, write_comparison
 from xmr.errors import DataError, RecipeError
 from xmr.recipe.load import load_recipe
 
@@ -129,6 +129,14 @@ def test_small_errors_are_better_small():
     cells = [Cell("program", "program", "all", (0.3, 0.31, 0.29)), Cell("linear", "baseline", "all", (0.5, 0.52, 0.51))]
     assert "reprogramming is better" in Comparison("mse", cells, []).verdict("all")
     assert "use linear" in Comparison("r2", cells, []).verdict("all")
+
+
+def test_what_is_not_known_is_written_as_such(tmp_path):
+    cells = [Cell("program", "program", "50", (0.9, float("nan")), {"peak memory MiB": float("nan")})]
+    write_comparison(tmp_path, "a recipe", Comparison("auroc", cells, []))
+    cell = json.loads((tmp_path / "compare.json").read_text())["cells"][0]
+    assert cell["values"] == [0.9, None]
+    assert cell["peak memory MiB"] is None
 
 
 def test_budgets_are_numbers(tmp_path):

@@ -21,7 +21,7 @@ from xmr.compare import CONTROLS, SOURCE_BASELINES, baselines_of
 from xmr.component import schema
 from xmr.errors import Problem, RecipeError, XmrError
 from xmr.evaluation.metrics import higher_is_better
-from xmr.files import write_csv, write_json, write_text
+from xmr.files import finite, write_csv, write_json, write_text
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.schema import Recipe
 from xmr.registry import ENCODERS, SOURCES
@@ -179,7 +179,7 @@ def compare(
             say(f"{number} of {len(plan)}: {row}, {budget} labels failed: {comparison.failures[-1][1]}")
             continue
         comparison.metric = results[0]["metric"]
-        failed = {name: why for result in results for name, why in result["failed_baselines"].items()}
+        failed = {name: why for result in results for name, why in result.get("failed_baselines", {}).items()}
         comparison.failures += [(f"{name}, {budget} labels", why) for name, why in failed.items()]
         made = cells_of(row, budget, results)
         comparison.cells += made
@@ -210,7 +210,7 @@ def cells_of(row: str, budget: str, results: list[dict[str, Any]]) -> list[Cell]
         "program KiB": mean(lambda r: r["program_bytes"] / 1024),
         "training seconds": mean(lambda r: r["seconds"]["train"]),
         "predicted a second": mean(lambda r: r["n_test"] / max(r["seconds"]["test"], 1e-9)),
-        "peak memory MiB": mean(lambda r: r["peak_memory_mib"]),
+        "peak memory MiB": mean(lambda r: r.get("peak_memory_mib", float("nan"))),
     }
     made = [
         Cell(
@@ -221,8 +221,8 @@ def cells_of(row: str, budget: str, results: list[dict[str, Any]]) -> list[Cell]
         if all(name in result["baselines"] for result in results):
             values = _values(results, lambda r: r["baselines"][name][metric])  # noqa: B023
             cost = {
-                "training seconds": mean(lambda r: r["baselines"][name]["seconds"]),  # noqa: B023
-                "peak memory MiB": mean(lambda r: r["baselines"][name]["peak_memory_mib"]),  # noqa: B023
+                "training seconds": mean(lambda r: r["baselines"][name].get("seconds", float("nan"))),  # noqa: B023
+                "peak memory MiB": mean(lambda r: r["baselines"][name].get("peak_memory_mib", float("nan"))),  # noqa: B023
             }
             made.append(Cell(name, "control" if name in CONTROLS else "baseline", budget, values, cost))
     return made
@@ -270,7 +270,7 @@ def write_comparison(folder: Path, name: str, comparison: Comparison) -> None:
             for c in comparison.cells
         ],
     }
-    write_json(folder / "compare.json", whole)
+    write_json(folder / "compare.json", finite(whole))
     curves = {
         row: [(cell.budget, cell.mean, cell.spread) for cell in comparison.cells if cell.row == row]
         for row in dict.fromkeys(cell.row for cell in comparison.cells)

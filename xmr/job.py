@@ -27,7 +27,7 @@ from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError, Problem, ProgramError, XmrError
 from xmr.evaluation.intervals import bootstrap
 from xmr.evaluation.metrics import main_metric, metrics_of
-from xmr.files import write_array, write_csv, write_json, write_text
+from xmr.files import finite, write_array, write_csv, write_json, write_text
 from xmr.memory import PeakMemory
 from xmr.prepare import Prepared, positive_of, prepare
 from xmr.program import Prediction, Program
@@ -398,13 +398,4 @@ def environment(job: Job) -> dict[str, Any]:
     }
 
 
-def finite(value: Any) -> Any:
-    """JSON has no NaN: numbers that are not finite become null."""
-    if isinstance(value, dict):
-        return {key: finite(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-__all__ = ["Job", "environment", "finite", "load_job", "prediction_table", "run"]
+__all__ = ["Job", "assemble", "environment", "load_job", "prediction_table", "run"]

@@ -19,8 +19,8 @@ from xmr.compare.reference import reference_features
 from xmr.compare.transferability import h_score, leep, log_me, probe, sliced_wasserstein
 from xmr.component import schema
 from xmr.errors import Problem, RecipeError, XmrError
-from xmr.files import write_csv, write_json
-from xmr.job import Job, finite, load_job
+from xmr.files import finite, write_csv, write_json
+from xmr.job import Job, load_job
 from xmr.outputs.base import Pooling
 from xmr.program import to_device
 from xmr.recipe.load import load_recipe
