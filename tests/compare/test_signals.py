@@ -8,7 +8,7 @@ from tests.tiny import tiny_source, tiny_vision
 from xmr.compare import SIGNAL_BASELINES
 from xmr.compare.baselines import Parts, run_baseline
 from xmr.compare.signals import series_of
-from xmr.compare.source import _Tuned
+from xmr.compare.tuned import Tuned, _Plain, trainable_copy
 from xmr.component import create
 from xmr.data.series import series_records
 from xmr.data.targets import Targets
@@ -92,11 +92,12 @@ def test_baselines_of_recordings():
 
 
 def test_fine_tuning_keeps_the_batch_statistics():
-    model = _Tuned(tiny_vision("mobilenet"), 3).train()
+    body = trainable_copy(tiny_vision("mobilenet"))
+    model = Tuned(torch.nn.Identity(), _Plain(body), body.hidden_width, 3, dropout=False).train()
     norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert norms
     before = [norm.running_mean.clone() for norm in norms]
-    model.source.body(pixel_values=torch.rand(4, 3, 32, 32))
+    body.body(pixel_values=torch.rand(4, 3, 32, 32))
     for norm, mean in zip(norms, before):
         assert torch.equal(norm.running_mean, mean)
-    assert all(p.requires_grad for p in model.source.body.parameters())
+    assert all(p.requires_grad for p in body.body.parameters())
