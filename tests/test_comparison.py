@@ -144,7 +144,9 @@ def test_budgets_are_numbers(tmp_path):
         compare("protein/amp_random", [], tmp_path, ["many"], 1, train=fake([]))
 
 
-def test_the_command(tmp_path, capsys):
+def test_the_command(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("xmr.compare.tuned.STEPS", 4)
+    monkeypatch.setattr("xmr.compare.tuned.LEAST_EPOCHS", 1)
     small = ["data.split.test=100", "source.layers=1", "training.epochs=1", "baselines=[majority, length_only]"]
     skipped = ["--without", "random source", "--without", "shuffled positions", "--without", "no source"]
     asked = ["compare", "protein/amp_random", *small, "--budgets", "40", "--seeds", "2", *skipped, "-o", str(tmp_path)]

@@ -19,6 +19,11 @@ from xmr.transforms.feature_tokens import FeatureTokens
 from xmr.transforms.vocabulary import FreeEmbedding
 
 
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    monkeypatch.setattr("xmr.compare.tuned.STEPS", 30)
+
+
 def parts(task, n=160, seed=0):
     encoder = ProteinEncoder(columns="all")
     encoder.bind(64)

@@ -16,7 +16,7 @@ from xmr.spaces import Alphabet, Encoded, Image, Schema, Signal, Symbols, Table
 if TYPE_CHECKING:
     from xmr.program import Program
 
-SHOWN, SIGNAL_PARTS, MOST_COLUMNS, LETTERS = 4, 24, 20, 400
+SHOWN, SIGNAL_PARTS, MOST_COLUMNS, LETTERS = 4, 24, 20, 48
 
 
 def drawn(program: Program, encoded: Encoded | None) -> str:
