@@ -131,6 +131,11 @@ def test_small_errors_are_better_small():
     assert "use linear" in Comparison("r2", cells, []).verdict("all")
 
 
+def test_a_row_to_leave_out_is_one_there_is(tmp_path):
+    with pytest.raises(RecipeError, match=r"--without: found 'lara'; expected one of .*; did you mean lora\?"):
+        compare("protein/amp_random", [], tmp_path, ["50"], 1, ("lara", "no source"), train=fake([]))
+
+
 def test_what_is_not_known_is_written_as_such(tmp_path):
     cells = [Cell("program", "program", "50", (0.9, float("nan")), {"peak memory MiB": float("nan")})]
     write_comparison(tmp_path, "a recipe", Comparison("auroc", cells, []))

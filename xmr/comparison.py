@@ -19,7 +19,7 @@ from scipy.stats import ttest_rel
 
 from xmr.compare import CONTROLS, SOURCE_BASELINES, baselines_of
 from xmr.component import schema
-from xmr.errors import Problem, RecipeError, XmrError
+from xmr.errors import Problem, RecipeError, XmrError, one_of
 from xmr.evaluation.metrics import higher_is_better
 from xmr.files import finite, write_csv, write_json, write_text
 from xmr.recipe.load import dump_recipe, load_recipe
@@ -156,6 +156,10 @@ def compare(
     train = train or run
     plan: list[tuple[str, str, list[str], Recipe]] = []
     plain = load_recipe(name, overrides)
+    known = [*controls(plain), *beside(plain)]
+    problems = [one_of("--without", name, known) for name in leave_out if name not in known]
+    if problems:
+        raise RecipeError(problems)
     rows = {PROGRAM: [], **{key: value for key, value in controls(plain).items() if key not in leave_out}}
     for budget in budgets:
         for row, more in rows.items():

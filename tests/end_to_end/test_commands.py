@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from tests.end_to_end.conftest import SMALL, xmr
+from tests.end_to_end.conftest import SMALL, xmr, xmr_process
 from xmr.data.datasets import DATASETS, package_file, read_modlamp
 
 
@@ -222,7 +222,7 @@ class Loud(FreeEmbedding):
 
 def test_a_plugin_file(tmp_path):
     (tmp_path / "loud.py").write_text(PLUGIN + 'TRANSFORMS.add("loud", Loud, "louder")\n')
-    assert "loud" in xmr("--plugin", tmp_path / "loud.py", "list", "transforms").stdout
+    assert "loud" in xmr_process("--plugin", tmp_path / "loud.py", "list", "transforms").stdout
     unknown = xmr("check", "protein/amp", "transform.name=loud", check=False)
     assert unknown.returncode == 2
 

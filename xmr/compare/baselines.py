@@ -98,7 +98,7 @@ def length_only(train: list[str], test: list[str]) -> tuple[Any, Any]:
 
 
 def descriptors(train: list[str], test: list[str]) -> tuple[Any, Any]:
-    """Ten global properties (charge, pI, hydrophobic ratio, ...) and two hydrophobic moments of a peptide, by modlAMP.
+    """Ten global properties (charge, pI, ...), hydrophobic moment and mean hydrophobicity of a peptide, by modlAMP.
 
     Letters that stand for several residues are left out, U reads as C and O as K.
     """

@@ -13,7 +13,7 @@ from xmr.outputs.base import Pooling
 from xmr.sources.base import Source
 from xmr.sources.language import Language
 from xmr.sources.vision import VisionSource
-from xmr.spaces import Image, TokenInput
+from xmr.spaces import Image, PixelInput, TokenInput
 
 MOST, BATCH = 256, 16  # records read, and answered at once
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
@@ -42,6 +42,8 @@ def _of_texts(source: Language, path: Path) -> np.ndarray:
         found = "a source without a tokenizer" if source.tokenize is None else f"{path} with {len(texts)} texts"
         raise DataError(Problem("--reference", found, "at least two texts, for a source that reads words"))
     ids = [tokens[: source.space.max_length] for tokens in source.tokenize(texts) if tokens]
+    if len(ids) < 2:
+        raise DataError(Problem("--reference", f"{path}, of whose texts the source reads {len(ids)}", "at least two"))
     pool, found_rows = Pooling("mean", source.hidden_width, None), []
     with torch.inference_mode():
         for begin in range(0, len(ids), BATCH):
@@ -60,14 +62,14 @@ def _of_pictures(source: VisionSource, path: Path) -> np.ndarray:
     files = sorted(file for file in path.rglob("*") if file.suffix.lower() in PICTURES)[:MOST]
     if len(files) < 2:
         raise DataError(Problem("--reference", f"{path} with {len(files)} pictures", "a folder of at least two"))
-    found = []
+    device, pixels = next(source.parameters()).device, []
     with torch.inference_mode():
-        for file in files:
+        for file in files:  # of any size each, so brought to the source's one by one
             try:
                 with Pillow.open(file) as opened:
                     values = np.asarray(opened.convert("RGB"), dtype=np.float32) / 255
             except OSError as error:
                 raise DataError(Problem(str(file), str(error), "a picture")) from error
-            image = Image(torch.from_numpy(values).permute(2, 0, 1)[None].to(next(source.parameters()).device))
-            found.append(source.features(plain(source, image)).float().cpu())
-    return torch.cat(found).numpy()
+            pixels.append(plain(source, Image(torch.from_numpy(values).permute(2, 0, 1)[None])).pixels)
+        batches = torch.cat(pixels).split(BATCH)
+        return torch.cat([source.features(PixelInput(batch.to(device))).float().cpu() for batch in batches]).numpy()

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import Tags
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
@@ -51,7 +51,9 @@ class _ProgramEstimator(BaseEstimator):
 
     def _train(self, X: Any, labels: list[str]) -> Self:
         """Train the recipe's program on all of X (and on nothing else the recipe names)."""
-        seed = np.random.randint(2**31) if self.random_state is None else self.random_state  # noqa: NPY002
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer):  # None, or a generator, as everywhere in scikit-learn
+            seed = check_random_state(seed).randint(2**31)
         recipe = load_recipe(self.recipe, [f"task={self._task}", *self.overrides, f"seed={seed}", "baselines=[]"])
         recipe.data = recipe.data.model_copy(update={"dataset": None, "path": "<memory>", "positive": None})
         kind = ENCODERS.entry(recipe.encoder["name"]).fact("emits")
