@@ -1,19 +1,26 @@
 import csv
 import json
+import pickle
+from dataclasses import dataclass
 
 import pytest
 from scipy.stats import ttest_rel
 
 from xmr.cli.app import execute
 from xmr.comparison import Cell, Comparison, beside, compare, controls, write_comparison
-from xmr.errors import DataError, RecipeError
+from xmr.errors import DataError, Problem, RecipeError
 from xmr.recipe.load import load_recipe
+from xmr.training.loop import TrainingInterruptedError
 
 
-def fake(calls, fail=()):
+@dataclass
+class Fake:
     """Stands in for training: what is tested here is which rows run, on what, and what is said of them."""
 
-    def train(recipe, folder, resume, comment):
+    calls: list[tuple[object, ...]]
+    fail: tuple[str, ...] = ()
+
+    def __call__(self, recipe, folder, resume, comment):
         done = folder / "metrics.json"
         if done.is_file():
             return json.loads(done.read_text())
@@ -24,8 +31,8 @@ def fake(calls, fail=()):
             recipe.data.shuffle_labels,
         )
         key = (*key, recipe.encoder["shuffle"], recipe.training.epochs)
-        calls.append((*key, recipe.seed))
-        if recipe.source["name"] in fail:
+        self.calls.append((*key, recipe.seed))
+        if recipe.source["name"] in self.fail:
             raise DataError("no such thing; expected another")
         value = 0.5 if recipe.data.shuffle_labels else 0.9 - 0.1 * (recipe.source["name"] == "none")
         value += 0.01 * recipe.seed**2 + (recipe.data.split.labels is None) * 0.05
@@ -36,12 +43,10 @@ def fake(calls, fail=()):
             found["baselines"] = {
                 "kmer_forest": {"auroc": 0.8 + 0.012 * recipe.seed, "seconds": 0.1, "peak_memory_mib": 1.0}
             }
-            found["failed_baselines"] = {"lora": "no peft"} if "lora" in fail else {}
+            found["failed_baselines"] = {"lora": "no peft"} if "lora" in self.fail else {}
         folder.mkdir(parents=True)
         done.write_text(json.dumps(found))
         return found
-
-    return train
 
 
 def test_the_controls_a_recipe_can_have():
@@ -55,7 +60,7 @@ def test_the_controls_a_recipe_can_have():
 
 def test_every_row_runs_once_on_the_same_seeds(tmp_path):
     calls = []
-    made = compare("protein/amp_random", [], tmp_path, ["50", "all"], 3, train=fake(calls))
+    made = compare("protein/amp_random", [], tmp_path, ["50", "all"], 3, train=Fake(calls))
     assert len(calls) == len(set(calls)) == 5 * 2 * 3
     assert made.budgets() == ["50", "all"]
     rows = [cell.row for cell in made.at("50")]
@@ -68,10 +73,10 @@ def test_every_row_runs_once_on_the_same_seeds(tmp_path):
         "shuffled positions",
         "shuffled labels",
     }
-    more = compare("protein/amp_random", [], tmp_path, ["50", "100", "all"], 3, train=fake(calls))
+    more = compare("protein/amp_random", [], tmp_path, ["50", "100", "all"], 3, train=Fake(calls))
     assert len(calls) == 5 * 3 * 3
     assert [c.mean for c in more.at("50")] == [c.mean for c in made.at("50")]
-    compare("protein/amp_random", ["training.epochs=99"], tmp_path, ["50"], 1, train=fake(calls))
+    compare("protein/amp_random", ["training.epochs=99"], tmp_path, ["50"], 1, train=Fake(calls))
     assert len(calls) == 5 * 3 * 3 + 5, "another recipe is another row"
     with (tmp_path / "compare.csv").open() as handle:
         table = list(csv.DictReader(handle))
@@ -80,23 +85,24 @@ def test_every_row_runs_once_on_the_same_seeds(tmp_path):
 
 
 def test_what_else_can_be_done_with_the_source_stands_beside_it():
+    domain = ["cnn", "descriptors_logistic", "descriptors_forest"]
     own = ["linear_probe", "fine_tuning", "lora", "attention_layer"]
     recipe = load_recipe("protein/amp")
-    assert beside(recipe) == [*recipe.baselines, *own]
+    assert beside(recipe) == [*recipe.baselines, *domain, *own]
     assert "lora" not in beside(recipe, ("lora",))
-    assert beside(load_recipe("image/digits_cifar", ["baselines=[majority]"])) == ["majority", *own[:3]]
+    assert beside(load_recipe("image/digits_cifar", ["baselines=[majority]"])) == ["majority", "cnn", *own[:3]]
     assert beside(load_recipe("audio/spoken_digits", ["baselines=[cnn]"])) == ["cnn", "linear_probe"]
     assert beside(load_recipe("forecast/etth1", ["baselines=[linear]"])) == ["linear"]
-    assert beside(load_recipe("protein/amp", ["source={name: none}", "baselines=[]"])) == []
+    assert beside(load_recipe("protein/amp", ["source={name: none}", "baselines=[]"])) == domain
 
 
 def test_a_failed_baseline_is_said(tmp_path):
-    made = compare("protein/amp_random", [], tmp_path, ["50"], 2, train=fake([], fail=("lora",)))
+    made = compare("protein/amp_random", [], tmp_path, ["50"], 2, train=Fake([], fail=("lora",)))
     assert made.failures == [("lora, 50 labels", "no peft")]
 
 
 def test_a_failed_row_does_not_lose_the_others(tmp_path):
-    made = compare("protein/amp_random", [], tmp_path, ["50"], 2, train=fake([], fail=("none",)))
+    made = compare("protein/amp_random", [], tmp_path, ["50"], 2, train=Fake([], fail=("none",)))
     assert made.failures == [("no source, 50 labels", "no such thing; expected another")]
     assert "random source" in {cell.row for cell in made.cells}
     assert "no such thing" in (tmp_path / "compare.html").read_text()
@@ -131,9 +137,37 @@ def test_small_errors_are_better_small():
     assert "use linear" in Comparison("r2", cells, []).verdict("all")
 
 
+def test_runs_side_by_side_give_the_same_table(tmp_path):
+    one = compare("protein/amp_random", [], tmp_path / "one", ["50", "all"], 2, train=Fake([], ("none",)))
+    two = compare("protein/amp_random", [], tmp_path / "two", ["50", "all"], 2, train=Fake([], ("none",)), jobs=2)
+    assert two == one
+    assert len(one.failures) == 2
+    assert (tmp_path / "two" / "compare.csv").read_text() == (tmp_path / "one" / "compare.csv").read_text()
+
+
+def test_errors_keep_what_they_say_between_processes():
+    problem = Problem("field", "this", "that")
+    kept = pickle.loads(pickle.dumps(RecipeError([problem])))
+    assert (str(kept), kept.problems) == (str(problem), (problem,))
+    stopped = pickle.loads(pickle.dumps(TrainingInterruptedError("stopped at epoch 1")))
+    assert str(stopped) == "stopped at epoch 1"
+
+
+def test_a_comparison_that_is_stopped_does_not_go_on_with_other_rows(tmp_path):
+    begun = []
+
+    def train(recipe, folder, resume, comment):
+        begun.append(comment)
+        raise TrainingInterruptedError("stopped at epoch 1, step 3")
+
+    with pytest.raises(TrainingInterruptedError):
+        compare("protein/amp_random", [], tmp_path, ["50", "all"], 2, train=train)
+    assert len(begun) == 1
+
+
 def test_a_row_to_leave_out_is_one_there_is(tmp_path):
     with pytest.raises(RecipeError, match=r"--without: found 'lara'; expected one of .*; did you mean lora\?"):
-        compare("protein/amp_random", [], tmp_path, ["50"], 1, ("lara", "no source"), train=fake([]))
+        compare("protein/amp_random", [], tmp_path, ["50"], 1, ("lara", "no source"), train=Fake([]))
 
 
 def test_what_is_not_known_is_written_as_such(tmp_path):
@@ -146,7 +180,7 @@ def test_what_is_not_known_is_written_as_such(tmp_path):
 
 def test_budgets_are_numbers(tmp_path):
     with pytest.raises(RecipeError, match="--budgets: found 'many'; expected numbers of labels of at least 2, or all"):
-        compare("protein/amp_random", [], tmp_path, ["many"], 1, train=fake([]))
+        compare("protein/amp_random", [], tmp_path, ["many"], 1, train=Fake([]))
 
 
 def test_the_command(tmp_path, capsys, monkeypatch):

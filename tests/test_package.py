@@ -26,7 +26,7 @@ LAYERS = [
     {"training"},
     {"compare", "recipe"},
     {"report"},
-    {"job", "estimate", "prediction", "assessment", "comparison", "scan", "sweep"},
+    {"job", "estimate", "prediction", "assessment", "comparison", "scan", "sweep", "workers"},
     {"estimators"},
     {"testing", "cli"},
 ]

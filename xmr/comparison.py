@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import ttest_rel
 
-from xmr.compare import CONTROLS, SOURCE_BASELINES, baselines_of
+from xmr.compare import CONTROLS, PROTEIN_BASELINES, SOURCE_BASELINES, baselines_of
 from xmr.component import schema
 from xmr.errors import Problem, RecipeError, XmrError, one_of
 from xmr.evaluation.metrics import higher_is_better
@@ -25,6 +25,7 @@ from xmr.files import finite, write_csv, write_json, write_text
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.schema import Recipe
 from xmr.registry import ENCODERS, SOURCES
+from xmr.workers import Run, Workers
 
 PROGRAM = "program"
 SURE = 0.05  # a p below this is called a difference
@@ -119,12 +120,14 @@ def controls(recipe: Recipe) -> dict[str, list[str]]:
 
 
 def beside(recipe: Recipe, leave_out: tuple[str, ...] = ()) -> list[str]:
-    """The recipe's baselines, and what else can be done with its source: probe, LoRA, fine-tuning, attention layer."""
+    """The recipe's baselines; a network from scratch and descriptors of the domain; and what else can be done with its
+    source: probe, LoRA, fine-tuning, attention layer."""
     entry = SOURCES.entry(recipe.source["name"])
     emits = ENCODERS.entry(recipe.encoder["name"]).fact("emits")
-    known = baselines_of(recipe.task, emits, entry.fact("space"))
-    own = [name for name in SOURCE_BASELINES if name in known and recipe.source["name"] != "none"]
-    return [name for name in dict.fromkeys([*recipe.baselines, *own]) if name not in leave_out]
+    known = baselines_of(recipe.task, emits, entry.fact("space"), recipe.encoder["name"])
+    own = SOURCE_BASELINES if recipe.source["name"] != "none" else ()
+    more = [name for name in ("cnn", *PROTEIN_BASELINES, *own) if name in known]
+    return [name for name in dict.fromkeys([*recipe.baselines, *more]) if name not in leave_out]
 
 
 def budget_overrides(budget: str) -> list[str]:
@@ -143,17 +146,18 @@ def compare(
     budgets: list[str],
     seeds: int = 5,
     leave_out: tuple[str, ...] = (),
-    train: Callable[..., dict[str, Any]] | None = None,
+    train: Run | None = None,
     say: Callable[[str], None] = lambda _: None,
+    jobs: int = 1,
 ) -> Comparison:
     """Run every row at every budget, writing compare.csv, .json and .html after each -> the comparison.
 
-    leave_out: controls and baselines not to run. train: `xmr.job.run`. All recipes are checked before the first is run;
-    a row that fails is noted and the others go on.
+    leave_out: controls and baselines not to run. train: `xmr.job.run`. jobs: how many runs at a time. All recipes are
+    checked before the first is run; a row that fails is noted and the others go on.
     """
     from xmr.job import run
+    from xmr.training.loop import TrainingInterruptedError
 
-    train = train or run
     plan: list[tuple[str, str, list[str], Recipe]] = []
     plain = load_recipe(name, overrides)
     known = [*controls(plain), *beside(plain)]
@@ -167,29 +171,37 @@ def compare(
             asked = [*overrides, *budget_overrides(budget), *more, f"baselines=[{others}]"]
             plan.append((row, budget, asked, load_recipe(name, asked)))
     comparison = Comparison("", [], [])
-    for number, (row, budget, asked, recipe) in enumerate(plan, start=1):
-        results = []
-        try:
-            for seed in range(plain.seed, plain.seed + seeds):
-                seeded = recipe.model_copy(update={"seed": seed}, deep=True)
-                comment = " ".join([name, *asked, f"seed={seed}"])
-                results.append(
-                    train(
-                        seeded, folder / folder_of(row, budget, recipe) / f"seed-{seed}", resume=True, comment=comment
+    with Workers(jobs, train or run) as workers:
+        runs = []
+        for row, budget, asked, recipe in plan:
+            place = folder / folder_of(row, budget, recipe)
+            runs.append(
+                [
+                    workers.start(
+                        recipe.model_copy(update={"seed": seed}, deep=True),
+                        place / f"seed-{seed}",
+                        " ".join([name, *asked, f"seed={seed}"]),
                     )
-                )
-        except XmrError as error:
-            comparison.failures.append((f"{row}, {budget} labels", str(error).splitlines()[0]))
-            say(f"{number} of {len(plan)}: {row}, {budget} labels failed: {comparison.failures[-1][1]}")
-            continue
-        comparison.metric = results[0]["metric"]
-        failed = {name: why for result in results for name, why in result.get("failed_baselines", {}).items()}
-        comparison.failures += [(f"{name}, {budget} labels", why) for name, why in failed.items()]
-        made = cells_of(row, budget, results)
-        comparison.cells += made
-        found = f"{comparison.metric} {made[0].mean:.3f} ± {made[0].spread:.3f}"
-        say(f"{number} of {len(plan)}: {row}, {budget} labels: {found}")
-        write_comparison(folder, name, comparison)
+                    for seed in range(plain.seed, plain.seed + seeds)
+                ]
+            )
+        for number, ((row, budget, _, _), seeded) in enumerate(zip(plan, runs), start=1):
+            try:
+                results = [result() for result in seeded]
+            except TrainingInterruptedError:
+                raise
+            except XmrError as error:
+                comparison.failures.append((f"{row}, {budget} labels", str(error).splitlines()[0]))
+                say(f"{number} of {len(plan)}: {row}, {budget} labels failed: {comparison.failures[-1][1]}")
+                continue
+            comparison.metric = results[0]["metric"]
+            failed = {name: why for result in results for name, why in result.get("failed_baselines", {}).items()}
+            comparison.failures += [(f"{name}, {budget} labels", why) for name, why in failed.items()]
+            made = cells_of(row, budget, results)
+            comparison.cells += made
+            found = f"{comparison.metric} {made[0].mean:.3f} ± {made[0].spread:.3f}"
+            say(f"{number} of {len(plan)}: {row}, {budget} labels: {found}")
+            write_comparison(folder, name, comparison)
     if not comparison.cells:
         raise RecipeError(Problem("compare", "no row that ran", comparison.failures[0][1]))
     return comparison

@@ -38,6 +38,7 @@ from xmr.report.html import write_report
 from xmr.report.learned import speakers
 from xmr.sources.base import Source
 from xmr.training.loop import LabelledSet, Report, train
+from xmr.training.precision import resolve_precision
 
 MOST_LINES = 40  # said of what an encoder decided
 PARTS = ("train", "validation", "test")
@@ -298,6 +299,7 @@ def _baselines(job: Job, result: dict[str, Any], folder: Path, say: Say) -> dict
         {name: job.parts[name].arrays for name in PARTS},
         getattr(job.encoder, "season", 1),
         untrained(job),
+        resolve_precision(job.recipe.training.precision, torch.device("cpu")),
     )
     answers: dict[str, np.ndarray] = {}
     for name in names:

@@ -32,7 +32,7 @@ from xmr.transforms.base import Transform
 if TYPE_CHECKING:
     from pathlib import Path
 
-PREDICT_TOKENS = 8192  # padded tokens a batch when predicting: enough to fill a CPU, little memory
+CPU_TOKENS, GPU_TOKENS = 4096, 8192  # padded tokens a batch when predicting; on a CPU larger batches are slower
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class Program(nn.Module):
     def answer(
         self,
         data: EncodedSet,
-        tokens: int = PREDICT_TOKENS,
+        tokens: int | None = None,
         precision: AbstractContextManager | None = None,
     ) -> Tensor:
         """Every record's answer from each program: (N, R, K) on the CPU, in order, whatever the batches were.
@@ -151,6 +151,7 @@ class Program(nn.Module):
         """
         training, per_residue = self.training, self.targets.task == "residue_classification"
         self.eval()
+        tokens = tokens or (CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS)
         tokens = max(1, (data.records_at_once or tokens) // len(self.transforms))
         rows = int(data.offset[-1]) if per_residue else len(data)  # type: ignore[attr-defined]
         result = torch.zeros(len(self.transforms), rows, self.targets.outputs)
@@ -169,7 +170,7 @@ class Program(nn.Module):
         self.train(training)
         return result / weight.clamp(min=1)[:, None] if per_residue else result
 
-    def predict(self, records: Records, tokens: int = PREDICT_TOKENS) -> Prediction:
+    def predict(self, records: Records, tokens: int | None = None) -> Prediction:
         """Answer records. Raises DataError, naming file and line, for what the encoder cannot read.
 
         The numbers of a record do not depend on the other records, their order or the padding (to float tolerance).

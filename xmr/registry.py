@@ -83,12 +83,16 @@ class Registry:
         return self.entry(name, place).load()
 
 
+PLUGINS: list[Path] = []  # the files loaded, for processes that are started later
+
+
 def load_plugin(path: Path) -> None:
     """Run a plugin file the user named on the command line; it calls `xmr.registry.<KIND>.add(...)`."""
     spec = importlib.util.spec_from_file_location(f"xmr_plugin_{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
         raise RecipeError(f"--plugin: found {path}; expected a Python file that exists")
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    PLUGINS.append(path)
 
 
 def _transform(name: str, target: str, takes: str, space: str, summary: str) -> Entry:

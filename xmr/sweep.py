@@ -22,6 +22,7 @@ from xmr.errors import Problem, RecipeError
 from xmr.evaluation.metrics import higher_is_better
 from xmr.files import write_csv, write_json, write_text
 from xmr.recipe.load import load_recipe
+from xmr.workers import Run, Workers
 
 
 @dataclass(frozen=True)
@@ -69,37 +70,45 @@ def sweep(
     folder: Path,
     seeds: int = 1,
     most: int | None = None,
-    train: Callable[..., dict[str, Any]] | None = None,
+    train: Run | None = None,
     say: Callable[[str], None] = lambda _: None,
+    jobs: int = 1,
 ) -> list[Trial]:
     """Run every combination, write `sweep.csv` and `sweep.json` after each -> trials, the best first.
 
-    train: `xmr.job.run`. All recipes are checked before the first is run. Raises RecipeError for a recipe without a
-    validation part, by which alone a combination may be chosen.
+    train: `xmr.job.run`. jobs: how many runs at a time. All recipes are checked before the first is run. Raises
+    RecipeError for a recipe without a validation part, by which alone a combination may be chosen.
     """
     from xmr.job import run
 
-    train = train or run
     asked = combinations(overrides, most)
     recipes = {each: load_recipe(name, [*each, "baselines=[]"]) for each in asked}
     for recipe in recipes.values():
         if not recipe.data.split.validation and recipe.data.split.by != "column":
             raise RecipeError(Problem("data.split.validation", "0", "a validation part, by which a sweep chooses"))
     trials: list[Trial] = []
-    for number, (each, recipe) in enumerate(recipes.items(), start=1):
-        results = []
-        for seed in range(recipe.seed, recipe.seed + seeds):
-            seeded = recipe.model_copy(update={"seed": seed}, deep=True)
-            place = folder / folder_of(each) / f"seed-{seed}"
-            results.append(train(seeded, place, resume=True, comment=" ".join([name, *each, f"seed={seed}"])))
-        scores = [result["validation"] for result in results]
-        if any(score is None for score in scores):
-            raise RecipeError(
-                Problem("data.split.validation", "no record", "a validation part, by which a sweep chooses")
-            )
-        trials.append(Trial(each, float(np.mean(scores)), tuple(results)))
-        say(f"{number} of {len(recipes)}: {' '.join(each) or 'as it is'}: validation {trials[-1].score:.4f}")
-        write_trials(folder, ranked(trials))
+    with Workers(jobs, train or run) as workers:
+        runs = {
+            each: [
+                workers.start(
+                    recipe.model_copy(update={"seed": seed}, deep=True),
+                    folder / folder_of(each) / f"seed-{seed}",
+                    " ".join([name, *each, f"seed={seed}"]),
+                )
+                for seed in range(recipe.seed, recipe.seed + seeds)
+            ]
+            for each, recipe in recipes.items()
+        }
+        for number, (each, seeded) in enumerate(runs.items(), start=1):
+            results = [result() for result in seeded]
+            scores = [result["validation"] for result in results]
+            if any(score is None for score in scores):
+                raise RecipeError(
+                    Problem("data.split.validation", "no record", "a validation part, by which a sweep chooses")
+                )
+            trials.append(Trial(each, float(np.mean(scores)), tuple(results)))
+            say(f"{number} of {len(recipes)}: {' '.join(each) or 'as it is'}: validation {trials[-1].score:.4f}")
+            write_trials(folder, ranked(trials))
     return ranked(trials)
 
 

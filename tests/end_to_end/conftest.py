@@ -18,7 +18,9 @@ SMALL = (
     "data.split.test=300",
     "data.split.labels=200",
     "source.layers=1",
-    "training.epochs=6",
+    "output.name=linear",
+    "ensemble=1",
+    "training={epochs: 6, min_steps: 1, learning_rate: 3e-3, batch_tokens: 2048}",
     "baselines=[majority, length_only, kmer_logistic]",
 )
 

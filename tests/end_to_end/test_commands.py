@@ -194,7 +194,7 @@ def test_listing_commands():
     assert "free_embedding" in xmr("list").stdout
     assert "Theta" in xmr("list", "transforms").stdout
     assert "protein/amp_200" in xmr("list", "recipes").stdout
-    assert "layers: 4" in xmr("show", "protein/amp").stdout
+    assert "layers: 2" in xmr("show", "protein/amp").stdout
     assert "torch" in xmr("doctor").stdout
     assert "amp_vs_uniprot" in xmr("data", "list").stdout
     assert xmr("check", "--all").returncode == 0

@@ -16,6 +16,7 @@ def compare(
     budgets: Annotated[str, typer.Option(help="Numbers of labels, and `all`, e.g. 50,200,all.")] = "all",
     seeds: Annotated[int, typer.Option(min=1, help="Splits, starts and orders of each row.")] = 5,
     without: Annotated[list[str] | None, typer.Option(help="A control not to run, e.g. 'no source'.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each with its share of the cores.")] = 1,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the comparison.")] = None,
 ) -> None:
     """Run the recipe, its controls and its baselines on the same splits; table, learning curves and a verdict.
@@ -34,6 +35,7 @@ def compare(
         seeds,
         tuple(without or ()),
         say=lambda text: errors.print(text, markup=False, soft_wrap=True),
+        jobs=jobs,
     )
     table = Table()
     table.add_column("")

@@ -16,6 +16,7 @@ def sweep(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the sweep.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each combination; their mean decides.")] = 1,
     most: Annotated[int | None, typer.Option(min=1, help="Try only so many combinations, drawn at random.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each with its share of the cores.")] = 1,
 ) -> None:
     """Train every combination (baselines left out), choose by validation, show the test result of the chosen one.
 
@@ -33,6 +34,7 @@ def sweep(
         seeds,
         most,
         say=lambda text: errors.print(text, markup=False, soft_wrap=True),
+        jobs=jobs,
     )
     draw_trials(folder, trials)
     varied = [index for index, override in enumerate(overrides) if len(alternatives(override)) > 1]

@@ -46,6 +46,7 @@ class Parts:
     arrays: dict[str, np.ndarray | None] | None = None  # series as they were read, where they are held in memory
     season: int = 1  # forecasting: steps after which a series repeats
     untrained: Callable[[Any], SourceInput] | None = None  # the recipe's transform before training
+    precision: str = "full"  # the source's own networks are trained in, as the program was: full or bf16
 
 
 def kmer_counts(train: list[str], test: list[str], most: int = 3) -> tuple[Any, Any]:

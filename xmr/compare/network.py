@@ -14,6 +14,7 @@ from xmr.batching import inference_batches, training_batches
 from xmr.data.targets import IGNORE, Targets
 from xmr.evaluation.metrics import main_metric, metrics_of
 from xmr.training.losses import loss_of
+from xmr.training.precision import autocast
 
 
 def fit_network(
@@ -29,18 +30,21 @@ def fit_network(
     seed: int,
     augment: Callable[[Any], Any] = lambda batch: batch,
     groups: list[dict[str, Any]] | None = None,
+    precision: str = "full",
 ) -> np.ndarray:
     """Train, keep the best validation epoch (the last without a validation part), answer test: (n, K).
 
     model: a batch of the encoder -> logits (R, K), or (B, L, K) per residue. budget: tokens a batch, or records where
     all have one size. augment: varies a training batch. groups: parameters with their own rates; all of them at `rate`.
+    precision: full or bf16, of training and validation; test is answered in full, as a program's is.
     """
     per_residue = description.task == "residue_classification"
     data = sets["train"]
     rng = np.random.default_rng(seed)
     plan = [training_batches(data.cost, data.width, budget, rng) for _ in range(epochs)]
     steps = sum(map(len, plan))
-    optimizer = torch.optim.AdamW(groups or model.parameters(), lr=rate, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(groups or model.parameters(), lr=rate, weight_decay=0.01, fused=True)
+    device = torch.device("cpu")
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: 0.5 * (1 + math.cos(math.pi * s / steps)))
     best, best_score, best_epoch = None, -math.inf, 0
     metric = main_metric(description.task, description.outputs)
@@ -50,13 +54,16 @@ def fit_network(
             wanted = targets["train"][torch.from_numpy(batch)] if not per_residue else None
             if wanted is None:
                 wanted = data.align(targets["train"], batch, IGNORE)
-            loss = loss_of(description.task, model(augment(data.batch(batch)))[None].float(), wanted)[0]
+            with autocast(precision, device):
+                logits = model(augment(data.batch(batch))).float()
+            loss = loss_of(description.task, logits[None], wanted)[0]
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
         if len(sets["validation"]):
-            values = network_answers(model, sets["validation"], description, 2 * budget)
+            with autocast(precision, device):
+                values = network_answers(model, sets["validation"], description, 2 * budget)
             score = metrics_of(description.task, values, targets["validation"], description)[metric]
             if score > best_score:
                 best_score, best_epoch = score, epoch

@@ -25,7 +25,7 @@ from xmr.spaces import Alphabet, Answer, Image, Picture, SourceOutput, TokenInpu
 from xmr.transforms.vocabulary import FreeEmbedding
 
 EPOCHS, PATIENCE, RECORDS = 20, 6, 32  # where records have one size
-STEPS, LEAST_EPOCHS, TOKENS = 300, 6, 512  # sequences: passes until there are so many steps, and so many at least
+STEPS, LEAST_EPOCHS, TOKENS = 200, 3, 512  # sequences: passes until there are so many steps, and so many at least
 RANK = 8  # of LoRA
 RATES = {"fine_tuning": (1e-4, 1e-3), "lora": (1e-3, 1e-3), "attention_layer": (1e-3, 1e-3)}  # of the body, of the rest
 PICTURE_RATES = (3e-4, 3e-4)  # fine-tuning on plain pictures
@@ -167,4 +167,5 @@ def tuned(name: str, parts: Parts) -> np.ndarray:
             seed=parts.seed,
             augment=parts.augment,
             groups=model.groups(rates),
+            precision=parts.precision,
         )

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from xmr.report import plots
 from xmr.report.occlusion import Occlusion, occlusion
 from xmr.spaces import Alphabet, Encoded, Image, Schema, Signal, Symbols, Table
+from xmr.training.precision import autocast, resolve_precision
 
 if TYPE_CHECKING:
     from xmr.program import Program
@@ -20,13 +21,17 @@ SHOWN, SIGNAL_PARTS, MOST_COLUMNS, LETTERS = 4, 24, 20, 48
 
 
 def drawn(program: Program, encoded: Encoded | None) -> str:
-    """A few test records with what their answers hang on, as HTML; empty where occlusion is not defined."""
+    """A few test records with what their answers hang on, as HTML; empty where occlusion is not defined.
+
+    Computed in the precision the processor is fast in: three digits are more than colours show.
+    """
     if encoded is None:
         return ""
-    if isinstance(encoded, Table):
-        found = occlusion(program, encoded)
-        return "" if found is None else _columns(program, found)
-    found = occlusion(program, _first(encoded), SIGNAL_PARTS if isinstance(encoded, Signal) else LETTERS)
+    with autocast(resolve_precision("auto", program.device), program.device):
+        if isinstance(encoded, Table):
+            found = occlusion(program, encoded)
+            return "" if found is None else _columns(program, found)
+        found = occlusion(program, _first(encoded), SIGNAL_PARTS if isinstance(encoded, Signal) else LETTERS)
     if found is None or not len(found.drops):
         return ""
     if isinstance(encoded, Symbols):

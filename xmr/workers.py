@@ -1,0 +1,61 @@
+"""Runs side by side: each in a process of its own, with its share of the processor's cores."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from xmr.recipe.schema import Recipe
+
+Run = Callable[..., dict[str, Any]]  # `xmr.job.run`
+
+
+class Workers:
+    """Starts runs. With one job a run begins when its result is asked for, in this process; with more, they go ahead.
+
+    Leaving the context drops what has not begun; what has begun goes on to where it can be resumed from.
+    """
+
+    def __init__(self, jobs: int, train: Run) -> None:
+        self.jobs, self.train = jobs, train
+        self.pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        if self.jobs > 1:
+            from xmr.registry import PLUGINS
+
+            threads = max(1, (os.cpu_count() or 1) // self.jobs)
+            self.pool = ProcessPoolExecutor(
+                self.jobs, multiprocessing.get_context("spawn"), _begin, (threads, tuple(PLUGINS))
+            )
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self.pool is not None:
+            self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def start(self, recipe: Recipe, folder: Path, comment: str) -> Callable[[], dict[str, Any]]:
+        """Have a recipe run, going on with what its folder holds -> a function that waits for its metrics.
+
+        That function raises what the run raised.
+        """
+        if self.pool is None:
+            return partial(self.train, recipe, folder, resume=True, comment=comment)
+        future: Future[dict[str, Any]] = self.pool.submit(self.train, recipe, folder, resume=True, comment=comment)
+        return future.result
+
+
+def _begin(threads: int, plugins: tuple[Path, ...]) -> None:
+    """What a process does first: no more threads than its share, and the plugins of the process that asked."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)  # read when numpy and torch are imported, which is after this
+    from xmr.registry import load_plugin
+
+    for path in plugins:
+        load_plugin(path)
