@@ -7,7 +7,13 @@ from xmr.cli.app import execute
 from xmr.errors import RecipeError
 from xmr.sweep import alternatives, combinations, folder_of, sweep
 
-SMALL = ["data.split.by=random", "data.split.test=200", "data.split.labels=100", "source={name: none, width: 16}"]
+SMALL = [
+    "data.split.by=random",
+    "data.split.test=200",
+    "data.split.labels=100",
+    "source={name: none, width: 16}",
+    "training.min_steps=1",
+]
 
 
 def fake(scores, calls):
