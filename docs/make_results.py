@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 from pathlib import Path
 
 SHOWN = ("auroc", "accuracy", "mcc", "spearman", "rmse", "balanced_accuracy", "f1")
 
 
+def comparison(folder: Path) -> str:
+    """A folder of `xmr compare` (compare.json): a column a budget, the program first, then by the last column."""
+    found = json.loads((folder / "compare.json").read_text(encoding="utf-8"))
+    values = {(cell["row"], cell["budget"]): cell["values"] for cell in found["cells"]}
+    kinds = {cell["row"]: cell["kind"] for cell in found["cells"]}
+    budgets = list(dict.fromkeys(cell["budget"] for cell in found["cells"]))
+    rank = {"program": 0, "baseline": 1, "control": 2}
+    rows = sorted(kinds, key=lambda row: (rank[kinds[row]], -statistics.mean(values[row, budgets[-1]])))
+    lines = [f"| {found['metric']} | {' | '.join(budgets)} |", "|---" * (len(budgets) + 1) + "|"]
+    for row in rows:
+        cells = [values.get((row, budget)) for budget in budgets]
+        shown = [f"{statistics.mean(cell):.3f} ± {statistics.stdev(cell):.3f}" if cell else "-" for cell in cells]
+        lines.append(f"| {row}{' (control)' if kinds[row] == 'control' else ''} | {' | '.join(shown)} |")
+    verdicts = "\n".join(f"- {verdict}" for verdict in found["verdicts"])
+    return "\n".join(lines) + f"\n\n{verdicts}\n"
+
+
 def table(folder: Path) -> str:
-    """One folder of `xmr run --seeds n` (summary.json), or of a single run (metrics.json)."""
+    """One folder of `xmr run --seeds n` (summary.json), of `xmr compare`, or of a single run (metrics.json)."""
+    if (folder / "compare.json").is_file():
+        return comparison(folder)
     if (folder / "summary.json").is_file():
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         rows = {

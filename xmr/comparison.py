@@ -53,6 +53,16 @@ class Cell:
         return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else 0.0
 
 
+@dataclass(frozen=True)
+class Planned:
+    """A row at one budget before it is run: what is overridden, and the recipe that makes."""
+
+    row: str
+    budget: str
+    asked: tuple[str, ...]
+    recipe: Recipe
+
+
 @dataclass
 class Comparison:
     """Every cell, what failed and why, and a sentence a budget."""
@@ -158,60 +168,57 @@ def compare(
     from xmr.job import run
     from xmr.training.loop import TrainingInterruptedError
 
-    plan: list[tuple[str, str, list[str], Recipe]] = []
-    plain = load_recipe(name, overrides)
-    known = [*controls(plain), *beside(plain)]
-    problems = [one_of("--without", name, known) for name in leave_out if name not in known]
-    if problems:
-        raise RecipeError(problems)
-    rows = {PROGRAM: [], **{key: value for key, value in controls(plain).items() if key not in leave_out}}
-    for budget in budgets:
-        for row, more in rows.items():
-            others = ", ".join(beside(plain, leave_out)) if row == PROGRAM else ""
-            asked = [*overrides, *budget_overrides(budget), *more, f"baselines=[{others}]"]
-            plan.append((row, budget, asked, load_recipe(name, asked)))
+    plan = planned(name, overrides, budgets, leave_out)
     comparison = Comparison("", [], [])
     with Workers(jobs, train or run) as workers:
-        runs = []
-        for row, budget, asked, recipe in plan:
-            place = folder / folder_of(row, budget, recipe)
-            runs.append(
-                [
-                    workers.start(
-                        recipe.model_copy(update={"seed": seed}, deep=True),
-                        place / f"seed-{seed}",
-                        " ".join([name, *asked, f"seed={seed}"]),
-                    )
-                    for seed in range(plain.seed, plain.seed + seeds)
-                ]
-            )
-        for number, ((row, budget, _, _), seeded) in enumerate(zip(plan, runs), start=1):
+        runs = [
+            workers.start_seeds(each.recipe, folder / folder_of(each), seeds, " ".join([name, *each.asked]))
+            for each in plan
+        ]
+        for number, (each, seeded) in enumerate(zip(plan, runs), start=1):
+            said = f"{number} of {len(plan)}: {each.row}, {each.budget} labels"
             try:
                 results = [result() for result in seeded]
             except TrainingInterruptedError:
                 raise
             except XmrError as error:
-                comparison.failures.append((f"{row}, {budget} labels", str(error).splitlines()[0]))
-                say(f"{number} of {len(plan)}: {row}, {budget} labels failed: {comparison.failures[-1][1]}")
+                comparison.failures.append((f"{each.row}, {each.budget} labels", str(error).splitlines()[0]))
+                say(f"{said} failed: {comparison.failures[-1][1]}")
                 continue
             comparison.metric = results[0]["metric"]
             failed = {name: why for result in results for name, why in result.get("failed_baselines", {}).items()}
-            comparison.failures += [(f"{name}, {budget} labels", why) for name, why in failed.items()]
-            made = cells_of(row, budget, results)
+            comparison.failures += [(f"{name}, {each.budget} labels", why) for name, why in failed.items()]
+            made = cells_of(each.row, each.budget, results)
             comparison.cells += made
-            found = f"{comparison.metric} {made[0].mean:.3f} ± {made[0].spread:.3f}"
-            say(f"{number} of {len(plan)}: {row}, {budget} labels: {found}")
+            say(f"{said}: {comparison.metric} {made[0].mean:.3f} ± {made[0].spread:.3f}")
             write_comparison(folder, name, comparison)
     if not comparison.cells:
         raise RecipeError(Problem("compare", "no row that ran", comparison.failures[0][1]))
     return comparison
 
 
-def folder_of(row: str, budget: str, recipe: Recipe) -> str:
+def planned(name: str, overrides: list[str], budgets: list[str], leave_out: tuple[str, ...]) -> list[Planned]:
+    """What is to be trained, all rows of a budget together. Raises RecipeError for names and budgets there are not."""
+    plain = load_recipe(name, overrides)
+    known = [*controls(plain), *beside(plain)]
+    problems = [one_of("--without", row, known) for row in leave_out if row not in known]
+    if problems:
+        raise RecipeError(problems)
+    rows = {PROGRAM: [], **{row: more for row, more in controls(plain).items() if row not in leave_out}}
+    plan = []
+    for budget in budgets:
+        for row, more in rows.items():
+            others = ", ".join(beside(plain, leave_out)) if row == PROGRAM else ""
+            asked = (*overrides, *budget_overrides(budget), *more, f"baselines=[{others}]")
+            plan.append(Planned(row, budget, asked, load_recipe(name, list(asked))))
+    return plan
+
+
+def folder_of(planned: Planned) -> str:
     """A folder name from what a row is made of: another recipe is another folder."""
-    unseeded = recipe.model_copy(update={"seed": 0}, deep=True)
+    unseeded = planned.recipe.model_copy(update={"seed": 0}, deep=True)
     digest = hashlib.sha256(dump_recipe(unseeded).encode()).hexdigest()[:8]
-    return f"{row.replace(' ', '-')}-{budget}-{digest}"
+    return f"{planned.row.replace(' ', '-')}-{planned.budget}-{digest}"
 
 
 def cells_of(row: str, budget: str, results: list[dict[str, Any]]) -> list[Cell]:

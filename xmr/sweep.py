@@ -89,14 +89,7 @@ def sweep(
     trials: list[Trial] = []
     with Workers(jobs, train or run) as workers:
         runs = {
-            each: [
-                workers.start(
-                    recipe.model_copy(update={"seed": seed}, deep=True),
-                    folder / folder_of(each) / f"seed-{seed}",
-                    " ".join([name, *each, f"seed={seed}"]),
-                )
-                for seed in range(recipe.seed, recipe.seed + seeds)
-            ]
+            each: workers.start_seeds(recipe, folder / folder_of(each), seeds, " ".join([name, *each]))
             for each, recipe in recipes.items()
         }
         for number, (each, seeded) in enumerate(runs.items(), start=1):

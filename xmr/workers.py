@@ -40,6 +40,15 @@ class Workers:
         if self.pool is not None:
             self.pool.shutdown(wait=True, cancel_futures=True)
 
+    def start_seeds(self, recipe: Recipe, folder: Path, seeds: int, comment: str) -> list[Callable[[], dict[str, Any]]]:
+        """`start` for each of so many seeds, from the recipe's own on, in `folder/seed-N`."""
+        return [
+            self.start(
+                recipe.model_copy(update={"seed": seed}, deep=True), folder / f"seed-{seed}", f"{comment} seed={seed}"
+            )
+            for seed in range(recipe.seed, recipe.seed + seeds)
+        ]
+
     def start(self, recipe: Recipe, folder: Path, comment: str) -> Callable[[], dict[str, Any]]:
         """Have a recipe run, going on with what its folder holds -> a function that waits for its metrics.
 
