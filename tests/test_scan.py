@@ -27,8 +27,8 @@ def test_a_depth_is_the_source_cut_there():
 
 
 def test_the_command_names_a_source_that_cannot_be_had(tmp_path, capsys):
-    asked = ["scan", "protein/amp_random", *SMALL, "--source", "{name: language, model: no/such-model}"]
-    asked += ["--source", "{name: none, width: 16}", "-o", str(tmp_path)]
+    sources = "{name: language, model: no/such-model}, {name: none, width: 16}"
+    asked = ["scan", "protein/amp_random", *SMALL, "--sources", sources, "-o", str(tmp_path)]
     assert execute(asked) == 0
     said = capsys.readouterr()
     assert "no/such-model" in said.err

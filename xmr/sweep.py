@@ -35,10 +35,15 @@ class Trial:
 
 
 def alternatives(override: str) -> list[str]:
-    """`key=a,b,c` -> [`key=a`, `key=b`, `key=c`]; commas inside brackets do not part. Raises RecipeError without =."""
+    """`key=a,b,c` -> [`key=a`, `key=b`, `key=c`] (see `separated`). Raises RecipeError without =."""
     key, equals, values = override.partition("=")
     if not equals:
         raise RecipeError(Problem(f"override {override}", "no =", "section.key=value, or section.key=a,b,c"))
+    return [f"{key}={value}" for value in separated(values)]
+
+
+def separated(values: str) -> list[str]:
+    """`a,{b: 1, c: 2},a` -> [`a`, `{b: 1, c: 2}`]: parted by the commas outside brackets, each once."""
     parts, depth, begin = [], 0, 0
     for place, letter in enumerate(values):
         depth += (letter in "{[(") - (letter in "}])")
@@ -46,7 +51,7 @@ def alternatives(override: str) -> list[str]:
             parts.append(values[begin:place])
             begin = place + 1
     parts.append(values[begin:])
-    return [f"{key}={part.strip()}" for part in dict.fromkeys(parts)]
+    return list(dict.fromkeys(part.strip() for part in parts))
 
 
 def combinations(overrides: list[str], most: int | None = None, seed: int = 0) -> list[tuple[str, ...]]:

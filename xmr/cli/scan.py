@@ -14,7 +14,7 @@ def scan(
     recipe: Annotated[str, typer.Argument(help="A packaged recipe (protein/amp) or a path to one.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="section.key=value, any number.")] = None,
     source: Annotated[
-        list[str] | None, typer.Option("--source", help="A source to score, e.g. minilm; again for another.")
+        list[str] | None, typer.Option("--source", "--sources", help="Sources to score, e.g. minilm,none; or again.")
     ] = None,
     reference: Annotated[
         Path | None,
@@ -28,13 +28,14 @@ def scan(
     the sliced Wasserstein distance of the target's features to the source's own (smaller is nearer).
     """
     from xmr.scan import scan as run_scan
+    from xmr.sweep import separated
 
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     folder = out or Path("runs") / "scan" / Path(recipe).with_suffix("").name
     rows = run_scan(
         recipe,
         overrides or [],
-        source or [],
+        [each for asked in source or [] for each in separated(asked)],
         folder,
         say=lambda text: errors.print(text, markup=False, soft_wrap=True),
         reference=reference,
