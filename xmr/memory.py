@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -14,8 +16,9 @@ MIB = 2**20
 class PeakMemory:
     """The most memory this process held since `start`, in MiB; a GPU's own where the work is there.
 
-    On Linux the kernel's high-water mark is set back at the start. Elsewhere it cannot be, and the value is that of the
-    process so far.
+    On Linux what earlier work left unused is given back at the start, and the kernel's high-water mark set back (what
+    libraries keep on purpose, such as kernels compiled for a shape, stays counted). Elsewhere neither can be done, and
+    the value is that of the process so far.
     """
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
@@ -25,6 +28,9 @@ class PeakMemory:
         """Count from here."""
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
+        gc.collect()
+        with suppress(OSError, AttributeError, TypeError):  # where the C library is another
+            ctypes.CDLL(None).malloc_trim(0)
         with suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         return self
