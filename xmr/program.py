@@ -22,6 +22,7 @@ from xmr.component import create
 from xmr.data.records import Records
 from xmr.data.targets import Targets
 from xmr.encoders.base import EncodedSet, Encoder
+from xmr.encoders.image import ImageSet
 from xmr.encoders.signal import SignalSet, on_device
 from xmr.outputs.base import Output
 from xmr.registry import OUTPUTS, TRANSFORMS
@@ -107,12 +108,20 @@ class Program(nn.Module):
         answers = self.source(inputs).split(len(self.transforms))
         return torch.stack([output(answer, encoded, self.source) for output, answer in zip(self.outputs, answers)])
 
-    def keep_fixed(self, data: SignalSet) -> None:
-        """Have a data set keep what the transform computes of each record without its parameters, if there is any."""
+    def keep_fixed(self, data: EncodedSet, varied: bool) -> None:
+        """Have a data set keep what the transform computes of each record without its parameters, if there is any.
+
+        varied: batches go through the encoder's `augment`; where that changes them, nothing is kept.
+        """
+        if not isinstance(data, SignalSet | ImageSet) or not len(data):
+            return
         first: Transform = self.transforms[0]  # type: ignore[assignment]
+        one = data.batch(np.arange(1))
+        if varied and self.encoder.augment(one) is not one:
+            return
         with torch.no_grad():
-            if len(data) and first.fixed(to_device(data.batch(np.arange(1)), self.device)) is not None:
-                data.fix(lambda signal: _kept(first, signal, self.device))
+            if first.fixed(to_device(one, self.device)) is not None:
+                data.fix(lambda batch: _kept(first, batch, self.device))
 
     def trained_parameters(self) -> list[nn.Parameter]:
         """What learns: the transforms and the outputs, never the source."""
@@ -200,8 +209,8 @@ def stack(inputs: list[Any]) -> SourceInput:
     return type(inputs[0]).stack(inputs)
 
 
-def _kept(transform: Transform, signal: Signal, device: torch.device) -> Tensor:
-    made = transform.fixed(to_device(signal, device))
+def _kept(transform: Transform, batch: Signal | Image, device: torch.device) -> Tensor:
+    made = transform.fixed(to_device(batch, device))
     assert made is not None
     return made.cpu()
 
@@ -218,7 +227,8 @@ def to_device(encoded: Encoded, device: torch.device) -> Encoded:
     if device.type == "cpu":
         return encoded
     if isinstance(encoded, Image):
-        return Image(encoded.values.to(device, non_blocking=True))
+        fixed = None if encoded.fixed is None else encoded.fixed.to(device, non_blocking=True)
+        return Image(encoded.values.to(device, non_blocking=True), fixed)
     if isinstance(encoded, Table):
         held = (encoded.numbers, encoded.missing, encoded.categories, encoded.words, encoded.word_mask)
         return Table(*(None if part is None else part.to(device, non_blocking=True) for part in held))  # type: ignore[arg-type]

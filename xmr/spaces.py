@@ -158,9 +158,10 @@ class Signal:
 
 @dataclass(frozen=True)
 class Image:
-    """Pictures. values: (B, C, H, W) in [0, 1]."""
+    """Pictures. values: (B, C, H, W) in [0, 1]; fixed: as in Signal."""
 
     values: Float[Tensor, "B C H W"]
+    fixed: Tensor | None = None
 
 
 @dataclass(frozen=True)

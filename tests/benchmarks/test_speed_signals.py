@@ -55,7 +55,7 @@ def test_spectra_are_added_instead_of_waves() -> None:
     """The front end with the data's spectrum kept, beside placing every wave and transforming it in every step."""
     source = attention_rnn()
     made, data = program(source, {"name": "wave_program"})
-    made.keep_fixed(data.data)
+    made.keep_fixed(data.data, varied=False)
     kept = data.data.batch(np.arange(BATCH))
     fresh = Signal(kept.values, kept.mask, kept.full)
     transform, spectrum = made.transforms[0], source.space.spectrum

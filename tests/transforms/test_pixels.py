@@ -1,11 +1,15 @@
 """Formulas of the pixel transforms on numbers worked out by hand; gradients against finite differences."""
 
+import numpy as np
 import pytest
 import torch
 
 from tests.tiny import tiny_vision
 from xmr.component import check_section, create
+from xmr.data.targets import Targets
+from xmr.encoders.image import ImageEncoder, ImageSet
 from xmr.errors import RecipeError
+from xmr.program import Program
 from xmr.registry import TRANSFORMS
 from xmr.spaces import Image, Picture, PixelSpace
 from xmr.transforms.masks import mask_network
@@ -213,3 +217,50 @@ def test_resizing_keeps_the_range(interpolation):
         made_ = resize(values, side, side, interpolation)
         assert made_.shape[-2:] == (side, side)
         assert -1e-6 <= float(made_.min()) <= float(made_.max()) <= 1 + 1e-6
+
+
+FIT = [
+    ("border", {}, (4, 4)),
+    ("border", {"learn_scale": True}, (7, 7)),
+    ("enhanced_border", {}, (5, 5)),
+    ("clustered_border", {"clusters": 2}, (4, 4)),
+    ("watermark", {}, (7, 7)),
+    ("watermark", {"room": "pixel"}, (7, 7)),
+    ("sample_masks", {"layers": 5, "patch": 2}, (7, 7)),
+    ("coordinator", {}, (7, 7)),
+]
+
+
+@pytest.mark.parametrize(("name", "settings", "size"), FIT)
+def test_what_is_kept_of_pictures_changes_nothing(name, settings, size):
+    """Pictures are fitted once a run; the same numbers come out as when every batch is fitted anew."""
+    data = ImageSet(np.random.default_rng(0).integers(0, 256, (9, 3, 3, 1)).astype(np.uint8))
+    transform = made(name, **settings).eval()
+    if transform.needs_features:
+        transform.fit_features(torch.randn(9, 3), torch.Generator().manual_seed(2))
+    before = transform(data.batch(np.arange(9)))
+    data.fix(transform.fixed)
+    assert data.fixed.shape == (9, 3, *size)
+    after = transform(data.batch(np.array([4, 2])))
+    torch.testing.assert_close(after.pixels, before.pixels[[4, 2]])
+
+
+def test_pictures_of_the_right_size_are_not_kept_twice():
+    data = ImageSet(np.zeros((2, 7, 7, 3), np.uint8))
+    assert made("watermark", form=Picture(3, 7, 7)).fixed(data.batch(np.arange(2))) is None
+
+
+def test_pictures_that_are_varied_are_not_kept():
+    data = ImageSet(np.random.default_rng(0).integers(0, 256, (9, 3, 3, 1)).astype(np.uint8))
+    source = tiny_vision()
+    for flip, varied, kept in ((False, True, True), (True, True, False), (True, False, True)):
+        program = Program.build(
+            ImageEncoder(size=3, channels=1, flip=flip),
+            {"name": "watermark"},
+            source,
+            {"name": "linear"},
+            Targets("classification", ("a", "b")),
+        )
+        data.fixed = None
+        program.keep_fixed(data, varied)
+        assert (data.fixed is not None) == kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from torch import Tensor
 from xmr.data.pictures import records_of
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
+from xmr.encoders.fixed import kept
 from xmr.errors import DataError, Problem
 from xmr.spaces import Encoded, Image, Picture
 
@@ -37,6 +39,7 @@ class ImageSet:
         self.values = values
         self.cost = np.ones(len(values), dtype=np.int64)
         self.width = self.cost
+        self.fixed: Tensor | None = None
 
     def __len__(self) -> int:
         """Number of records."""
@@ -44,8 +47,15 @@ class ImageSet:
 
     def batch(self, records: np.ndarray) -> Image:
         """The pictures of these records in this order: (B, C, H, W) in [0, 1]."""
-        chosen = torch.from_numpy(np.ascontiguousarray(self.values[np.asarray(records)]))
-        return Image(chosen.permute(0, 3, 1, 2).float().div_(255))
+        index = np.asarray(records)
+        chosen = torch.from_numpy(np.ascontiguousarray(self.values[index]))
+        fixed = None if self.fixed is None else self.fixed[torch.from_numpy(index)]
+        return Image(chosen.permute(0, 3, 1, 2).float().div_(255), fixed)
+
+    def fix(self, compute: Callable[[Image], Tensor]) -> None:
+        """Keep what a transform computes of each picture without its parameters; nothing where that is too much."""
+        self.fixed = None
+        self.fixed = kept(lambda rows: compute(self.batch(rows)), len(self))
 
     def align(self, flat: Tensor, records: np.ndarray, fill: int) -> Tensor:
         """Pictures have no per-position labels."""

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xmr.encoders.fixed import kept
 from xmr.spaces import Signal, Windows
 
 PREDICT_RECORDS = 64  # records a batch when predicting
-FIXED_BYTES = 2 << 30  # most that is kept of what a transform computes once a record
 
 
 class SignalSet:
@@ -63,16 +63,13 @@ class SignalSet:
 
     def fix(self, compute: Callable[[Signal], Tensor]) -> None:
         """Keep what a transform computes of each row without its parameters; nothing where that is too much."""
-        made: list[Tensor] = []
-        self.fixed = None
-        for begin in range(0, len(self.values), 64):
-            values = self.values[begin : begin + 64]
-            mask = torch.arange(values.shape[2]) < torch.from_numpy(self.lengths[begin : begin + 64])[:, None]
-            made.append(compute(Signal(values, mask, bool(mask.all()))))
-            if made[0].numel() * made[0].element_size() * (len(self.values) / len(values)) > FIXED_BYTES:
-                return
-        if made:
-            self.fixed = torch.cat(made)
+
+        def made(rows: np.ndarray) -> Tensor:
+            values = self.values[torch.from_numpy(rows)]
+            mask = torch.arange(values.shape[2]) < torch.from_numpy(self.lengths[rows])[:, None]
+            return compute(Signal(values, mask, bool(mask.all())))
+
+        self.fixed = kept(made, len(self.values))
 
 
 def windows_of(lengths: np.ndarray, size: int, hop: int) -> tuple[np.ndarray, np.ndarray]:

@@ -23,7 +23,6 @@ from torch import Tensor, nn
 from xmr.batching import training_batches
 from xmr.data.targets import IGNORE
 from xmr.encoders.base import EncodedSet
-from xmr.encoders.signal import SignalSet
 from xmr.errors import Problem, RecipeError, XmrError
 from xmr.evaluation.metrics import higher_is_better, main_metric, metrics_of
 from xmr.outputs.mapping import CountedMapping
@@ -216,9 +215,9 @@ class _Job:
             self.weights = class_weights(training.target, program.targets.outputs).to(program.device)
         self.epochs = max(settings.epochs, -(-settings.min_steps // max(1, len(self.batches(0)))))
         self.steps = sum(len(self.batches(epoch)) for epoch in range(self.epochs))
-        for part in (training, validation):
-            if part is not None and isinstance(part.data, SignalSet):
-                program.keep_fixed(part.data)
+        program.keep_fixed(training.data, varied=True)
+        if validation is not None:
+            program.keep_fixed(validation.data, varied=False)
 
     def batches(self, epoch: int) -> list[np.ndarray]:
         """The epoch's batches; processes take them in turn, each the same number (the last ones repeat)."""

@@ -77,6 +77,10 @@ class Border(PixelTransform):
         if self.learn_scale:
             self.log_scale = nn.Parameter(torch.log(torch.tensor(self.scale)))
 
+    def place(self) -> tuple[int, int]:
+        """See `PixelTransform.place`: a scale that is learned is applied after fitting."""
+        return super().place() if self.learn_scale else (self.height, self.width)
+
     def frame(self) -> Tensor:
         """What stands outside the picture: (C, H, W), once a step whatever the batch."""
         return torch.sigmoid(self.delta) if self.room == "pixel" else self.delta

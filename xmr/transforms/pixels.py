@@ -98,7 +98,20 @@ class PixelTransform(Transform):
         """The target's pictures at the given size (by default the source's), with the source's channels, in [0, 1]."""
         assert isinstance(encoded, Image)
         size = height or self.pixels.height, width or self.pixels.width
+        if encoded.fixed is not None and encoded.fixed.shape[-2:] == size:
+            return encoded.fixed
         return with_channels(resize(encoded.values, *size, self.interpolation), self.pixels.channels)
+
+    def place(self) -> tuple[int, int]:
+        """Height and width the target's picture has in the source's input."""
+        return self.pixels.height, self.pixels.width
+
+    def fixed(self, encoded: Encoded) -> Tensor | None:
+        """The fitted pictures, which no parameter touches; nothing where they are fitted as they come."""
+        assert isinstance(encoded, Image)
+        if encoded.values.shape[-2:] == self.place():
+            return None
+        return self.fitted(encoded, *self.place()).contiguous()
 
     def normalise(self, values: Tensor, added: Tensor | None = None) -> Tensor:
         """[0, 1] -> the source's normalised units, plus (C, H, W) in these units: one pass over the pixels."""
