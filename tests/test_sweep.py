@@ -20,7 +20,7 @@ def fake(scores, calls):
     """Stands in for training, which has tests of its own: what is tested here is the choice and the resuming."""
 
     def train(recipe, folder, resume, comment):
-        key = (recipe.training.learning_rate, recipe.ensemble, recipe.seed)
+        key = (recipe.training.learning_rate, recipe.seed)
         done = folder / "metrics.json"
         if done.is_file():
             return json.loads(done.read_text())
@@ -53,7 +53,7 @@ def test_alternatives_and_combinations():
 
 def test_the_best_by_validation_is_chosen_and_what_ran_is_not_run_again(tmp_path):
     calls = []
-    scores = {(0.1, 1, 0): 0.6, (0.2, 1, 0): 0.8, (0.1, 1, 1): 0.6, (0.2, 1, 1): 0.6, (0.3, 1, 0): "stop"}
+    scores = {(0.1, 0): 0.6, (0.2, 0): 0.8, (0.1, 1): 0.6, (0.2, 1): 0.6, (0.3, 0): "stop"}
     train = fake(scores, calls)
     rates = "training.learning_rate=0.1,0.2"
     trials = sweep("protein/amp", [rates], tmp_path, seeds=2, train=train)
@@ -65,10 +65,10 @@ def test_the_best_by_validation_is_chosen_and_what_ran_is_not_run_again(tmp_path
     assert len(calls) == 4
     with pytest.raises(KeyboardInterrupt):
         sweep("protein/amp", [f"{rates},0.3"], tmp_path, seeds=2, train=train)
-    del scores[(0.3, 1, 0)]
+    del scores[(0.3, 0)]
     again = sweep("protein/amp", [f"{rates},0.3"], tmp_path, seeds=2, train=train)
     assert len(again) == 3
-    assert calls[4:] == [(0.3, 1, 0), (0.3, 1, 0), (0.3, 1, 1)]
+    assert calls[4:] == [(0.3, 0), (0.3, 0), (0.3, 1)]
 
 
 def test_every_recipe_is_checked_before_the_first_runs(tmp_path):

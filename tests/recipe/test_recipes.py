@@ -57,7 +57,7 @@ def test_every_recipe_runs_a_few_steps(path, tmp_path):
     data = LabelledSet(encoder.encode(records), targets.encode(records))
     length = int(data.data.width[0]) if recipe.encoder.get("columns") == "variable" else None
     program = Program.build(encoder, recipe.transform, source, recipe.output, targets, recipe.ensemble, 0, length)
-    settings = recipe.training.model_copy(update={"epochs": 3})
+    settings = recipe.training.model_copy(update={"epochs": 3, "min_steps": 0})
     history = train(program, data, data, settings, 0, tmp_path)
     assert len(history.rows) == 3
     assert math.isfinite(history.best_score)
