@@ -19,7 +19,7 @@ Run = Callable[..., dict[str, Any]]  # `xmr.job.run`
 class Workers:
     """Starts runs. With one job a run begins when its result is asked for, in this process; with more, they go ahead.
 
-    Leaving the context drops what has not begun; what has begun goes on to where it can be resumed from.
+    Leaving the context drops what has not begun and waits for what has.
     """
 
     def __init__(self, jobs: int, train: Run) -> None:
