@@ -169,8 +169,9 @@ class RecordingCNN(nn.Module):
 
     def forward(self, signal: Signal) -> Tensor:
         """(B, 1, L) -> (R, K)."""
-        levels = torch.log(self.mels(signal.values) + 1e-5)
-        mean, spread = levels.mean(dim=(2, 3), keepdim=True), levels.std(dim=(2, 3), keepdim=True)
+        with torch.autocast(signal.values.device.type, enabled=False):  # log mels need full precision
+            levels = torch.log(self.mels(signal.values) + 1e-5)
+            mean, spread = levels.mean(dim=(2, 3), keepdim=True), levels.std(dim=(2, 3), keepdim=True)
         return _pooled(self.network(Image((levels - mean) / (spread + 1e-5))), signal)
 
 
@@ -195,5 +196,15 @@ def cnn(parts: Parts) -> np.ndarray:
         model: nn.Module = SignalCNN(form.channels, description.outputs)
         if form.rate is not None:
             model = RecordingCNN(int(form.rate), description.outputs)
-        settings = {"epochs": epochs, "budget": ROWS, "rate": RATE, "patience": epochs, "seed": parts.seed}
-        return fit_network(model, parts.sets, target, description, **settings)  # type: ignore[arg-type]
+        return fit_network(
+            model,
+            parts.sets,
+            target,
+            description,
+            epochs=epochs,
+            budget=ROWS,
+            rate=RATE,
+            patience=epochs,
+            seed=parts.seed,
+            precision=parts.precision,
+        )
