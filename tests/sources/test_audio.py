@@ -128,11 +128,13 @@ def test_depths_are_evenly_spaced_and_the_last_comes_first():
     assert spread(9, 3) == [4, 0]
     assert spread(2, 5) == [1, 0]
     hidden = torch.tensor([[[1.0, 5], [3, 5]]])  # (B, T, D)
-    torch.testing.assert_close(pooled(hidden), torch.tensor([[2.0, 5, 1, 1e-5]]))
+    torch.testing.assert_close(pooled(hidden), torch.tensor([[2.0, 5, 1, 1e-5, 3, 5, 1, 5, 0.5, 0]]))
+    skewed = torch.tensor([[[0.0], [0], [0], [8]]])  # mean 2, deviation sqrt(12)
+    torch.testing.assert_close(pooled(skewed), torch.tensor([[2.0, 12**0.5, 8, 0, 0.25]]))
     picture = hidden.transpose(1, 2)[..., None]  # (B, D, H, W)
     torch.testing.assert_close(pooled(picture), pooled(hidden))
     last = torch.zeros(1, 3)
-    assert several(last, [hidden, hidden], 2).shape == (1, 3 + 4)
+    assert several(last, [hidden, hidden], 2).shape == (1, 3 + 10)
 
 
 def test_several_depths_answer_as_before():

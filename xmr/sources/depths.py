@@ -15,16 +15,20 @@ def spread(depth: int, taps: int) -> list[int]:
 
 
 def pooled(hidden: Tensor) -> Tensor:
-    """One vector a record: (B, D) as it is, mean and deviation over positions (B, T, D) or pixels (B, D, H, W).
+    """One vector a record of what its positions (B, T, D) or pixels (B, D, H, W) hold: (B, 5 D); (B, D) as it is.
 
-    Statistics pooling: Snyder et al. 2018 (x-vectors).
+    Mean, deviation, greatest, least, and the share above the mean, which no gradient passes through. Statistics
+    pooling: Snyder et al. 2018 (x-vectors); greatest value and share of positive values as in MiniRocket's kind of
+    classifier, arXiv 2012.08791.
     """
     if hidden.ndim == 2:
         return hidden
-    where = (2, 3) if hidden.ndim == 4 else (1,)
-    mean = hidden.mean(dim=where, keepdim=True)
-    spread = (hidden - mean).square().mean(dim=where).clamp(min=1e-10).sqrt()
-    return torch.cat([mean.flatten(1), spread], dim=1)
+    values = hidden.flatten(2) if hidden.ndim == 4 else hidden.transpose(1, 2)  # (B, D, positions)
+    mean = values.mean(dim=2)
+    deviation = (values - mean[..., None]).square().mean(dim=2).clamp(min=1e-10).sqrt()
+    above = (values > mean[..., None]).to(values.dtype).mean(dim=2)
+    greatest, least = values.max(dim=2).values, values.min(dim=2).values  # amax spreads its gradient over ties: slower
+    return torch.cat([mean, deviation, greatest, least, above], dim=1)
 
 
 def several(last: Tensor, below: Sequence[Tensor], taps: int) -> Tensor:
