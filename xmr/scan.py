@@ -149,7 +149,7 @@ def _scored(
         with torch.inference_mode():
             most = max(2, MOST_LEEP // job.source.classes)
             logits = job.source.answers(torch.from_numpy(features[:most])).float()
-            likelihood = leep(torch.log_softmax(logits, dim=1).numpy().astype(np.float64), target[:most])
+            likelihood = leep(torch.softmax(logits, dim=1).numpy(), target[:most])
     error = float(right.std(ddof=1) / np.sqrt(len(right)))
     seconds = shared + perf_counter() - started
     return Scores(label, layers, float(right.mean()), error, evidence, between, likelihood, seconds)

@@ -4,7 +4,6 @@ LEEP, larger being better; and the sliced Wasserstein distance to the source's o
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import logsumexp
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from xmr.outputs.ridge import solve
@@ -89,17 +88,18 @@ def h_score(features: np.ndarray, label: np.ndarray, shrink: float = 0.1) -> flo
     return float((along**2 / ((1 - shrink) * singular**2 + scale)).sum())
 
 
-def leep(log_probabilities: np.ndarray, label: np.ndarray) -> float:
+def leep(probabilities: np.ndarray, label: np.ndarray) -> float:
     """Mean log-likelihood of the labels when the source's classes are mapped by their empirical conditional.
 
-    log_probabilities: (n, K_S) of the source's own classes. Source: Nguyen et al., arXiv 2002.12462.
+    probabilities: (n, K_S) of the source's own classes. Source: Nguyen et al., arXiv 2002.12462.
     """
     classes, number = np.unique(label, return_inverse=True)
-    joint = np.stack(
-        [logsumexp(log_probabilities[number == index], axis=0) for index in range(len(classes))]
-    )  # (K, K_S), up to a constant
-    conditional = joint - logsumexp(joint, axis=0)  # log P(y | z)
-    return float(logsumexp(log_probabilities + conditional[number], axis=1).mean())
+    member = (number[:, None] == np.arange(len(classes))).astype(probabilities.dtype)
+    joint = member.T @ probabilities  # (K, K_S), n P(y, z)
+    whole = joint.sum(axis=0)
+    conditional = np.divide(joint, whole, out=np.zeros_like(joint), where=whole > 0)  # P(y | z)
+    expected = probabilities @ conditional.T  # (n, K)
+    return float(np.log(expected[np.arange(len(number)), number].astype(np.float64)).mean())
 
 
 def sliced_wasserstein(features: np.ndarray, reference: np.ndarray, slices: int = 256, seed: int = 0) -> float:
