@@ -134,6 +134,8 @@ def test_depths_are_evenly_spaced_and_the_last_comes_first():
     picture = hidden.transpose(1, 2)[..., None]  # (B, D, H, W)
     torch.testing.assert_close(pooled(picture), pooled(hidden))
     last = torch.zeros(1, 3)
+    flat = 5.9 + 1e-6 * torch.randn(1, 50, 3)  # as a flat map comes out of a convolution
+    assert pooled(flat)[0, -3:].tolist() == [0, 0, 0]
     assert several(last, [hidden, hidden], 2).shape == (1, 3 + 10)
 
 

@@ -167,7 +167,7 @@ def train(
                 "epoch": progress.epoch + 1,
                 "train_loss": progress.loss_sum / max(1, progress.seen),
                 **job.alignment(),
-                **job.validate(),
+                **job.validate(job.precision),
             }
             history.rows.append(row)
             score = row.get("score", -math.inf)
@@ -184,7 +184,7 @@ def train(
     else:
         history.best_epoch = progress.epoch
     if job.settle() and best is not None:
-        history.best_score = job.validate()["score"]  # of the program as it is now
+        history.best_score = job.validate("full")["score"]  # of the program as it is now
     program.source.assert_unchanged()
     program.eval()
     return history
@@ -293,13 +293,14 @@ class _Job:
         """One pass without gradient for mappings that need counts to begin with (frequent, iterative, Bayesian)."""
         if not any(output.counts_before_training for output in self.program.outputs):
             return
-        self._observe(0, vary=False)
+        self._observe(0, vary=False, precision=self.precision)
         self._refresh()
 
     def settle(self) -> bool:
         """Passes without gradient after training, for outputs solved from features that moved while they were seen.
 
-        Returns whether there were any.
+        In full precision, as predictions are: a head in closed form weighs features by how little they vary, so that
+        rounding weighs too. Returns whether there were any.
         """
         passes = max(output.settling_passes for output in self.program.outputs)  # type: ignore[type-var]
         if not passes:
@@ -307,14 +308,14 @@ class _Job:
         for output in self.program.outputs:
             output.forget()  # type: ignore[operator]
         for further in range(passes):  # type: ignore[arg-type]
-            self._observe(self.epochs + further, vary=True)
+            self._observe(self.epochs + further, vary=True, precision="full")
         self._refresh()
         return True
 
-    def _observe(self, epoch: int, vary: bool) -> None:
+    def _observe(self, epoch: int, vary: bool, precision: str) -> None:
         """Show the outputs an epoch of training records, varied as in training or as they are."""
         self.program.train()
-        with torch.no_grad(), autocast(self.precision, self.program.device):
+        with torch.no_grad(), autocast(precision, self.program.device):
             for number, batch in enumerate(self.batches(epoch)):
                 torch.manual_seed((self.seed * 1_000_003 + epoch * 1_009 + number) % 2**63)
                 encoded = self.training.data.batch(batch)
@@ -356,13 +357,13 @@ class _Job:
             cosines = F.normalize(transform.table()[:MOST_ALIGNED].float(), dim=1) @ words.T / self.lengths
         return {"alignment": float(cosines.amax(dim=1).mean())}
 
-    def validate(self) -> dict[str, float]:
+    def validate(self, precision: str) -> dict[str, float]:
         """Validation metrics of the mean over programs, and `score`, what the best epoch is chosen by."""
         if self.validation is None or not len(self.validation):
             return {}
-        answers = self.program.answer(
-            self.validation.data, precision=autocast(self.precision, self.program.device)
-        ).mean(dim=0)
+        answers = self.program.answer(self.validation.data, precision=autocast(precision, self.program.device)).mean(
+            dim=0
+        )
         names = self.program.targets.names
         values = metrics_of(self.task, answers.numpy(), self.validation.target, self.program.targets)
         metric = main_metric(self.task, len(names))
