@@ -23,7 +23,9 @@ def test_a_depth_is_the_source_cut_there():
     whole = features_of(load_job(load_recipe("protein/amp_random", [*SMALL, "source.taps=7", "source.layers=null"])))
     cut = features_of(load_job(load_recipe("protein/amp_random", [*SMALL, "source.layers=2"])))
     assert np.allclose(whole[:, 4 * 384 : 5 * 384], cut, atol=1e-4)
-    assert all(0 <= row.probe <= 1 and row.error > 0 and np.isfinite(row.log_me) for row in rows)
+    assert all(
+        0 <= row.probe <= 1 and row.probe_error > 0 and np.isfinite(row.log_me) and row.log_me_error > 0 for row in rows
+    )
 
 
 def test_the_command_names_a_source_that_cannot_be_had(tmp_path, capsys):
@@ -36,6 +38,9 @@ def test_the_command_names_a_source_that_cannot_be_had(tmp_path, capsys):
         rows = list(csv.DictReader(handle))
     assert [row["source"] for row in rows] == ["{name: none, width: 16}"]
     assert len(json.loads((tmp_path / "scan.json").read_text())["failures"]) == 1
+    assert execute(["scan", "protein/amp_random", *SMALL, "-o", str(tmp_path)]) == 0
+    rows = json.loads((tmp_path / "scan.json").read_text())["scores"]
+    assert [row["log_me"] for row in rows] == sorted((row["log_me"] for row in rows), reverse=True)
     assert execute(["scan", "protein/amp_random", "--source", "minilmm", "-o", str(tmp_path)]) == 2
 
 

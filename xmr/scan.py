@@ -9,15 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import torch
 
 from xmr.batching import inference_batches
 from xmr.compare.reference import reference_features
-from xmr.compare.transferability import h_score, leep, log_me, probe, sliced_wasserstein
-from xmr.component import schema
+from xmr.compare.transferability import h_score, jackknife, leep, log_me, probe, sliced_wasserstein
+from xmr.component import create, schema
 from xmr.errors import Problem, RecipeError, XmrError
 from xmr.files import finite, write_csv, write_json
 from xmr.job import Job, load_job
@@ -34,16 +33,18 @@ MOST_LEEP = 20_000_000  # probabilities held at once for LEEP; beyond, fewer rec
 class Scores:
     """One source at one depth.
 
-    probe: how right training records are answered in folds that left them out (share of right answers, or R2); error:
-    of that mean; wasserstein: sliced distance to the source's own features of reference records. NaN where a score is
+    log_me: what they are ranked by, having foreseen trained results best (docs/results.md); probe: how right training
+    records are answered in folds that left them out (share of right answers, or R2); the errors are standard errors
+    over records; wasserstein: sliced distance to the source's own features of reference records. NaN where a score is
     not defined (LEEP and H-score of a regression) or there is no reference.
     """
 
     source: str
     layers: int | None
-    probe: float
-    error: float
     log_me: float
+    log_me_error: float
+    probe: float
+    probe_error: float
     h_score: float
     leep: float
     seconds: float
@@ -58,7 +59,7 @@ def scan(
     say: Callable[[str], None] = lambda _: None,
     reference: Path | None = None,
 ) -> list[Scores]:
-    """Score every source at every depth, writing scan.csv and scan.json -> scores, the best probe first.
+    """Score every source at every depth, writing scan.csv and scan.json -> scores, the best LogME first.
 
     sources: values of the recipe's `source` section, e.g. `minilm` or `{name: language, model: ...}`; none: its own. A
     source that cannot be had is said and left out. reference: records of the sources' own kind (a text file, a folder
@@ -74,19 +75,23 @@ def scan(
             failures.append((source, str(error).splitlines()[0]))
             say(f"{source}: {failures[-1][1]}")
             continue
-        best = max((row for row in found if row.source == (source or found[-1].source)), key=lambda row: row.probe)
+        best = max((row for row in found if row.source == (source or found[-1].source)), key=_rank)
         say(
-            f"{best.source}: best probe {best.probe:.3f} ± {best.error:.3f}"
+            f"{best.source}: best LogME {best.log_me:.3f} ± {best.log_me_error:.3f}"
             + (f" at {best.layers} layers" if best.layers else "")
         )
     if not found:
         raise RecipeError(Problem("scan", failures[0][1], "a source that can be loaded"))
-    ranked = sorted(found, key=lambda row: -row.probe)
+    ranked = sorted(found, key=_rank, reverse=True)
     columns = list(Scores.__dataclass_fields__)
     write_csv(folder / "scan.csv", columns, [[getattr(row, column) for column in columns] for row in ranked])
     scores = [vars(row) for row in ranked]
     write_json(folder / "scan.json", finite({"recipe": name, "failures": failures, "scores": scores}))
     return ranked
+
+
+def _rank(row: Scores) -> float:
+    return row.log_me if np.isfinite(row.log_me) else -np.inf
 
 
 def score_source(name: str, overrides: list[str], source: str, reference: Path | None = None) -> list[Scores]:
@@ -97,7 +102,7 @@ def score_source(name: str, overrides: list[str], source: str, reference: Path |
     several = "layers" in schema(SOURCES.get(recipe.source["name"])).model_fields
     started = perf_counter()
     if several:
-        blocks = _blocks(recipe.source["name"], recipe.source, recipe.seed)
+        blocks = create(SOURCES, {**recipe.source, "layers": None, "taps": 1}).blocks()
         recipe = load_recipe(name, [*overrides, "source.layers=null", f"source.taps={blocks + 1}"])
     job = load_job(recipe)
     features = features_of(job)
@@ -115,14 +120,6 @@ def score_source(name: str, overrides: list[str], source: str, reference: Path |
         far = [sliced_wasserstein(features[:, cut], own[:, cut]) for cut in cuts]
         rows = [replace(row, wasserstein=distance) for row, distance in zip(rows, far)]
     return rows
-
-
-def _blocks(name: str, section: dict[str, Any], seed: int) -> int:
-    """How many blocks a language model has."""
-    from xmr.component import create
-
-    source: Any = create(SOURCES, {**section, "name": name, "layers": None, "taps": 1}).load(seed)
-    return int(source.body.config.num_hidden_layers)
 
 
 def features_of(job: Job) -> np.ndarray:
@@ -150,6 +147,6 @@ def _scored(
             most = max(2, MOST_LEEP // job.source.classes)
             logits = job.source.answers(torch.from_numpy(features[:most])).float()
             likelihood = leep(torch.softmax(logits, dim=1).numpy(), target[:most])
-    error = float(right.std(ddof=1) / np.sqrt(len(right)))
+    errors = jackknife(log_me, features, target), float(right.std(ddof=1) / np.sqrt(len(right)))
     seconds = shared + perf_counter() - started
-    return Scores(label, layers, float(right.mean()), error, evidence, between, likelihood, seconds)
+    return Scores(label, layers, evidence, errors[0], float(right.mean()), errors[1], between, likelihood, seconds)

@@ -4,7 +4,7 @@ from scipy.stats import multivariate_normal, wasserstein_distance
 from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
-from xmr.compare.transferability import h_score, leep, log_me, probe, sliced_wasserstein
+from xmr.compare.transferability import h_score, jackknife, leep, log_me, probe, sliced_wasserstein
 
 
 @pytest.mark.parametrize(("n", "width"), [(30, 3), (12, 20)])
@@ -95,3 +95,11 @@ def test_sliced_wasserstein_is_the_mean_over_directions():
     assert sliced_wasserstein(line + 3, line) == pytest.approx(3 / line.std())
     constant = np.concatenate([line, np.full((11, 1), 5.0)], axis=1)
     assert np.isfinite(sliced_wasserstein(constant + 1, constant))
+
+
+def test_the_error_of_a_score_by_leaving_out_a_fifth():
+    values = np.array([[0.0], [1], [3], [7], [4]])  # one a group: of a mean, the usual standard error
+    assert jackknife(lambda f, y: float(f.mean()), values, values) == pytest.approx(values.std(ddof=1) / 5**0.5)
+    rare = []
+    jackknife(lambda f, y: rare.append(int((y == 1).sum())) or 1.0, np.zeros((400, 1)), np.repeat([0, 1], [395, 5]))
+    assert rare == [4] * 5  # each class loses the same share

@@ -22,10 +22,10 @@ def scan(
     ] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the scan.")] = None,
 ) -> None:
-    """Score sources and their depths on the training part alone: cross-validated probe, LogME, H-score, LEEP.
+    """Score sources and their depths on the training part alone: LogME, cross-validated probe, H-score, LEEP.
 
-    Several scores, no single verdict: the probe's error says which differences mean something. With --reference also
-    the sliced Wasserstein distance of the target's features to the source's own (smaller is nearer).
+    Ranked by LogME; several scores, no single verdict: the errors say which differences mean something. With
+    --reference also the sliced Wasserstein distance of the target's features to the source's own (smaller is nearer).
     """
     from xmr.scan import scan as run_scan
     from xmr.sweep import separated
@@ -42,14 +42,15 @@ def scan(
     )
     table = Table()
     distance = ["distance"] if reference is not None else []
-    for column in ("source", "layers", "probe", "LogME", "H-score", "LEEP", *distance, "seconds"):
+    for column in ("source", "layers", "LogME", "probe", "H-score", "LEEP", *distance, "seconds"):
         table.add_column(column, justify="left" if column == "source" else "right")
     for row in rows:
         table.add_row(
             row.source,
             "" if row.layers is None else str(row.layers),
-            f"{row.probe:.3f} ± {row.error:.3f}",
-            *(f"{value:.3f}" for value in (row.log_me, row.h_score, row.leep)),
+            f"{row.log_me:.3f} ± {row.log_me_error:.3f}",
+            f"{row.probe:.3f} ± {row.probe_error:.3f}",
+            *(f"{value:.3f}" for value in (row.h_score, row.leep)),
             *([f"{row.wasserstein:.3f}"] if reference is not None else []),
             f"{row.seconds:.1f}",
         )

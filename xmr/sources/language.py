@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -69,21 +71,26 @@ class Language(Source):
 
     def load(self, seed: int = 0) -> Self:
         """Load config, tokenizer and weights. Raises RecipeError that says what to pass when they cannot be had."""
+        self.seed = seed
+        name, where = self.folder(), self._where()
+        with _reachable(name):
+            model = _build(name, self._config(), self.weights, seed, where)
+        return self.adopt(model, _special_tokens(name, where, self.text))
+
+    def blocks(self) -> int:
+        """How many blocks the model has before it is cut. Reads its configuration alone; raises as `load` does."""
+        with _reachable(self.folder()):
+            return int(self._config().num_hidden_layers)
+
+    def _where(self) -> dict[str, Any]:
+        """How transformers is to look for the model's files."""
+        revision = {"revision": self.revision} if self.revision else {}
+        return {**revision, "local_files_only": Path(self.folder()).is_dir()}
+
+    def _config(self) -> Any:
         from transformers import AutoConfig
 
-        self.seed = seed
-        name = self.folder()
-        where: dict[str, Any] = {"revision": self.revision} if self.revision else {}
-        local = Path(name).is_dir()
-        try:
-            with quiet():
-                config = AutoConfig.from_pretrained(name, local_files_only=local, **where)
-                model = _build(name, config, self.weights, seed, {**where, "local_files_only": local})
-        except (OSError, ValueError) as error:
-            raise SourceUnavailableError(
-                unreachable(name, error, "source: {name: minilm}, which needs no network")
-            ) from error
-        return self.adopt(model, _special_tokens(name, where, local, self.text))
+        return AutoConfig.from_pretrained(self.folder(), **self._where())
 
     def adopt(self, model: Any, specials: Specials | None = None) -> Self:
         """Take a model in memory as the source: cut it to `layers`, find its head, freeze it."""
@@ -297,6 +304,18 @@ def _vocabulary_head(model: Any) -> nn.Module | None:
     return _Head(nn.Identity(), head) if head is not None else None
 
 
+@contextmanager
+def _reachable(name: str) -> Iterator[None]:
+    """Quiet transformers; a model it cannot find is an error that says what to pass."""
+    try:
+        with quiet():
+            yield
+    except (OSError, ValueError) as error:
+        raise SourceUnavailableError(
+            unreachable(name, error, "source: {name: minilm}, which needs no network")
+        ) from error
+
+
 def _build(name: str, config: Any, weights: str, seed: int, where: dict[str, Any]) -> Any:
     """The model with its language-model head where its checkpoint has one."""
     from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM
@@ -345,13 +364,13 @@ def _longest(config: Any) -> int:
     return min(int(longest), 4096)
 
 
-def _special_tokens(name: str, where: dict[str, Any], local: bool, text: str | None = None) -> Specials:
+def _special_tokens(name: str, where: dict[str, Any], text: str | None = None) -> Specials:
     """Ask the tokenizer what it puts around a text; a model without a tokenizer has no special tokens."""
     from transformers import AutoTokenizer
 
     try:
         with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=local, trust_remote_code=False, **where)
+            tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **where)
     except (OSError, ValueError, ImportError):
         return Specials()
     plain = tokenizer("a", add_special_tokens=False)["input_ids"]
