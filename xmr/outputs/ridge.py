@@ -145,14 +145,13 @@ def _solved(features: np.ndarray, truth: np.ndarray) -> _Solution:
     mean, std = features.mean(axis=0), features.std(axis=0)
     scale = np.where(std > 1e-6 * (1 + np.abs(mean)), std, np.inf)  # a constant feature says nothing
     standard = (features - mean) / scale
-    model = RidgeCV(STRENGTHS, store_cv_results=True).fit(standard, truth)
+    # With a scorer named, the scores of left-out records are kept; without, their squared errors alone.
+    model = RidgeCV(STRENGTHS, store_cv_results=True, scoring="neg_mean_squared_error").fit(standard, truth)
     coefficients = model.coef_.reshape(truth.shape[1], -1)
     intercept = np.asarray(model.intercept_).reshape(-1)
     chosen = int(np.argmin(np.abs(STRENGTHS - model.alpha_)))
-    squared = model.cv_results_.reshape(len(truth), truth.shape[1], len(STRENGTHS))[..., chosen]
-    # A record that is left out lies further off, on the side on which it is fitted.
-    fitted = standard @ coefficients.T + intercept
-    return _Solution(coefficients, intercept, mean, scale, truth - np.sign(truth - fitted) * np.sqrt(squared))
+    left_out = model.cv_results_.reshape(len(truth), truth.shape[1], len(STRENGTHS))[..., chosen]
+    return _Solution(coefficients, intercept, mean, scale, left_out)
 
 
 def leave_one_out(features: np.ndarray, truth: np.ndarray) -> np.ndarray:
