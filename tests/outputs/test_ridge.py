@@ -16,7 +16,7 @@ def test_leaving_one_out_is_refitting_without_it(width):
     """Also with so many features that the fit goes through all records, and says nothing of the side of an error."""
     rng = np.random.default_rng(0)
     side = np.where(np.arange(14) % 2, 1.0, -1.0)[:, None]
-    features = (0.2 * side * rng.standard_normal(width) + rng.standard_normal((14, width))).astype(np.float32)
+    features = (0.5 * side * rng.standard_normal(width) + rng.standard_normal((14, width))).astype(np.float32)
     truth = side * [[1, -1]]
     found = leave_one_out(features, truth)
     standard = ((features - features.mean(axis=0)) / features.std(axis=0)).astype(np.float64)
