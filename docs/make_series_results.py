@@ -1,7 +1,8 @@
 """The table of time series in docs/results.md: python docs/make_series_results.py [PART ...].
 
-Parts: pixel, wave, token (programs of a space), random, shuffled (controls of the pixel program), baselines, dtw, cnn;
-`rates` prints instead how step sizes fared on validation parts of the training parts, by which the recipe's was chosen.
+Parts: pixel, wave, token (programs of a space), random, shuffled (controls of the pixel program), minirocket, probe,
+dtw, cnn. `rates` prints instead how step sizes fared on validation parts of the training parts, by which the recipe's was
+chosen.
 Each set keeps its own train and test part. What a space leaves open (drawing, source, place) is chosen by leaving each
 training record out in turn, before training, so that the test part is touched once. Five seeds each; finished runs are
 kept in runs/series/, so the command goes on where it was stopped.
@@ -111,7 +112,7 @@ def part(label: str) -> dict[str, list[float]]:
             _, overrides = choose(name, "pixel")
             rows[name] = [one(name, label, seed, [*overrides, control])["test"]["accuracy"] for seed in SEEDS]
         else:
-            asked = {"baselines": "[minirocket, linear_probe]", "dtw": "[dtw_1nn]", "cnn": "[cnn]"}[label]
+            asked = {"minirocket": "[minirocket]", "probe": "[linear_probe]", "dtw": "[dtw_1nn]", "cnn": "[cnn]"}[label]
             quick = ["training.epochs=1", "ensemble=1", f"baselines={asked}"]
             seeds = SEEDS if label != "dtw" else (0,)
             found = [one(name, label, seed, quick)["baselines"] for seed in seeds]
@@ -124,7 +125,7 @@ def part(label: str) -> dict[str, list[float]]:
 def main(parts: list[str]) -> None:
     """Print the rows of the table: a set a line, a part a column, and the mean over sets."""
     columns: dict[str, dict[str, list[float]]] = {}
-    for label in parts or ["pixel", "wave", "token", "random", "shuffled", "baselines", "dtw", "cnn"]:
+    for label in parts or ["pixel", "wave", "token", "random", "shuffled", "minirocket", "probe", "dtw", "cnn"]:
         for key, values in part(label).items():
             column, _, name = key.rpartition("/")
             columns.setdefault(column or label, {})[name] = values
