@@ -1,8 +1,8 @@
 """The table of time series in docs/results.md: python docs/make_series_results.py [PART ...].
 
 Parts: pixel, wave, token (programs of a space), random, shuffled (controls of the pixel program), minirocket, probe,
-dtw, cnn. `rates` prints instead how step sizes fared on validation parts of the training parts, by which the recipe's was
-chosen.
+dtw, cnn. `rates` prints instead how step sizes fared on validation parts of the training parts, by which the
+recipe's was chosen.
 Each set keeps its own train and test part. What a space leaves open (drawing, source, place) is chosen by leaving each
 training record out in turn, before training, so that the test part is touched once. Five seeds each; finished runs are
 kept in runs/series/, so the command goes on where it was stopped.

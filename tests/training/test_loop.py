@@ -116,6 +116,9 @@ def test_few_records_are_passed_over_until_there_are_enough_steps(tmp_path):
     assert 30 <= steps[-1] < 30 + each
     assert seen[0]["steps"] == steps[-1]
     assert len(fit(tmp_path, name="b", epochs=4, min_steps=3)[1].rows) == 4
+    hopeless = {"learning_rate": 1e-12, "patience": 1}  # no epoch is better than the first
+    assert len(fit(tmp_path, name="c", epochs=9, **hopeless)[1].rows) == 2
+    assert len(fit(tmp_path, name="d", epochs=9, min_steps=4 * each, **hopeless)[1].rows) == 4
 
 
 def test_it_learns(tmp_path):

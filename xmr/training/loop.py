@@ -174,8 +174,8 @@ def train(
             if score > history.best_score:
                 history.best_score, history.best_epoch = score, progress.epoch + 1
                 best = trained_state(modules)
-            elif settings.patience and progress.epoch + 1 - history.best_epoch >= settings.patience and best:
-                progress.stopped = True
+            elif settings.patience and progress.step >= settings.min_steps:
+                progress.stopped = best is not None and progress.epoch + 1 - history.best_epoch >= settings.patience
             report({"kind": "epoch", **row})
             progress.epoch, progress.batch, progress.loss_sum, progress.seen = progress.epoch + 1, 0, 0.0, 0
             checkpoint()

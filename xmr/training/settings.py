@@ -33,7 +33,9 @@ class TrainingSettings(BaseModel):
         64, description="records of a batch where all have one size (pictures); batch_tokens does not count there"
     )
     clip: Annotated[float, Gt(0)] | None = Field(1.0, description="largest gradient norm of a program; null: any")
-    patience: Annotated[int, Ge(1)] | None = Field(None, description="stop after so many epochs without improvement")
+    patience: Annotated[int, Ge(1)] | None = Field(
+        None, description="stop after so many epochs without improvement, but not before `min_steps`"
+    )
     class_weights: Literal["none", "balanced"] = Field("none", description="balanced: by inverse class frequency")
     label_smoothing: Annotated[float, Ge(0), Le(0.5)] = Field(0.0, description="of the cross-entropy")
     precision: Literal["auto", "full", "bf16"] = Field(
