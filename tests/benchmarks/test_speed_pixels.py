@@ -22,10 +22,10 @@ from xmr.component import check_section, create
 from xmr.data.pictures import records_of
 from xmr.data.targets import Targets
 from xmr.outputs.mapping import assign, bayesian, count, optimal, soft_count
-from xmr.program import Program
+from xmr.program import Program, to_device
 from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.sources.vision import Vision
-from xmr.spaces import Image, PixelInput, PixelSpace
+from xmr.spaces import Encoded, PixelInput, PixelSpace
 from xmr.training.loop import LabelledSet, _Job
 from xmr.training.precision import autocast, resolve_precision
 from xmr.training.settings import TrainingSettings
@@ -97,12 +97,12 @@ def test_step_beside_the_bare_model(precision: str) -> None:
             f"[{precision}] {name}: training step / bare forward+backward {ours / theirs:.3f} as the model comes, "
             f"{ours / lean:.3f} with its batch norms folded ({BATCH / ours:,.0f} pictures/s)"
         )
-        encoded = Image(torch.rand(BATCH, 3, 32, 32, device=DEVICE).to(memory_format=torch.channels_last))
+        encoded = to_device(work.training.data.batch(batch), DEVICE)  # fitted into the source's input, as in training
         transform = work.program.transforms[0]
 
         gradient = torch.rand(BATCH, 3, 160, 160, device=DEVICE).to(memory_format=torch.channels_last)
 
-        def alone(transform: Any = transform, encoded: Image = encoded, gradient: torch.Tensor = gradient) -> None:
+        def alone(transform: Any = transform, encoded: Encoded = encoded, gradient: torch.Tensor = gradient) -> None:
             transform(encoded).pixels.backward(gradient)
             sync()
 
