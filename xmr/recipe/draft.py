@@ -19,7 +19,7 @@ from xmr.registry import ENCODERS
 DOMAINS = {name: name for name in ("protein", "dna", "text", "table", "series", "audio", "image")}  # -> its encoder
 SMALL = 1000  # up to so many records: four programs, a random split
 # How classes of proteins are learned: as in recipes/protein/amp.yaml (docs/results.md has what else was tried).
-SEQUENCE_CLASSES: dict[str, Any] = {
+PROTEIN_CLASSES: dict[str, Any] = {
     "source": {"name": "minilm", "layers": 2},
     "transform": {"name": "free_embedding", "init": "random_words"},
     "output": {"name": "ridge"},
@@ -66,7 +66,7 @@ def draft(domain: str, source: Path, recipe: Path, column: str | None, target: s
         "seed": 0,
         "data": data,
         "encoder": {"name": DOMAINS[domain], **({"columns": "variable"} if aligned else {})},
-        **(SEQUENCE_CLASSES if task == "classification" and not aligned else _other_protein(task, aligned, small)),
+        **(PROTEIN_CLASSES if task == "classification" and not aligned else _other_protein(task, aligned, small)),
         "baselines": ["majority", "window_linear"]
         if task == "residue_classification"
         else ["majority", "length_only", "kmer_logistic", "kmer_forest"] + (["onehot_linear"] if aligned else []),
