@@ -35,8 +35,17 @@ SLOW = "training.learning_rate=1e-5"
 WAVE = ["source={name: attention_rnn, taps: 6}", "transform={name: wave_program, place: stretch}", SLOW]
 YAMNET = ["source={name: yamnet, taps: 8}", "transform={name: wave_program, place: stretch}", SLOW]
 TOKEN = ["source={name: minilm, taps: 7}", "transform={name: signal_patches}", "ensemble=4", SLOW]
+BOTH = ["encoder.normalise=train", "transform.contrast=[record, fixed]"]
+STEPS = "transform.difference=[0, 1]"
 CHOICES: dict[str, dict[str, list[str]]] = {
-    "pixel": {"by record": [], "fixed range": KEPT},
+    "pixel": {
+        "by record": [],
+        "fixed range": KEPT,
+        "both ranges": [*BOTH, "ensemble=6"],
+        "by record, differences": [STEPS, "ensemble=6"],
+        "fixed range, differences": [*KEPT, STEPS, "ensemble=6"],
+        "both ranges, differences": [*BOTH, STEPS, "ensemble=12"],
+    },
     "wave": {
         "attention rnn": WAVE,
         "attention rnn, train scale": [*WAVE, "encoder.normalise=train"],

@@ -152,7 +152,7 @@ def test_wave_options(section, kind):
         {"name": "signal_picture", "drawings": ["gramian", "recurrence", "segments"], "contrast": "fixed"},
         {"name": "signal_picture", "drawings": ["spectrogram"], "frame": "border", "scale": 0.5},
         {"name": "signal_picture", "segment": 0.5, "front": 2},
-        {"name": "signal_picture", "segment": [0.5, 1.0]},
+        {"name": "signal_picture", "segment": [0.5, 1.0], "contrast": ["record", "fixed"], "difference": [0, 1]},
     ],
 )
 def test_signal_picture_options(section):

@@ -12,7 +12,7 @@ from xmr.errors import RecipeError
 from xmr.registry import TRANSFORMS
 from xmr.spaces import Signal, Spectrum, Trace, WaveSpace
 from xmr.transforms.front import MultiScaleFront
-from xmr.transforms.render import fixed_range, gramian, mosaic, recurrence, segments, spectrogram, unit
+from xmr.transforms.render import differences, fixed_range, gramian, mosaic, recurrence, segments, spectrogram, unit
 
 
 def signal(values):
@@ -171,6 +171,38 @@ def test_a_picture_depends_on_its_record_alone():
     values = torch.rand(5, 1, 40)  # inside [0, 1] already, the others not
     alone = made(signal(values[:1])).pixels
     torch.testing.assert_close(made(signal(torch.cat([values[:1], 9 * values[1:]]))).pixels[:1], alone)
+
+
+def test_differences_are_in_units_of_their_root_mean_square():
+    made = differences(torch.tensor([[1.0, 3.0, 3.0, 1.0], [5.0, 5.0, 5.0, 5.0]]))
+    np.testing.assert_allclose(made, [[0, 2**0.5, 0, -(2**0.5)], [0, 0, 0, 0]], rtol=1e-6)  # steps 0, 2, 0, -2
+    assert differences(torch.ones(2, 1)).tolist() == [[0], [0]]
+
+
+def test_each_program_draws_the_next_combination():
+    several = {"segment": [0.5, 2.0], "contrast": ["record", "fixed"], "difference": [0, 1]}
+    made = built({"name": "signal_picture", **several}, Trace(2, 40), tiny_vision().space)
+    batch = signal(torch.randn(3, 2, 40))
+    expected = [(d, c, s) for d in (0, 1) for c in ("record", "fixed") for s in (0.5, 2.0)]
+    for member, (difference, contrast, segment) in enumerate(expected):
+        alone = {"segment": segment, "contrast": contrast, "difference": difference}
+        one = built({"name": "signal_picture", **alone}, Trace(2, 40), tiny_vision().space)
+        made.member = member
+        torch.testing.assert_close(made(batch).pixels, one(batch).pixels)
+    kept = made.fixed(batch)
+    assert kept.shape[:3] == (3, 8, 1)  # one drawing, spread over the colours where it is used
+    assert len({kept[:, view].numpy().tobytes() for view in range(8)}) == 8
+
+
+def test_drawings_take_the_colours_in_turn():
+    drawings = ["gramian", "recurrence"]
+    made = built({"name": "signal_picture", "drawings": drawings}, Trace(1, 40), tiny_vision().space)
+    batch = signal(torch.randn(2, 1, 40))
+    pixels = made(batch).pixels
+    for colour in range(3):
+        one = {"name": "signal_picture", "drawings": [drawings[colour % 2]]}
+        alone = built(one, Trace(1, 40), tiny_vision().space)(batch).pixels
+        torch.testing.assert_close(pixels[:, colour], alone[:, colour])
 
 
 def test_patches_hold_the_samples_they_say():

@@ -26,6 +26,12 @@ def unit(values: Tensor) -> Tensor:
     return torch.where((span > 1e-12).reshape(shape), made, 0.5)
 
 
+def differences(values: Tensor) -> Tensor:
+    """(B, L) -> (B, L): what each sample adds to the one before, in units of the record's root mean square; 0 first."""
+    steps = F.pad(values[:, 1:] - values[:, :-1], (1, 0))
+    return steps / steps.square().mean(dim=1, keepdim=True).sqrt().clamp(min=1e-12)
+
+
 def fixed_range(values: Tensor) -> Tensor:
     """Numbers of mean 0 and deviation 1 in [0, 1]: three deviations either side of 0.5, what lies beyond is cut."""
     return (values / 6 + 0.5).clamp(0, 1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from itertools import product
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 import torch
 from annotated_types import Ge, Gt, Le
@@ -13,7 +14,29 @@ from xmr.transforms.base import Transform
 from xmr.transforms.frame import Border, Watermark
 from xmr.transforms.front import front_of
 from xmr.transforms.pixels import Interpolation, PixelTransform, inner_size, resize
-from xmr.transforms.render import Drawing, fixed_range, gramian, mosaic, recurrence, segments, spectrogram, unit
+from xmr.transforms.render import (
+    Drawing,
+    differences,
+    fixed_range,
+    gramian,
+    mosaic,
+    recurrence,
+    segments,
+    spectrogram,
+    unit,
+)
+
+Contrast = Literal["record", "fixed"]
+Order = Annotated[int, Ge(0), Le(1)]
+Width = Annotated[float, Gt(0), Le(8)]
+
+
+class View(NamedTuple):
+    """One way of drawing a signal; see the arguments of `SignalPicture`."""
+
+    difference: int
+    contrast: Contrast
+    segment: float
 
 
 class SignalPicture(Transform):
@@ -23,12 +46,15 @@ class SignalPicture(Transform):
     (border) or additive (watermark). Source: Hung et al. 2023 (music to speech models), arXiv 2211.01317; drawings as
     in `xmr.transforms.render`.
 
+    Where `segment`, `contrast` or `difference` are several, each program of an ensemble draws by the next combination
+    of them; `segment` changes fastest, `difference` slowest.
+
     Args:
         drawings: one for all colours, or one for each: spectrogram, gramian, recurrence, segments.
         contrast: black to white is the range of each record, or three deviations either side of the mean (`fixed`,
             which keeps how far a record goes; for series normalised by training statistics).
-        segment: samples of a segment as a multiple of the square root of the signal's length; several: each program of
-            an ensemble draws by the next of them.
+        segment: samples of a segment as a multiple of the square root of the signal's length.
+        difference: 0 draws the signal, 1 its first differences, each record's in units of their root mean square.
         frame: learn a `border` around the drawing, or a `watermark` on it.
         scale: border: side of the drawing as a share of the source's side.
         interpolation: how a drawing is resized.
@@ -42,15 +68,19 @@ class SignalPicture(Transform):
         self,
         drawings: list[Drawing] | None = None,
         frame: Literal["border", "watermark"] = "watermark",
-        contrast: Literal["record", "fixed"] = "record",
-        segment: Annotated[float, Gt(0), Le(8)] | list[Annotated[float, Gt(0), Le(8)]] = 1.0,
+        contrast: Contrast | list[Contrast] = "record",
+        segment: Width | list[Width] = 1.0,
+        difference: Order | list[Order] = 0,
         scale: Annotated[float, Gt(0), Le(1)] = 0.75,
         interpolation: Interpolation = "bilinear",
         front: Annotated[int, Ge(0)] = 0,
     ) -> None:
         super().__init__()
         self.drawings, self.frame, self.scale = drawings or ["segments"], frame, scale
-        self.contrast, self.widths = contrast, segment if isinstance(segment, list) else [segment]
+        orders = difference if isinstance(difference, list) else [difference]
+        contrasts = contrast if isinstance(contrast, list) else [contrast]
+        widths = segment if isinstance(segment, list) else [segment]
+        self.views = [View(*view) for view in product(orders, contrasts, widths)]
         self.interpolation, self.front_filters = interpolation, front
 
     def build(self, form: Form, space: Space, generator: Generator) -> Self:
@@ -68,42 +98,49 @@ class SignalPicture(Transform):
         self.colours = space.channels
         return self
 
-    def drawn(self, values: Tensor, width: float) -> Tensor:
-        """(B, C, L) -> (B, colours, h, w) in [0, 1]; width: of a segment."""
+    def drawn(self, values: Tensor, view: View) -> Tensor:
+        """(B, C, L) -> (B, drawings, h, w) in [0, 1], each drawing once: `coloured` spreads them."""
         rows, channels, length = values.shape
-        flat, made = values.reshape(rows * channels, length), {}
-        for name in dict.fromkeys(self.drawings[: self.colours]):
-            picture = self._drawing(name, flat, width)
+        flat, made = values.reshape(rows * channels, length), []
+        if view.difference:
+            flat = differences(flat)
+        for name in self.drawings[: self.colours]:
+            picture = self._drawing(name, flat, view)
             whole = mosaic(picture.reshape(rows, channels, *picture.shape[1:]))
-            made[name] = resize(whole[:, None], *self.size, self.interpolation)
-        names = [self.drawings[colour % len(self.drawings)] for colour in range(self.colours)]
-        return torch.cat([made[name] for name in names], dim=1)
+            made.append(resize(whole[:, None], *self.size, self.interpolation))
+        return torch.cat(made, dim=1)
 
-    def _drawing(self, name: Drawing, flat: Tensor, width: float) -> Tensor:
+    def coloured(self, drawn: Tensor) -> Tensor:
+        """(B, drawings, h, w) -> (B, colours, h, w): the drawings in turn."""
+        if drawn.shape[1] == 1:
+            return drawn.expand(-1, self.colours, -1, -1)
+        return drawn[:, [colour % drawn.shape[1] for colour in range(self.colours)]]
+
+    def _drawing(self, name: Drawing, flat: Tensor, view: View) -> Tensor:
         """One drawing of signals (n, L): (n, h, w)."""
         if name == "spectrogram":
             return spectrogram(flat)
-        levels = fixed_range(flat) if self.contrast == "fixed" else unit(flat)
+        levels = fixed_range(flat) if view.contrast == "fixed" else unit(flat)
         if name == "segments":
-            return segments(levels, width)
+            return segments(levels, view.segment)
         return gramian(levels) if name == "gramian" else recurrence(levels)
 
     def fixed(self, encoded: Encoded) -> Tensor | None:
-        """The drawings as eight-bit pictures, one a width, without a front: (B, widths, colours, h, w)."""
+        """The drawings as eight-bit pictures without a front: (B, views, drawings, h, w)."""
         if self.front is not None:
             return None
         assert isinstance(encoded, Signal)
-        drawn = [self.drawn(encoded.values, width) for width in self.widths]
+        drawn = [self.drawn(encoded.values, view) for view in self.views]
         return (torch.stack(drawn, dim=1) * 255).round().to(torch.uint8)
 
     def forward(self, encoded: Encoded) -> PixelInput:
         """(B, C, L) -> (B, colours, H, W)."""
         assert isinstance(encoded, Signal)
-        mine = self.member % len(self.widths)
+        mine = self.member % len(self.views)
         if self.front is not None:
-            pictures = self.drawn(self.front(encoded.values), self.widths[mine])
+            pictures = self.drawn(self.front(encoded.values), self.views[mine])
         else:
             held = encoded.fixed if encoded.fixed is not None else self.fixed(encoded)
             assert held is not None
             pictures = held[:, mine].float() / 255
-        return self.inner(Image(pictures))
+        return self.inner(Image(self.coloured(pictures)))
