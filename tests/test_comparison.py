@@ -10,7 +10,7 @@ from xmr.cli.app import execute
 from xmr.comparison import Cell, Comparison, beside, compare, controls, write_comparison
 from xmr.errors import DataError, Problem, RecipeError
 from xmr.recipe.load import load_recipe
-from xmr.training.loop import TrainingInterruptedError
+from xmr.training.interrupt import TrainingInterruptedError
 
 
 @dataclass

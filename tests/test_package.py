@@ -26,7 +26,7 @@ LAYERS = [
     {"training"},
     {"compare", "recipe"},
     {"report"},
-    {"job", "estimate", "prediction", "assessment", "comparison", "scan", "sweep", "workers"},
+    {"job", "estimate", "prediction", "prediction_table", "assessment", "comparison", "scan", "sweep", "workers"},
     {"estimators"},
     {"testing", "cli"},
 ]

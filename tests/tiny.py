@@ -32,8 +32,9 @@ from transformers import (
     WhisperConfig,
 )
 
-from xmr.sources.language import Language, Specials
+from xmr.sources.language import Language
 from xmr.sources.log_mel import LogMel
+from xmr.sources.specials import Specials
 from xmr.sources.vision import Vision
 from xmr.sources.wave import ModuleWave, Speech, WaveSource
 from xmr.spaces import PixelSpace, Spectrum, WaveInput, WaveSpace

@@ -16,7 +16,8 @@ from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError, Problem
 from xmr.evaluation.intervals import bootstrap
 from xmr.evaluation.metrics import metrics_of
-from xmr.job import finite, make_accelerator
+from xmr.files import finite
+from xmr.job import make_accelerator
 from xmr.program import Program
 from xmr.program_folder import columns_of
 

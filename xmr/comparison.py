@@ -166,7 +166,7 @@ def compare(
     checked before the first is run; a row that fails is noted and the others go on.
     """
     from xmr.job import run
-    from xmr.training.loop import TrainingInterruptedError
+    from xmr.training.interrupt import TrainingInterruptedError
 
     plan = planned(name, overrides, budgets, leave_out)
     comparison = Comparison("", [], [])

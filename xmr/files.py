@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one: a temporary file beside the target, then a rename."""
+"""Files: written so that no reader sees half of one (a temporary file, then a rename), and kept in their folder."""
 
 from __future__ import annotations
 
@@ -64,3 +64,9 @@ def write_csv(path: Path, header: list[str], rows: Iterable[Iterable[Any]]) -> N
         table = csv.writer(handle)
         table.writerow(header)
         table.writerows(rows)
+
+
+def leads_out(text: str) -> bool:
+    """Whether a name in a file would leave the file's folder."""
+    path = Path(text)
+    return path.is_absolute() or ".." in path.parts

@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from xmr.evaluation.intervals import bootstrap
 from xmr.evaluation.metrics import main_metric, metrics_of
 from xmr.files import finite, write_array, write_csv, write_json, write_text
 from xmr.memory import PeakMemory
+from xmr.prediction_table import in_own_units, prediction_table
 from xmr.prepare import Prepared, positive_of, prepare
 from xmr.program import Prediction, Program
 from xmr.recipe.load import dump_recipe, load_recipe
@@ -215,14 +216,6 @@ def run(
     return result
 
 
-def in_own_units(prediction: Prediction, encoder: Encoder, records: Records) -> Prediction:
-    """Forecasts in the table's units; every other prediction as it is."""
-    if not isinstance(encoder, ForecastEncoder):
-        return prediction
-    values = encoder.own_units(prediction.values, records.group)
-    return replace(prediction, values=values, spread=encoder.own_units(prediction.spread, records.group, spread=True))
-
-
 def make_accelerator(device: str) -> Any:
     """Accelerate decides the device and the processes; `device` may force the CPU or name what must be there."""
     from accelerate import Accelerator
@@ -335,50 +328,6 @@ def _write(
     write_json(folder / "environment.json", environment(job))
 
 
-def prediction_table(
-    prediction: Prediction, targets: Targets, records: Records | None = None
-) -> tuple[list[str], list[list[Any]]]:
-    """Header and rows of predictions.csv; with `records`, the true labels beside the answers."""
-    names = targets.names
-    if targets.task == "residue_classification":
-        assert prediction.lengths is not None
-        best = np.array([ord(name) for name in names], dtype=np.uint8)[prediction.values.argmax(axis=1)]
-        ends = np.cumsum(prediction.lengths)
-        texts = [best[end - n : end].tobytes().decode("latin-1") for end, n in zip(ends, prediction.lengths)]
-        sure = np.add.reduceat(prediction.values.max(axis=1), ends - prediction.lengths) / prediction.lengths
-        header, rows = (
-            ["id", "predicted", "mean_probability"],
-            [list(r) for r in zip(prediction.ids, texts, sure)],
-        )
-    elif targets.task == "forecasting":
-        header = ["id", *names]
-        rows = [[name, *values] for name, values in zip(prediction.ids, prediction.values)]
-        records = None  # the future stands in the table itself
-    elif targets.task == "regression":
-        header, rows = (
-            ["id", "predicted", "spread"],
-            [
-                [name, value, spread]
-                for name, value, spread in zip(prediction.ids, prediction.values[:, 0], prediction.spread[:, 0])
-            ],
-        )
-    else:
-        header = ["id", "predicted", *(f"p[{n}]" for n in names), *(f"spread[{n}]" for n in names)]
-        if targets.task == "classification":
-            chosen = [names[i] for i in prediction.values.argmax(axis=1)]
-        else:
-            chosen = ["|".join(n for n, p in zip(names, row) if p >= 0.5) for row in prediction.values]
-        rows = [
-            [name, best, *values, *spread]
-            for name, best, values, spread in zip(prediction.ids, chosen, prediction.values, prediction.spread)
-        ]
-    if records is not None:
-        truths = ["|".join(row) for row in zip(*(records.labels[column] for column in records.labels))]
-        header = [header[0], "label", *header[1:]]
-        rows = [[row[0], truth, *row[1:]] for row, truth in zip(rows, truths)]
-    return header, [[f"{x:.6g}" if isinstance(x, float | np.floating) else x for x in row] for row in rows]
-
-
 def environment(job: Job) -> dict[str, Any]:
     """Versions, seed, hashes: what one needs to say where a figure comes from."""
     packages = {}
@@ -398,6 +347,3 @@ def environment(job: Job) -> dict[str, Any]:
         "data_sha256": job.prepared.digest,
         "source_sha256": job.source.identity,
     }
-
-
-__all__ = ["Job", "assemble", "environment", "load_job", "prediction_table", "run"]

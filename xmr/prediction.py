@@ -26,7 +26,8 @@ from xmr.data.tables import Columns
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError, Problem
 from xmr.files import write_csv, write_json
-from xmr.job import in_own_units, make_accelerator, prediction_table
+from xmr.job import make_accelerator
+from xmr.prediction_table import in_own_units, prediction_table
 from xmr.program import Prediction, Program
 from xmr.program_folder import columns_of
 

@@ -24,7 +24,8 @@ from xmr.data.targets import Targets
 from xmr.encoders.series import SeriesEncoder
 from xmr.program import Program
 from xmr.registry import SOURCES
-from xmr.sources.language import Language, Specials
+from xmr.sources.language import Language
+from xmr.sources.specials import Specials
 from xmr.spaces import Signal, TokenInput, WaveInput
 from xmr.training.loop import LabelledSet, _Job
 from xmr.training.settings import TrainingSettings

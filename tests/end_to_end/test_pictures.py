@@ -150,7 +150,8 @@ def test_an_interrupted_run_resumes_to_the_same_bits(folder, tmp_path):
     from xmr.job import load_job
     from xmr.recipe.load import load_recipe
     from xmr.training.checkpoint import trained_state
-    from xmr.training.loop import TrainingInterruptedError, train
+    from xmr.training.interrupt import TrainingInterruptedError
+    from xmr.training.loop import train
 
     recipe = load_recipe(write(folder, "sample_masks", "bayesian_mapping"), ["training.optimizer=sgd"])
 

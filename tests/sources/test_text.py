@@ -5,7 +5,8 @@ import torch
 
 from tests.tiny import WORDS, tiny_model, tiny_source
 from xmr.errors import RecipeError
-from xmr.sources.language import Language, Specials
+from xmr.sources.language import Language
+from xmr.sources.specials import Specials
 from xmr.spaces import TokenInput
 
 TEXT = (5, 7, 9, 4)

@@ -15,7 +15,8 @@ from xmr.outputs.ridge import solve
 from xmr.program import Program
 from xmr.training import loop
 from xmr.training.checkpoint import load_checkpoint, trained_state
-from xmr.training.loop import LabelledSet, TrainingInterruptedError, train
+from xmr.training.interrupt import TrainingInterruptedError
+from xmr.training.loop import LabelledSet, train
 from xmr.training.losses import class_weights, loss_of
 from xmr.training.settings import TrainingSettings
 
@@ -185,16 +186,6 @@ def test_checkpoints_hold_no_pickle(tmp_path):
     tensors, progress = load_checkpoint(tmp_path / "a")
     assert progress["progress"]["step"] == 3
     assert any(key.startswith("optimizer.") for key in tensors)
-
-
-def test_rate_warms_up_and_ends_at_zero():
-    job = loop._Job.__new__(loop._Job)
-    job.settings, job.steps = TrainingSettings(warmup=0.2), 10
-    rates = [job.rate(step) for step in range(10)]
-    assert np.allclose(rates[:2], [1 / 3, 2 / 3])
-    assert rates[2] == 1.0
-    assert math.isclose(rates[6], 0.5)
-    assert job.rate(10) == 0
 
 
 @pytest.mark.parametrize("tokens", [30, 100, 1000])

@@ -17,9 +17,9 @@ from annotated_types import Ge, Gt, Le
 
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
-from xmr.encoders.image import leads_out
 from xmr.encoders.signal import SignalSet
 from xmr.errors import DataError, require
+from xmr.files import leads_out
 from xmr.spaces import Encoded, Signal, Trace
 
 THREADS = 4

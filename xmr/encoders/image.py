@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -20,11 +18,12 @@ from torch import Tensor
 from xmr.data.pictures import records_of
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
+from xmr.encoders.decoding import Decoding
 from xmr.encoders.fixed import kept
 from xmr.errors import DataError, Problem
+from xmr.files import leads_out
 from xmr.spaces import Encoded, Image, Picture
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 MEMORY = 2 << 30  # bytes of decoded pictures kept in memory; beyond it they go to a memory-mapped temporary file
 THREADS = 8
 PREDICT_RECORDS = 64  # pictures a batch when predicting
@@ -60,85 +59,6 @@ class ImageSet:
     def align(self, flat: Tensor, records: np.ndarray, fill: int) -> Tensor:
         """Pictures have no per-position labels."""
         raise NotImplementedError("pictures have no per-position labels")
-
-
-@dataclass(frozen=True)
-class _Rules:
-    """How a file becomes an array: all that a thread needs."""
-
-    channels: int
-    size: int | None
-    fit: str
-    interpolation: str
-    background: int
-
-    def read(self, path: Path) -> np.ndarray:
-        """(H, W, C) uint8. Raises ValueError with what was found."""
-        from PIL import Image as Pillow
-        from PIL import ImageOps
-
-        if not path.is_file():
-            raise ValueError("found no such file; expected a picture")
-        if path.stat().st_size == 0:
-            raise ValueError("found a file of zero bytes; expected a picture")
-        try:
-            with warnings.catch_warnings(), Pillow.open(path, formats=FORMATS) as opened:
-                warnings.simplefilter("error", Pillow.DecompressionBombWarning)
-                if opened.format == "JPEG" and self.size and self.fit == "stretch":
-                    opened.draft("RGB", (2 * self.size, 2 * self.size))  # decodes smaller, faster
-                turned = ImageOps.exif_transpose(opened)
-                return self.array(turned)
-        except Pillow.UnidentifiedImageError:
-            raise ValueError(f"found no picture; expected one of {', '.join(FORMATS)}") from None
-        except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
-            raise ValueError("found more pixels than are safe to decode; expected a smaller picture") from None
-        except (OSError, SyntaxError, EOFError, ValueError) as error:
-            if str(error).startswith("found "):
-                raise
-            raise ValueError(f"found a damaged picture ({str(error)[:80]}); expected a whole one") from None
-
-    def array(self, picture: Any) -> np.ndarray:
-        """Any mode to grey or RGB of eight bits, then to the size asked for."""
-        from PIL import Image as Pillow
-
-        mode = "L" if self.channels == 1 else "RGB"
-        if picture.mode in ("I", "I;16", "I;16B", "I;16L"):  # sixteen bits: 65,535 is white
-            deep = np.asarray(picture).astype(np.float64)
-            if deep.min() < 0 or deep.max() > 65535:
-                raise ValueError(f"found values from {deep.min():g} to {deep.max():g}; expected 0 to 65,535")
-            picture = Pillow.fromarray((deep / 257).round().astype(np.uint8))
-        elif picture.mode == "F":
-            raise ValueError("found a picture of floats; expected 8 or 16 bits a channel")
-        elif picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
-            clear = picture.convert("RGBA")
-            ground = Pillow.new("RGBA", clear.size, (self.background,) * 3 + (255,))
-            picture = Pillow.alpha_composite(ground, clear)
-        picture = picture.convert(mode)
-        if self.size is not None:
-            picture = _sized(picture, self.size, self.fit, self.interpolation, self.background)
-        made = np.asarray(picture)
-        return made[..., None] if made.ndim == 2 else made
-
-
-def _sized(picture: Any, size: int, fit: str, interpolation: str, background: int) -> Any:
-    """Stretch, crop the middle, or pad to a square."""
-    from PIL import Image as Pillow
-    from PIL import ImageOps
-
-    square = (size, size)
-    if picture.size == square:
-        return picture
-    how = {
-        "nearest": Pillow.Resampling.NEAREST,
-        "bilinear": Pillow.Resampling.BILINEAR,
-        "bicubic": Pillow.Resampling.BICUBIC,
-        "area": Pillow.Resampling.BOX,
-    }[interpolation]
-    if fit == "crop":
-        return ImageOps.fit(picture, square, how)
-    if fit == "pad":
-        return ImageOps.pad(picture, square, how, color=(background,) * len(picture.getbands()))
-    return picture.resize(square, how)
 
 
 class ImageEncoder(Encoder):
@@ -186,8 +106,8 @@ class ImageEncoder(Encoder):
         assert self.width is not None
         return Picture(self.channels, self.height, self.width)
 
-    def _rules(self) -> _Rules:
-        return _Rules(self.channels, self.size, self.fit_how, self.interpolation, self.background)
+    def _rules(self) -> Decoding:
+        return Decoding(self.channels, self.size, self.fit_how, self.interpolation, self.background)
 
     def _paths(self, records: Records) -> list[Path | None]:
         """The file of each record, below the folder that lists it; None for a path that leads out of it."""
@@ -400,12 +320,6 @@ def _digest(path: Path | None) -> str:
             return hashlib.file_digest(handle, "sha256").hexdigest()[:24]
     except OSError as error:
         raise DataError(Problem(str(path), error.strerror or "a file that cannot be read", "a picture")) from error
-
-
-def leads_out(text: str) -> bool:
-    """Whether a name in a file would leave the file's folder."""
-    path = Path(text)
-    return path.is_absolute() or ".." in path.parts
 
 
 def _nones(paths: list[Path | None]) -> list[int]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import zlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import asdict
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -18,32 +15,24 @@ from torch import Tensor
 from xmr.data.records import Records
 from xmr.data.rows import MISSING, SEPARATOR, is_number
 from xmr.encoders.base import Encoder
+from xmr.encoders.columns import (
+    OTHER,
+    Column,
+    Kind,
+    calendar_of,
+    cells_by_column,
+    codes_of,
+    counts_rows,
+    fit_numbers,
+    is_date,
+    is_gap,
+    natural,
+    numbers_of,
+)
 from xmr.errors import DataError, Problem, RecipeError, nearest
 from xmr.spaces import Category, Form, Schema, Table, Tokenize
 
-Kind = Literal["number", "category", "date", "text", "skip"]
-_QUANTILES = 129  # kept of each number column
 _MOSTLY = 0.9  # from this share of numbers on, a column is of numbers and the rest are mistakes
-_OTHER = "(other)"
-
-
-@dataclass
-class Column:
-    """One column of the table as `fit` saw it.
-
-    kind: what it is fed as; why: in words; values: its categories; gaps: whether training had some; quantiles (numbers
-    and dates): of training; centre, scale: of the robust and standard scaling; buckets: of hashed categories.
-    """
-
-    name: str
-    kind: Kind
-    why: str
-    values: list[str] = field(default_factory=list)
-    gaps: bool = False
-    quantiles: list[float] = field(default_factory=list)
-    centre: float = 0.0
-    scale: float = 1.0
-    buckets: int = 0
 
 
 class TableSet:
@@ -178,7 +167,7 @@ class TableEncoder(Encoder):
         """
         if not len(records):
             return {}
-        table = _cells(records)
+        table = cells_by_column(records)
         if not fitted:
             self._named(records)
             known = [self._kind(name, column) for name, column in zip(records.columns, table)]
@@ -188,15 +177,15 @@ class TableEncoder(Encoder):
         wrong: dict[int, str] = {}
         for name, cells, column in kinds:
             if column.kind in ("number", "date"):
-                fits, expected = (is_number, "a number") if column.kind == "number" else (_is_date, "an ISO date")
-                bad = {cell for cell in set(cells) if not _gap(cell) and not fits(cell)}
+                fits, expected = (is_number, "a number") if column.kind == "number" else (is_date, "an ISO date")
+                bad = {cell for cell in set(cells) if not is_gap(cell) and not fits(cell)}
                 for index in [i for i, cell in enumerate(cells) if cell in bad] if bad else []:
                     hint = f" (or encoder.columns: {{{name}: category}})"
                     wrong.setdefault(index, f"found {cells[index]!r} in column {name!r}; expected {expected}{hint}")
             elif fitted and column.kind == "category" and self.unseen == "fail" and not column.buckets:
                 known_values = {*column.values}
                 for index, cell in enumerate(cells):
-                    if cell not in known_values and _OTHER not in known_values and not _gap(cell):
+                    if cell not in known_values and OTHER not in known_values and not is_gap(cell):
                         close = nearest(cell, column.values)
                         hint = f" (nearest: {close})" if close else ""
                         expected = f"a value seen in training{hint}"
@@ -222,7 +211,7 @@ class TableEncoder(Encoder):
 
     def _kind(self, name: str, cells: list[str]) -> Column:
         """What a column is, and why."""
-        known = [cell for cell in cells if not _gap(cell)]
+        known = [cell for cell in cells if not is_gap(cell)]
         gaps = len(known) < len(cells)
         counts = Counter(known)
         share = f", {1 - len(known) / len(cells):.0%} missing" if gaps else ""
@@ -237,10 +226,10 @@ class TableEncoder(Encoder):
             return Column(name, "skip", f"constant: {known[0]!r}")
         numbers = sum(n for cell, n in counts.items() if is_number(cell))
         if numbers >= _MOSTLY * len(known):
-            if _counts_rows(name, known):
+            if counts_rows(name, known):
                 return Column(name, "skip", "numbers the rows")
             return Column(name, "number", f"{len(counts)} distinct numbers{share}", gaps=gaps)
-        if all(_is_date(cell) for cell in counts):
+        if all(is_date(cell) for cell in counts):
             return Column(name, "date", f"{len(counts)} ISO dates{share}", gaps=gaps)
         if len(counts) > 0.5 * len(known) and np.mean([cell.count(" ") for cell in counts]) >= 3:
             if self.tokenize is None:
@@ -254,14 +243,14 @@ class TableEncoder(Encoder):
         """What every column is, its categories and its scale. Raises DataError where no column is left."""
         self._named(records)
         self.file_columns = records.header or records.columns
-        table = _cells(records)
+        table = cells_by_column(records)
         self.seen = []
         for name, cells in zip(records.columns, table):
             column = self._kind(name, cells)
             if column.kind == "category":
-                self._fit_categories(column, Counter(cell for cell in cells if not _gap(cell)))
+                self._fit_categories(column, Counter(cell for cell in cells if not is_gap(cell)))
             elif column.kind in ("number", "date"):
-                _fit_numbers(column, _numbers(cells, column.kind), self.scaling)
+                fit_numbers(column, numbers_of(cells, column.kind), self.scaling)
             self.seen.append(column)
         if not any(column.kind != "skip" for column in self.seen):
             raise DataError(Problem(records.file, "no column that says anything", "numbers, categories or text"))
@@ -270,14 +259,14 @@ class TableEncoder(Encoder):
 
     def _fit_categories(self, column: Column, counts: Counter[str]) -> None:
         if len(counts) <= self.most_categories:
-            column.values = sorted(counts, key=_natural)
+            column.values = sorted(counts, key=natural)
         elif self.beyond == "hash":
             column.buckets = self.most_categories
             column.values = [f"bucket {number}" for number in range(self.most_categories)]
             column.why += f"; hashed into {self.most_categories}"
         else:
             kept = [value for value, _ in counts.most_common(self.most_categories - 1)]
-            column.values = [*sorted(kept, key=_natural), _OTHER]
+            column.values = [*sorted(kept, key=natural), OTHER]
             column.why += f"; the rarest {len(counts) - len(kept)} are one"
 
     def _alike(self, records: Records) -> tuple[tuple[float, ...], ...]:
@@ -302,7 +291,7 @@ class TableEncoder(Encoder):
         wrong = self.check(records, fitted=True)
         if wrong:
             raise DataError([records.problem(index, message) for index, message in wrong.items()])
-        table = _cells(records)
+        table = cells_by_column(records)
         numbers: list[np.ndarray] = []
         missing: list[np.ndarray] = []
         categories: list[np.ndarray] = []
@@ -311,14 +300,14 @@ class TableEncoder(Encoder):
                 continue
             cells = table[self._place(records, column.name)]
             if column.kind == "category":
-                categories.append(_codes(column, cells))
+                categories.append(codes_of(column, cells))
                 continue
-            values = _numbers(cells, column.kind)
+            values = numbers_of(cells, column.kind)
             gap = np.isnan(values)
             numbers.append(np.where(gap, 0.0, self._scaled(column, np.where(gap, 0.0, values))).astype(np.float32))
             missing.append(gap)
             if column.kind == "date":
-                categories.extend(_calendar(cells))
+                categories.extend(calendar_of(cells))
         n = len(records)
         words = self._words(records, table) if self._writes() else None
         return TableSet(
@@ -348,7 +337,7 @@ class TableEncoder(Encoder):
             said = [
                 f"{column.name} is {cell}" if self.render else cell
                 for column, cell in zip(wanted, row)
-                if not _gap(cell)
+                if not is_gap(cell)
             ]
             rows.append(", ".join(said))
         return [ids[: self.most_words] for ids in self.tokenize(rows)]
@@ -393,88 +382,3 @@ class TableEncoder(Encoder):
         made = Records.of(rows, columns)
         made.columns = ("an age", "a wage", "a trade", "a town", *more)
         return made
-
-
-def _cells(records: Records) -> list[list[str]]:
-    """The cells by column, each with the blanks around it taken off."""
-    width = max(1, len(records.columns))
-    if not len(records):
-        return [[] for _ in range(width)]
-    flat = [cell.strip() for cell in SEPARATOR.join(records.inputs).split(SEPARATOR)]
-    return [flat[place::width] for place in range(width)]
-
-
-def _gap(cell: str) -> bool:
-    return cell.casefold() in MISSING
-
-
-def _is_date(cell: str) -> bool:
-    try:
-        datetime.fromisoformat(cell)
-    except ValueError:
-        return False
-    return not is_number(cell)
-
-
-def _natural(text: str) -> tuple[int, float, str]:
-    """Numbers by value before words by letters."""
-    return (0, float(text), "") if is_number(text) else (1, 0.0, text)
-
-
-def _counts_rows(name: str, known: list[str]) -> bool:
-    """Whether cells are whole numbers, all different: of a column called id or index, or a hundred with few between."""
-    if len(known) < 20 or not all(cell.isdigit() for cell in known):
-        return False
-    values = np.array([int(cell) for cell in known])
-    if len(np.unique(values)) < len(values):
-        return False
-    named = re.search(r"(^|[^a-z])(id|index|row|number|nr|no)$", name.casefold()) is not None or not name
-    return named or (len(values) >= 100 and int(np.ptp(values)) < 2 * len(values))
-
-
-def _numbers(cells: list[str], kind: str) -> np.ndarray:
-    """Cells as float64, NaN at gaps; dates as days since 1970."""
-    if kind == "date":
-        start = datetime(1970, 1, 1)
-        dates = [None if _gap(cell) else datetime.fromisoformat(cell).replace(tzinfo=None) for cell in cells]
-        return np.array([np.nan if date is None else (date - start).total_seconds() / 86400 for date in dates])
-    try:
-        return np.array(cells, dtype=np.float64)
-    except ValueError:
-        return np.array(["nan" if _gap(cell) or not is_number(cell) else cell for cell in cells], dtype=np.float64)
-
-
-def _calendar(cells: list[str]) -> list[np.ndarray]:
-    """Ids of month and weekday; the id of a gap is the number of values."""
-    dates = [None if _gap(cell) else datetime.fromisoformat(cell) for cell in cells]
-    month = np.array([12 if date is None else date.month - 1 for date in dates], dtype=np.int64)
-    return [month, np.array([7 if date is None else date.weekday() for date in dates], dtype=np.int64)]
-
-
-def _codes(column: Column, cells: list[str]) -> np.ndarray:
-    """Ids of a column of categories: its values, then gap, then unseen (see `Category`)."""
-    gap, unseen = len(column.values), len(column.values) + 1
-    number = {value: index for index, value in enumerate(column.values)}
-    beyond = number.get(_OTHER, unseen)
-    found: dict[str, int] = {}
-    for cell in set(cells):
-        if _gap(cell):
-            found[cell] = gap
-        elif column.buckets:
-            found[cell] = zlib.crc32(cell.encode()) % column.buckets
-        else:
-            found[cell] = number.get(cell, beyond)
-    return np.array([found[cell] for cell in cells], dtype=np.int64)
-
-
-def _fit_numbers(column: Column, values: np.ndarray, scaling: str) -> None:
-    known = values[~np.isnan(values)]
-    known = known if len(known) else np.zeros(1)
-    column.quantiles = np.quantile(known, np.linspace(0, 1, _QUANTILES)).tolist()
-    low, middle, high = np.quantile(known, (0.25, 0.5, 0.75))
-    spread = float(high - low)
-    deviation = float(known.std()) or 1.0
-    if scaling == "robust" and spread > 0:
-        column.centre, column.scale = float(middle), spread / 1.349  # a normal column has unit deviation
-    else:
-        column.centre, column.scale = float(middle if scaling == "robust" else known.mean()), deviation

@@ -21,7 +21,9 @@ from xmr.errors import MissingExtraError, Problem, RecipeError, SourceUnavailabl
 from xmr.sources.base import Source
 from xmr.sources.depths import spread
 from xmr.sources.hub import quiet, unreachable
-from xmr.spaces import SourceOutput, Tokenize, TokenSpace
+from xmr.sources.specials import Specials, special_tokens
+from xmr.sources.vocabulary_head import VocabularyHead, vocabulary_head
+from xmr.spaces import SourceOutput, TokenSpace
 
 
 class Language(Source):
@@ -75,7 +77,7 @@ class Language(Source):
         name, where = self.folder(), self._where()
         with _reachable(name):
             model = _build(name, self._config(), self.weights, seed, where)
-        return self.adopt(model, _special_tokens(name, where, self.text))
+        return self.adopt(model, special_tokens(name, where, self.text))
 
     def blocks(self) -> int:
         """How many blocks the model has before it is cut. Reads its configuration alone; raises as `load` does."""
@@ -97,7 +99,7 @@ class Language(Source):
         specials = specials or Specials()
         body = _encoder_of(model)
         embedding = body.get_input_embeddings().weight
-        self.head = _vocabulary_head(model)
+        self.head = vocabulary_head(model)
         _keep_blocks(body, self.layers, model.config.num_hidden_layers)
         if self.attention != "auto" or not torch.cuda.is_available():
             body.set_attn_implementation("eager" if self.attention == "auto" else self.attention)
@@ -216,7 +218,7 @@ class Language(Source):
     def before_decoder(self, hidden: Tensor) -> Tensor:
         """The part of the vocabulary head before its last matrix (a masked-LM head's dense layer and norm)."""
         hidden = hidden[..., : self.own_width]
-        return self.head.transform(hidden) if isinstance(self.head, _Head) else hidden
+        return self.head.transform(hidden) if isinstance(self.head, VocabularyHead) else hidden
 
 
 class MiniLM(Language):
@@ -253,55 +255,6 @@ class MiniLM(Language):
         """See `Source.describe`."""
         settings = {"layers": self.layers, "weights": self.weights, "attention": self.attention}
         return {"name": "minilm", **settings, "text": self.text, "taps": self.taps}
-
-
-class Specials:
-    """Special tokens around the content, the words of every token id, the ids of a fixed text before the content."""
-
-    def __init__(
-        self,
-        prefix: tuple[int, ...] = (),
-        suffix: tuple[int, ...] = (),
-        words: tuple[str, ...] = (),
-        text: tuple[int, ...] = (),
-        tokenize: Tokenize | None = None,
-    ) -> None:
-        self.prefix, self.suffix, self.words, self.text, self.tokenize = prefix, suffix, words, text, tokenize
-
-
-class _Head(nn.Module):
-    """A masked-LM head in two parts: `transform` (dense, activation, norm) and `decoder` (the vocabulary matrix)."""
-
-    def __init__(self, transform: nn.Module, decoder: nn.Module) -> None:
-        super().__init__()
-        self.transform, self.decoder = transform, decoder
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        return self.decoder(self.transform(hidden))
-
-
-class _Chain(nn.Module):
-    """A RoBERTa or ESM head without its decoder: dense, gelu, norm."""
-
-    def __init__(self, dense: nn.Module, norm: nn.Module) -> None:
-        super().__init__()
-        self.dense, self.norm = dense, norm
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        return self.norm(nn.functional.gelu(self.dense(hidden)))
-
-
-def _vocabulary_head(model: Any) -> nn.Module | None:
-    """The part of a masked-LM or causal model behind its body; None for a bare body or a T5 encoder."""
-    kind = model.config.model_type
-    if kind == "bert" and hasattr(model, "cls"):
-        return _Head(model.cls.predictions.transform, model.cls.predictions.decoder)
-    if kind in ("roberta", "xlm-roberta", "camembert", "esm") and hasattr(model, "lm_head"):
-        return _Head(_Chain(model.lm_head.dense, model.lm_head.layer_norm), model.lm_head.decoder)
-    if kind == "distilbert" and hasattr(model, "vocab_projector"):
-        return _Head(_Chain(model.vocab_transform, model.vocab_layer_norm), model.vocab_projector)
-    head = None if model.config.is_encoder_decoder else model.get_output_embeddings()
-    return _Head(nn.Identity(), head) if head is not None else None
 
 
 @contextmanager
@@ -362,31 +315,6 @@ def _longest(config: Any) -> int:
     if config.model_type in ("roberta", "xlm-roberta", "camembert"):
         longest -= config.pad_token_id + 1  # its positions start behind the padding index
     return min(int(longest), 4096)
-
-
-def _special_tokens(name: str, where: dict[str, Any], text: str | None = None) -> Specials:
-    """Ask the tokenizer what it puts around a text; a model without a tokenizer has no special tokens."""
-    from transformers import AutoTokenizer
-
-    try:
-        with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **where)
-    except (OSError, ValueError, ImportError):
-        return Specials()
-    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
-    whole = tokenizer("a")["input_ids"]
-    spots = [i for i in range(len(whole) - len(plain) + 1) if whole[i : i + len(plain)] == plain]
-    words = tuple(tokenizer.convert_ids_to_tokens(list(range(len(tokenizer)))))
-    fixed = tuple(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
-    if not plain or not spots:
-        return Specials(words=words, text=fixed, tokenize=_reader(tokenizer))
-    around = tuple(whole[: spots[0]]), tuple(whole[spots[0] + len(plain) :])
-    return Specials(*around, words, fixed, _reader(tokenizer))
-
-
-def _reader(tokenizer: Any) -> Tokenize:
-    """Texts -> the ids of their words, without special tokens."""
-    return lambda texts: tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else []
 
 
 def _keys_and_values(body: Any, vectors: Tensor) -> list[tuple[Tensor, Tensor]]:

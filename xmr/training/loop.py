@@ -7,10 +7,8 @@ any step and resumed is bit-identical to one that was not.
 from __future__ import annotations
 
 import math
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,6 @@ from torch import Tensor, nn
 from xmr.batching import training_batches
 from xmr.data.targets import IGNORE
 from xmr.encoders.base import EncodedSet
-from xmr.errors import Problem, RecipeError, XmrError
 from xmr.evaluation.metrics import higher_is_better, main_metric, metrics_of
 from xmr.outputs.mapping import CountedMapping
 from xmr.outputs.ridge import Ridge
@@ -37,17 +34,15 @@ from xmr.training.checkpoint import (
     save_checkpoint,
     trained_state,
 )
+from xmr.training.interrupt import TrainingInterruptedError, stop_on_interrupt
 from xmr.training.losses import class_weights, loss_of
+from xmr.training.optimizer import make_optimizer, parameter_groups, rate_at
 from xmr.training.precision import autocast, resolve_precision
 from xmr.training.settings import TrainingSettings
 from xmr.transforms.base import SymbolTransform
 
 MOST_ALIGNED = 64  # symbols of a large alphabet whose nearest word is looked for each epoch
 CHECKPOINT_SECONDS = 20.0  # how often a long epoch is saved; every epoch's end is saved too
-
-
-class TrainingInterruptedError(XmrError):
-    """Ctrl-C: everything is saved, `--resume` goes on."""
 
 
 @dataclass
@@ -130,7 +125,7 @@ def train(
         state = {**place, "history": asdict(history), "progress": asdict(progress)}
         save_checkpoint(folder, tensors | optimizer_tensors(job.optimizer), state)
 
-    with _stop_on_interrupt() as asked_to_stop:
+    with stop_on_interrupt() as asked_to_stop:
         while progress.epoch < job.epochs and not progress.stopped:
             clock = time.monotonic()
             if progress.batch == 0:
@@ -228,17 +223,6 @@ class _Job:
         even = everything + everything[: -len(everything) % world]
         return even[self.accelerator.process_index :: world]
 
-    def rate(self, step: int) -> float:
-        """Linear warm-up, then the schedule, as a share of the peak."""
-        warm = self.settings.warmup * self.steps
-        if step < warm:
-            return (step + 1) / (warm + 1)
-        if self.settings.schedule == "constant":
-            return 1.0
-        if self.settings.schedule == "steps":
-            return 0.1 ** sum(step >= share * self.steps for share in self.settings.milestones)
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1.0, self.steps - warm))))
-
     def target(self, batch: np.ndarray) -> Tensor:
         """The targets of a batch, on the program's device."""
         if self.task == "residue_classification":
@@ -251,8 +235,9 @@ class _Job:
         """One step of the optimiser -> (mean loss over programs, records)."""
         self.program.train()
         torch.manual_seed((self.seed * 1_000_003 + step) % 2**63)
+        share = rate_at(step, self.steps, self.settings)
         for group, rate in zip(self.optimizer.param_groups, self.rates):
-            group["lr"] = rate * self.rate(step)
+            group["lr"] = rate * share
         target = self.target(batch)
         with autocast(self.precision, self.program.device):
             encoded = self.program.encoder.augment(self.training.data.batch(batch))
@@ -369,52 +354,3 @@ class _Job:
         metric = main_metric(self.task, len(names))
         score = values[metric] if higher_is_better(metric) else -values[metric]
         return {"score": score if math.isfinite(score) else -math.inf, **values}
-
-
-def parameter_groups(program: Program, settings: TrainingSettings) -> list[dict[str, Any]]:
-    """The trained parameters by learning rate: the transforms' own rates, and `output_rate` for the outputs."""
-    by_rate: dict[float, list[nn.Parameter]] = {}
-    for transform in program.transforms:
-        own = transform.rates()  # type: ignore[operator]
-        for name, parameter in transform.named_parameters():
-            if parameter.requires_grad:
-                factor = next((rate for start, rate in own.items() if name.startswith(start)), 1.0)
-                by_rate.setdefault(factor * settings.learning_rate, []).append(parameter)
-    groups = [{"params": held, "lr": rate} for rate, held in by_rate.items()]
-    outputs = [p for p in program.outputs.parameters() if p.requires_grad]
-    if outputs:
-        groups.append({"params": outputs, "lr": settings.learning_rate * settings.output_rate})
-    return groups
-
-
-def make_optimizer(settings: TrainingSettings, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """AdamW, Adam or SGD with momentum. Raises RecipeError when nothing is left to train."""
-    if not groups:
-        found = "a program without anything to learn"
-        raise RecipeError(Problem("transform, output", found, "a transform or an output that learns"))
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(groups, weight_decay=settings.weight_decay, momentum=0.9)
-    kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-    return kind(groups, weight_decay=settings.weight_decay, fused=True)
-
-
-@contextmanager
-def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a question the loop asks between steps; a second one stops at once."""
-    asked = False
-
-    def handler(number: int, frame: Any) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-
-    try:
-        before = signal.signal(signal.SIGINT, handler)
-    except ValueError:  # not in the main thread
-        yield lambda: False
-        return
-    try:
-        yield lambda: asked
-    finally:
-        signal.signal(signal.SIGINT, before)

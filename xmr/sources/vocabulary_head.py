@@ -1,0 +1,43 @@
+"""The part of a language model that turns hidden states into words, behind its body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+
+class VocabularyHead(nn.Module):
+    """A masked-LM head in two parts: `transform` (dense, activation, norm) and `decoder` (the vocabulary matrix)."""
+
+    def __init__(self, transform: nn.Module, decoder: nn.Module) -> None:
+        super().__init__()
+        self.transform, self.decoder = transform, decoder
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(..., D) -> logits over the vocabulary (..., V)."""
+        return self.decoder(self.transform(hidden))
+
+
+class _Chain(nn.Module):
+    """A RoBERTa or ESM head without its decoder: dense, gelu, norm."""
+
+    def __init__(self, dense: nn.Module, norm: nn.Module) -> None:
+        super().__init__()
+        self.dense, self.norm = dense, norm
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return self.norm(nn.functional.gelu(self.dense(hidden)))
+
+
+def vocabulary_head(model: Any) -> nn.Module | None:
+    """The part of a masked-LM or causal model behind its body; None for a bare body or a T5 encoder."""
+    kind = model.config.model_type
+    if kind == "bert" and hasattr(model, "cls"):
+        return VocabularyHead(model.cls.predictions.transform, model.cls.predictions.decoder)
+    if kind in ("roberta", "xlm-roberta", "camembert", "esm") and hasattr(model, "lm_head"):
+        return VocabularyHead(_Chain(model.lm_head.dense, model.lm_head.layer_norm), model.lm_head.decoder)
+    if kind == "distilbert" and hasattr(model, "vocab_projector"):
+        return VocabularyHead(_Chain(model.vocab_transform, model.vocab_layer_norm), model.vocab_projector)
+    head = None if model.config.is_encoder_decoder else model.get_output_embeddings()
+    return VocabularyHead(nn.Identity(), head) if head is not None else None
