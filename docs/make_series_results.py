@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from xmr.files import write_json
 from xmr.job import load_job, run
-from xmr.outputs.ridge import leave_one_out
-from xmr.program import Program
+from xmr.left_out import left_out_votes
+from xmr.outputs.ridge import numbers_of
 from xmr.recipe.load import load_recipe
 
 SETS = (
@@ -56,17 +55,6 @@ CHOICES: dict[str, dict[str, list[str]]] = {
 }
 
 
-def features(program: Program, data: Any, member: int) -> np.ndarray:
-    """What the output of one program sees of every record."""
-    found = []
-    with torch.inference_mode():
-        for begin in range(0, len(data), 32):
-            batch = data.batch(np.arange(begin, min(begin + 32, len(data))))
-            answer = program.source(program.transforms[member](batch))
-            found.append(program.outputs[member].pool(answer, batch).numpy())  # type: ignore[union-attr, operator]
-    return np.concatenate(found)
-
-
 def choose(name: str, space: str) -> tuple[str, list[str]]:
     """The choice under which left-out training records are answered best, untrained."""
     kept = Path("runs", "series", name, f"{space}.json")
@@ -74,14 +62,9 @@ def choose(name: str, space: str) -> tuple[str, list[str]]:
         scores: dict[str, float] = {}
         for label, overrides in CHOICES[space].items():
             job = load_job(load_recipe("series/ucr", [f"data.dataset=ucr/{name}", "baselines=[]", *overrides]))
-            part, program = job.sets["train"], job.program.eval()
-            truth = np.eye(job.targets.outputs)[part.target.numpy()] * 2 - 1
-            votes = sum(
-                leave_one_out(features(program, part.data, member), truth) for member in range(len(program.transforms))
-            )
-            assert isinstance(votes, np.ndarray)
-            right = votes.argmax(axis=1) == truth.argmax(axis=1)
-            scores[label] = float(right.mean()) - 1e-3 * float(np.mean((votes / len(program.transforms) - truth) ** 2))
+            target, votes = job.sets["train"].target, left_out_votes(job)
+            error = (votes - numbers_of(target, job.targets.outputs)).square().mean()
+            scores[label] = float((votes.argmax(dim=1) == target).double().mean() - 1e-3 * error)
         write_json(kept, scores)
     scores = json.loads(kept.read_text(encoding="utf-8"))
     best = max(scores, key=lambda label: scores[label])

@@ -95,3 +95,26 @@ def test_the_command(tmp_path, capsys):
     assert float(rows[0]["validation"]) >= float(rows[1]["validation"])
     assert (out / "sweep.svg").read_text().startswith("<svg")
     assert execute(["sweep", "protein/amp", "training.epochs", "-o", str(out)]) == 2
+
+
+def test_without_validation_by_left_out_records_and_only_the_chosen_one_is_trained(tmp_path, capsys):
+    out = tmp_path / "s"
+    few = [*SMALL, "data.split.labels=40", "data.split.validation=0", "training.epochs=1", "ensemble=1,2"]
+    asked = ["sweep", "protein/amp", *few, "--untrained", "-o", str(out)]
+    assert execute(asked) == 0
+    said = capsys.readouterr().out
+    assert "left out" in said
+    trained = [path.parent for path in out.rglob("metrics.json")]
+    assert len(trained) == 1
+    scores = {path.parent.parent: json.loads(path.read_text())["left_out"] for path in out.rglob("left_out.json")}
+    assert len(scores) == 2
+    assert max(scores, key=scores.get) == trained[0].parent
+    chosen = json.loads((out / "sweep.json").read_text())
+    assert chosen["left_out"] == max(scores.values())
+    assert 0 <= chosen["test"]["mean"] <= 1
+    kept = {path: path.stat().st_mtime_ns for path in out.rglob("*.json") if path.name != "sweep.json"}
+    assert execute(asked) == 0  # again: nothing is scored or trained a second time
+    assert kept == {path: path.stat().st_mtime_ns for path in kept}
+    capsys.readouterr()
+    assert execute([*asked, "output=linear"]) == 2
+    assert "found 'linear'; expected ridge, which --untrained chooses by" in " ".join(capsys.readouterr().err.split())

@@ -1,4 +1,4 @@
-"""Trying values of recipe fields: every combination, or so many of them, the best by validation.
+"""Trying values of recipe fields: every combination, or so many of them, the best by validation (or left-out records).
 
 A combination is a run folder named after what it sets, so that a sweep that was stopped goes on, and one that is asked
 for again with more values trains only those that are new. The test part plays no role in the choice, and only the
@@ -11,7 +11,7 @@ import hashlib
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from xmr.workers import Run, Workers
 
 @dataclass(frozen=True)
 class Trial:
-    """One combination and what it gave. score: mean validation score over the seeds; results: the runs' metrics."""
+    """One combination and what it gave. score: mean over the seeds of what is chosen by; results: the runs' metrics."""
 
     overrides: tuple[str, ...]
     score: float
@@ -78,77 +78,86 @@ def sweep(
     train: Run | None = None,
     say: Callable[[str], None] = lambda _: None,
     jobs: int = 1,
+    untrained: bool = False,
 ) -> list[Trial]:
     """Run every combination, write `sweep.csv` and `sweep.json` after each -> trials, the best first.
 
-    train: `xmr.job.run`. jobs: how many runs at a time. All recipes are checked before the first is run. Raises
-    RecipeError for a recipe without a validation part, by which alone a combination may be chosen.
+    train: `xmr.job.run`. jobs: how many runs at a time. untrained: choose by training records that untrained programs
+    leave out (`xmr.left_out`), and train the chosen combination alone. All recipes are checked before the first is run.
+    Raises RecipeError for a recipe without what a combination is chosen by: a validation part, or output ridge.
     """
     from xmr.job import run
+    from xmr.left_out import measure
 
     asked = combinations(overrides, most)
     recipes = {each: load_recipe(name, [*each, "baselines=[]"]) for each in asked}
+    needed = "a validation part, by which a sweep chooses, or --untrained (with output ridge)"
     for recipe in recipes.values():
-        if not recipe.data.split.validation and recipe.data.split.by != "column":
-            raise RecipeError(Problem("data.split.validation", "0", "a validation part, by which a sweep chooses"))
+        if untrained and recipe.output["name"] != "ridge":
+            raise RecipeError(
+                Problem("output.name", repr(recipe.output["name"]), "ridge, which --untrained chooses by")
+            )
+        if not untrained and not recipe.data.split.validation and recipe.data.split.by != "column":
+            raise RecipeError(Problem("data.split.validation", "0", needed))
     trials: list[Trial] = []
-    with Workers(jobs, train or run) as workers:
+    chosen_by = "left_out" if untrained else "validation"
+    with Workers(jobs, measure if untrained else train or run) as workers:
         runs = {
             each: workers.start_seeds(recipe, folder / folder_of(each), seeds, " ".join([name, *each]))
             for each, recipe in recipes.items()
         }
         for number, (each, seeded) in enumerate(runs.items(), start=1):
             results = [result() for result in seeded]
-            scores = [result["validation"] for result in results]
+            scores = [result[chosen_by] for result in results]
             if any(score is None for score in scores):
-                raise RecipeError(
-                    Problem("data.split.validation", "no record", "a validation part, by which a sweep chooses")
-                )
+                raise RecipeError(Problem("data.split.validation", "no record", needed))
             trials.append(Trial(each, float(np.mean(scores)), tuple(results)))
-            say(f"{number} of {len(recipes)}: {' '.join(each) or 'as it is'}: validation {trials[-1].score:.4f}")
-            write_trials(folder, ranked(trials))
-    return ranked(trials)
+            said = f"{chosen_by.replace('_', ' ')} {trials[-1].score:.4f}"
+            say(f"{number} of {len(recipes)}: {' '.join(each) or 'as it is'}: {said}")
+            write_trials(folder, ranked(trials), chosen_by)
+    trials = ranked(trials)
+    if untrained:
+        best = trials[0].overrides
+        with Workers(jobs, train or run) as workers:
+            seeded = workers.start_seeds(recipes[best], folder / folder_of(best), seeds, " ".join([name, *best]))
+            trials[0] = replace(trials[0], results=tuple(result() for result in seeded))
+        write_trials(folder, trials, chosen_by)
+    return trials
 
 
-def draw_trials(folder: Path, trials: list[Trial]) -> None:
-    """sweep.svg: the validation score of every combination, a panel a swept field."""
+def draw_trials(folder: Path, trials: list[Trial], chosen_by: str = "validation") -> None:
+    """sweep.svg: the score of every combination, a panel a swept field."""
     from xmr.report import plots
 
     columns = list(zip(*(trial.overrides for trial in trials)))
     varied = [column for column in columns if len(set(column)) > 1] or columns[:1]
     scores = [trial.score for trial in trials]
     draws = [
-        plots.tried(column[0].partition("=")[0], [override.partition("=")[2] for override in column], scores)
+        plots.tried(column[0].partition("=")[0], [override.partition("=")[2] for override in column], scores, chosen_by)
         for column in varied
     ]
     write_text(folder / "sweep.svg", plots.panels(draws))
 
 
 def ranked(trials: list[Trial]) -> list[Trial]:
-    """The best validation score first; scores that are no numbers last."""
+    """The best score first; scores that are no numbers last."""
     return sorted(trials, key=lambda trial: -trial.score if math.isfinite(trial.score) else math.inf)
 
 
-def write_trials(folder: Path, trials: list[Trial]) -> None:
-    """sweep.csv: a line a combination; sweep.json: the chosen one with its test result."""
+def write_trials(folder: Path, trials: list[Trial], chosen_by: str) -> None:
+    """sweep.csv: a line a combination; sweep.json: the chosen one with its test result, once it has been trained."""
     keys = [override.partition("=")[0] for override in trials[0].overrides]
     rows = []
     for trial in trials:
         values = [override.partition("=")[2] for override in trial.overrides]
         seconds = sum(result["seconds"]["train"] for result in trial.results)
         rows.append([*values, trial.score, trial.results[0]["trainable_parameters"], seconds])
-    write_csv(folder / "sweep.csv", [*keys, "validation", "trainable_parameters", "train_seconds"], rows)
+    write_csv(folder / "sweep.csv", [*keys, chosen_by, "trainable_parameters", "train_seconds"], rows)
     best = trials[0]
-    metric = best.results[0]["metric"]
-    tests = [result["test"][metric] for result in best.results]
-    write_json(
-        folder / "sweep.json",
-        {
-            "chosen": list(best.overrides),
-            "validation": best.score,
-            "metric": metric,
-            "higher_is_better": higher_is_better(metric),
-            "test": {"mean": float(np.mean(tests)), "values": tests},
-            "tried": len(trials),
-        },
-    )
+    found: dict[str, Any] = {"chosen": list(best.overrides), chosen_by: best.score, "tried": len(trials)}
+    if all("test" in result for result in best.results):
+        metric = best.results[0]["metric"]
+        tests = [result["test"][metric] for result in best.results]
+        found |= {"metric": metric, "higher_is_better": higher_is_better(metric)}
+        found["test"] = {"mean": float(np.mean(tests)), "values": tests}
+    write_json(folder / "sweep.json", found)

@@ -17,6 +17,14 @@ def sweep(
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each combination; their mean decides.")] = 1,
     most: Annotated[int | None, typer.Option(min=1, help="Try only so many combinations, drawn at random.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each with its share of the cores.")] = 1,
+    untrained: Annotated[
+        bool,
+        typer.Option(
+            "--untrained",
+            help="Choose before training, by training records left out one at a time (output ridge; no validation "
+            "part needed), and train the chosen one alone. Says nothing of learning rates.",
+        ),
+    ] = False,
 ) -> None:
     """Train every combination (baselines left out), choose by validation, show the test result of the chosen one.
 
@@ -35,13 +43,15 @@ def sweep(
         most,
         say=lambda text: errors.print(text, markup=False, soft_wrap=True),
         jobs=jobs,
+        untrained=untrained,
     )
-    draw_trials(folder, trials)
+    chosen_by = "left out" if untrained else "validation"
+    draw_trials(folder, trials, chosen_by)
     varied = [index for index, override in enumerate(overrides) if len(alternatives(override)) > 1]
     table = Table()
     for index in varied:
         table.add_column(overrides[index].partition("=")[0])
-    for column in ("validation", "seconds"):
+    for column in (chosen_by, "seconds"):
         table.add_column(column, justify="right")
     for trial in trials:
         values = [trial.overrides[index].partition("=")[2] for index in varied]

@@ -78,17 +78,9 @@ class Ridge(Output):
                 grown[:begin] = held[:begin]
                 setattr(self, name, grown)
         self.rows[begin:end] = self._seen
-        self.truth[begin:end] = self._numbers(target)
+        self.truth[begin:end] = numbers_of(target, self.truth.shape[1])
         self.used += len(self._seen)
         self._seen = None
-
-    def _numbers(self, target: Tensor) -> Tensor:
-        """Targets as numbers (R, K): classes and labels as -1 and 1 (0 where a label is not known)."""
-        if target.dtype == torch.int64:
-            return torch.nn.functional.one_hot(target, self.truth.shape[1]).float() * 2 - 1
-        known = ~torch.isnan(target)
-        binary = bool(((target == 0) | (target == 1) | ~known).all())
-        return torch.where(known, target * 2 - 1 if binary else target, 0.0)
 
     def share(self, gather: Any) -> None:
         """Processes that shared an epoch put their records together. gather: a tensor -> all processes' of it."""
@@ -126,6 +118,15 @@ class Ridge(Output):
             made.linear.bias.copy_(self.bias)
         made.section = {"name": "linear", "pool": self.pool_name}
         return made
+
+
+def numbers_of(target: Tensor, outputs: int) -> Tensor:
+    """Targets as numbers (R, K): classes and labels as -1 and 1 (0 where a label is not known)."""
+    if target.dtype == torch.int64:
+        return torch.nn.functional.one_hot(target, outputs).float() * 2 - 1
+    known = ~torch.isnan(target)
+    binary = bool(((target == 0) | (target == 1) | ~known).all())
+    return torch.where(known, target * 2 - 1 if binary else target, 0.0)
 
 
 @dataclass(frozen=True)

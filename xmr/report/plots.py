@@ -63,14 +63,14 @@ def budgets(
     return draw
 
 
-def tried(name: str, values: Sequence[str], scores: Sequence[float]) -> Callable[[Axes], None]:
-    """The validation score of every combination of a sweep over one field's values."""
+def tried(name: str, values: Sequence[str], scores: Sequence[float], score: str) -> Callable[[Axes], None]:
+    """The score of every combination of a sweep over one field's values; score: what it is of."""
     shown = sorted(set(values), key=_natural)
 
     def draw(axes: Axes) -> None:
         axes.plot([shown.index(value) for value in values], scores, "o", color=BLUE, alpha=0.7)
         axes.set_xticks(range(len(shown)), shown, rotation=30, ha="right")
-        axes.set(xlabel=name, ylabel="validation score")
+        axes.set(xlabel=name, ylabel=f"{score} score")
 
     return draw
 
