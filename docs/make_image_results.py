@@ -1,5 +1,9 @@
 """Tables of transforms and label mappings in docs/results.md: python docs/make_image_results.py RECIPE [TRANSFORM ...].
 
+`python docs/make_image_results.py RECIPE ridge` prints the closed-form head on features of eight depths instead, behind a
+watermark, beside the same with the watermark left at zero (a linear probe of those depths) and with random weights. Nothing
+is chosen there, so that all labelled pictures are learned from.
+
 For each transform and mapping: the learning rate is chosen on the validation part of seed 0, then five seeds (split,
 start and order all follow the seed) are trained and tested once each. Finished runs are kept in runs/image/, so the
 command goes on where it was stopped. Printed as a Markdown table.
@@ -25,6 +29,9 @@ TRANSFORMS: dict[str, list[str]] = {
 MAPPINGS = ("random", "frequent", "iterative", "bayesian", "bayesian_plus", "learned", "linear")
 RATES = {"border": ("0.05", "0.2"), "watermark": ("0.01", "0.04"), "masks": ("0.01", "0.03")}
 LEARNED_RATES = ("0.01", "0.04")
+RIDGE = [
+    "source.taps=8", "output={name: ridge}", "training.epochs=3", "training.learning_rate=1e-3", "data.split.validation=0"
+]  # fmt: skip
 
 
 def output(mapping: str) -> str:
@@ -37,6 +44,8 @@ def one(recipe: str, name: str, seed: int, overrides: list[str]) -> dict[str, An
     folder = Path("runs", "image", recipe.replace("/", "_"), name, f"seed-{seed}")
     loaded = load_recipe(recipe, [*overrides, f"seed={seed}"])
     result = run(loaded, folder, resume=True, comment=" ".join([recipe, *overrides]))
+    if result["validation"] is None:
+        return result
     rows = (folder / "history.csv").read_text(encoding="utf-8").splitlines()
     column = rows[0].split(",").index("score")
     result["validation"] = max(float(row.split(",")[column]) for row in rows[1:])
@@ -61,6 +70,19 @@ def text(results: list[dict[str, Any]], metric: str = "accuracy") -> str:
     return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
 
 
+def depths(recipe: str) -> None:
+    """Print the closed-form head on several depths and its two controls."""
+    rows = {
+        "watermark": [],
+        "watermark left at zero": ["training.epochs=1", "training.learning_rate=1e-9"],
+        "random source, watermark": ["source.weights=random"],
+    }
+    for name, more in rows.items():
+        label = "ridge-" + name.replace(",", "").replace(" ", "-")
+        found = [one(recipe, label, seed, [*RIDGE, "baselines=[]", *more]) for seed in SEEDS]
+        print(f"| ridge on eight depths, {name} | {text(found)} |", flush=True)
+
+
 def main(recipe: str, only: list[str]) -> None:
     """Print the table of one recipe's data set and source, of all transforms or of some."""
     chosen = only or list(TRANSFORMS)
@@ -81,4 +103,7 @@ def main(recipe: str, only: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    if sys.argv[2:] == ["ridge"]:
+        depths(sys.argv[1])
+    else:
+        main(sys.argv[1], sys.argv[2:])
