@@ -1,8 +1,8 @@
 """Tables of transforms and label mappings in docs/results.md: python docs/make_image_results.py RECIPE [TRANSFORM ...].
 
-`python docs/make_image_results.py RECIPE ridge` prints the closed-form head on features of eight depths instead, behind a
-watermark, beside the same with the watermark left at zero (a linear probe of those depths) and with random weights. Nothing
-is chosen there, so that all labelled pictures are learned from.
+`python docs/make_image_results.py RECIPE ridge` prints the closed-form head on features of eight depths instead, behind
+a watermark, beside the same with the watermark left at zero (a linear probe of those depths) and with random weights.
+Nothing is chosen there, so that all labelled pictures are learned from.
 
 For each transform and mapping: the learning rate is chosen on the validation part of seed 0, then five seeds (split,
 start and order all follow the seed) are trained and tested once each. Finished runs are kept in runs/image/, so the
@@ -29,9 +29,8 @@ TRANSFORMS: dict[str, list[str]] = {
 MAPPINGS = ("random", "frequent", "iterative", "bayesian", "bayesian_plus", "learned", "linear")
 RATES = {"border": ("0.05", "0.2"), "watermark": ("0.01", "0.04"), "masks": ("0.01", "0.03")}
 LEARNED_RATES = ("0.01", "0.04")
-RIDGE = [
-    "source.taps=8", "output={name: ridge}", "training.epochs=3", "training.learning_rate=1e-3", "data.split.validation=0"
-]  # fmt: skip
+RIDGE = ["source.taps=8", "output={name: ridge}", "data.split.validation=0"]
+RIDGE += ["training.epochs=3", "training.learning_rate=1e-3"]
 
 
 def output(mapping: str) -> str:
