@@ -15,8 +15,9 @@ from tests.tiny import VISION_KINDS, tiny_vision, tiny_vision_model
 from xmr.component import check_section, create
 from xmr.errors import MissingExtraError, RecipeError
 from xmr.registry import SOURCES
+from xmr.sources.depths import blocks_of, with_maps
 from xmr.sources.resnet20 import ResNet20Network
-from xmr.sources.vision import Timm, Vision, take_classifier
+from xmr.sources.vision import ModuleSource, Timm, Vision, take_classifier
 from xmr.sources.weights import find_model, load_weights
 from xmr.spaces import PixelInput, PixelSpace
 
@@ -227,3 +228,47 @@ def test_a_model_without_a_linear_layer_answers_as_it_is():
 def test_a_vision_source_describes_itself():
     settings = {"model": "x", "revision": None, "weights": "random", "size": 64, "taps": 1}
     assert Vision(**settings).describe() == {"name": "vision", **settings}
+
+
+def test_features_of_several_depths_of_a_network_of_ones_own():
+    taken = made("resnet20_cifar10", weights="random", taps=4)
+    plain = made("resnet20_cifar10", weights="random")
+    pixels = PixelInput(torch.rand(2, 3, 32, 32))
+    features = taken.features(pixels)
+    # The last features (64), then five statistics of the sixth, the fourth (32 channels each) and the first (16) block.
+    assert features.shape[1] == taken.hidden_width == 64 + 5 * (32 + 32 + 16)
+    torch.testing.assert_close(features[:, :64], plain.features(pixels))
+    torch.testing.assert_close(taken.answers(features), plain.answers(plain.features(pixels)))
+    assert made("resnet20_cifar10", weights="random", taps=99).hidden_width == 64 + 5 * 3 * (16 + 32 + 64)
+    assert taken.describe() == {**plain.describe(), "taps": 4}
+    assert not any(module._forward_hooks for module in taken.body.modules())
+
+
+def test_blocks_of_a_sequence_and_what_a_layer_writes_over():
+    inner = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(8, 3))
+    assert blocks_of(inner) == list(inner)[1:]
+    found, maps = with_maps(inner, torch.rand(1, 1, 4, 4))
+    assert found.shape == (1, 3)
+    assert [tuple(each.shape) for each in maps] == [(1, 2, 2, 2)]  # the rectified maps alone: vectors are no depth
+    both = nn.ModuleDict({"a": nn.Sequential(nn.Identity()), "b": inner})
+    assert blocks_of(both) == [both["a"][0], *list(inner)[1:]]
+
+
+def test_a_network_without_blocks_has_one_depth():
+    flat = Flat("none", weights="random", taps=3)
+    with pytest.raises(RecipeError, match=r"source\.taps: found 3; expected 1"):
+        flat.adopt(flat.network(), PixelSpace(8, 8, (0.5,), (0.5,)))
+
+
+class Flat(ModuleSource):
+    def network(self):
+        return OneLayer()
+
+
+class OneLayer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(64, 3)
+
+    def forward(self, x):
+        return self.linear(x.flatten(1))

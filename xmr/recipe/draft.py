@@ -18,6 +18,7 @@ from xmr.registry import ENCODERS
 
 DOMAINS = {name: name for name in ("protein", "dna", "text", "table", "series", "audio", "image")}  # -> its encoder
 SMALL = 1000  # up to so many records: four programs, a random split
+MANY = 5000  # beyond so many pictures the features of several depths would fill the memory: a head by gradient
 # How classes of proteins are learned: as in recipes/protein/amp.yaml (docs/results.md has what else was tried).
 PROTEIN_CLASSES: dict[str, Any] = {
     "source": {"name": "minilm", "layers": 2},
@@ -157,19 +158,24 @@ def _sequence_draft(
 def _picture_draft(
     records: Records, source: Path, recipe: Path, task: str, why: str, roles: set[str]
 ) -> tuple[str, str]:
-    """A recipe for pictures: a watermark and the Bayesian label mapping before an ImageNet classifier."""
+    """A recipe for pictures before an ImageNet classifier: a watermark, and a head on features of several depths."""
     columns = {} if source.is_dir() or source.suffix == ".npz" else {"target": next(iter(records.labels))}
     split: dict[str, Any] = {"by": "column"} if {"train", "test"} <= roles else {"by": "random", "test": 0.2}
+    many = len(records) > MANY
+    if not many:  # a head in closed form: nothing is chosen on validation
+        split |= {"validation": 0}
     path = os.path.relpath(str(source), str(recipe.parent))
     body: dict[str, Any] = {
         "task": task,
         "seed": 0,
         "data": {"path": path, **columns, "split": split},
         "encoder": {"name": "image", "size": 224, "fit": "crop"},
-        "source": {"name": "vision", "model": "microsoft/resnet-18"},
+        "source": {"name": "vision", "model": "microsoft/resnet-18", **({} if many else {"taps": 8})},
         "transform": {"name": "watermark"},
-        "output": {"name": "bayesian_mapping" if task == "classification" else "linear"},
-        "training": {"epochs": 20, "learning_rate": 0.01, "batch_size": 32, "patience": 6},
+        "output": {"name": "linear" if many else "ridge"},
+        "training": {"epochs": 20, "learning_rate": 0.01, "batch_size": 32, "patience": 6}
+        if many
+        else {"epochs": 3, "learning_rate": 0.001, "batch_size": 32},
         "baselines": ["majority", "linear_probe"],
     }
     out = StringIO()

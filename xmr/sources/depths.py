@@ -5,13 +5,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def spread(depth: int, taps: int) -> list[int]:
     """`taps` - 1 depths below the last of `depth`, evenly spaced, the deepest first."""
     places = torch.linspace(0, depth - 1, taps).round().int().tolist() if taps > 1 else [depth - 1]
     return sorted(set(places[:-1]), reverse=True)
+
+
+def blocks_of(network: nn.Module) -> list[nn.Module]:
+    """What stands one after the other in a network's outermost sequences (`nn.Sequential`, `nn.ModuleList`), in order.
+
+    One that the next writes over in place is left out.
+    """
+    if not isinstance(network, nn.Sequential | nn.ModuleList):
+        return [block for child in network.children() for block in blocks_of(child)]
+    children = list(network)
+    after = [*children[1:], None]
+    return [child for child, follower in zip(children, after) if not getattr(follower, "inplace", False)]
+
+
+def with_maps(network: nn.Module, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """A network's answer, and what its blocks hand on of pixels (B, D, H, W) or positions (B, T, D), first to last."""
+    maps: list[Tensor] = []
+
+    def keep(_: nn.Module, __: object, found: object) -> None:
+        if isinstance(found, Tensor) and found.ndim in (3, 4):
+            maps.append(found)
+
+    handles = [block.register_forward_hook(keep) for block in blocks_of(network)]
+    try:
+        return network(inputs), maps
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def pooled(hidden: Tensor) -> Tensor:

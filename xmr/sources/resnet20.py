@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor, nn
 
 from xmr.sources.vision import ModuleSource, Weights
@@ -55,19 +56,21 @@ class ResNet20(ModuleSource):
     Args:
         weights_file: a .safetensors or .pt file, by path or by its name below XMR_MODELS.
         weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
+        taps: features from so many depths, the last and others evenly spaced over its nine blocks.
     """
 
     height: ClassVar[int] = 32
     width: ClassVar[int] = 32
     names: ClassVar[tuple[str, ...]] = CIFAR10
 
-    def __init__(self, weights_file: str = "resnet20_cifar10.pt", weights: Weights = "pretrained") -> None:
-        super().__init__(weights_file, weights)
+    def __init__(
+        self,
+        weights_file: str = "resnet20_cifar10.pt",
+        weights: Weights = "pretrained",
+        taps: Annotated[int, Ge(1)] = 1,
+    ) -> None:
+        super().__init__(weights_file, weights, taps)
 
     def network(self) -> nn.Module:
         """See `ResNet20Network`."""
         return ResNet20Network()
-
-    def describe(self) -> dict[str, Any]:
-        """See `Source.describe`."""
-        return {"name": "resnet20_cifar10", "weights_file": self.weights_file, "weights": self.weights}

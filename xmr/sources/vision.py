@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from xmr.errors import Problem, RecipeError, SourceUnavailableError, require
 from xmr.sources.base import Source
-from xmr.sources.depths import several
+from xmr.sources.depths import several, with_maps
 from xmr.sources.folding import Folded, fold_batch_norms, unfold
 from xmr.sources.hub import quiet, unreachable
 from xmr.sources.weights import fill, find_model, load_weights
@@ -78,8 +78,16 @@ class VisionSource(Source):
         return made.requires_grad_(True)
 
     def run(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        """Normalised pixels -> the classifier's input, and the hidden states below it where `taps` asks for them."""
-        return self.body(pixels), ()
+        """Normalised pixels -> the classifier's input, and the hidden states below it where `taps` asks for them.
+
+        Raises RecipeError where it asks for depths of a network without a sequence of blocks.
+        """
+        if self.taps == 1:
+            return self.body(pixels), ()
+        found, below = with_maps(self.body, pixels)
+        if not below:
+            raise RecipeError(Problem("source.taps", str(self.taps), "1: this network has no sequence of blocks"))
+        return found, below
 
     def features(self, inputs: PixelInput) -> Tensor:
         """(B, C, H, W) -> (B, D'), the classifier's input first."""
@@ -177,11 +185,18 @@ class Timm(VisionSource):
         model: timm's name of the model.
         weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
         size: side of the input in pixels, where it is not the model's own.
+        taps: features from so many depths, the last and others evenly spaced.
     """
 
-    def __init__(self, model: str, weights: Weights = "pretrained", size: Annotated[int, Ge(8)] | None = None) -> None:
+    def __init__(
+        self,
+        model: str,
+        weights: Weights = "pretrained",
+        size: Annotated[int, Ge(8)] | None = None,
+        taps: Annotated[int, Ge(1)] = 1,
+    ) -> None:
         super().__init__()
-        self.model_name, self.weights, self.size = model, weights, size
+        self.model_name, self.weights, self.size, self.taps = model, weights, size, taps
         self.seed = 0
 
     def load(self, seed: int = 0) -> Self:
@@ -199,7 +214,8 @@ class Timm(VisionSource):
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
-        return {"name": "timm", "model": self.model_name, "weights": self.weights, "size": self.size}
+        settings = {"name": "timm", "model": self.model_name, "weights": self.weights, "size": self.size}
+        return {**settings, "taps": self.taps}
 
 
 class ModuleSource(VisionSource):
@@ -210,6 +226,7 @@ class ModuleSource(VisionSource):
     Args:
         weights_file: a .safetensors or .pt file, by path or by its name below XMR_MODELS.
         weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
+        taps: features from so many depths, the last and others evenly spaced over the blocks of its `nn.Sequential`s.
     """
 
     height: ClassVar[int] = 224
@@ -218,9 +235,9 @@ class ModuleSource(VisionSource):
     channel_std: ClassVar[tuple[float, ...]] = IMAGENET_STD
     names: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, weights_file: str, weights: Weights = "pretrained") -> None:
+    def __init__(self, weights_file: str, weights: Weights = "pretrained", taps: Annotated[int, Ge(1)] = 1) -> None:
         super().__init__()
-        self.weights_file, self.weights = weights_file, weights
+        self.weights_file, self.weights, self.taps = weights_file, weights, taps
         self.seed = 0
 
     @abstractmethod
@@ -237,7 +254,8 @@ class ModuleSource(VisionSource):
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
-        return {"name": self.section["name"], "weights_file": self.weights_file, "weights": self.weights}
+        depths = {"taps": self.taps} if self.taps > 1 else {}  # a subclass's constructor may not know them
+        return {"name": self.section["name"], "weights_file": self.weights_file, "weights": self.weights, **depths}
 
 
 def drawn(make: Any, seed: int) -> Any:
