@@ -32,6 +32,7 @@ PLAIN = [name for name in OUTPUTS.names() if name not in ("per_residue", "foreca
         {"name": "series", "length": "window", "size": 30, "normalise": "series"},
         "dna",
         {"name": "dna", "k": 3, "step": 2, "strands": "both"},
+        {"name": "dna", "aligned": True},
         {"name": "dna", "length": "truncate", "max_length": 10, "shuffle": "positions"},
         "text",
         {"name": "text", "units": "characters", "vocabulary": 8},

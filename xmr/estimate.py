@@ -140,7 +140,7 @@ def _synthetic(recipe: Recipe) -> tuple[Program, LabelledSet]:
     encoder.fit(records)
     targets = Targets.fit(recipe.task, records)
     data = encoder.encode(records)
-    length = int(data.width[0]) if recipe.encoder.get("columns") == "variable" else None
+    length = int(data.width[0]) if encoder.one_length else None
     program = Program.build(
         encoder, recipe.transform, source, recipe.output, targets, recipe.ensemble, recipe.seed, length
     )

@@ -91,7 +91,7 @@ def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepare
             parts[name] = _shuffled_labels(parts[name], recipe.seed + salt, recipe.task)
     sets = {name: LabelledSet(encoder.encode(part), targets.encode(part)) for name, part in parts.items()}
     widths = np.unique(sets["train"].data.width)
-    length = int(widths[0]) if recipe.encoder.get("columns") == "variable" else None
+    length = int(widths[0]) if encoder.one_length else None
     program = Program.build(
         encoder, recipe.transform, source, recipe.output, targets, recipe.ensemble, recipe.seed, length
     )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from xmr.component import check_section, create
 from xmr.data.records import Records
 from xmr.encoders.dna import BASES, CODES
-from xmr.errors import DataError
+from xmr.errors import DataError, RecipeError
 from xmr.registry import ENCODERS
 
 PAIRS = {"A": "T", "T": "A", "C": "G", "G": "C"}
@@ -56,6 +56,23 @@ def test_both_strands_are_rows_of_one_record():
     data = made.encode(Records.of(["AACG"]))
     with pytest.raises(DataError, match="strands"):
         data.align(torch.zeros(4), np.array([0]), 0)
+
+
+def test_aligned_sequences_have_the_length_of_training():
+    made = encoder(aligned=True).fit(Records.of(["ACGT", "ac-gu"]))
+    assert made.one_length
+    assert not encoder().one_length
+    again = encoder(aligned=True).restore(made.state())
+    assert again.check(Records.of(["ACGT", "ACG", "ACGTA"]), fitted=True) == {
+        1: "found 3 nucleotides; expected 4 as in training (encoder.aligned: true)",
+        2: "found 5 nucleotides; expected 4 as in training (encoder.aligned: true)",
+    }
+    with pytest.raises(DataError, match="training sequences of 3 to 4 nucleotides; expected windows of one length"):
+        encoder(aligned=True).fit(Records.of(["ACGT", "ACG"]))
+    with pytest.raises(DataError, match="found records of 5 symbols; expected at most 3"):
+        encoder(limit=3, aligned=True, k=2).fit(Records.of(["ACGTAC"]))
+    with pytest.raises(RecipeError, match=r"encoder\.strands: found 'both' with aligned: true; expected one"):
+        encoder(aligned=True, strands="both")
 
 
 @settings(deadline=None, max_examples=30)

@@ -176,6 +176,29 @@ def test_new_writes_a_recipe_that_checks(tmp_path, domain, capsys):
     assert execute(["check", str(recipe)]) == 0
 
 
+def test_dna_of_one_length_is_read_position_by_position(tmp_path, capsys):
+    """A class that only the place of a motif tells: nothing for k-mers or a mean over positions."""
+    rng = np.random.default_rng(0)
+    lines = ["sequence,label"]
+    for number in range(80):
+        text = list(rng.choice(list("ACT"), 20))
+        text[5 if number % 2 else 14] = "G"
+        lines.append("".join(text) + f",{'early' if number % 2 else 'late'}")
+    (tmp_path / "mine.csv").write_text("\n".join(lines) + "\n")
+    assert execute(["new", "dna", str(tmp_path / "mine.csv")]) == 0
+    assert "position by position" in capsys.readouterr().out
+    recipe, run = tmp_path / "mine.yaml", tmp_path / "run"
+    drafted = load_recipe(recipe)
+    assert (drafted.encoder["aligned"], drafted.output["pool"]) == (True, "concat")
+    small = ["source={name: none, width: 16}", "baselines=[]"]
+    assert execute(["run", str(recipe), *small, "-o", str(run), "--quiet"]) == 0
+    assert json.loads((run / "metrics.json").read_text())["test"]["accuracy"] > 0.9
+    (tmp_path / "new.csv").write_text("sequence\nACGTACGTAC\n")
+    capsys.readouterr()
+    assert execute(["predict", str(run), str(tmp_path / "new.csv"), "-o", str(tmp_path / "p.csv")]) == 2
+    assert "found 10 nucleotides; expected 20 as in training" in " ".join(capsys.readouterr().err.split())
+
+
 BROKEN = [
     ("a label that is not there", "age,risk\n1,a\n2,b\n", ["data.target=rsk"], r"expected a column 'rsk'.*mean risk"),
     ("a number column with words", "".join(f"{i}.5,{'ab'[i % 2]}\n" for i in range(40)) + "old,a\n", [],

@@ -55,7 +55,7 @@ def test_every_recipe_runs_a_few_steps(path, tmp_path):
     encoder.fit(records)
     targets = Targets.steps(encoder.horizon) if steps else Targets.fit(recipe.task, records)
     data = LabelledSet(encoder.encode(records), targets.encode(records))
-    length = int(data.data.width[0]) if recipe.encoder.get("columns") == "variable" else None
+    length = int(data.data.width[0]) if encoder.one_length else None
     program = Program.build(encoder, recipe.transform, source, recipe.output, targets, recipe.ensemble, 0, length)
     settings = recipe.training.model_copy(update={"epochs": 3, "min_steps": 0})
     history = train(program, data, data, settings, 0, tmp_path)

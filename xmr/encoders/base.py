@@ -59,6 +59,11 @@ class Encoder(ABC):
     def form(self) -> Form:
         """What a transform is told of the target domain: its alphabet, or the shape of its pictures."""
 
+    @property
+    def one_length(self) -> bool:
+        """Whether every record has the training records' length, so that `pool: concat` may keep positions apart."""
+        return False
+
     def bind(self, source_length: int, rate: int | None = None) -> None:  # noqa: B027  (most need no binding)
         """Tell the encoder the longest content of the source, in its units, and the samples a second it expects."""
 

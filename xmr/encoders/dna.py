@@ -11,7 +11,7 @@ from annotated_types import Ge, Le, Lt
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.sequence import SymbolSet, shuffled
-from xmr.errors import DataError
+from xmr.errors import DataError, Problem, RecipeError
 from xmr.spaces import Alphabet, Form
 
 BASES = "ACGT"
@@ -55,6 +55,8 @@ class DnaEncoder(Encoder):
         max_length: symbols fed to the source at once; by default what the source takes.
         length: what happens to a longer sequence: overlapping windows pooled together, cut at the end, or an error.
         overlap: share of a window that neighbouring windows have in common.
+        aligned: all sequences are windows of one length around a site, so that a position means the same in each
+            (`output.pool: concat` keeps positions apart); another length is then an error.
         shuffle: control; `positions` permutes the symbols of every sequence by one fixed rule.
     """
 
@@ -69,10 +71,14 @@ class DnaEncoder(Encoder):
         length: Literal["window", "truncate", "fail"] = "window",
         overlap: Annotated[float, Ge(0.0), Lt(1.0)] = 0.25,
         shuffle: Literal["none", "positions"] = "none",
+        aligned: bool = False,
     ) -> None:
+        if aligned and strands == "both":
+            raise RecipeError(Problem("encoder.strands", "'both' with aligned: true", "one: a site has a direction"))
         self.k, self.step, self.strands = k, step, strands
         self.max_length, self.length, self.overlap, self.shuffle = max_length, length, overlap, shuffle
-        self.limit = max_length or 512
+        self.limit, self.aligned = max_length or 512, aligned
+        self.nucleotides: int | None = None  # of every record, where they are aligned
         if k == 1:
             self.alphabet = Alphabet(BASES, tuple(AMBIGUOUS.items()))
         else:
@@ -83,6 +89,11 @@ class DnaEncoder(Encoder):
     def form(self) -> Form:
         """Nucleotides and ambiguity codes, or k-mers and one symbol for all that are ambiguous."""
         return self.alphabet
+
+    @property
+    def one_length(self) -> bool:
+        """Aligned windows have one."""
+        return self.aligned
 
     def bind(self, source_length: int, rate: int | None = None) -> None:
         """The longest row is the smaller of `max_length` and what the source takes."""
@@ -111,6 +122,10 @@ class DnaEncoder(Encoder):
             least = "at least one nucleotide" if self.k == 1 else f"at least {self.k} nucleotides (encoder.k)"
             found = "an empty sequence" if not counts[record] else f"{counts[record]} nucleotides"
             wrong.setdefault(int(record), f"found {found}; expected {least}")
+        if fitted and self.nucleotides is not None:
+            for record in np.flatnonzero(counts != self.nucleotides):
+                found = f"found {counts[record]} nucleotides; expected {self.nucleotides} as in training"
+                wrong.setdefault(int(record), f"{found} (encoder.aligned: true)")
         if self.length == "fail":
             symbols = (counts - self.k) // self.step + 1
             for record in np.flatnonzero(symbols > self.limit):
@@ -125,7 +140,18 @@ class DnaEncoder(Encoder):
         return texts if self.strands == "one" else [min(text, text.translate(_PAIRS)[::-1]) for text in texts]
 
     def fit(self, records: Records) -> Self:
-        """Nothing is learned from the records."""
+        """Keep the one length of aligned records. Raises DataError where there are several, or too long a one."""
+        if not self.aligned:
+            return self
+        lengths = {len(text) for text in self.canonical(records)}
+        if len(lengths) > 1:
+            found = f"training sequences of {min(lengths)} to {max(lengths)} nucleotides"
+            raise DataError(Problem("encoder.aligned", found, "windows of one length (or aligned: false)"))
+        self.nucleotides = lengths.pop()
+        symbols = (self.nucleotides - self.k) // self.step + 1
+        if symbols > self.limit:
+            expected = f"at most {self.limit} (or aligned: false, a larger encoder.step)"
+            raise DataError(Problem("encoder.aligned", f"records of {symbols} symbols", expected))
         return self
 
     def encode(self, records: Records) -> SymbolSet:
@@ -162,18 +188,19 @@ class DnaEncoder(Encoder):
         return np.where((letters >= len(BASES)).any(axis=1), 4**self.k, number), count
 
     def state(self) -> dict[str, Any]:
-        """The row limit."""
-        return {"limit": self.limit}
+        """The row limit, and the one length of aligned records."""
+        return {"limit": self.limit, "nucleotides": self.nucleotides}
 
     def restore(self, state: dict[str, Any]) -> Self:
         """The inverse of `state`."""
-        self.limit = int(state["limit"])
+        self.limit, self.nucleotides = int(state["limit"]), state.get("nucleotides")
         return self
 
     def example(self, n: int, seed: int, task: str = "classification") -> Records:
-        """Random sequences of 12 to 40 nucleotides, labelled by their share of G and C."""
+        """Random sequences of 12 to 40 nucleotides (30 where they are aligned), labelled by their share of G and C."""
         rng = np.random.default_rng(seed)
-        texts = ["".join(rng.choice(list(BASES), size=int(rng.integers(12, 41)))) for _ in range(n)]
+        sizes = [30 if self.aligned else int(rng.integers(12, 41)) for _ in range(n)]
+        texts = ["".join(rng.choice(list(BASES), size=size)) for size in sizes]
         score = [(text.count("G") + text.count("C")) / len(text) for text in texts]
         middle = float(np.median(score))
         labels: dict[str, list[str]] = {

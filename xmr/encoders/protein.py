@@ -87,6 +87,11 @@ class ProteinEncoder(Encoder):
         """The alphabet."""
         return self.alphabet
 
+    @property
+    def one_length(self) -> bool:
+        """Aligned variants have one."""
+        return self.columns == "variable"
+
     def bind(self, source_length: int, rate: int | None = None) -> None:
         """The longest row is the smaller of `max_length` and what the source takes."""
         self.limit = min(self.max_length or source_length, source_length)

@@ -18,6 +18,7 @@ from xmr.registry import ENCODERS
 
 DOMAINS = {name: name for name in ("protein", "dna", "text", "table", "series", "audio", "image")}  # -> its encoder
 SMALL = 1000  # up to so many records: four programs, a random split
+ALIGNED = 5000  # up to so many sequences a head in closed form on every position is quickly solved
 MANY = 5000  # beyond so many pictures the features of several depths would fill the memory: a head by gradient
 # How classes of proteins are learned: as in recipes/protein/amp.yaml (docs/results.md has what else was tried).
 PROTEIN_CLASSES: dict[str, Any] = {
@@ -135,23 +136,34 @@ def _sequence_draft(
             data["input"] = column
     data["split"] = {"by": "column"} if {"train", "test"} <= roles else {"by": "random", "test": 0.2}
     transform = {"name": "context_window"} if domain == "dna" else {"name": "free_embedding", "init": "own_words"}
+    one_length = len({len(text) for text in records.inputs}) == 1 and len(records) <= ALIGNED
+    aligned = domain == "dna" and one_length and task != "residue_classification"
+    if aligned and data["split"]["by"] == "random":  # a head in closed form: nothing is chosen on validation
+        data["split"] |= {"validation": 0}
     body: dict[str, Any] = {
         "task": task,
         "seed": 0,
         "data": data,
-        "encoder": {"name": domain},
-        "source": {"name": "minilm", "layers": 4},
+        "encoder": {"name": domain, **({"aligned": True} if aligned else {})},
+        "source": {"name": "minilm", "layers": 2 if aligned else 4},
         "transform": transform,
-        "output": {"name": "per_residue" if task == "residue_classification" else "linear"},
-        "training": {"epochs": 20, "learning_rate": 0.003 if domain == "dna" else 0.001, "patience": 8},
+        "output": {"name": "ridge", "pool": "concat"}
+        if aligned
+        else {"name": "per_residue" if task == "residue_classification" else "linear"},
+        "training": {"epochs": 2, "learning_rate": 0.001, "batch_tokens": 2048}
+        if aligned
+        else {"epochs": 20, "learning_rate": 0.003 if domain == "dna" else 0.001, "patience": 8},
         "baselines": ["majority", "window_linear"]
         if task == "residue_classification"
-        else ["majority", "kmer_logistic", "kmer_forest"],
+        else ["majority", "kmer_logistic", "kmer_forest", *(["onehot_linear"] if aligned else [])],
     }
     out = StringIO()
     YAML().dump(body, out)
     what = "sequences" if domain == "dna" else "texts"
     found = f"{len(records):,} {what} of {source.name}: task {task} ({why})"
+    if aligned:
+        found += "; all of one length, so read position by position (where they are no windows around a site: "
+        found += "encoder.aligned=false output.pool=mean)"
     return f"# {found}\n# Run: xmr run {recipe.name}\n" + out.getvalue(), found
 
 

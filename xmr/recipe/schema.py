@@ -98,12 +98,12 @@ def _fit_problems(recipe: Recipe, place: Place) -> list[Problem]:
         if name not in known
     ]
     fixed_length = recipe.encoder.get("columns") == "variable"
-    if recipe.output.get("pool") == "concat" and not fixed_length:
+    if recipe.output.get("pool") == "concat" and not fixed_length and not recipe.encoder.get("aligned"):
         problems.append(
             Problem(
                 place(("output", "pool")),
                 "'concat'",
-                "records of one length (encoder.columns: variable), or mean",
+                "records of one length (proteins: encoder.columns: variable; DNA: encoder.aligned: true), or mean",
             )
         )
     if recipe.task == "residue_classification" and recipe.encoder.get("shuffle") == "positions":
