@@ -176,6 +176,16 @@ def test_new_writes_a_recipe_that_checks(tmp_path, domain, capsys):
     assert execute(["check", str(recipe)]) == 0
 
 
+def test_dna_of_one_length_but_for_gaps_is_not_aligned(tmp_path, capsys):
+    lines = [f"{'ACGT' * 5}{'AC' if number % 2 else '--'},{number % 2}" for number in range(40)]
+    (tmp_path / "gaps.csv").write_text("sequence,label\n" + "\n".join(lines) + "\n")
+    assert execute(["new", "dna", str(tmp_path / "gaps.csv")]) == 0
+    assert not load_recipe(tmp_path / "gaps.yaml").encoder["aligned"]
+    (tmp_path / "long.csv").write_text("sequence,label\n" + "".join(f"{'ACGTT' * 120},{i % 2}\n" for i in range(9)))
+    assert execute(["new", "dna", str(tmp_path / "long.csv")]) == 0
+    assert not load_recipe(tmp_path / "long.yaml").encoder["aligned"]  # longer than a source takes at once
+
+
 def test_dna_of_one_length_is_read_position_by_position(tmp_path, capsys):
     """A class that only the place of a motif tells: nothing for k-mers or a mean over positions."""
     rng = np.random.default_rng(0)

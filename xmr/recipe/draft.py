@@ -18,7 +18,8 @@ from xmr.registry import ENCODERS
 
 DOMAINS = {name: name for name in ("protein", "dna", "text", "table", "series", "audio", "image")}  # -> its encoder
 SMALL = 1000  # up to so many records: four programs, a random split
-ALIGNED = 5000  # up to so many sequences a head in closed form on every position is quickly solved
+ALIGNED = 300_000  # up to so many nucleotides in all, a head in closed form on every position fits into memory
+LONGEST_ALIGNED = 400  # nucleotides; what a source of 512 positions takes at once
 MANY = 5000  # beyond so many pictures the features of several depths would fill the memory: a head by gradient
 # How classes of proteins are learned: as in recipes/protein/amp.yaml (docs/results.md has what else was tried).
 PROTEIN_CLASSES: dict[str, Any] = {
@@ -136,7 +137,8 @@ def _sequence_draft(
             data["input"] = column
     data["split"] = {"by": "column"} if {"train", "test"} <= roles else {"by": "random", "test": 0.2}
     transform = {"name": "context_window"} if domain == "dna" else {"name": "free_embedding", "init": "own_words"}
-    one_length = len({len(text) for text in records.inputs}) == 1 and len(records) <= ALIGNED
+    lengths = {len(text) for text in create(ENCODERS, {"name": domain}).canonical(records)}  # gaps do not count
+    one_length = len(lengths) == 1 and len(records) * max(lengths) <= ALIGNED and max(lengths) <= LONGEST_ALIGNED
     aligned = domain == "dna" and one_length and task != "residue_classification"
     if aligned and data["split"]["by"] == "random":  # a head in closed form: nothing is chosen on validation
         data["split"] |= {"validation": 0}
