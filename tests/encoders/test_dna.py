@@ -67,6 +67,9 @@ def test_aligned_sequences_have_the_length_of_training():
         1: "found 3 nucleotides; expected 4 as in training (encoder.aligned: true)",
         2: "found 5 nucleotides; expected 4 as in training (encoder.aligned: true)",
     }
+    assert encoder(aligned=True).check(Records.of(["ACGT", "ACG", "CCCC"])) == {
+        1: "found 3 nucleotides; expected 4 as most have (encoder.aligned: true)"
+    }
     with pytest.raises(DataError, match="training sequences of 3 to 4 nucleotides; expected windows of one length"):
         encoder(aligned=True).fit(Records.of(["ACGT", "ACG"]))
     with pytest.raises(DataError, match="found records of 5 symbols; expected at most 3"):

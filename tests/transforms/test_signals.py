@@ -174,9 +174,12 @@ def test_a_picture_depends_on_its_record_alone():
 
 
 def test_differences_are_in_units_of_their_root_mean_square():
-    made = differences(torch.tensor([[1.0, 3.0, 3.0, 1.0], [5.0, 5.0, 5.0, 5.0]]))
-    np.testing.assert_allclose(made, [[0, 2**0.5, 0, -(2**0.5)], [0, 0, 0, 0]], rtol=1e-6)  # steps 0, 2, 0, -2
-    assert differences(torch.ones(2, 1)).tolist() == [[0], [0]]
+    values = torch.tensor([[1.0, 3.0, 3.0, 1.0], [5.0, 5.0, 5.0, 5.0], [1.0, 3.0, 0.0, 0.0]])
+    mask = torch.tensor([[True] * 4, [True] * 4, [True, True, False, False]])  # the last record is padded
+    half = 2**0.5
+    # Steps 0, 2, 0, -2 of mean square 2; none; 0, 2 of mean square 2, and no fall to the padding.
+    np.testing.assert_allclose(differences(values, mask), [[0, half, 0, -half], [0] * 4, [0, half, 0, 0]], rtol=1e-6)
+    assert differences(torch.ones(2, 1), torch.ones(2, 1, dtype=torch.bool)).tolist() == [[0], [0]]
 
 
 def test_each_program_draws_the_next_combination():

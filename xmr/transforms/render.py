@@ -26,10 +26,14 @@ def unit(values: Tensor) -> Tensor:
     return torch.where((span > 1e-12).reshape(shape), made, 0.5)
 
 
-def differences(values: Tensor) -> Tensor:
-    """(B, L) -> (B, L): what each sample adds to the one before, in units of the record's root mean square; 0 first."""
-    steps = F.pad(values[:, 1:] - values[:, :-1], (1, 0))
-    return steps / steps.square().mean(dim=1, keepdim=True).sqrt().clamp(min=1e-12)
+def differences(values: Tensor, mask: Tensor) -> Tensor:
+    """What each sample adds to the one before, in units of the record's root mean square: (B, L); the first adds 0.
+
+    mask: (B, L), True at samples; the fall to zero where padding begins is no step of the signal.
+    """
+    steps = F.pad(values[:, 1:] - values[:, :-1], (1, 0)) * mask
+    mean = steps.square().sum(dim=1, keepdim=True) / mask.sum(dim=1, keepdim=True).clamp(min=1)
+    return steps / mean.sqrt().clamp(min=1e-12)
 
 
 def fixed_range(values: Tensor) -> Tensor:

@@ -98,12 +98,12 @@ class SignalPicture(Transform):
         self.colours = space.channels
         return self
 
-    def drawn(self, values: Tensor, view: View) -> Tensor:
-        """(B, C, L) -> (B, drawings, h, w) in [0, 1], each drawing once: `coloured` spreads them."""
+    def drawn(self, values: Tensor, mask: Tensor, view: View) -> Tensor:
+        """(B, C, L), (B, L) -> (B, drawings, h, w) in [0, 1], each drawing once: `coloured` spreads them."""
         rows, channels, length = values.shape
         flat, made = values.reshape(rows * channels, length), []
         if view.difference:
-            flat = differences(flat)
+            flat = differences(flat, mask.repeat_interleave(channels, dim=0))
         for name in self.drawings[: self.colours]:
             picture = self._drawing(name, flat, view)
             whole = mosaic(picture.reshape(rows, channels, *picture.shape[1:]))
@@ -130,7 +130,7 @@ class SignalPicture(Transform):
         if self.front is not None:
             return None
         assert isinstance(encoded, Signal)
-        drawn = [self.drawn(encoded.values, view) for view in self.views]
+        drawn = [self.drawn(encoded.values, encoded.mask, view) for view in self.views]
         return (torch.stack(drawn, dim=1) * 255).round().to(torch.uint8)
 
     def forward(self, encoded: Encoded) -> PixelInput:
@@ -138,7 +138,7 @@ class SignalPicture(Transform):
         assert isinstance(encoded, Signal)
         mine = self.member % len(self.views)
         if self.front is not None:
-            pictures = self.drawn(self.front(encoded.values), self.views[mine])
+            pictures = self.drawn(self.front(encoded.values), encoded.mask, self.views[mine])
         else:
             held = encoded.fixed if encoded.fixed is not None else self.fixed(encoded)
             assert held is not None
