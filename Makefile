@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+# Test processes, each on one core: `make test JOBS=8` where there are more.
+JOBS ?= 2
+PYTEST = HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 .PHONY: demo test test-all bench lint picture clean
 
@@ -21,10 +24,10 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 test: lint
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not slow and not benchmark"
+	$(PYTEST) -m "not slow and not benchmark"
 
 test-all: lint
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not benchmark"
+	$(PYTEST) -m "not benchmark"
 
 bench: $(STAMP)
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m benchmark -s
