@@ -90,7 +90,7 @@ class Program(nn.Module):
         for member in range(programs):
             generator = torch.Generator().manual_seed(seed * 1_000_003 + member)
             made: Transform = create(TRANSFORMS, transform)
-            made.member = member
+            made.member, made.programs = member, programs
             made.build(encoder.form, source.space, generator)
             made.attach(partial(_features, source), source.hidden_width, generator)
             transforms.append(made)

@@ -36,14 +36,14 @@ BATCH = 32
 
 
 def program(
-    source: Any, transform: dict[str, Any], length: int = 600, channels: int = 1
+    source: Any, transform: dict[str, Any], length: int = 600, channels: int = 1, programs: int = 1
 ) -> tuple[Program, LabelledSet]:
     values = np.random.default_rng(0).standard_normal((4 * BATCH, channels, length)).astype(np.float32)
     records = series_records(values, ["ab"[i % 2] for i in range(len(values))], "noise")
     encoder = SeriesEncoder().fit(records)
     targets = Targets.fit("classification", records)
     sections = [check_section("transform", transform, ""), check_section("output", "linear", "")]
-    made = Program.build(encoder, sections[0], source, sections[1], targets)
+    made = Program.build(encoder, sections[0], source, sections[1], targets, programs)
     return made, LabelledSet(encoder.encode(records), targets.encode(records))
 
 
@@ -98,6 +98,24 @@ def test_step_beside_the_bare_model(name: str) -> None:
     batch = work.batches(0)[0]
     ours, theirs = rounds(lambda: work.step(batch, 1), bare)
     print(f"\n{name}: training step / bare forward+backward {ours / theirs:.3f} ({BATCH / ours:,.0f} series/s)")
+
+
+@pytest.mark.skipif(not (MODELS / "mobilenet_v1_0.5_160").is_dir(), reason="no ImageNet network below XMR_MODELS")
+def test_each_program_draws_its_own_view() -> None:
+    """Prediction by twelve programs of twelve drawings: each drawing its own, beside each drawing all twelve."""
+    source = create(SOURCES, check_section("source", {"name": "vision", "model": "mobilenet_v1_0.5_160"}, "")).load()
+    views = {"segment": [0.5, 1.0, 2.0], "contrast": ["record", "fixed"], "difference": [0, 1]}
+    made, data = program(source, {"name": "signal_picture", **views}, programs=12)
+    made.eval()
+    batch = data.data.batch(np.arange(4))
+    kept = Signal(batch.values, batch.mask, batch.full, made.transforms[0].fixed(batch))
+    with torch.inference_mode():
+        own, ready, every = rounds(
+            lambda: made(batch), lambda: made(kept), lambda: (made(kept), [t.fixed(batch) for t in made.transforms])
+        )
+    print(
+        f"\ndrawings at prediction: all views / own view {every / own:.2f}, own view / drawn before {own / ready:.2f}"
+    )
 
 
 def test_a_text_is_read_once() -> None:

@@ -190,11 +190,25 @@ def test_each_program_draws_the_next_combination():
     for member, (difference, contrast, segment) in enumerate(expected):
         alone = {"segment": segment, "contrast": contrast, "difference": difference}
         one = built({"name": "signal_picture", **alone}, Trace(2, 40), tiny_vision().space)
-        made.member = member
+        made.member, made.programs = member, 8
         torch.testing.assert_close(made(batch).pixels, one(batch).pixels)
     kept = made.fixed(batch)
     assert kept.shape[:3] == (3, 8, 1)  # one drawing, spread over the colours where it is used
     assert len({kept[:, view].numpy().tobytes() for view in range(8)}) == 8
+
+
+def test_nothing_is_drawn_that_no_program_shows(monkeypatch):
+    made = built({"name": "signal_picture", "segment": [0.5, 1.0, 2.0]}, Trace(1, 40), tiny_vision().space)
+    batch, drawn = signal(torch.randn(3, 1, 40)), []
+    draw = made.drawn
+    monkeypatch.setattr(made, "drawn", lambda *args: drawn.append(args) or draw(*args))
+    made(batch)
+    assert len(drawn) == 1
+    made.programs = 2
+    assert made.fixed(batch).shape[1] == 2
+    assert len(drawn) == 3
+    kept = Signal(batch.values, batch.mask, batch.full, made.fixed(batch))
+    torch.testing.assert_close(made(kept).pixels, made(batch).pixels)
 
 
 def test_drawings_take_the_colours_in_turn():

@@ -28,6 +28,7 @@ class Transform(nn.Module, ABC):
     needs_features: ClassVar[bool] = False
 
     member: int = 0  # which program of an ensemble it belongs to, set before `build`
+    programs: int = 1  # how many the ensemble has, set before `build`
 
     section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
     takes: ClassVar[str]

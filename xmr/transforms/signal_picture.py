@@ -126,12 +126,16 @@ class SignalPicture(Transform):
         return gramian(levels) if name == "gramian" else recurrence(levels)
 
     def fixed(self, encoded: Encoded) -> Tensor | None:
-        """The drawings as eight-bit pictures without a front: (B, views, drawings, h, w)."""
+        """What the programs draw, as eight-bit pictures, without a front: (B, views, drawings, h, w)."""
         if self.front is not None:
             return None
         assert isinstance(encoded, Signal)
-        drawn = [self.drawn(encoded.values, encoded.mask, view) for view in self.views]
-        return (torch.stack(drawn, dim=1) * 255).round().to(torch.uint8)
+        views = self.views[: self.programs]
+        return torch.stack([self.eight_bit(encoded, view) for view in views], dim=1)
+
+    def eight_bit(self, encoded: Signal, view: View) -> Tensor:
+        """One drawing of each signal: (B, drawings, h, w) bytes."""
+        return (self.drawn(encoded.values, encoded.mask, view) * 255).round().to(torch.uint8)
 
     def forward(self, encoded: Encoded) -> PixelInput:
         """(B, C, L) -> (B, colours, H, W)."""
@@ -140,7 +144,7 @@ class SignalPicture(Transform):
         if self.front is not None:
             pictures = self.drawn(self.front(encoded.values), encoded.mask, self.views[mine])
         else:
-            held = encoded.fixed if encoded.fixed is not None else self.fixed(encoded)
-            assert held is not None
-            pictures = held[:, mine].float() / 255
+            held = encoded.fixed
+            pictures = self.eight_bit(encoded, self.views[mine]) if held is None else held[:, mine]
+            pictures = pictures.float() / 255
         return self.inner(Image(self.coloured(pictures)))
