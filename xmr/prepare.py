@@ -110,8 +110,8 @@ def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepa
         )
     scaled = encoder.fit_rows(table.rows(0, borders[1])).scaled(table)
     parts = [
-        windows(scaled, encoder.look_back, encoder.horizon, begin, end, encoder.every if number == 0 else 1)
-        for number, (begin, end) in enumerate(pairwise(borders))
+        windows(scaled, encoder.look_back, encoder.horizon, begin, end, 1 if end == rows else encoder.every)
+        for begin, end in pairwise(borders)
         if end > begin
     ]
     sizes = [0, *np.cumsum([len(part) for part in parts])]

@@ -65,6 +65,12 @@ def test_statistics_come_from_the_training_rows(tmp_path):
     )
 
 
+def test_only_the_test_part_has_every_window(tmp_path):
+    settings = DataSettings(path=str(write(tmp_path / "x.csv")), split={"by": "time", "validation": 12, "test": 12})
+    made = prepare(settings, "forecasting", ForecastEncoder(look_back=6, horizon=3, every=4), 0)
+    assert [len(made.part(name)) for name in ("train", "validation", "test")] == [2 * 7, 2 * 3, 2 * 10]
+
+
 def test_random_splits_of_the_future_are_refused(tmp_path):
     settings = DataSettings(path=str(write(tmp_path / "x.csv")))
     with pytest.raises(DataError, match="time: a future is not drawn at random"):

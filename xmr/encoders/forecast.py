@@ -25,7 +25,7 @@ class ForecastEncoder(Encoder):
     Args:
         look_back: steps seen.
         horizon: steps forecast.
-        every: training windows begin at every so many rows; validation and test at every row.
+        every: windows of training and validation begin at every so many rows, those of the test part at every row.
         season: steps after which the series repeats (24 for hours), for the seasonal-naive baseline.
     """
 
