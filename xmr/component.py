@@ -10,7 +10,8 @@ import inspect
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
@@ -92,7 +93,23 @@ def problems_of(
     error: ValidationError, model: type[BaseModel], place: Place, prefix: tuple[str | int, ...] = ()
 ) -> list[Problem]:
     """Pydantic's errors as ours: one line each, with the nearest right name."""
-    return [_problem(dict(item), model, place, prefix) for item in error.errors()]
+    items = [_of_one_kind(dict(item), model) for item in error.errors()]
+    return [_problem(item, model, place, prefix) for item in items if item is not None]
+
+
+def _of_one_kind(item: dict[str, Any], model: type[BaseModel]) -> dict[str, Any] | None:
+    """An error of `X | list[X]` as if the field were the one of them that was found; None: of the other one."""
+    loc, current = item["loc"], model
+    for depth, part in enumerate(loc[:-1]):
+        kind = current.model_fields[part].annotation if part in current.model_fields else None
+        if sum(one is not type(None) for one in get_args(kind)) > 1 and get_origin(kind) in (Union, UnionType):
+            of_list, within = str(loc[depth + 1]).startswith("list["), len(loc) > depth + 2
+            if within or of_list == isinstance(item["input"], list):
+                return {**item, "loc": (*loc[: depth + 1], *loc[depth + 2 :])}
+            return None
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            current = kind
+    return item
 
 
 def _problem(item: dict[str, Any], model: type[BaseModel], place: Place, prefix: tuple[str | int, ...]) -> Problem:
@@ -104,7 +121,9 @@ def _problem(item: dict[str, Any], model: type[BaseModel], place: Place, prefix:
         return Problem(where, f"the unknown key {item['loc'][-1]!r}", listed, nearest(str(item["loc"][-1]), known))
     if item["type"] == "missing":
         return Problem(where, "nothing", "a value: this field has no default")
-    expected = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    expected = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ").split(", unable to parse")[0]
+    if item["type"] == "too_short":
+        expected = f"at least {item['ctx']['min_length']} of them"
     guess = None
     if item["type"] == "literal_error":
         guess = nearest(str(item["input"]), re.findall(r"'([^']+)'", item["ctx"]["expected"]))

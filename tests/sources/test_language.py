@@ -8,6 +8,7 @@ from xmr.component import create
 from xmr.errors import RecipeError
 from xmr.registry import SOURCES
 from xmr.sources.base import SourceChangedError
+from xmr.sources.hub import unreachable
 from xmr.sources.language import Language, MiniLM
 from xmr.spaces import TokenInput
 
@@ -104,6 +105,14 @@ def test_from_a_folder_with_tokenizer(tmp_path):
 def test_offline_hub_name_says_what_to_pass_instead():
     with pytest.raises(RecipeError, match=r"minilm.*needs no network"):
         create(SOURCES, {"name": "language", "model": "no-such/model-anywhere"}).load()
+
+
+@pytest.mark.parametrize("off", [True, False])
+def test_a_hub_is_called_switched_off_only_where_it_is(monkeypatch, off):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", off)
+    problem = unreachable("bert", OSError("We couldn't connect.\nSee how to run in offline mode."), "minilm")
+    assert ("switched off" in str(problem)) == off
+    assert ("We couldn't connect." in str(problem)) != off
 
 
 def test_minilm_is_the_real_thing():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,7 +10,9 @@ from xmr.errors import Problem
 
 def unreachable(name: str, error: Exception, instead: str) -> Problem:
     """The problem "this model cannot be loaded", with the reason and what would work."""
-    offline = os.environ.get("HF_HUB_OFFLINE") == "1" or "offline" in str(error).lower()
+    from huggingface_hub import constants
+
+    offline = constants.HF_HUB_OFFLINE
     reason = "the hub is switched off (HF_HUB_OFFLINE=1)" if offline else str(error).strip().splitlines()[0][:160]
     return Problem(
         "source.model",

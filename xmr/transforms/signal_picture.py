@@ -6,7 +6,7 @@ from itertools import product
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 import torch
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, MinLen
 from torch import Generator, Tensor
 
 from xmr.spaces import Encoded, Form, Image, Picture, PixelInput, PixelSpace, Signal, Space, Trace
@@ -68,9 +68,9 @@ class SignalPicture(Transform):
         self,
         drawings: list[Drawing] | None = None,
         frame: Literal["border", "watermark"] = "watermark",
-        contrast: Contrast | list[Contrast] = "record",
-        segment: Width | list[Width] = 1.0,
-        difference: Order | list[Order] = 0,
+        contrast: Contrast | Annotated[list[Contrast], MinLen(1)] = "record",
+        segment: Width | Annotated[list[Width], MinLen(1)] = 1.0,
+        difference: Order | Annotated[list[Order], MinLen(1)] = 0,
         scale: Annotated[float, Gt(0), Le(1)] = 0.75,
         interpolation: Interpolation = "bilinear",
         front: Annotated[int, Ge(0)] = 0,
