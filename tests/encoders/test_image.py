@@ -129,6 +129,20 @@ def test_folders_that_are_no_data(tmp_path):
     assert read_all(tmp_path, Columns(need_target=False), "fail", Skipped()).ids == ["loose.png"]
 
 
+@pytest.mark.parametrize("parts", [("a", "b"), ("train/a", "train/b", "test/a", "test/b")])
+def test_a_file_beside_the_classes_is_named_and_can_be_skipped(tmp_path, parts):
+    for part in parts:
+        (tmp_path / part).mkdir(parents=True)
+        solid("L", 3).save(tmp_path / part / "x.png")
+    (tmp_path / "README.txt").write_text("about these pictures")
+    with pytest.raises(DataError, match=r"record 'README.txt': found a file outside any class"):
+        read_all(tmp_path, Columns(), "fail", Skipped())
+    skipped = Skipped()
+    records = read_all(tmp_path, Columns(), "skip", skipped)
+    assert sorted(records.labels["label"]) == sorted(part[-1] for part in parts)
+    assert [row[1] for row in skipped.rows] == ["README.txt"]
+
+
 def test_train_and_test_folders(tmp_path):
     records = folder_of(tmp_path, {f"{p}/{c}/0.png": solid("L", 9) for p in ("train", "val", "test") for c in "ab"})
     assert records.role == ["test", "test", "train", "train", "validation", "validation"]

@@ -22,18 +22,25 @@ def new(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Recipe to write; by default MY_FILE.yaml.")] = None,
     column: Annotated[str | None, typer.Option("--input", help="Column of the sequences, where not the usual.")] = None,
     target: Annotated[str | None, typer.Option(help="Column of the label, where not the usual.")] = None,
+    on_bad: Annotated[str, typer.Option(help="Records that cannot be read: fail, or skip and list.")] = "fail",
     force: Annotated[bool, typer.Option(help="Replace a recipe that is there.")] = False,
 ) -> None:
     """Write a recipe for your file, saying what was found in it."""
-    from xmr.errors import RecipeError
+    from xmr.data.records import Skipped
+    from xmr.errors import RecipeError, one_of
     from xmr.files import write_text
     from xmr.recipe.draft import draft
 
     path = out or source.with_suffix(".yaml")
     if path.exists() and not force:
         raise RecipeError(f"{path}: found a file; expected none (--force replaces it)")
-    text, found = draft(domain, source, path, column, target)
-    write_text(path, text)
+    if on_bad not in ("fail", "skip"):
+        raise RecipeError(one_of("--on-bad", on_bad, ("fail", "skip")))
+    skipped = Skipped()
+    made = draft(domain, source, path, column, target, on_bad, skipped)
+    write_text(path, made.text(path))
     console = Console(highlight=False)
-    console.print(found, markup=False, soft_wrap=True)
+    for place, name, reason in skipped.rows:
+        console.print(f"left out: {place}: record {name!r}: {reason}", markup=False, soft_wrap=True)
+    console.print("\n".join(made.found), markup=False, soft_wrap=True)
     console.print(f"wrote {path}; now: xmr check {path}, then xmr run {path}", markup=False, soft_wrap=True)

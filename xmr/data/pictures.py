@@ -21,7 +21,8 @@ def read_folder(folder: Path, need_target: bool, chunk: int) -> Iterator[Records
     """Files below a folder: the name of the subfolder is the class; `train`, `test` ... above it say the part.
 
     Without `need_target` files may lie in the folder itself. Hidden files are passed over; whether a file is what it
-    should be, the encoder says. Raises DataError for an empty folder, or files outside any class.
+    should be, the encoder says. A file outside any class has an empty label. Raises DataError for an empty folder, or
+    one without classes.
     """
     relative = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     relative = [path for path in relative if not any(part.startswith(".") for part in path.parts)]
@@ -29,17 +30,20 @@ def read_folder(folder: Path, need_target: bool, chunk: int) -> Iterator[Records
         raise DataError(Problem(str(folder), "an empty folder", "files, one class a subfolder"))
     tops = {path.parts[0].casefold() for path in relative if len(path.parts) > 1}
     split = bool(tops) and tops <= set(ROLES)
-    loose = [str(path) for path in relative if len(path.parts) < 2 + split]
-    if loose and need_target:
+    depth = 1 + split
+    loose = [path for path in relative if len(path.parts) <= depth]
+    if len(loose) == len(relative) and need_target:
         raise DataError(Problem(str(folder / loose[0]), "a file outside any class", "one subfolder a class"))
-    labelled = not loose
+    labelled = need_target or not loose
     for begin in range(0, len(relative), chunk):
         part = relative[begin : begin + chunk]
         yield Records(
             ids=[path.as_posix() for path in part],
             inputs=[path.as_posix() for path in part],
-            labels={"label": [path.parts[int(split)] for path in part]} if labelled else {},
-            role=[ROLES[path.parts[0].casefold()] for path in part] if split else [],
+            labels={"label": [path.parts[depth - 1] if len(path.parts) > depth else "" for path in part]}
+            if labelled
+            else {},
+            role=[ROLES.get(path.parts[0].casefold(), "") for path in part] if split else [],
             line=list(range(begin + 1, begin + len(part) + 1)),
             file=str(folder),
         )

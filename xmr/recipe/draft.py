@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from ruamel.yaml import YAML
 
 from xmr.component import create
 from xmr.data.read import read_all
-from xmr.data.records import Records, Skipped
+from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.tables import Columns
 from xmr.errors import DataError, Problem, RecipeError, one_of
 from xmr.registry import ENCODERS
@@ -20,6 +21,7 @@ DOMAINS = {name: name for name in ("protein", "dna", "text", "table", "series", 
 SMALL = 1000  # up to so many records: four programs, a random split
 ALIGNED = 300_000  # up to so many nucleotides in all, a head in closed form on every position fits into memory
 LONGEST_ALIGNED = 400  # nucleotides; what a source of 512 positions takes at once
+HUB = "   (source.model: a hub name or a folder)"
 MANY = 5000  # beyond so many pictures the features of several depths would fill the memory: a head by gradient
 # How classes of proteins are learned: as in recipes/protein/amp.yaml (docs/results.md has what else was tried).
 PROTEIN_CLASSES: dict[str, Any] = {
@@ -31,17 +33,53 @@ PROTEIN_CLASSES: dict[str, Any] = {
 }
 
 
-def draft(domain: str, source: Path, recipe: Path, column: str | None, target: str | None) -> tuple[str, str]:
-    """The recipe's YAML, and a sentence on what was found. Raises DataError for a file that cannot be read."""
+@dataclass
+class Draft:
+    """The sections of a recipe, and what was found in the file, a line each; `hint` goes behind the command."""
+
+    body: dict[str, Any]
+    found: list[str]
+    hint: str = ""
+
+    def text(self, recipe: Path) -> str:
+        """The YAML of the recipe, what was found in comments above it."""
+        out = StringIO()
+        YAML().dump(self.body, out)
+        head = "".join(f"# {line}\n" for line in self.found)
+        return f"{head}# Run: xmr run {recipe.name}{self.hint}\n" + out.getvalue()
+
+
+def draft(
+    domain: str, source: Path, recipe: Path, column: str | None, target: str | None, on_bad: str, skipped: Skipped
+) -> Draft:
+    """A recipe for a file. Raises DataError for one that cannot be read.
+
+    on_bad: `skip` leaves out records that cannot be read, notes them in `skipped` and has the recipe do the same.
+    """
     if domain not in DOMAINS:
         raise RecipeError(one_of("new", domain, DOMAINS))
     encoder = create(ENCODERS, {"name": DOMAINS[domain]})
     encoder.bind(512)
     columns = Columns(column, (target,) if target else (), reads=encoder.reads)
-    records = read_all(source, columns, "fail", Skipped())
-    wrong = encoder.check(records)
-    if wrong:
-        raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())][:20])
+    records = read_all(source, columns, on_bad, skipped)
+    records = without_bad(records, encoder.check(records), on_bad, skipped)
+    if len(records.labels) == 1:  # of several, an empty one may be a label that is not known
+        name, labels = next(iter(records.labels.items()))
+        unlabelled = [index for index, label in enumerate(labels) if label == "" and any(labels)]
+        wrong = dict.fromkeys(unlabelled, f"found no label in {name!r}; expected one")
+        records = without_bad(records, wrong, on_bad, skipped)
+    if not len(records):
+        raise DataError(Problem(str(source), "no usable record", "at least a few"))
+    made = _draft(domain, records, source, recipe, column, target)
+    if len(skipped):
+        made.body["data"]["on_bad"] = "skip"
+        made.found.append(f"{len(skipped):,} others cannot be read and are left out (data.on_bad: skip)")
+    return made
+
+
+def _draft(domain: str, records: Records, source: Path, recipe: Path, column: str | None, target: str | None) -> Draft:
+    """A recipe for records that are all right."""
+    encoder = create(ENCODERS, {"name": DOMAINS[domain]})
     task, why = guess_task(records, encoder.canonical(records) if domain in ("protein", "dna") else [])
     label = next(iter(records.labels))
     roles = set(records.role) - {""}
@@ -74,14 +112,10 @@ def draft(domain: str, source: Path, recipe: Path, column: str | None, target: s
         if task == "residue_classification"
         else ["majority", "length_only", "kmer_logistic", "kmer_forest"] + (["onehot_linear"] if aligned else []),
     }
-    out = StringIO()
-    yaml = YAML()
-    yaml.dump(body, out)
     found = f"{len(records):,} records of {source.name}: task {task} ({why})"
     if aligned:
         found += "; all of one length, so only the columns that vary are fed (encoder.columns: variable)"
-    head = f"# {found}\n# Run: xmr run {recipe.name}\n"
-    return head + out.getvalue(), found
+    return Draft(body, [found])
 
 
 def _other_protein(task: str, aligned: bool, small: bool) -> dict[str, Any]:
@@ -96,7 +130,7 @@ def _other_protein(task: str, aligned: bool, small: bool) -> dict[str, Any]:
     }
 
 
-def _table_draft(records: Records, source: Path, recipe: Path, task: str, why: str, roles: set[str]) -> tuple[str, str]:
+def _table_draft(records: Records, source: Path, recipe: Path, task: str, why: str, roles: set[str]) -> Draft:
     """A recipe for a table: columns as tokens of a frozen language model; the guess on each column is written out."""
     encoder = create(ENCODERS, {"name": "table"})
     encoder.use_tokenizer(lambda texts: [[] for _ in texts])
@@ -119,16 +153,12 @@ def _table_draft(records: Records, source: Path, recipe: Path, task: str, why: s
         "ensemble": 4,
         "baselines": ["majority", "logistic", "hist_gradient_boosting", "random_forest"],
     }
-    out = StringIO()
-    YAML().dump(body, out)
-    found = f"{len(records):,} rows of {source.name}: task {task} ({why})"
-    head = "\n".join(f"# {line}" for line in (found, *said))
-    return f"{head}\n# Run: xmr run {recipe.name}\n" + out.getvalue(), "\n".join((found, *said))
+    return Draft(body, [f"{len(records):,} rows of {source.name}: task {task} ({why})", *said])
 
 
 def _sequence_draft(
     domain: str, records: Records, source: Path, recipe: Path, task: str, why: str, roles: set[str], column: str | None
-) -> tuple[str, str]:
+) -> Draft:
     """A recipe for DNA or texts before a frozen language model."""
     data: dict[str, Any] = {"path": os.path.relpath(str(source), str(recipe.parent))}
     if source.suffix.lower() not in (".fasta", ".fa", ".fna", ".faa", ".fas", ".gz"):
@@ -159,19 +189,15 @@ def _sequence_draft(
         if task == "residue_classification"
         else ["majority", "kmer_logistic", "kmer_forest", *(["onehot_linear"] if aligned else [])],
     }
-    out = StringIO()
-    YAML().dump(body, out)
     what = "sequences" if domain == "dna" else "texts"
     found = f"{len(records):,} {what} of {source.name}: task {task} ({why})"
     if aligned:
         found += "; all of one length, so read position by position (where they are no windows around a site: "
         found += "encoder.aligned=false output.pool=mean)"
-    return f"# {found}\n# Run: xmr run {recipe.name}\n" + out.getvalue(), found
+    return Draft(body, [found])
 
 
-def _picture_draft(
-    records: Records, source: Path, recipe: Path, task: str, why: str, roles: set[str]
-) -> tuple[str, str]:
+def _picture_draft(records: Records, source: Path, recipe: Path, task: str, why: str, roles: set[str]) -> Draft:
     """A recipe for pictures before an ImageNet classifier: a watermark, and a head on features of several depths."""
     columns = {} if source.is_dir() or source.suffix == ".npz" else {"target": next(iter(records.labels))}
     split: dict[str, Any] = {"by": "column"} if {"train", "test"} <= roles else {"by": "random", "test": 0.2}
@@ -192,15 +218,13 @@ def _picture_draft(
         else {"epochs": 3, "learning_rate": 0.001, "batch_size": 32},
         "baselines": ["majority", "linear_probe"],
     }
-    out = StringIO()
-    YAML().dump(body, out)
     found = f"{len(records):,} pictures of {source.name}: task {task} ({why})"
-    return f"# {found}\n# Run: xmr run {recipe.name}   (source.model: a hub name or a folder)\n" + out.getvalue(), found
+    return Draft(body, [found], HUB)
 
 
 def _signal_draft(
     domain: str, records: Records, source: Path, recipe: Path, task: str, why: str, roles: set[str], target: str | None
-) -> tuple[str, str]:
+) -> Draft:
     """A recipe for series (drawn for an ImageNet classifier) or recordings (before a network of spoken commands)."""
     series = domain == "series"
     columns = {"target": target} if target else {}
@@ -225,14 +249,12 @@ def _signal_draft(
         if series and task != "multilabel"
         else ["majority", "logistic" if series else "mfcc_logistic", "linear_probe"],
     }
-    out = StringIO()
-    YAML().dump(body, out)
     what = "series" if series else "recordings"
     if series and records.arrays is not None:
         shape = records.arrays.shape
         what += f" of {shape[1]} channel{'s' if shape[1] > 1 else ''} and at most {shape[2]} samples"
     found = f"{len(records):,} {what} of {source.name}: task {task} ({why})"
-    return f"# {found}\n# Run: xmr run {recipe.name}   (source.model: a hub name or a folder)\n" + out.getvalue(), found
+    return Draft(body, [found], HUB)
 
 
 def guess_task(records: Records, texts: list[str]) -> tuple[str, str]:
