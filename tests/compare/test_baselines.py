@@ -1,12 +1,16 @@
 """Baselines learn what they should, see train only, and give values of a program's shape."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
 
 from tests.tiny import tiny_source, tiny_vision
 from xmr.compare import RESIDUE_BASELINES, SEQUENCE_BASELINES, SOURCE_BASELINES, baselines_of
 from xmr.compare.baselines import Parts, kmer_counts, one_hot, run_baseline
+from xmr.compare.source import plain
 from xmr.compare.tables import coded
 from xmr.compare.tables import one_hot as hot
 from xmr.data.targets import Targets
@@ -15,6 +19,7 @@ from xmr.encoders.protein import ProteinEncoder
 from xmr.encoders.table import TableEncoder, TableSet
 from xmr.errors import RecipeError
 from xmr.evaluation.metrics import metrics_of
+from xmr.outputs.ridge import solve
 from xmr.transforms.feature_tokens import FeatureTokens
 from xmr.transforms.vocabulary import FreeEmbedding
 
@@ -61,6 +66,19 @@ def picture_parts(task, n=120):
         0,
         tiny_vision("resnet"),
     )
+
+
+def test_the_probe_of_several_depths_is_the_ridge_of_the_programs():
+    data = replace(picture_parts("classification"), source=tiny_vision("resnet", taps=3))
+    found = run_baseline("linear_probe", data)
+    seen = {
+        name: data.source.features(plain(data.source, part.batch(np.arange(len(part))))).float().numpy()
+        for name, part in data.sets.items()
+    }
+    both = np.concatenate([seen["train"], seen["validation"]])
+    truth = np.concatenate([data.targets["train"], data.targets["validation"]])
+    weight, bias = solve(both, np.eye(data.description.outputs)[truth] * 2 - 1)
+    np.testing.assert_allclose(found, softmax(seen["test"] @ weight.T + bias, axis=1), rtol=1e-3, atol=1e-5)
 
 
 def table_parts(task, n=160):

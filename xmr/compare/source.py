@@ -34,7 +34,8 @@ def linear_probe(parts: Parts) -> np.ndarray:
     """A linear model on the frozen source's features, nothing learned before them: (n, K).
 
     Of the plain pictures; of sequences in the source's own words for their letters; of all else as the recipe's
-    transform hands it over before it is trained.
+    transform hands it over before it is trained. Pictures before one depth: logistic regression; all else: the ridge of
+    `output: ridge`, which suits more features than records better, and takes a twentieth of the time.
     """
     source = parts.source
     if isinstance(parts.form, Alphabet) and source.space_kind == "token":
@@ -53,6 +54,8 @@ def linear_probe(parts: Parts) -> np.ndarray:
         return torch.cat(found).numpy() if found else np.zeros((0, source.hidden_width), np.float32)
 
     def model(regression: bool, seed: int) -> BaseEstimator:
+        if source.taps > 1:
+            return RidgeLogits(regression)
         if regression:
             return make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 4, 15)))
         return make_pipeline(StandardScaler(), _chosen_logistic())
