@@ -34,6 +34,8 @@ class Fake:
         self.calls.append((*key, recipe.seed))
         if recipe.source["name"] in self.fail:
             raise DataError("no such thing; expected another")
+        if recipe.source.get("weights") in self.fail:
+            raise MemoryError
         value = 0.5 if recipe.data.shuffle_labels else 0.9 - 0.1 * (recipe.source["name"] == "none")
         value += 0.01 * recipe.seed**2 + (recipe.data.split.labels is None) * 0.05
         found = {"metric": "auroc", "test": {"auroc": value}, "n_test": 10, "trainable_parameters": 7}
@@ -106,6 +108,9 @@ def test_a_failed_row_does_not_lose_the_others(tmp_path):
     assert made.failures == [("no source, 50 labels", "no such thing; expected another")]
     assert "random source" in {cell.row for cell in made.cells}
     assert "no such thing" in (tmp_path / "compare.html").read_text()
+    made = compare("protein/amp_random", [], tmp_path / "full", ["50"], 2, train=Fake([], fail=("random",)))
+    assert made.failures == [("random source, 50 labels", "MemoryError")]
+    assert "no source" in {cell.row for cell in made.cells}
 
 
 @pytest.mark.parametrize(

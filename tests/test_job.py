@@ -82,15 +82,19 @@ def test_a_run_stopped_among_its_baselines_repeats_none(tmp_path, monkeypatch):
     assert not (tmp_path / "out" / "checkpoint").exists()
 
 
-def test_a_baseline_that_fails_loses_no_other(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "said_of_it"),
+    [(MissingExtraError("lora needs the package peft"), "lora needs the package peft"), (MemoryError(), "MemoryError")],
+)
+def test_a_baseline_that_fails_loses_no_other(tmp_path, monkeypatch, error, said_of_it):
     def failing(name, parts):
         if name == "majority":
-            raise MissingExtraError("lora needs the package peft: pip install 'xmr[compare]'")
+            raise error
         return run_baseline(name, parts)
 
     monkeypatch.setattr("xmr.job.run_baseline", failing)
     said = []
     result = run(write(tmp_path), tmp_path / "out", device="cpu", say=said.append)
     assert set(result["baselines"]) == {"kmer_logistic"}
-    assert "peft" in result["failed_baselines"]["majority"]
-    assert any("baseline majority failed" in line for line in said)
+    assert result["failed_baselines"] == {"majority": said_of_it}
+    assert f"baseline majority failed: {said_of_it}" in said

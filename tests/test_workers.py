@@ -6,7 +6,7 @@ import pytest
 from xmr.errors import RecipeError
 from xmr.recipe.load import load_recipe
 from xmr.registry import PLUGINS, TRANSFORMS
-from xmr.workers import Workers
+from xmr.workers import WorkerLostError, Workers
 
 PLUGIN = """
 from xmr.registry import TRANSFORMS
@@ -18,6 +18,8 @@ def surroundings(recipe, folder, resume, comment):
     """Stands in for training: says where it runs."""
     if comment == "bad":
         raise RecipeError("no such thing")
+    if comment == "gone":
+        os._exit(9)  # as the system does when memory runs out
     found = {"process": os.getpid(), "threads": os.environ["OMP_NUM_THREADS"], "resume": resume}
     return {**found, "transforms": TRANSFORMS.names(), "seed": recipe.seed, "folder": str(folder)}
 
@@ -39,6 +41,13 @@ def test_processes_have_their_share_of_cores_and_the_plugins(tmp_path, monkeypat
         assert (each["seed"], each["resume"]) == (3, True)
         assert each["threads"] == str(max(1, (os.cpu_count() or 1) // 2))
         assert "of_a_plugin" in each["transforms"]
+
+
+def test_a_process_that_is_gone_is_said():
+    with Workers(2, surroundings) as workers:
+        gone = workers.start(load_recipe("protein/amp"), Path("a"), "gone")
+        with pytest.raises(WorkerLostError, match="a smaller --jobs goes on"):
+            gone()
 
 
 def test_one_job_runs_here_and_when_it_is_asked(tmp_path):

@@ -19,13 +19,13 @@ from scipy.stats import ttest_rel
 
 from xmr.compare import CONTROLS, PROTEIN_BASELINES, SOURCE_BASELINES, baselines_of
 from xmr.component import schema
-from xmr.errors import Problem, RecipeError, XmrError, one_of
+from xmr.errors import Problem, RecipeError, one_of, reason
 from xmr.evaluation.metrics import higher_is_better
 from xmr.files import finite, write_csv, write_json, write_text
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.schema import Recipe
 from xmr.registry import ENCODERS, SOURCES
-from xmr.workers import Run, Workers
+from xmr.workers import Run, WorkerLostError, Workers
 
 PROGRAM = "program"
 SURE = 0.05  # a p below this is called a difference
@@ -179,10 +179,10 @@ def compare(
             said = f"{number} of {len(plan)}: {each.row}, {each.budget} labels"
             try:
                 results = [result() for result in seeded]
-            except TrainingInterruptedError:
+            except (TrainingInterruptedError, WorkerLostError):
                 raise
-            except XmrError as error:
-                comparison.failures.append((f"{each.row}, {each.budget} labels", str(error).splitlines()[0]))
+            except Exception as error:  # out of memory, whatever it is: the other rows are not lost by it
+                comparison.failures.append((f"{each.row}, {each.budget} labels", reason(error)))
                 say(f"{said} failed: {comparison.failures[-1][1]}")
                 continue
             comparison.metric = results[0]["metric"]

@@ -65,6 +65,14 @@ class MissingExtraError(XmrError, ImportError):
     exit_status = 2
 
 
+def reason(error: Exception) -> str:
+    """Why something failed, in one line; with the kind of error where xmr did not raise it on purpose."""
+    first = (str(error).strip().splitlines() or [""])[0]
+    if isinstance(error, XmrError) and first:
+        return first
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
 def nearest(name: str, choices: Iterable[str]) -> str | None:
     """The choice most like `name`, or None when nothing is close."""
     by_folded = {choice.casefold(): choice for choice in choices}

@@ -24,7 +24,7 @@ from xmr.data.records import Records, without_bad
 from xmr.data.targets import Targets
 from xmr.encoders.base import Encoder
 from xmr.encoders.forecast import ForecastEncoder
-from xmr.errors import DataError, Problem, ProgramError, XmrError
+from xmr.errors import DataError, Problem, ProgramError, reason
 from xmr.evaluation.intervals import bootstrap
 from xmr.evaluation.metrics import main_metric, metrics_of
 from xmr.files import finite, write_array, write_csv, write_json, write_text
@@ -304,9 +304,9 @@ def _baselines(job: Job, result: dict[str, Any], folder: Path, say: Say) -> dict
                 took = {"seconds": time.perf_counter() - started, "peak_memory_mib": memory.mib()}
                 write_json(cost, took)  # last: an interrupted run does not ask again
             answers[name] = np.load(kept, allow_pickle=False)
-        except (ValueError, XmrError) as error:
-            result["failed_baselines"][name] = str(error).splitlines()[0]
-            say(f"baseline {name} failed: {error}")
+        except Exception as error:  # out of memory, a singular matrix: the program's own result is not lost by it
+            result["failed_baselines"][name] = reason(error)
+            say(f"baseline {name} failed: {reason(error)}")
             continue
         values = metrics_of(job.recipe.task, answers[name], job.sets["test"].target, job.targets)
         result["baselines"][name] = {**values, **json.loads(cost.read_text(encoding="utf-8"))}

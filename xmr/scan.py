@@ -17,7 +17,7 @@ from xmr.batching import inference_batches
 from xmr.compare.reference import reference_features
 from xmr.compare.transferability import h_score, jackknife, leep, log_me, probe, sliced_wasserstein
 from xmr.component import create, schema
-from xmr.errors import Problem, RecipeError, XmrError
+from xmr.errors import Problem, RecipeError, reason
 from xmr.files import finite, write_csv, write_json
 from xmr.job import Job, load_job
 from xmr.outputs.base import Pooling
@@ -71,8 +71,8 @@ def scan(
         asked = [*overrides, "baselines=[]", "ensemble=1", *([f"source={source}"] if source else [])]
         try:
             found += score_source(name, asked, source, reference)
-        except XmrError as error:
-            failures.append((source, str(error).splitlines()[0]))
+        except Exception as error:  # of one source: the others are not lost by it
+            failures.append((source, reason(error)))
             say(f"{source}: {failures[-1][1]}")
             continue
         best = max((row for row in found if row.source == (source or found[-1].source)), key=_rank)

@@ -5,15 +5,21 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+from xmr.errors import XmrError
 
 if TYPE_CHECKING:
     from xmr.recipe.schema import Recipe
 
 Run = Callable[..., dict[str, Any]]  # `xmr.job.run`
+
+
+class WorkerLostError(XmrError):
+    """The system ended a process, mostly because memory ran out; what runs finished is kept."""
 
 
 class Workers:
@@ -52,12 +58,23 @@ class Workers:
     def start(self, recipe: Recipe, folder: Path, comment: str) -> Callable[[], dict[str, Any]]:
         """Have a recipe run, going on with what its folder holds -> a function that waits for its metrics.
 
-        That function raises what the run raised.
+        That function raises what the run raised, and WorkerLostError where its process is gone.
         """
         if self.pool is None:
             return partial(self.train, recipe, folder, resume=True, comment=comment)
         future: Future[dict[str, Any]] = self.pool.submit(self.train, recipe, folder, resume=True, comment=comment)
-        return future.result
+        return partial(_result, future)
+
+
+def _result(future: Future[dict[str, Any]]) -> dict[str, Any]:
+    """What a run gave in its process."""
+    try:
+        return future.result()
+    except BrokenExecutor as error:
+        raise WorkerLostError(
+            "the system ended a process, perhaps for want of memory; finished runs are kept: the same command with a "
+            "smaller --jobs goes on"
+        ) from error
 
 
 def _begin(threads: int, plugins: tuple[Path, ...]) -> None:
