@@ -3,8 +3,8 @@
     python docs/make_choices.py dna/splice 200 "" "training.min_steps=200" "source.layers=4 ensemble=4"
 
 Each setting is a string of overrides ("" is the recipe as it is). LABELS labelled records are drawn as `xmr run` draws
-them with five seeds; the program is trained on them and scored on 800 others of the same training part, so that no test
-part has a say. Where the split is by clusters, no other is of a cluster that has a labelled record.
+them with five seeds; the program is trained on them and scored on 800 others of the same training part, so that the
+seed's test part has no say (those of other seeds share records with what is scored). Where the split is by clusters, no other is of a cluster that has a labelled record.
 Finished trials are kept in runs/choices/. Printed as a Markdown table.
 """
 
