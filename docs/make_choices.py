@@ -4,8 +4,8 @@
 
 Each setting is a string of overrides ("" is the recipe as it is). LABELS labelled records are drawn as `xmr run` draws
 them with five seeds; the program is trained on them and scored on 800 others of the same training part, so that the
-seed's test part has no say (those of other seeds share records with what is scored). Where the split is by clusters, no other is of a cluster that has a labelled record.
-Finished trials are kept in runs/choices/. Printed as a Markdown table.
+seed's test part has no say (those of other seeds share records with what is scored). Where the split is by clusters, no
+other is of a cluster that has a labelled record. Finished trials are kept in runs/choices/. Prints a Markdown table.
 """
 
 from __future__ import annotations
