@@ -102,7 +102,7 @@ def read_all(path: Path, columns: Columns, on_bad: str, skipped: Skipped) -> Rec
         if role not in ("", "train", "validation", "test"):
             hint = "expected train, validation or test"
             wrong[index] = f"found the set {role!r}; {hint}"
-    if path.is_dir() and columns.need_target:
+    if path.is_dir() and columns.need_target and columns.reads not in ("series", "table"):
         for index, label in enumerate(records.labels.get("label", [])):
             if label == "":
                 wrong[index] = "found a file outside any class; expected one subfolder a class"
