@@ -226,6 +226,7 @@ def cells_of(row: str, budget: str, results: list[dict[str, Any]]) -> list[Cell]
     metric = results[0]["metric"]
 
     def mean(path: Callable[[dict[str, Any]], float]) -> float:
+        """Of one fact over the seeds."""
         return float(np.mean([path(result) for result in results]))
 
     facts = {

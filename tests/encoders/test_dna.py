@@ -70,6 +70,7 @@ def test_aligned_sequences_have_the_length_of_training():
     assert encoder(aligned=True).check(Records.of(["ACGT", "ACG", "CCCC"])) == {
         1: "found 3 nucleotides; expected 4 as most have (encoder.aligned: true)"
     }
+    assert set(encoder(aligned=True).check(Records.of(["", "--", "", "ACGT", "ACGT"]))) == {0, 1, 2}
     with pytest.raises(DataError, match="training sequences of 3 to 4 nucleotides; expected windows of one length"):
         encoder(aligned=True).fit(Records.of(["ACGT", "ACG"]))
     with pytest.raises(DataError, match="found records of 5 symbols; expected at most 3"):

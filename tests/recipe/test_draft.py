@@ -2,6 +2,7 @@
 
 import pytest
 
+from xmr.cli.app import execute
 from xmr.data.records import Skipped
 from xmr.errors import DataError
 from xmr.recipe.draft import draft
@@ -37,3 +38,13 @@ def test_nothing_left(tmp_path):
     (tmp_path / "x.csv").write_text("sequence,label\nA3,1\n")
     with pytest.raises(DataError, match="found no usable record"):
         draft("protein", tmp_path / "x.csv", tmp_path / "x.yaml", None, None, "skip", Skipped())
+
+
+def test_a_long_list_is_cut(tmp_path, capsys):
+    (tmp_path / "x.csv").write_text("sequence,label\nACDE,1\nEFGHI,0\n" + "A3,1\n" * 25)
+    assert execute(["new", "protein", str(tmp_path / "x.csv"), "--on-bad", "skip"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("left out: ") == 20
+    assert "and 5 more (`xmr run` lists all in skipped.csv)" in said
+    assert execute(["new", "protein", str(tmp_path / "x.csv"), "--on-bad", "skp", "--force"]) == 2
+    assert "expected one of fail, skip; did you mean skip?" in capsys.readouterr().err

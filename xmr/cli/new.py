@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+MOST_LINES = 20  # of records left out
+
 
 def new(
     domain: Annotated[str, typer.Argument(help="protein, dna, text, table, series, audio or image")],
@@ -40,7 +42,9 @@ def new(
     made = draft(domain, source, path, column, target, on_bad, skipped)
     write_text(path, made.text(path))
     console = Console(highlight=False)
-    for place, name, reason in skipped.rows:
+    for place, name, reason in skipped.rows[:MOST_LINES]:
         console.print(f"left out: {place}: record {name!r}: {reason}", markup=False, soft_wrap=True)
+    if len(skipped) > MOST_LINES:
+        console.print(f"and {len(skipped) - MOST_LINES:,} more (`xmr run` lists all in skipped.csv)")
     console.print("\n".join(made.found), markup=False, soft_wrap=True)
     console.print(f"wrote {path}; now: xmr check {path}, then xmr run {path}", markup=False, soft_wrap=True)

@@ -35,7 +35,7 @@ def linear_probe(parts: Parts) -> np.ndarray:
 
     Of the plain pictures; of sequences in the source's own words for their letters; of all else as the recipe's
     transform hands it over before it is trained. Pictures before one depth: logistic regression; all else: the ridge of
-    `output: ridge`, which suits more features than records better, and takes a twentieth of the time.
+    `output: ridge`, which suits more features than records better and is solved at once.
     """
     source = parts.source
     if isinstance(parts.form, Alphabet) and source.space_kind == "token":
@@ -46,6 +46,7 @@ def linear_probe(parts: Parts) -> np.ndarray:
         return _untrained_probe(parts, parts.untrained)
 
     def features(data: Any) -> np.ndarray:
+        """Of every record of a part: (n, D')."""
         found = []
         with torch.inference_mode():
             for begin in range(0, len(data), 64):
@@ -54,6 +55,7 @@ def linear_probe(parts: Parts) -> np.ndarray:
         return torch.cat(found).numpy() if found else np.zeros((0, source.hidden_width), np.float32)
 
     def model(regression: bool, seed: int) -> BaseEstimator:
+        """What is fitted on them."""
         if source.taps > 1:
             return RidgeLogits(regression)
         if regression:
@@ -70,6 +72,7 @@ def _untrained_probe(parts: Parts, render: Callable[[Any], SourceInput]) -> np.n
     pool = Pooling("mean", source.hidden_width, None)
 
     def features(data: Any) -> np.ndarray:
+        """Of every record of a part: (n, D')."""
         found = np.zeros((len(data), source.hidden_width), np.float32)
         with torch.inference_mode():
             for records in inference_batches(data.cost, data.width, data.records_at_once or 8192):

@@ -124,7 +124,7 @@ class DnaEncoder(Encoder):
             wrong.setdefault(int(record), f"found {found}; expected {least}")
         if self.aligned:
             fixed = self.nucleotides if fitted else None
-            usual = fixed or int(np.bincount(counts).argmax())
+            usual = fixed or int(np.bincount(counts[counts >= self.k], minlength=1).argmax())
             whose = "in training" if fixed else "most have"
             for record in np.flatnonzero(counts != usual):
                 found = f"found {counts[record]} nucleotides; expected {usual} as {whose}"
