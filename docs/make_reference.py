@@ -27,10 +27,33 @@ def _default(field: Any) -> str:
     return "see below" if isinstance(value, BaseModel) else f"`{value!r}`"
 
 
+KINDS_OF_VALUE = {
+    "integer": "integer", "number": "number", "boolean": "true or false", "string": "text", "null": "null",
+    "object": "mapping",
+}  # fmt: skip
+BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+
+
+def _values(shape: dict[str, Any]) -> str:
+    """What a field may hold, from its JSON schema."""
+    if "anyOf" in shape:
+        return " or ".join(_values(each) for each in shape["anyOf"])
+    if "enum" in shape:
+        return ", ".join(f"`{value}`" for value in shape["enum"])
+    if shape.get("type") == "array":
+        return f"list of {_values(shape['items'])}"
+    kind = KINDS_OF_VALUE.get(shape.get("type", ""), "section")
+    bounds = [f"{sign} {shape[key]}" for key, sign in BOUNDS.items() if key in shape]
+    of = shape.get("additionalProperties")
+    to = f" to {_values(of)}" if isinstance(of, dict) and of else ""
+    return kind + to + (f" {', '.join(bounds)}" if bounds else "")
+
+
 def _settings(title: str, model: type[BaseModel]) -> list[str]:
     """One table of a fixed section."""
+    shapes = model.model_json_schema()["properties"]
     rows = [
-        f"| `{name}` | {_default(field)} | {field.description or 'see below'} |"
+        f"| `{name}` | {_default(field)} | {_values(shapes[name])} | {field.description or 'see below'} |"
         for name, field in model.model_fields.items()
     ]
     return [
@@ -38,8 +61,8 @@ def _settings(title: str, model: type[BaseModel]) -> list[str]:
         "",
         inspect.getdoc(model) or "",
         "",
-        "| field | default | what |",
-        "|---|---|---|",
+        "| field | default | values | what |",
+        "|---|---|---|---|",
         *rows,
         "",
     ]
@@ -49,9 +72,13 @@ def _component(name: str, component: type) -> list[str]:
     """One component: its docstring without Args, then its arguments."""
     text = (inspect.getdoc(component) or "").partition("Args:")[0].strip()
     words = help_of(component)
-    fields = schema(component).model_fields
-    rows = [f"| `{key}` | {_default(field)} | {words.get(key, '')} |" for key, field in fields.items()]
-    table = ["| argument | default | what |", "|---|---|---|", *rows, ""] if rows else []
+    model = schema(component)
+    fields, shapes = model.model_fields, model.model_json_schema().get("properties", {})
+    rows = [
+        f"| `{key}` | {_default(field)} | {_values(shapes[key])} | {words.get(key, '')} |"
+        for key, field in fields.items()
+    ]
+    table = ["| argument | default | values | what |", "|---|---|---|---|", *rows, ""] if rows else []
     return [f"### {name}", "", text, "", *table]
 
 

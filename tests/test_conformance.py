@@ -175,7 +175,7 @@ def test_outputs_classify(name, kind):
     check_output(name, tiny_source(kind))
 
 
-@pytest.mark.parametrize("pool", ["cls", "last", "attention"])
+@pytest.mark.parametrize("pool", ["cls", "last", "attention", "statistics"])
 def test_pools(pool, source):
     check_output({"name": "linear", "pool": pool}, source)
 

@@ -15,7 +15,7 @@ def _symbols(lengths, limit, overlap=0.25):
     return SymbolSet(np.arange(lengths.sum()) % 5, lengths, limit, overlap)
 
 
-@pytest.mark.parametrize("pool", ["mean", "attention"])
+@pytest.mark.parametrize("pool", ["mean", "attention", "statistics"])
 def test_windows_count_every_residue_once(pool):
     """A hidden state that depends on the residue alone pools to the same vector with and without windows."""
     table = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
@@ -28,7 +28,7 @@ def test_windows_count_every_residue_once(pool):
         length = batch.ids.shape[1]
         answer = SourceOutput(table[batch.ids], batch.mask, 0, length)
         results.append(pooling(answer, batch))
-    assert results[1].shape == (3, 4)
+    assert results[1].shape == (3, pooling.width)
     assert torch.allclose(results[0], results[1], atol=1e-5)
 
 
@@ -46,6 +46,25 @@ def test_mean_leaves_padding_out():
     hidden = torch.tensor([[[1.0], [3.0], [100.0]]])
     symbols = Symbols(torch.zeros(1, 3, dtype=torch.long), torch.tensor([[True, True, False]]))
     assert Pooling("mean", 1, None)(SourceOutput(hidden, symbols.mask, 0, 3), symbols).item() == 2.0
+
+
+def test_statistics_by_hand():
+    """Mean, deviation, greatest, least of the symbols 1, 3, 5 and of the one symbol -2; padding says nothing."""
+    hidden = torch.tensor([[[1.0], [5.0], [3.0]], [[-2.0], [100.0], [-100.0]]])
+    symbols = Symbols(torch.zeros(2, 3, dtype=torch.long), torch.tensor([[True] * 3, [True, False, False]]))
+    pooling = Pooling("statistics", 1, None)
+    found = pooling(SourceOutput(hidden, symbols.mask, 0, 3), symbols)
+    assert pooling.width == 4
+    assert torch.allclose(found, torch.tensor([[3.0, (8 / 3) ** 0.5, 5.0, 1.0], [-2.0, 0.0, -2.0, -2.0]]), atol=1e-4)
+
+
+def test_statistics_have_finite_gradients():
+    """Also where a record is one symbol, whose deviation is zero."""
+    hidden = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    symbols = Symbols(torch.zeros(2, 3, dtype=torch.long), torch.tensor([[True] * 3, [True, False, False]]))
+    Pooling("statistics", 4, None)(SourceOutput(hidden, symbols.mask, 0, 3), symbols).square().sum().backward()
+    assert torch.isfinite(hidden.grad).all()
+    assert not hidden.grad[1, 1:].any()
 
 
 def test_attention_by_hand():

@@ -112,6 +112,11 @@ def test_numbers_are_yaml_1_2(tmp_path):
         ),
         ("pool: mean", "pool: concat", r"columns: variable"),
         (
+            "name: linear, pool: mean",
+            "name: frequent_mapping, pool: concat",
+            r"output\.pool: found 'concat'; expected 'mean', 'cls', 'last' or 'attention'",
+        ),
+        (
             "seed: 0",
             "seed: 0\nseed: 1",
             r"r\.yaml:3: found found duplicate key|r\.yaml:\d+: found .*duplicate key",

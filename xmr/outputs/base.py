@@ -10,7 +10,8 @@ from torch import Generator, Tensor, nn
 
 from xmr.spaces import Answer, Encoded, FeatureOutput, Signal, Symbols
 
-Pool = Literal["mean", "cls", "last", "attention", "concat"]
+HiddenPool = Literal["mean", "cls", "last", "attention"]  # one hidden state: what the source's own head answers to
+Pool = Literal[HiddenPool, "concat", "statistics"]
 
 
 class Output(nn.Module, ABC):
@@ -64,7 +65,8 @@ class Pooling(nn.Module):
 
     mean: over the target's symbols, each counted once however many windows cover it; cls: the first position; last:
     the last symbol; attention: softmax(h q / sqrt D') over the symbols, q learned; concat: every position side by
-    side, for records of one length (aligned variants). Windows of a long record are pooled together.
+    side, for records of one length (aligned variants); statistics: mean, deviation, greatest and least value side by
+    side (statistics pooling, Snyder et al. 2018). Windows of a long record are pooled together.
     """
 
     def __init__(self, pool: Pool, width: int, length: int | None) -> None:
@@ -74,7 +76,7 @@ class Pooling(nn.Module):
             self.query = nn.Parameter(torch.zeros(width))
         if pool == "concat" and length is None:
             raise ValueError("output.pool: concat needs records of one length; use mean")
-        self.width = width * length if pool == "concat" and length is not None else width
+        self.width = width * {"concat": length or 1, "statistics": 4}.get(pool, 1)
 
     def forward(self, answer: Answer, encoded: Encoded) -> Tensor:
         """hidden (B, T, D') or features (B, D') -> (R, D')."""
@@ -107,12 +109,30 @@ class Pooling(nn.Module):
                 most = most.scatter_reduce(0, windows.owner, top[:, 0], "amax")
                 top = most[windows.owner][:, None]
             weight = weight * torch.exp((score - top.detach()).clamp(max=0.0)).masked_fill(~mask, 0.0)
-        total = torch.einsum("bl,bld->bd", weight, hidden)
-        mass = weight.sum(dim=1)
-        if windows is not None:
-            total = total.new_zeros(windows.records, total.shape[1]).index_add(0, windows.owner, total)
-            mass = mass.new_zeros(windows.records).index_add(0, windows.owner, mass)
-        return total / mass[:, None]
+        mean = _weighted_mean(hidden, weight, windows)
+        if self.pool != "statistics":
+            return mean
+        centre = mean if windows is None else mean[windows.owner]
+        deviation = _weighted_mean((hidden - centre[:, None]).square(), weight, windows).clamp(min=1e-10).sqrt()
+        return torch.cat([mean, deviation, _greatest(hidden, mask, windows), -_greatest(-hidden, mask, windows)], dim=1)
+
+
+def _weighted_mean(values: Tensor, weight: Tensor, windows: Any) -> Tensor:
+    """values (B, L, D) with weights (B, L) -> the mean of each record (R, D) over all its windows."""
+    total, mass = torch.einsum("bl,bld->bd", weight, values), weight.sum(dim=1)
+    if windows is not None:
+        total = total.new_zeros(windows.records, total.shape[1]).index_add(0, windows.owner, total)
+        mass = mass.new_zeros(windows.records).index_add(0, windows.owner, mass)
+    return total / mass[:, None]
+
+
+def _greatest(values: Tensor, mask: Tensor, windows: Any) -> Tensor:
+    """values (B, L, D) -> the greatest of each record (R, D) where the mask is True, over all its windows."""
+    found = values.masked_fill(~mask[..., None], -torch.inf).max(dim=1).values
+    if windows is None:
+        return found
+    owner = windows.owner[:, None].expand_as(found)
+    return found.new_full((windows.records, found.shape[1]), -torch.inf).scatter_reduce(0, owner, found, "amax")
 
 
 def _over_windows(vectors: Tensor, windows: Any) -> Tensor:

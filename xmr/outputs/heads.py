@@ -27,7 +27,9 @@ class Linear(Output):
     Alignment: linear. Source: used by every method as the learned baseline mapping (survey, arXiv 2202.10629).
 
     Args:
-        pool: how positions become one vector.
+        pool: how positions become one vector: their mean, the first (`cls`) or last, a mean weighted by a learned query
+            (`attention`), all side by side (`concat`, records of one length), or mean, deviation, greatest and least
+            value (`statistics`).
         dropout: share of the pooled features dropped in training.
     """
 

@@ -8,7 +8,7 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Generator, Tensor, nn
 
-from xmr.outputs.base import Output, Pool, Pooling
+from xmr.outputs.base import HiddenPool, Output, Pooling
 from xmr.outputs.heads import Linear
 from xmr.spaces import Answer, Encoded
 
@@ -19,10 +19,10 @@ class VocabularyLinear(Output):
     Source: ReprogBERT, arXiv 2210.07144 (its published form computes all V logits first).
 
     Args:
-        pool: how positions become one vector before the vocabulary head.
+        pool: how positions become one vector before the vocabulary head, as for `linear`.
     """
 
-    def __init__(self, pool: Pool = "mean") -> None:
+    def __init__(self, pool: HiddenPool = "mean") -> None:
         super().__init__()
         self.pool_name = pool
 
@@ -58,7 +58,7 @@ class LearnedMapping(Output):
     W in R^{K_S x K_T}. Alignment: statistical. Source: Voice2Series, arXiv 2106.09296; Kloberdanz 2021.
 
     Args:
-        pool: how positions become one vector before the vocabulary head.
+        pool: how positions become one vector before the vocabulary head, as for `linear`.
         temperature: divides the source's logits before their softmax.
         hardness: weight of an entropy penalty on the rows of W, towards a hard map.
     """
@@ -67,7 +67,7 @@ class LearnedMapping(Output):
 
     def __init__(
         self,
-        pool: Pool = "mean",
+        pool: HiddenPool = "mean",
         temperature: Annotated[float, Gt(0)] = 1.0,
         hardness: Annotated[float, Ge(0)] = 0.0,
     ) -> None:

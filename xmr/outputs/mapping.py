@@ -16,7 +16,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Generator, Tensor
 
 from xmr.errors import Problem, RecipeError
-from xmr.outputs.base import Output, Pool, Pooling
+from xmr.outputs.base import HiddenPool, Output, Pooling
 from xmr.spaces import Answer, Encoded
 
 
@@ -112,7 +112,7 @@ class CountedMapping(Output):
     ready: Tensor
     epochs: Tensor
 
-    def __init__(self, pool: Pool = "mean", update_every: int = 1) -> None:
+    def __init__(self, pool: HiddenPool = "mean", update_every: int = 1) -> None:
         super().__init__()
         self.pool_name, self.update_every = pool, update_every
 
@@ -192,7 +192,7 @@ class _Groups(CountedMapping):
     exclusive: ClassVar[bool] = True
     groups: Tensor
 
-    def __init__(self, pool: Pool = "mean", size: Annotated[int, Ge(1)] = 1, update_every: int = 1) -> None:
+    def __init__(self, pool: HiddenPool = "mean", size: Annotated[int, Ge(1)] = 1, update_every: int = 1) -> None:
         super().__init__(pool, update_every)
         self.size = size
 
@@ -225,11 +225,11 @@ class RandomMapping(_Groups):
     Source: Elsayed, arXiv 1806.11146 (one class a target); Voice2Series, arXiv 2106.09296 (many-to-one).
 
     Args:
-        pool: how positions become one vector before the source's head.
+        pool: how positions become one vector before the source's head, as for `linear`.
         size: source classes a target.
     """
 
-    def __init__(self, pool: Pool = "mean", size: Annotated[int, Ge(1)] = 1) -> None:
+    def __init__(self, pool: HiddenPool = "mean", size: Annotated[int, Ge(1)] = 1) -> None:
         super().__init__(pool, size)
 
 
@@ -237,13 +237,13 @@ class FrequentMapping(_Groups):
     """Counted once over the training part before training, then fixed. Source: BAR 2007.08714; ILM-VP 2211.11635.
 
     Args:
-        pool: how positions become one vector before the source's head.
+        pool: how positions become one vector before the source's head, as for `linear`.
         size: source classes a target.
     """
 
     counts_before_training: ClassVar[bool] = True
 
-    def __init__(self, pool: Pool = "mean", size: Annotated[int, Ge(1)] = 1) -> None:
+    def __init__(self, pool: HiddenPool = "mean", size: Annotated[int, Ge(1)] = 1) -> None:
         super().__init__(pool, size)
 
 
@@ -251,7 +251,7 @@ class IterativeMapping(_Groups):
     """The frequent mapping, remade after every epoch from that epoch's own logits. Source: ILM-VP 2211.11635.
 
     Args:
-        pool: how positions become one vector before the source's head.
+        pool: how positions become one vector before the source's head, as for `linear`.
         size: source classes a target.
         update_every: epochs between updates.
     """
@@ -261,7 +261,7 @@ class IterativeMapping(_Groups):
 
     def __init__(
         self,
-        pool: Pool = "mean",
+        pool: HiddenPool = "mean",
         size: Annotated[int, Ge(1)] = 1,
         update_every: Annotated[int, Ge(1)] = 1,
     ) -> None:
@@ -272,7 +272,7 @@ class OptimalMapping(IterativeMapping):
     """As iterative, by the assignment with the largest sum of counts instead of the greedy one (Hungarian method).
 
     Args:
-        pool: how positions become one vector before the source's head.
+        pool: how positions become one vector before the source's head, as for `linear`.
         size: source classes a target.
         update_every: epochs between updates.
     """
@@ -289,13 +289,13 @@ class SimilarityMapping(_Groups):
     the most alike pairs are taken first. Found once before training. Source: arXiv 2110.03894.
 
     Args:
-        pool: how positions become one vector before the source's head.
+        pool: how positions become one vector before the source's head, as for `linear`.
         size: source classes a target.
     """
 
     counts_before_training: ClassVar[bool] = True
 
-    def __init__(self, pool: Pool = "mean", size: Annotated[int, Ge(1)] = 3) -> None:
+    def __init__(self, pool: HiddenPool = "mean", size: Annotated[int, Ge(1)] = 3) -> None:
         super().__init__(pool, size)
 
     def empty(self, source: Any, outputs: int) -> Tensor:
@@ -324,7 +324,7 @@ class BayesianMapping(CountedMapping):
     """y_T = logits_S omega, omega from counts by `bayesian`, remade every epoch. Source: BLM, arXiv 2410.24018.
 
     Args:
-        pool: how positions become one vector before the source's head.
+        pool: how positions become one vector before the source's head, as for `linear`.
         smoothing: lambda.
         update_every: epochs between updates.
     """
@@ -335,7 +335,7 @@ class BayesianMapping(CountedMapping):
 
     def __init__(
         self,
-        pool: Pool = "mean",
+        pool: HiddenPool = "mean",
         smoothing: Annotated[float, Ge(0)] = 1.0,
         update_every: Annotated[int, Ge(1)] = 1,
     ) -> None:
@@ -363,7 +363,7 @@ class BayesianPlusMapping(BayesianMapping):
     """As Bayesian, with soft counts over the top max(1, ceil(alpha K_T)) classes of each answer. Source: BLM+.
 
     Args:
-        pool: how positions become one vector before the source's head.
+        pool: how positions become one vector before the source's head, as for `linear`.
         smoothing: lambda.
         alpha: share of K_T whose probabilities each answer adds.
         update_every: epochs between updates.
@@ -371,7 +371,7 @@ class BayesianPlusMapping(BayesianMapping):
 
     def __init__(
         self,
-        pool: Pool = "mean",
+        pool: HiddenPool = "mean",
         smoothing: Annotated[float, Ge(0)] = 1.0,
         alpha: Annotated[float, Gt(0)] = 0.15,
         update_every: Annotated[int, Ge(1)] = 1,

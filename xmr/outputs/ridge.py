@@ -30,7 +30,9 @@ class Ridge(Output):
     (scikit-learn's RidgeCV).
 
     Args:
-        pool: how positions become one vector.
+        pool: how positions become one vector: their mean, the first (`cls`) or last, a mean weighted by a learned query
+            (`attention`), all side by side (`concat`, records of one length), or mean, deviation, greatest and least
+            value (`statistics`).
         update_every: epochs between solutions, all of whose features are solved together; 0 solves once, before
             training.
     """

@@ -126,7 +126,7 @@ def _fit_problems(recipe: Recipe, place: Place) -> list[Problem]:
         problems.append(Problem(place(("encoder", "columns")), "'variable' for a per-residue task", "all"))
     if emits != "Symbols":
         problems += _only_for_symbols(recipe, place, emits)
-    if recipe.output.get("pool", "mean") != "mean" and space_of(recipe.source["name"]) == "pixel":
+    if recipe.output.get("pool", "mean") != "mean" and space_of(recipe.source["name"]) != "token":
         found = f"{recipe.output['pool']!r} for a source that answers with one vector"
         problems.append(Problem(place(("output", "pool")), found, "mean, or no pool"))
     if isinstance(recipe.data.target, list) and len(recipe.data.target) > 1 and recipe.task == "classification":
