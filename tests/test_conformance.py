@@ -25,6 +25,7 @@ PLAIN = [name for name in OUTPUTS.names() if name not in ("per_residue", "foreca
         "protein",
         {"name": "protein", "columns": "variable"},
         {"name": "protein", "max_length": 12},
+        {"name": "protein", "shuffle": "positions"},
         "image",
         {"name": "image", "size": 9, "channels": 1, "shuffle": "positions"},
         "series",
@@ -40,6 +41,9 @@ PLAIN = [name for name in OUTPUTS.names() if name not in ("per_residue", "foreca
         {"name": "table", "scaling": "robust", "columns": {"born": "date", "an age": "category"}},
         {"name": "table", "scaling": "standard", "most_categories": 2, "beyond": "hash"},
         {"name": "series", "length": "truncate", "size": 12, "normalise": "none", "shuffle": "positions"},
+        {"name": "series", "shuffle": "positions"},
+        {"name": "text", "shuffle": "positions"},
+        {"name": "audio", "rate": 8000, "seconds": 0.1, "shuffle": "positions"},
     ],
 )
 def test_encoders(section):

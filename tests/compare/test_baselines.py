@@ -29,11 +29,11 @@ def few_steps(monkeypatch):
     monkeypatch.setattr("xmr.compare.tuned.STEPS", 30)
 
 
-def parts(task, n=160, seed=0):
+def parts(task, n=160, seed=0, validation=20):
     encoder = ProteinEncoder(columns="all")
     encoder.bind(64)
     records = encoder.example(n, seed, task)
-    cut = {"train": range(n - 60), "validation": range(n - 60, n - 40), "test": range(n - 40, n)}
+    cut = {"train": range(n - 60), "validation": range(n - 60, n - 60 + validation), "test": range(n - 40, n)}
     held = {name: records.take(index) for name, index in cut.items()}
     targets, source = Targets.fit(task, held["train"]), tiny_source()
     render = FreeEmbedding().build(encoder.form, source.space, torch.Generator().manual_seed(0)).eval()
@@ -49,11 +49,11 @@ def parts(task, n=160, seed=0):
     )
 
 
-def picture_parts(task, n=120):
+def picture_parts(task, n=120, validation=10):
     """Pictures of 8 x 8 pixels whose bright corner is the label, before a tiny vision source."""
     encoder = ImageEncoder(size=8)
     records = encoder.example(n, 0, task)
-    cut = {"train": range(n - 50), "validation": range(n - 50, n - 40), "test": range(n - 40, n)}
+    cut = {"train": range(n - 50), "validation": range(n - 50, n - 50 + validation), "test": range(n - 40, n)}
     held = {name: records.take(index) for name, index in cut.items()}
     encoder.fit(held["train"])
     targets = Targets.fit(task, held["train"])
@@ -81,11 +81,11 @@ def test_the_probe_of_several_depths_is_the_ridge_of_the_programs():
     np.testing.assert_allclose(found, softmax(seen["test"] @ weight.T + bias, axis=1), rtol=1e-3, atol=1e-5)
 
 
-def table_parts(task, n=160):
+def table_parts(task, n=160, validation=20):
     """Rows whose age and trade are the label, before a tiny language source."""
     encoder = TableEncoder()
     records = encoder.example(n, 0, task)
-    cut = {"train": range(n - 60), "validation": range(n - 60, n - 40), "test": range(n - 40, n)}
+    cut = {"train": range(n - 60), "validation": range(n - 60, n - 60 + validation), "test": range(n - 40, n)}
     held = {name: records.take(index) for name, index in cut.items()}
     encoder.fit(held["train"])
     targets, source = Targets.fit(task, held["train"]), tiny_source()
@@ -138,6 +138,32 @@ def test_every_baseline_on_pictures(task):
             assert found["auroc"] > (0.7 if name == "fine_tuning" else 0.9), name
     assert data.source.checksum() == before, "fine-tuning must not touch the source itself"
     assert "attention_layer" not in baselines_of(task, "Image", "pixel")
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (parts, ("Symbols", "token", "protein")),
+        (picture_parts, ("Image", "pixel", "")),
+        (table_parts, ("Table", "token", "")),
+    ],
+)
+def test_no_baseline_needs_a_validation_part(make, kind, monkeypatch):
+    for name in ("tuned.EPOCHS", "tuned.LEAST_EPOCHS", "tuned.STEPS", "cnn.EPOCHS"):
+        monkeypatch.setattr(f"xmr.compare.{name}", 1)
+    data = make("classification", validation=0)
+    for name in baselines_of("classification", *kind):
+        values = run_baseline(name, data)
+        assert values.shape == (40, data.description.outputs), name
+        assert np.isfinite(values).all(), name
+
+
+@pytest.mark.parametrize("kind", ["mobilenet", "convnext", "vit", "swin"])
+def test_lora_of_every_kind_of_network(kind, monkeypatch):
+    """MobileNet looks its convolutions' strides up, adapters or not."""
+    monkeypatch.setattr("xmr.compare.tuned.EPOCHS", 1)
+    data = replace(picture_parts("classification"), source=tiny_vision(kind))
+    assert run_baseline("lora", data).shape == (40, data.description.outputs)
 
 
 @pytest.mark.parametrize("task", ["classification", "regression", "multilabel", "residue_classification"])

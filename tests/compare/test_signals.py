@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.tiny import tiny_source, tiny_vision
-from xmr.compare import SIGNAL_BASELINES
+from xmr.compare import SIGNAL_BASELINES, baselines_of
 from xmr.compare.baselines import Parts, run_baseline
 from xmr.compare.signals import series_of
 from xmr.compare.tuned import Tuned, _Plain, trainable_copy
@@ -24,9 +24,9 @@ def few_steps(monkeypatch):
     monkeypatch.setattr("xmr.compare.signals.STEPS", 150)
 
 
-def parts(encoder, records, task="classification", source=None, transform=None):
+def parts(encoder, records, task="classification", source=None, transform=None, validation=10):
     n = len(records)
-    cut = {"train": range(n - 40), "validation": range(n - 40, n - 30), "test": range(n - 30, n)}
+    cut = {"train": range(n - 40), "validation": range(n - 40, n - 40 + validation), "test": range(n - 30, n)}
     held = {name: records.take(index) for name, index in cut.items()}
     encoder.fit(held["train"])
     targets = Targets.fit(task, held["train"])
@@ -62,6 +62,21 @@ def test_every_baseline_of_series(task):
         found = metrics_of(task, values, data.targets["test"], data.description)
         if name in ("minirocket", "cnn", "dtw_1nn"):
             assert found.get("pearson", found.get("auroc")) > 0.8, name  # the labels hold noise: ranks say less
+
+
+@pytest.mark.parametrize("encoder", [SeriesEncoder(), AudioEncoder(seconds=0.1, rate=8000)])
+def test_no_baseline_needs_a_validation_part(encoder, monkeypatch):
+    monkeypatch.setattr("xmr.compare.signals.STEPS", 5)
+    monkeypatch.setattr("xmr.compare.tuned.EPOCHS", 1)
+    pytest.importorskip("aeon")
+    encoder.bind(64)
+    data = parts(encoder, encoder.example(70, 0), validation=0)
+    for name in baselines_of("classification", "Signal", "pixel"):
+        if name == "mfcc_logistic" and isinstance(encoder, SeriesEncoder):
+            continue
+        values = run_baseline(name, data)
+        assert values.shape == (30, data.description.outputs), name
+        assert np.isfinite(values).all(), name
 
 
 def test_series_of_unequal_length_and_windows():

@@ -143,7 +143,8 @@ def pixels(data: Any) -> np.ndarray:
     """Every picture as one row of at most 1,024 pixels a channel: (n, features) in [0, 1]."""
     values = data.values
     step = max(1, -(-max(values.shape[1:3]) // 32))
-    return values[:, ::step, ::step].reshape(len(values), -1).astype(np.float32) / 255
+    seen = values[:, ::step, ::step]
+    return seen.reshape(len(seen), np.prod(seen.shape[1:])).astype(np.float32) / 255  # -1 fails where there is none
 
 
 _CLASSICAL: dict[str, tuple[Features, Callable[[bool, int], BaseEstimator]]] = {

@@ -46,7 +46,7 @@ def _linear(regression: bool, seed: int) -> BaseEstimator:
 def flat(parts: Parts, name: str) -> np.ndarray:
     """Every sample of every channel side by side, as the encoder gives them; windows of a record are averaged."""
     data: SignalSet = parts.sets[name]
-    values = data.values.numpy().reshape(len(data.values), -1)
+    values = data.values.flatten(1).numpy()
     if data.owner is None:
         return values
     sums = np.zeros((len(data), values.shape[1]), np.float32)

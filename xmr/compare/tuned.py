@@ -98,6 +98,10 @@ def with_adapters(source: Source) -> Source:
         if isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.groups == 1)
     ]
     peft.inject_adapter_in_model(peft.LoraConfig(r=RANK, lora_alpha=2 * RANK, target_modules=fitting), made.body)
+    for module in made.body.modules():
+        base = getattr(module, "base_layer", None)
+        if isinstance(base, nn.Conv2d):  # MobileNets pad by the stride they look up at their convolution
+            vars(module).update({key: getattr(base, key) for key in nn.Conv2d.__constants__ if key not in vars(module)})
     return made
 
 

@@ -224,8 +224,9 @@ class ImageEncoder(Encoder):
                 values = self._copied(spots)
             self._held = max(0, self._held - values.size)
         if self.shuffle == "positions":
-            order = np.random.default_rng(0).permutation(form.height * form.width)
-            values = values.reshape(len(values), -1, form.channels)[:, order].reshape(values.shape)
+            pixels = form.height * form.width
+            order = np.random.default_rng(0).permutation(pixels)
+            values = values.reshape(len(values), pixels, form.channels)[:, order].reshape(values.shape)
         return ImageSet(values)
 
     def _copied(self, spots: list[tuple[np.ndarray, int]]) -> np.ndarray:

@@ -207,8 +207,8 @@ class ProteinEncoder(Encoder):
         codes, owner = self._symbols(records.inputs)
         residue = codes >= 0
         flat, lengths = codes[residue], np.bincount(owner[residue], minlength=len(records))
-        if self.kept is not None:
-            flat = flat.reshape(len(records), -1)[:, self.kept].reshape(-1)
+        if self.kept is not None and self.template is not None:
+            flat = flat.reshape(len(records), len(self.template))[:, self.kept].reshape(-1)
             lengths = np.full(len(records), len(self.kept))
         if self.shuffle == "positions":
             flat = shuffled(flat, lengths)

@@ -91,6 +91,7 @@ def check_encoder(section: dict[str, Any] | str, task: Task = "classification") 
     data = encoder.encode(records)
     assert json.dumps(encoder.state()) == before, "encode must not learn from the records it encodes"
     assert len(data) == len(records)
+    assert len(encoder.encode(records.take([]))) == 0, "a split without a validation part has an empty one"
     whole, one = data.batch(np.arange(len(records))), data.batch(np.array([3]))
     if isinstance(whole, Symbols):
         assert isinstance(encoder.form, Alphabet)
