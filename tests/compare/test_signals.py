@@ -85,13 +85,36 @@ def test_series_of_unequal_length_and_windows():
     rows = [np.sin(np.arange(rng.integers(20, 40)) / (1 + 2 * (i % 2)))[None] for i in range(90)]
     records = series_records(rows, ["ab"[i % 2] for i in range(90)], "memory")
     data = parts(SeriesEncoder(length="resample"), records)
-    assert isinstance(series_of(data, "train"), list)
+    assert isinstance(series_of(data)["train"], list)
     for name in ("minirocket", "dtw_1nn"):
         accuracy = metrics_of("classification", run_baseline(name, data), data.targets["test"], data.description)
         assert accuracy["accuracy"] > 0.9, name
     windowed = parts(SeriesEncoder(length="window", size=10), records)
     for name in ("logistic", "cnn", "linear_probe"):
         assert run_baseline(name, windowed).shape == (30, 2)
+
+
+def _waves(n, rng):
+    return [np.sin(np.arange(30) / (1 + 2 * (i % 2)))[None] + 0.1 * rng.normal(size=(1, 30)) for i in range(n)]
+
+
+def test_a_gap_in_one_part_puts_all_parts_on_the_encoders_scale():
+    """Before, training was on the scale of the file and the part with the gap on the encoder's."""
+    rows = [100 + row for row in _waves(90, np.random.default_rng(0))]
+    rows[85][0, 3] = np.nan
+    records = series_records(rows, ["ab"[i % 2] for i in range(90)], "memory")
+    found = series_of(parts(SeriesEncoder(), records))
+    for part in found.values():
+        assert abs(part.mean()) < 1
+
+
+def test_series_as_read_whatever_length_the_encoder_makes():
+    pytest.importorskip("aeon")
+    rows = _waves(90, np.random.default_rng(0))
+    records = series_records(rows, ["ab"[i % 2] for i in range(90)], "memory")
+    data = parts(SeriesEncoder(length="resample", size=12), records, validation=0)
+    assert {name: part.shape for name, part in series_of(data).items()} == {"train": (50, 1, 30), "test": (30, 1, 30)}
+    assert run_baseline("minirocket", data).shape == (30, 2)
 
 
 def test_baselines_of_recordings():

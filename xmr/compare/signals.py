@@ -79,24 +79,30 @@ def cepstra(parts: Parts, name: str) -> np.ndarray:
     return sums / data.rows[:, None]
 
 
-def series_of(parts: Parts, name: str) -> Any:
-    """The series as they were read, (n, C, L), or a list of (C, L_i) of unequal lengths.
+def series_of(parts: Parts) -> dict[str, Any]:
+    """The series of every part as they were read, (n, C, L), or lists of (C, L_i) where their lengths differ.
 
-    Not the encoder's scale: what a normalisation throws away is the program's loss alone. Gaps: as the encoder fills
-    them.
+    Not the encoder's scale: what a normalisation throws away is the program's loss alone. Where any part has gaps, all
+    parts are as the encoder fills and scales them.
     """
-    held = (parts.arrays or {}).get(name)
-    data: SignalSet = parts.sets[name]
-    if held is not None and len(held):
-        known = ~np.isnan(held)
-        ends = np.where(known.any(axis=(1, 2)), held.shape[2] - np.argmax(known.any(axis=1)[:, ::-1], axis=1), 0)
-        inside = np.arange(held.shape[2]) < ends[:, None]
-        if not (~known & inside[:, None]).any():
-            whole = bool((ends == held.shape[2]).all())
-            return held if whole else [row[:, :end] for row, end in zip(held, ends)]
-    if data.owner is not None:
+    present = [name for name, data in parts.sets.items() if len(data)]
+    held = {name: (parts.arrays or {}).get(name) for name in present}
+    rows = {name: _as_read(array) for name, array in held.items() if array is not None}
+    whole = {name: part for name, part in rows.items() if part is not None}
+    if len(whole) == len(present):
+        alike = len({row.shape[1] for part in whole.values() for row in part}) == 1
+        return {name: np.stack(part) for name, part in whole.items()} if alike else dict(whole)
+    if any(data.owner is not None for data in parts.sets.values()):
         raise RecipeError(Problem("baselines", "encoder.length: window", "whole series for minirocket and dtw_1nn"))
-    return data.values.numpy()
+    return {name: parts.sets[name].values.numpy() for name in present}
+
+
+def _as_read(series: np.ndarray) -> list[np.ndarray] | None:
+    """(n, C, L), NaN behind the end of each, as rows of (C, L_i); None where one has a gap before its end."""
+    known = ~np.isnan(series)
+    ends = np.where(known.any(axis=(1, 2)), series.shape[2] - np.argmax(known.any(axis=1)[:, ::-1], axis=1), 0)
+    inside = np.arange(series.shape[2]) < ends[:, None]
+    return None if (~known & inside[:, None]).any() else [row[:, :end] for row, end in zip(series, ends)]
 
 
 def by_aeon(name: str, parts: Parts) -> np.ndarray:
@@ -110,16 +116,12 @@ def by_aeon(name: str, parts: Parts) -> np.ndarray:
     module = require(f"aeon.{kind}.{package}", "series", f"the baseline {name}")
     maker = getattr(module, prefix + ("Regressor" if regression else "Classifier"))
     model = maker(random_state=parts.seed, n_jobs=1) if name == "minirocket" else maker(distance="dtw", n_neighbors=1)
-    parted = [series_of(parts, part) for part in ("train", "validation", "test")]
-    if any(isinstance(part, list) for part in parted):
-        rows = [list(part) for part in parted]
-        if name == "minirocket":  # equal lengths only: behind its end a series stays at zero
-            longest = max(row.shape[1] for part in rows for row in part)
-            parted = [_padded(part, longest, len(rows[0][0])) for part in rows]
-        else:
-            parted = rows
-    train, validation, test = parted
-    both = [*train, *validation] if isinstance(train, list) else np.concatenate([train, validation])
+    parted = series_of(parts)
+    if name == "minirocket" and any(isinstance(part, list) for part in parted.values()):
+        longest = max(row.shape[1] for part in parted.values() for row in part)  # equal lengths only, zeros behind
+        parted = {part: _padded(rows, longest) for part, rows in parted.items()}
+    learned, test = [parted[part] for part in ("train", "validation") if part in parted], parted["test"]
+    both = [row for part in learned for row in part] if isinstance(test, list) else np.concatenate(learned)
     if isinstance(both, np.ndarray) and both.shape[2] < 9 and name == "minirocket":
         both, test = (np.pad(x, ((0, 0), (0, 0), (0, 9 - x.shape[2]))) for x in (both, test))
     target = np.concatenate([parts.targets["train"], parts.targets["validation"]])
@@ -131,8 +133,8 @@ def by_aeon(name: str, parts: Parts) -> np.ndarray:
     return answer
 
 
-def _padded(rows: list[np.ndarray], length: int, channels: int) -> np.ndarray:
-    made = np.zeros((len(rows), channels, length), np.float32)
+def _padded(rows: list[np.ndarray], length: int) -> np.ndarray:
+    made = np.zeros((len(rows), len(rows[0]), length), np.float32)
     for place, row in zip(made, rows):
         place[:, : row.shape[1]] = row
     return made
