@@ -55,6 +55,10 @@ class DataError(InputError):
     """A data file or a record in it is wrong."""
 
 
+class DataUnavailableError(DataError):
+    """The public data set a recipe names is not on this machine."""
+
+
 class ProgramError(InputError):
     """A saved program cannot be loaded as it is."""
 

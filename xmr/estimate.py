@@ -11,7 +11,8 @@ import torch
 from xmr.batching import inference_batches, training_batches
 from xmr.component import create
 from xmr.data.targets import IGNORE, Targets
-from xmr.errors import DataError, MissingExtraError, SourceUnavailableError
+from xmr.encoders.forecast import ForecastEncoder
+from xmr.errors import DataUnavailableError, MissingExtraError, SourceUnavailableError
 from xmr.job import load_job
 from xmr.program import Program
 from xmr.recipe.schema import Recipe
@@ -23,8 +24,11 @@ from xmr.training.precision import autocast, resolve_precision
 
 
 def estimate(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    """Name and value of everything worth knowing before training. Records come from the data, where it is here;
-    otherwise from synthetic examples, and it says so."""
+    """Name and value of everything worth knowing before training.
+
+    Records come from the data; where a public data set or the package it is in is not here, from synthetic examples, and
+    it says so. Raises DataError for what is wrong with the data.
+    """
     yield "recipe", "valid"
     try:
         yield from _measured(recipe)
@@ -38,7 +42,7 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
         job = load_job(recipe)
         program, training, tested = job.program, job.sets["train"], job.sets["test"]
         yield "data", job.prepared.summary()
-    except (DataError, MissingExtraError) as error:
+    except (DataUnavailableError, MissingExtraError) as error:
         yield "data", f"not read ({error}); shapes below are of synthetic records"
         program, training = _synthetic(recipe)
         tested = training
@@ -138,7 +142,8 @@ def _synthetic(recipe: Recipe) -> tuple[Program, LabelledSet]:
     encoder.meet(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
     records = encoder.example(64, 0, recipe.task)
     encoder.fit(records)
-    targets = Targets.fit(recipe.task, records)
+    forecasts = isinstance(encoder, ForecastEncoder)
+    targets = Targets.steps(encoder.horizon) if forecasts else Targets.fit(recipe.task, records)
     data = encoder.encode(records)
     length = int(data.width[0]) if encoder.one_length else None
     program = Program.build(

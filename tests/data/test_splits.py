@@ -119,6 +119,9 @@ def test_column():
     assert [len(part) for part in parts_of(drawn)] == [8, 2, 3]
     with pytest.raises(DataError, match="0 test"):
         column_split(["train"] * 4, None, 0, None, 0)
+    assert len(column_split(role[:13], None, 0, 3, 0).train) == 3
+    with pytest.raises(DataError, match="data.split.labels: found .* training records; expected at least 500"):
+        column_split(role[:13], None, 0, 500, 0)
 
 
 def test_folds_cover_every_record_once():

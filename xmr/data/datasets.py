@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from xmr.data.records import Records
-from xmr.errors import DataError, MissingExtraError, Problem, one_of
+from xmr.errors import DataError, DataUnavailableError, MissingExtraError, Problem, one_of
 
 
 @dataclass(frozen=True)
@@ -486,13 +486,13 @@ def cache_folder() -> Path:
 
 
 def locate(relative: str, name: str) -> Path:
-    """A data set's file, from XMR_DATA or the cache. Raises DataError that says how to get it."""
+    """A data set's file, from XMR_DATA or the cache. Raises DataUnavailableError that says how to get it."""
     roots = [Path(os.environ["XMR_DATA"])] if "XMR_DATA" in os.environ else []
     tried = [root / relative for root in (*roots, cache_folder())]
     for path in tried:
         if path.exists():
             return path
-    raise DataError(
+    raise DataUnavailableError(
         Problem(
             f"data.dataset: {name}",
             f"no {relative} in {' or '.join(str(root) for root in (*roots, cache_folder()))}",

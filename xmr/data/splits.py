@@ -178,7 +178,9 @@ def column_split(
             )
         )
     note = "as the file says"
-    if labels is not None and labels < len(train):
+    if labels is not None:
+        if labels > len(train):
+            raise DataError(Problem("data.split.labels", f"{len(train)} training records", f"at least {labels}"))
         train = _draw(train, labels, strata, seed + 1)[1]
         note += f", {labels} of its training records (seed {seed})"
     if not len(chosen) and validation:
