@@ -26,8 +26,8 @@ from xmr.training.precision import autocast, resolve_precision
 def estimate(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Name and value of everything worth knowing before training.
 
-    Records come from the data; where a public data set or the package it is in is not here, from synthetic examples, and
-    it says so. Raises DataError for what is wrong with the data.
+    Records come from the data; where a public data set or the package it is in is not here, from synthetic examples,
+    and it says so. Raises DataError for what is wrong with the data.
     """
     yield "recipe", "valid"
     try:

@@ -120,7 +120,7 @@ def test_column():
     with pytest.raises(DataError, match="0 test"):
         column_split(["train"] * 4, None, 0, None, 0)
     assert len(column_split(role[:13], None, 0, 3, 0).train) == 3
-    with pytest.raises(DataError, match="data.split.labels: found .* training records; expected at least 500"):
+    with pytest.raises(DataError, match=r"data\.split\.labels: found .* training records; expected at least 500"):
         column_split(role[:13], None, 0, 500, 0)
 
 
