@@ -17,6 +17,8 @@ def test_a_forecast_without_its_table_is_shown_by_examples():
     found = dict(estimate(load_recipe("forecast/etth1", ["source.layers=1"])))
     assert "synthetic" in found["data"]
     assert found["target logits"].startswith("(1, 64, 96)")
+    assert "one step" in found
+    assert not {"one epoch", "training", "test"} & set(found), "of records that are not known"
 
 
 @pytest.mark.parametrize(

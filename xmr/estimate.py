@@ -40,12 +40,13 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Shapes, parameters, memory and time. Raises SourceUnavailableError where the source cannot be had."""
     try:
         job = load_job(recipe)
-        program, training, tested = job.program, job.sets["train"], job.sets["test"]
+        program, training = job.program, job.sets["train"]
+        tested: LabelledSet | None = job.sets["test"]
         yield "data", job.prepared.summary()
     except (DataUnavailableError, MissingExtraError) as error:
         yield "data", f"not read ({error}); shapes below are of synthetic records"
         program, training = _synthetic(recipe)
-        tested = training
+        tested = None
     rng = np.random.default_rng(0)
     budget = recipe.training.batch_size if training.data.records_at_once else recipe.training.batch_tokens
     plan = training_batches(training.data.cost, training.data.width, budget, rng)
@@ -100,13 +101,8 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
         started = time.perf_counter()
         program(encoded)
         forward = time.perf_counter() - started
-    tokens = encoded.ids.numel() if isinstance(encoded, Symbols) else len(batch)
-    at_once = tested.data.records_at_once or 8192
-    plan_of_test = inference_batches(tested.data.cost, tested.data.width, at_once)
-    test_tokens = sum(len(b) * int(tested.data.width[b].max()) for b in plan_of_test)
     trainable = sum(p.numel() for p in program.trained_parameters())
     frozen = program.source.parameter_count()
-    epoch = seconds * len(plan)
     for line in program.encoder.describe():
         name, _, what = line.partition(": ")
         yield name, what
@@ -118,6 +114,14 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
         "memory",
         f"about {(held + 4 * frozen + 16 * trainable) / 2**20:,.0f} MiB in training (weights and one batch)",
     )
+    if tested is None:  # how many records there are is not known
+        yield "one step", f"about {_duration(seconds)}, {len(batch)} records"
+        return
+    epoch = seconds * len(plan)
+    tokens = encoded.ids.numel() if isinstance(encoded, Symbols) else len(batch)
+    at_once = tested.data.records_at_once or 8192
+    plan_of_test = inference_batches(tested.data.cost, tested.data.width, at_once)
+    test_tokens = sum(len(b) * int(tested.data.width[b].max()) for b in plan_of_test)
     yield "one epoch", f"{len(plan)} steps, about {_duration(epoch)}"
     epochs = max(recipe.training.epochs, -(-recipe.training.min_steps // len(plan)))
     yield "training", f"at most {_duration(epoch * epochs)} on this machine"
