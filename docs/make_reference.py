@@ -43,7 +43,7 @@ def _values(shape: dict[str, Any]) -> str:
     if shape.get("type") == "array":
         return f"list of {_values(shape['items'])}"
     kind = KINDS_OF_VALUE.get(shape.get("type", ""), "section")
-    bounds = [f"{sign} {shape[key]}" for key, sign in BOUNDS.items() if key in shape]
+    bounds = [f"{sign} {shape[key]:g}" for key, sign in BOUNDS.items() if key in shape]
     of = shape.get("additionalProperties")
     to = f" to {_values(of)}" if isinstance(of, dict) and of else ""
     return kind + to + (f" {', '.join(bounds)}" if bounds else "")

@@ -1,11 +1,16 @@
 """Drafts for files that are not all right: what is wrong is named, or left out and said."""
 
+from datetime import datetime, timedelta
+
+import numpy as np
 import pytest
 
 from xmr.cli.app import execute
 from xmr.data.records import Skipped
 from xmr.errors import DataError
-from xmr.recipe.draft import draft
+from xmr.estimate import estimate
+from xmr.recipe.draft import draft, guess_season
+from xmr.recipe.load import load_recipe
 
 ROWS = "sequence,label\nACDE,1\nCD3E,0\nDEFG,\nEFGHI,0\n"
 
@@ -48,3 +53,43 @@ def test_a_long_list_is_cut(tmp_path, capsys):
     assert "and 5 more (`xmr run` lists all in skipped.csv)" in said
     assert execute(["new", "protein", str(tmp_path / "x.csv"), "--on-bad", "skp", "--force"]) == 2
     assert "expected one of fail, skip; did you mean skip?" in capsys.readouterr().err
+
+
+def _times(step, n=60):
+    return [(datetime(2020, 1, 1) + i * step).isoformat(sep=" ") for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("times", "season"),
+    [
+        (_times(timedelta(hours=1)), 24),
+        (_times(timedelta(minutes=15)), 96),
+        (_times(timedelta(days=1)), 7),
+        (_times(timedelta(days=7)), 52),
+        ([f"{2000 + i // 12}-{1 + i % 12:02}-01" for i in range(60)], 12),
+        ([f"{2000 + i // 4}-{1 + 3 * (i % 4):02}-01" for i in range(60)], 4),
+        (_times(timedelta(days=365)), 1),
+        ([str(i) for i in range(60)], 1),
+        (["2020-01-01T00:00", "2020-01-01T01:00+00:00", "2020-01-01T02:00"], 1),
+    ],
+)
+def test_a_season_by_the_step_of_time(times, season):
+    assert guess_season(times)[0] == season
+
+
+@pytest.mark.parametrize("rows", [50, 700])
+def test_a_draft_for_a_table_over_time_can_be_run(tmp_path, rows):
+    values = np.sin(np.arange(rows) / 4)
+    lines = [f"{time},{value:.3f}" for time, value in zip(_times(timedelta(hours=1), rows), values)]
+    (tmp_path / "t.csv").write_text("when,load\n" + "\n".join(lines) + "\n")
+    assert execute(["new", "forecast", str(tmp_path / "t.csv"), "--input", "when"]) == 0
+    recipe = load_recipe(str(tmp_path / "t.yaml"), ["source.layers=1"])
+    found = dict(estimate(recipe))
+    assert found["data"].startswith(f"{rows} records read")
+    assert recipe.encoder["season"] == 24
+
+
+def test_a_table_over_time_that_is_too_short(tmp_path):
+    (tmp_path / "t.csv").write_text("date,a\n2020-01-01,1\n2020-01-02,2\n")
+    with pytest.raises(DataError, match="found 2 rows; expected at least 50 steps"):
+        draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", None, None, "fail", Skipped())

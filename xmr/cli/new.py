@@ -12,17 +12,19 @@ MOST_LINES = 20  # of records left out
 
 
 def new(
-    domain: Annotated[str, typer.Argument(help="protein, dna, text, table, series, audio or image")],
+    domain: Annotated[str, typer.Argument(help="protein, dna, text, table, series, audio, image or forecast")],
     source: Annotated[
         Path,
         typer.Argument(
             metavar="MY_FILE",
             help="FASTA, CSV, TSV, Parquet, .ts or .npz with labels; a folder of pictures or recordings, one class a "
-            "subfolder.",
+            "subfolder; for forecast a table over time.",
         ),
     ],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Recipe to write; by default MY_FILE.yaml.")] = None,
-    column: Annotated[str | None, typer.Option("--input", help="Column of the sequences, where not the usual.")] = None,
+    column: Annotated[
+        str | None, typer.Option("--input", help="Column of the sequences (forecast: of time), where not the usual.")
+    ] = None,
     target: Annotated[str | None, typer.Option(help="Column of the label, where not the usual.")] = None,
     on_bad: Annotated[str, typer.Option(help="Records that cannot be read: fail, or skip and list.")] = "fail",
     force: Annotated[bool, typer.Option(help="Replace a recipe that is there.")] = False,

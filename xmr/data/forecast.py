@@ -68,7 +68,11 @@ def read_time_table(path: Path, time: str | None, most: int | None = None) -> Ti
             raise DataError(Problem(f"{path}:{line}: {channel}", "a missing or infinite value", "a number"))
         if times and _earlier(fields[place], times[-1]):
             raise DataError(
-                Problem(f"{path}:{line}", f"{clock} {fields[place]!r} after {times[-1]!r}", "times in order")
+                Problem(
+                    f"{path}:{line}",
+                    f"{clock} {fields[place]!r} after {times[-1]!r}",
+                    "times in order, as numbers or ISO dates (2020-12-31)",
+                )
             )
         times.append(fields[place])
         values.append(found)

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from xmr.component import create
+from xmr.data.forecast import TimeTable, read_time_table
 from xmr.data.read import read_all
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.tables import Columns
 from xmr.errors import DataError, Problem, RecipeError, one_of
 from xmr.registry import ENCODERS
 
-DOMAINS = {name: name for name in ("protein", "dna", "text", "table", "series", "audio", "image")}  # -> its encoder
+DOMAINS = ("protein", "dna", "text", "table", "series", "audio", "image", "forecast")  # named as their encoders
 SMALL = 1000  # up to so many records: four programs, a random split
 ALIGNED = 300_000  # up to so many nucleotides in all, a head in closed form on every position fits into memory
 LONGEST_ALIGNED = 400  # nucleotides; what a source of 512 positions takes at once
 HUB = "   (source.model: a hub name or a folder)"
+LEAST_STEPS = 50  # of a table over time
 MANY = 5000  # beyond so many pictures the features of several depths would fill the memory: a head by gradient
 # How classes of proteins are learned: as in recipes/protein/amp.yaml (docs/results.md has what else was tried).
 PROTEIN_CLASSES: dict[str, Any] = {
@@ -58,7 +62,9 @@ def draft(
     """
     if domain not in DOMAINS:
         raise RecipeError(one_of("new", domain, DOMAINS))
-    encoder = create(ENCODERS, {"name": DOMAINS[domain]})
+    if domain == "forecast":
+        return _forecast_draft(read_time_table(source, column), source, recipe, column)
+    encoder = create(ENCODERS, {"name": domain})
     encoder.bind(512)
     columns = Columns(column, (target,) if target else (), reads=encoder.reads)
     records = read_all(source, columns, on_bad, skipped)
@@ -79,7 +85,7 @@ def draft(
 
 def _draft(domain: str, records: Records, source: Path, recipe: Path, column: str | None, target: str | None) -> Draft:
     """A recipe for records that are all right."""
-    encoder = create(ENCODERS, {"name": DOMAINS[domain]})
+    encoder = create(ENCODERS, {"name": domain})
     task, why = guess_task(records, encoder.canonical(records) if domain in ("protein", "dna") else [])
     label = next(iter(records.labels))
     roles = set(records.role) - {""}
@@ -106,7 +112,7 @@ def _draft(domain: str, records: Records, source: Path, recipe: Path, column: st
         "task": task,
         "seed": 0,
         "data": data,
-        "encoder": {"name": DOMAINS[domain], **({"columns": "variable"} if aligned else {})},
+        "encoder": {"name": domain, **({"columns": "variable"} if aligned else {})},
         **(PROTEIN_CLASSES if task == "classification" and not aligned else _other_protein(task, aligned, small)),
         "baselines": ["majority", "window_linear"]
         if task == "residue_classification"
@@ -255,6 +261,62 @@ def _signal_draft(
         what += f" of {shape[1]} channel{'s' if shape[1] > 1 else ''} and at most {shape[2]} samples"
     found = f"{len(records):,} {what} of {source.name}: task {task} ({why})"
     return Draft(body, [found], HUB)
+
+
+def _forecast_draft(table: TimeTable, source: Path, recipe: Path, time: str | None) -> Draft:
+    """A recipe for a table over time, after `forecast/etth1`: windows as long as its rows allow."""
+    rows, channels = table.values.shape
+    if rows < LEAST_STEPS:
+        raise DataError(Problem(str(source), f"{rows} rows", f"at least {LEAST_STEPS} steps of time"))
+    season, why = guess_season(table.times)
+    look_back = min(336, rows // 8)
+    horizon = min(96, max(rows // 50, min(season, rows // 25)))
+    patch = min(16, look_back // 4)
+    split = {"by": "time", "validation": 0.2, "test": 0.2}
+    path = os.path.relpath(str(source), str(recipe.parent))
+    body: dict[str, Any] = {
+        "task": "forecasting",
+        "seed": 0,
+        "data": {"path": path, **({"time": time} if time else {}), "split": split},
+        "encoder": {
+            "name": "forecast",
+            "look_back": look_back,
+            "horizon": horizon,
+            "every": 4 if rows > MANY else 1,
+            "season": season,
+        },
+        "source": {"name": "minilm", "layers": 2},
+        "transform": {
+            "name": "signal_patches",
+            "patch": patch,
+            "stride": patch,
+            "instance_norm": True,
+            "rescale": False,
+        },
+        "output": {"name": "forecast", "width": 8, "dropout": 0.3},
+        "training": {"epochs": 3, "min_steps": 200, "learning_rate": 5e-4, "batch_size": 64},
+        "baselines": ["last_value", *(["seasonal_naive"] if season > 1 else []), "linear"],
+    }
+    found = f"{rows:,} steps of {channels} channel{'s' if channels > 1 else ''} of {source.name}, {why}: "
+    return Draft(body, [f"{found}the next {horizon} from the last {look_back}"])
+
+
+def guess_season(times: list[str]) -> tuple[int, str]:
+    """Steps after which a series probably repeats, by how far apart its times are, and why: a day of shorter steps, a
+    week of days, a year of weeks, months or quarters."""
+    try:
+        stamps = [datetime.fromisoformat(text) for text in times]
+        step = sorted(later - sooner for sooner, later in pairwise(stamps))[len(stamps) // 2]
+    except (ValueError, TypeError):  # numbers, other ways to write dates, some with a time zone and some without
+        return 1, "times that are no ISO dates, so no season (encoder.season)"
+    day = timedelta(days=1)
+    if step < day:
+        steps = max(1, round(day / step))
+        return steps, f"a step {step}, a season of {steps} a day"
+    for longest, steps in ((1, 7), (7, 52), (31, 12), (92, 4)):
+        if step <= longest * day:
+            return steps, f"a step {step.days} day{'s' if step.days > 1 else ''}, a season of {steps}"
+    return 1, f"a step {step.days} days, no season"
 
 
 def guess_task(records: Records, texts: list[str]) -> tuple[str, str]:
