@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from xmr.data.delimiter import SEMICOLON, with_points
 from xmr.data.fasta import open_text, role_of
 from xmr.data.records import Records
 from xmr.data.tables import USUAL, Columns, Layout
@@ -25,7 +26,7 @@ from xmr.errors import DataError, Problem, nearest, require
 SEPARATOR = "\x1f"  # between the cells of a record's input
 FORMATS = (".csv", ".tsv", ".txt", ".data", ".test", ".parquet", ".arff")
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "-"})
-_DELIMITERS = (",", "\t", ";", "|")
+_DELIMITERS = (SEMICOLON, "\t", "|", ",")  # the comma last: it may stand in the numbers between the others
 _PARTS = frozenset({"train", "training", "validation", "valid", "test"})
 _HEAD = 200  # lines looked at before the delimiter, the quotes and the header are decided
 _Rows = Iterator[tuple[int, list[str]]]  # line and cells
@@ -170,7 +171,7 @@ def _delimited(path: Path, handle: Any, suffix: str) -> tuple[list[tuple[int, li
 
 
 def _delimiter(lines: list[str]) -> str | None:
-    """What parts most rows into equally many cells, more than one; None: blanks."""
+    """What parts all rows into equally many cells, more than one, or else most of them; None: blanks."""
     best, score = None, 0.0
     for candidate in _DELIMITERS:
         try:
@@ -178,6 +179,8 @@ def _delimiter(lines: list[str]) -> str | None:
         except csv.Error:  # a cell beyond what the reader takes: these are not the rows
             continue
         usual = max((widths.count(width), width) for width in set(widths))[1]
+        if usual > 1 and len(set(widths)) == 1:
+            return candidate
         if usual > 1 and (found := widths.count(usual) / len(widths) * (1 + usual / 1000)) > score:
             best, score = candidate, found
     return best
@@ -204,7 +207,8 @@ def _split(path: Path, lines: Iterator[str], delimiter: str | None, quote: str) 
             if not begun and delimiter != "|" and row[0].startswith("|"):
                 continue
             begun = True
-            yield line, [cell.strip() for cell in row]
+            cells = [cell.strip() for cell in row]
+            yield line, with_points(cells) if delimiter == SEMICOLON else cells
     except csv.Error as error:
         raise DataError(Problem(f"{path}:{rows.line_num}", str(error), "well-formed quoting")) from error
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from xmr.data.delimiter import delimited, with_points
 from xmr.data.fasta import open_text, role_of
 from xmr.data.pictures import load_arrays
 from xmr.data.records import Records
@@ -178,11 +179,11 @@ def rows_of(path: Path, kind: str) -> Iterator[tuple[int, list[str]]]:
         return
     with open_text(path) as handle:
         if kind == ".csv":
-            rows = csv.reader(handle, strict=True)
+            rows, commas = delimited(handle, ",")
             try:
                 for row in rows:
                     if row:
-                        yield rows.line_num, row
+                        yield rows.line_num, with_points(row) if commas else row
             except csv.Error as error:
                 raise DataError(Problem(f"{path}:{rows.line_num}", str(error), "well-formed quoting")) from error
             return

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from xmr.data.delimiter import delimited, with_points
 from xmr.data.fasta import open_text, role_of
 from xmr.data.records import Records
 from xmr.errors import DataError, Problem, nearest, require
@@ -144,9 +145,9 @@ class Layout:
 
 
 def read_delimited(path: Path, delimiter: str, columns: Columns, chunk: int) -> Iterator[Records]:
-    """CSV or TSV with a header row. Raises DataError with file and line for a row of another width."""
+    """CSV or TSV with a header row, parted as `delimited` sees. Raises DataError at the line of a row of another width."""
     with open_text(path) as handle:
-        rows = csv.reader(handle, delimiter=delimiter, strict=True)
+        rows, commas = delimited(handle, delimiter)
         try:
             header = next(rows, None)
             if header is None:
@@ -160,7 +161,7 @@ def read_delimited(path: Path, delimiter: str, columns: Columns, chunk: int) -> 
                     continue
                 if len(row) != layout.width:
                     raise DataError(Problem(f"{path}:{line}", f"{len(row)} fields", f"{layout.width} as in the header"))
-                layout.add(part, row, line)
+                layout.add(part, with_points(row) if commas else row, line)
                 if len(part) == chunk:
                     yield part
                     part = layout.empty(path)
