@@ -145,7 +145,7 @@ class Layout:
 
 
 def read_delimited(path: Path, delimiter: str, columns: Columns, chunk: int) -> Iterator[Records]:
-    """CSV or TSV with a header row, parted as `delimited` sees. Raises DataError at the line of a row of another width."""
+    """CSV or TSV with a header row (see `delimited`). Raises DataError at the line of a row of another width."""
     with open_text(path) as handle:
         rows, commas = delimited(handle, delimiter)
         try:
