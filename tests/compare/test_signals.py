@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.tiny import tiny_source, tiny_vision
-from xmr.compare import SIGNAL_BASELINES, baselines_of
+from xmr.compare import SIGNAL_BASELINES
 from xmr.compare.baselines import Parts, run_baseline
 from xmr.compare.signals import series_of
 from xmr.compare.tuned import Tuned, _Plain, trainable_copy
@@ -46,11 +46,11 @@ def parts(encoder, records, task="classification", source=None, transform=None, 
     )
 
 
-@pytest.mark.parametrize("task", ["classification", "regression", "multilabel"])
-def test_every_baseline_of_series(task):
+@pytest.mark.parametrize(("task", "validation"), [("classification", 10), ("regression", 0), ("multilabel", 0)])
+def test_every_baseline_of_series(task, validation):
     pytest.importorskip("aeon")
     encoder = SeriesEncoder()
-    data = parts(encoder, encoder.example(90, 0, task), task)
+    data = parts(encoder, encoder.example(90, 0, task), task, validation=validation)
     for name in SIGNAL_BASELINES:
         if name == "mfcc_logistic" or (task == "multilabel" and name in ("minirocket", "dtw_1nn")):
             with pytest.raises(RecipeError):
@@ -62,21 +62,6 @@ def test_every_baseline_of_series(task):
         found = metrics_of(task, values, data.targets["test"], data.description)
         if name in ("minirocket", "cnn", "dtw_1nn"):
             assert found.get("pearson", found.get("auroc")) > 0.8, name  # the labels hold noise: ranks say less
-
-
-@pytest.mark.parametrize("encoder", [SeriesEncoder(), AudioEncoder(seconds=0.1, rate=8000)])
-def test_no_baseline_needs_a_validation_part(encoder, monkeypatch):
-    monkeypatch.setattr("xmr.compare.signals.STEPS", 5)
-    monkeypatch.setattr("xmr.compare.tuned.EPOCHS", 1)
-    pytest.importorskip("aeon")
-    encoder.bind(64)
-    data = parts(encoder, encoder.example(70, 0), validation=0)
-    for name in baselines_of("classification", "Signal", "pixel"):
-        if name == "mfcc_logistic" and isinstance(encoder, SeriesEncoder):
-            continue
-        values = run_baseline(name, data)
-        assert values.shape == (30, data.description.outputs), name
-        assert np.isfinite(values).all(), name
 
 
 def test_series_of_unequal_length_and_windows():
@@ -121,7 +106,9 @@ def test_baselines_of_recordings():
     pytest.importorskip("soundfile")
     encoder = AudioEncoder(seconds=0.5, rate=8000)
     encoder.bind(512)
-    data = parts(encoder, encoder.example(70, 0), source=tiny_source(), transform={"name": "signal_patches"})
+    data = parts(
+        encoder, encoder.example(70, 0), source=tiny_source(), transform={"name": "signal_patches"}, validation=0
+    )
     for name in ("mfcc_logistic", "cnn", "linear_probe", "majority"):
         values = run_baseline(name, data)
         assert values.shape == (30, 2)
