@@ -122,7 +122,8 @@ def controls(recipe: Recipe) -> dict[str, list[str]]:
         found["random source"] = ["source.weights=random"]
     if SOURCES.entry(recipe.source["name"]).fact("space") == "token" and recipe.source["name"] != "none":
         found["no source"] = [f"source={{name: none, width: {_TOKEN_WIDTH}}}"]
-    if "shuffle" in schema(ENCODERS.get(recipe.encoder["name"])).model_fields:
+    orders = "shuffle" in schema(ENCODERS.get(recipe.encoder["name"])).model_fields
+    if orders and recipe.task != "residue_classification":  # labels of residues would not follow
         found["shuffled positions"] = ["encoder.shuffle=positions"]
     if recipe.task != "forecasting":
         found["shuffled labels"] = ["data.shuffle_labels=true"]
@@ -193,7 +194,9 @@ def compare(
             say(f"{said}: {comparison.metric} {made[0].mean:.3f} ± {made[0].spread:.3f}")
             write_comparison(folder, name, comparison)
     if not comparison.cells:
-        raise RecipeError(Problem("compare", "no row that ran", comparison.failures[0][1]))
+        raise RecipeError(
+            f"compare: every row failed, the first ({comparison.failures[0][0]}): {comparison.failures[0][1]}"
+        )
     return comparison
 
 

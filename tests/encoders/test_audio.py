@@ -167,3 +167,12 @@ def test_one_group_is_left_out_and_budgets_are_even():
     assert len(counts) == 8
     with pytest.raises(DataError, match=r"found 'd'; expected one of a, b, c"):
         group_split(group, "d", classes, 0.1, None, 0)
+
+
+def test_few_labels_hold_every_class_before_every_group():
+    group = [f"speaker {i % 5}" for i in range(500)]
+    classes = np.arange(500) // 5 % 10
+    for seed in range(5):
+        made = group_split(group, "speaker 0", classes, 0, 12, seed)
+        assert set(classes[made.train]) == set(range(10))
+        assert len(made.train) == 12

@@ -12,7 +12,10 @@ from rich.console import Console
 def predict(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, or its program folder.")],
     source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="FASTA, CSV, TSV, Parquet (.gz too), .ts or .npz; a folder of pictures or recordings.")
+        Path,
+        typer.Argument(
+            metavar="INPUT", help="FASTA, CSV, TSV, Parquet (.gz too), .ts or .npz; a folder of pictures or recordings."
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="CSV to write; by default INPUT.predictions.csv.")

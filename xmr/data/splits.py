@@ -214,11 +214,15 @@ def group_split(
     if labels is not None:
         if labels > len(rest):
             raise DataError(Problem("data.split.labels", f"{len(rest)} records of other groups", f"at least {labels}"))
-        rest = _draw(rest, labels, both, seed + 1)[1]
+        rest = _draw(rest, labels, _finest(both, strata, rest, labels), seed + 1)[1]
     count = amount(validation, len(rest))
-    fits = count >= len(np.unique(both[rest]))
-    train, chosen = _draw(rest, count, both if fits else strata, seed + 2)
+    train, chosen = _draw(rest, count, _finest(both, strata, rest, count), seed + 2)
     return Split(train, chosen, held, f"{left_out} left out of {len(groups)} groups (seed {seed})")
+
+
+def _finest(both: np.ndarray, strata: np.ndarray | None, index: np.ndarray, count: int) -> np.ndarray | None:
+    """Class and group together where a draw of `count` can hold one of each, else the class alone."""
+    return both if count >= len(np.unique(both[index])) else strata
 
 
 def fold_split(strata: np.ndarray | None, n: int, folds: int, fold: int, validation: float, seed: int) -> Split:

@@ -96,7 +96,7 @@ class Targets:
                 one = sorted(strange)[0]
                 close = nearest(one, known)
                 hint = f" (nearest: {close})" if close else ""
-                wrong[index] = f"found the label {one!r}; expected one of {', '.join(self.names)}{hint}"
+                wrong[index] = f"found the label {one!r}; expected one that training has: {', '.join(self.names)}{hint}"
         return wrong
 
     def encode(self, records: Records) -> Tensor:
