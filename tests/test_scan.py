@@ -9,10 +9,10 @@ from PIL import Image
 from tests.tiny import tiny_vision
 from xmr.cli.app import execute
 from xmr.compare.reference import reference_features
-from xmr.errors import DataError
+from xmr.errors import DataError, RecipeError
 from xmr.job import load_job
 from xmr.recipe.load import load_recipe
-from xmr.scan import features_of, score_source
+from xmr.scan import features_of, scan, score_source
 
 SMALL = ["data.split.test=300", "data.split.labels=60", "data.split.by=random"]
 
@@ -77,3 +77,21 @@ def test_features_of_references(tmp_path):
     assert reference_features(source, tmp_path).shape == (3, source.hidden_width)
     with pytest.raises(DataError, match="a folder of at least two"):
         reference_features(source, Path(__file__).parent / "fixtures")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "source", "message"),
+    [
+        (
+            "protein/secondary_structure",
+            [],
+            r"^task: found residue_classification; expected classification or regression",
+        ),
+        ("protein/amp", ["minilmm"], r"^scan: no source could be scored: .*did you mean minilm"),
+    ],
+)
+def test_what_cannot_be_scored_is_said_once(tmp_path, recipe, source, message):
+    said = []
+    with pytest.raises(RecipeError, match=message):
+        scan(recipe, [], source, tmp_path, say=said.append)
+    assert len(said) == len(source)

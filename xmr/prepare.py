@@ -104,7 +104,7 @@ def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepa
     chosen_rows = amount(settings.split.validation, rows - held)
     borders = [0, rows - held - chosen_rows, rows - held, rows]
     if borders[1] < encoder.look_back + encoder.horizon:
-        found = f"{borders[1]} training rows"
+        found = f"{max(0, borders[1])} training rows of {rows}, beside {chosen_rows} of validation and {held} of test"
         raise DataError(
             Problem(str(path), found, f"at least {encoder.look_back + encoder.horizon} to look at and forecast")
         )

@@ -65,6 +65,9 @@ def scan(
     source that cannot be had is said and left out. reference: records of the sources' own kind (a text file, a folder
     of pictures). Raises RecipeError where no source can be had.
     """
+    task = load_recipe(name, overrides).task
+    if task not in ("classification", "regression"):
+        raise RecipeError(Problem("task", task, "classification or regression, which the scores are made for"))
     found: list[Scores] = []
     failures: list[tuple[str, str]] = []
     for source in sources or [""]:
@@ -73,7 +76,7 @@ def scan(
             found += score_source(name, asked, source, reference)
         except Exception as error:  # of one source: the others are not lost by it
             failures.append((source, reason(error)))
-            say(f"{source}: {failures[-1][1]}")
+            say(f"{source or 'its own source'}: {failures[-1][1]}")
             continue
         best = max((row for row in found if row.source == (source or found[-1].source)), key=_rank)
         say(
@@ -81,7 +84,7 @@ def scan(
             + (f" at {best.layers} layers" if best.layers else "")
         )
     if not found:
-        raise RecipeError(Problem("scan", failures[0][1], "a source that can be loaded"))
+        raise RecipeError(f"scan: no source could be scored: {failures[0][1]}")
     ranked = sorted(found, key=_rank, reverse=True)
     columns = list(Scores.__dataclass_fields__)
     write_csv(folder / "scan.csv", columns, [[getattr(row, column) for column in columns] for row in ranked])
@@ -97,8 +100,6 @@ def _rank(row: Scores) -> float:
 def score_source(name: str, overrides: list[str], source: str, reference: Path | None = None) -> list[Scores]:
     """The scores of one source: a language model at every depth, any other as the recipe has it."""
     recipe = load_recipe(name, overrides)
-    if recipe.task not in ("classification", "regression"):
-        raise RecipeError(Problem("task", recipe.task, "classification or regression, which the scores are made for"))
     several = "layers" in schema(SOURCES.get(recipe.source["name"])).model_fields
     started = perf_counter()
     if several:
