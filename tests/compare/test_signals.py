@@ -1,5 +1,7 @@
 """Baselines of signals learn what they should and give values of a program's shape."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -114,6 +116,16 @@ def test_baselines_of_recordings():
         assert values.shape == (30, 2)
         if name in ("mfcc_logistic", "cnn"):  # of two classes the epoch is chosen by AUROC
             assert metrics_of("classification", values, data.targets["test"], data.description)["auroc"] > 0.9, name
+
+
+def test_the_network_from_scratch_hears_the_varied_voices_too(monkeypatch):
+    monkeypatch.setattr("xmr.compare.signals.STEPS", 1)
+    encoder = AudioEncoder(seconds=0.1, rate=8000, speed=0.2)
+    encoder.bind(512)
+    heard = []
+    data = parts(encoder, encoder.example(70, 0), source=tiny_source(), transform={"name": "signal_patches"})
+    run_baseline("cnn", replace(data, augment=lambda batch: heard.append(1) or encoder.augment(batch)))
+    assert len(heard) >= 20
 
 
 def test_fine_tuning_keeps_the_batch_statistics():

@@ -40,12 +40,12 @@ class SequenceCNN(nn.Module):
 
 
 class PictureCNN(nn.Module):
-    """Four 3x3 convolutions of 32 to 128 channels with batch norm, halving three times; mean over pixels, linear."""
+    """Four 3x3 convolutions of 32 to 128 channels with batch norm, halved behind some; mean over pixels, linear."""
 
-    def __init__(self, channels: int, outputs: int) -> None:
+    def __init__(self, channels: int, outputs: int, halved: tuple[bool, ...] = (False, True, True, False)) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for inputs, width, pool in ((channels, 32, False), (32, 64, True), (64, 128, True), (128, 128, False)):
+        for inputs, width, pool in zip((channels, 32, 64, 128), (32, 64, 128, 128), halved):
             layers += [nn.Conv2d(inputs, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
             layers += [nn.MaxPool2d(2, ceil_mode=True)] if pool else []
         self.layers = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2))

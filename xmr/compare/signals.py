@@ -167,7 +167,7 @@ class RecordingCNN(nn.Module):
         transforms = require("torchaudio.transforms", "audio", "the baseline cnn of recordings")
         size, hop = round(0.032 * rate), round(0.016 * rate)
         self.mels = transforms.MelSpectrogram(rate, size, hop_length=hop, n_mels=40)
-        self.network = PictureCNN(1, outputs)
+        self.network = PictureCNN(1, outputs, halved=(True, True, True, False))
 
     def forward(self, signal: Signal) -> Tensor:
         """(B, 1, L) -> (R, K)."""
@@ -208,5 +208,6 @@ def cnn(parts: Parts) -> np.ndarray:
             rate=RATE,
             patience=epochs,
             seed=parts.seed,
+            augment=parts.augment,
             precision=parts.precision,
         )
