@@ -195,7 +195,9 @@ def test_listing_commands():
     assert "Theta" in xmr("list", "transforms").stdout
     assert "protein/amp_200" in xmr("list", "recipes").stdout
     assert "layers: 2" in xmr("show", "protein/amp").stdout
-    assert "torch" in xmr("doctor").stdout
+    said = xmr("doctor").stdout
+    for word in ("torch", "[audio]", "[series]", "[compare]", "XMR_MODELS", "hub"):
+        assert word in said
     assert "amp_vs_uniprot" in xmr("data", "list").stdout
     assert xmr("check", "--all").returncode == 0
 

