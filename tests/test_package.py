@@ -34,6 +34,7 @@ LAYERS = [
         "assessment",
         "comparison",
         "scan",
+        "combinations",
         "sweep",
         "workers",
         "left_out",

@@ -4,8 +4,9 @@ import json
 import pytest
 
 from xmr.cli.app import execute
+from xmr.combinations import alternatives, combinations
 from xmr.errors import RecipeError
-from xmr.sweep import alternatives, combinations, folder_of, sweep
+from xmr.sweep import folder_of, sweep
 
 SMALL = [
     "data.split.by=random",
@@ -27,6 +28,8 @@ def fake(scores, calls):
         calls.append(key)
         if scores.get(key, 0.5) == "stop":
             raise KeyboardInterrupt
+        if scores.get(key, 0.5) == "full":
+            raise MemoryError
         result = {"validation": scores.get(key, 0.5), "metric": "auroc", "test": {"auroc": 0.9 - key[0]}}
         result |= {"trainable_parameters": 5, "seconds": {"train": 1.0}}
         folder.mkdir(parents=True)
@@ -51,6 +54,28 @@ def test_alternatives_and_combinations():
     assert len({folder_of(each) for each in combinations(["a=1,2", "b=/,//"])}) == 4
 
 
+def _values(found, place=0):
+    return [float(each[place].partition("=")[2]) for each in found]
+
+
+def test_ranges_are_drawn_from():
+    some = combinations(["a=1e-4..1e-2", "b=x,y", "c=0..1.0"], most=200)
+    assert len(set(some)) == 200
+    assert some[:50] == combinations(["a=1e-4..1e-2", "b=x,y", "c=0..1.0"], most=50), "more draws begin with the same"
+    rates = _values(some)
+    assert 1e-4 <= min(rates) <= max(rates) <= 1e-2
+    assert 70 < sum(rate < 1e-3 for rate in rates) < 130, "by the logarithm: half below the middle of the decades"
+    assert {each[1] for each in some} == {"b=x", "b=y"}
+    assert 70 < sum(value < 0.5 for value in _values(some, 2)) < 130
+    whole = _values(combinations(["n=2..4"], most=10))
+    assert sorted(whole) == [2, 3, 4], "no more than there are"
+    assert set(_values(combinations(["n=1..100"], most=40))) <= set(range(1, 101))
+    with pytest.raises(RecipeError, match=r"a=1\.\.2: found a range; expected with it --most"):
+        combinations(["a=1..2"])
+    with pytest.raises(RecipeError, match="ends before it begins"):
+        combinations(["a=2..1"], most=3)
+
+
 def test_the_best_by_validation_is_chosen_and_what_ran_is_not_run_again(tmp_path):
     calls = []
     scores = {(0.1, 0): 0.6, (0.2, 0): 0.8, (0.1, 1): 0.6, (0.2, 1): 0.6, (0.3, 0): "stop"}
@@ -69,6 +94,18 @@ def test_the_best_by_validation_is_chosen_and_what_ran_is_not_run_again(tmp_path
     again = sweep("protein/amp", [f"{rates},0.3"], tmp_path, seeds=2, train=train)
     assert len(again) == 3
     assert calls[4:] == [(0.3, 0), (0.3, 0), (0.3, 1)]
+
+
+def test_a_combination_that_fails_does_not_lose_the_others(tmp_path):
+    said = []
+    train = fake({(0.1, 0): "full", (0.2, 0): 0.8}, [])
+    trials = sweep("protein/amp", ["training.learning_rate=0.1,0.2"], tmp_path, train=train, say=said.append)
+    assert [trial.overrides for trial in trials] == [("training.learning_rate=0.2",)]
+    assert said[0] == "1 of 2: training.learning_rate=0.1 failed: MemoryError"
+    kept = json.loads((tmp_path / "sweep.json").read_text())
+    assert kept["failures"] == [["training.learning_rate=0.1", "MemoryError"]]
+    with pytest.raises(RecipeError, match=r"every combination failed, the first \(training.*\): MemoryError"):
+        sweep("protein/amp", ["training.learning_rate=0.1"], tmp_path / "none", train=train)
 
 
 def test_every_recipe_is_checked_before_the_first_runs(tmp_path):

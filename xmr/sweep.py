@@ -12,17 +12,17 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from xmr.errors import Problem, RecipeError
+from xmr.combinations import combinations
+from xmr.errors import Problem, RecipeError, reason
 from xmr.evaluation.metrics import higher_is_better
 from xmr.files import write_csv, write_json, write_text
 from xmr.recipe.load import load_recipe
-from xmr.workers import Run, Workers
+from xmr.workers import Run, WorkerLostError, Workers
 
 
 @dataclass(frozen=True)
@@ -32,35 +32,6 @@ class Trial:
     overrides: tuple[str, ...]
     score: float
     results: tuple[dict[str, Any], ...]
-
-
-def alternatives(override: str) -> list[str]:
-    """`key=a,b,c` -> [`key=a`, `key=b`, `key=c`] (see `separated`). Raises RecipeError without =."""
-    key, equals, values = override.partition("=")
-    if not equals:
-        raise RecipeError(Problem(f"override {override}", "no =", "section.key=value, or section.key=a,b,c"))
-    return [f"{key}={value}" for value in separated(values)]
-
-
-def separated(values: str) -> list[str]:
-    """`a,{b: 1, c: 2},a` -> [`a`, `{b: 1, c: 2}`]: parted by the commas outside brackets, each once."""
-    parts, depth, begin = [], 0, 0
-    for place, letter in enumerate(values):
-        depth += (letter in "{[(") - (letter in "}])")
-        if letter == "," and not depth:
-            parts.append(values[begin:place])
-            begin = place + 1
-    parts.append(values[begin:])
-    return list(dict.fromkeys(part.strip() for part in parts))
-
-
-def combinations(overrides: list[str], most: int | None = None, seed: int = 0) -> list[tuple[str, ...]]:
-    """Every combination of the alternatives, or `most` of them drawn without repetition."""
-    every = list(product(*map(alternatives, overrides)))
-    if most is None or most >= len(every):
-        return every
-    drawn = np.random.default_rng(seed).permutation(len(every))[:most]
-    return [every[index] for index in sorted(drawn)]
 
 
 def folder_of(overrides: tuple[str, ...]) -> str:
@@ -83,11 +54,13 @@ def sweep(
     """Run every combination, write `sweep.csv` and `sweep.json` after each -> trials, the best first.
 
     train: `xmr.job.run`. jobs: how many runs at a time. untrained: choose by training records that untrained programs
-    leave out (`xmr.left_out`), and train the chosen combination alone. All recipes are checked before the first is run.
-    Raises RecipeError for a recipe without what a combination is chosen by: a validation part, or output ridge.
+    leave out (`xmr.left_out`), and train the chosen combination alone. All recipes are checked before the first is run;
+    a combination that fails is noted and the others go on. Raises RecipeError for a recipe without what a combination
+    is chosen by (a validation part, or output ridge), and where every combination fails.
     """
     from xmr.job import run
     from xmr.left_out import measure
+    from xmr.training.interrupt import TrainingInterruptedError
 
     asked = combinations(overrides, most)
     recipes = {each: load_recipe(name, [*each, "baselines=[]"]) for each in asked}
@@ -100,6 +73,7 @@ def sweep(
         if not untrained and not recipe.data.split.validation and recipe.data.split.by != "column":
             raise RecipeError(Problem("data.split.validation", "0", needed))
     trials: list[Trial] = []
+    failures: list[tuple[str, str]] = []
     chosen_by = "left_out" if untrained else "validation"
     with Workers(jobs, measure if untrained else train or run) as workers:
         runs = {
@@ -107,21 +81,30 @@ def sweep(
             for each, recipe in recipes.items()
         }
         for number, (each, seeded) in enumerate(runs.items(), start=1):
-            results = [result() for result in seeded]
+            tried = f"{number} of {len(recipes)}: {' '.join(each) or 'as it is'}"
+            try:
+                results = [result() for result in seeded]
+            except (TrainingInterruptedError, WorkerLostError):
+                raise
+            except Exception as error:  # out of memory, whatever it is: the other combinations are not lost by it
+                failures.append((" ".join(each), reason(error)))
+                say(f"{tried} failed: {failures[-1][1]}")
+                continue
             scores = [result[chosen_by] for result in results]
             if any(score is None for score in scores):
                 raise RecipeError(Problem("data.split.validation", "no record", needed))
             trials.append(Trial(each, float(np.mean(scores)), tuple(results)))
-            said = f"{chosen_by.replace('_', ' ')} {trials[-1].score:.4f}"
-            say(f"{number} of {len(recipes)}: {' '.join(each) or 'as it is'}: {said}")
-            write_trials(folder, ranked(trials), chosen_by)
+            say(f"{tried}: {chosen_by.replace('_', ' ')} {trials[-1].score:.4f}")
+            write_trials(folder, ranked(trials), chosen_by, failures)
+    if not trials:
+        raise RecipeError(f"sweep: every combination failed, the first ({failures[0][0]}): {failures[0][1]}")
     trials = ranked(trials)
     if untrained:
         best = trials[0].overrides
         with Workers(jobs, train or run) as workers:
             seeded = workers.start_seeds(recipes[best], folder / folder_of(best), seeds, " ".join([name, *best]))
             trials[0] = replace(trials[0], results=tuple(result() for result in seeded))
-        write_trials(folder, trials, chosen_by)
+    write_trials(folder, trials, chosen_by, failures)
     return trials
 
 
@@ -144,8 +127,9 @@ def ranked(trials: list[Trial]) -> list[Trial]:
     return sorted(trials, key=lambda trial: -trial.score if math.isfinite(trial.score) else math.inf)
 
 
-def write_trials(folder: Path, trials: list[Trial], chosen_by: str) -> None:
-    """sweep.csv: a line a combination; sweep.json: the chosen one with its test result, once it has been trained."""
+def write_trials(folder: Path, trials: list[Trial], chosen_by: str, failures: list[tuple[str, str]]) -> None:
+    """sweep.csv: a line a combination; sweep.json: the chosen one with its test result, once it has been trained, and
+    what failed and why."""
     keys = [override.partition("=")[0] for override in trials[0].overrides]
     rows = []
     for trial in trials:
@@ -154,7 +138,12 @@ def write_trials(folder: Path, trials: list[Trial], chosen_by: str) -> None:
         rows.append([*values, trial.score, trial.results[0]["trainable_parameters"], seconds])
     write_csv(folder / "sweep.csv", [*keys, chosen_by, "trainable_parameters", "train_seconds"], rows)
     best = trials[0]
-    found: dict[str, Any] = {"chosen": list(best.overrides), chosen_by: best.score, "tried": len(trials)}
+    found: dict[str, Any] = {
+        "chosen": list(best.overrides),
+        chosen_by: best.score,
+        "tried": len(trials),
+        "failures": failures,
+    }
     if all("test" in result for result in best.results):
         metric = best.results[0]["metric"]
         tests = [result["test"][metric] for result in best.results]

@@ -27,8 +27,8 @@ def scan(
     Ranked by LogME; several scores, no single verdict: the errors say which differences mean something. With
     --reference also the sliced Wasserstein distance of the target's features to the source's own (smaller is nearer).
     """
+    from xmr.combinations import separated
     from xmr.scan import scan as run_scan
-    from xmr.sweep import separated
 
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     folder = out or Path("runs") / "scan" / Path(recipe).with_suffix("").name

@@ -12,7 +12,9 @@ from rich.table import Table
 
 def sweep(
     recipe: Annotated[str, typer.Argument(help="A packaged recipe (protein/amp) or a path to one.")],
-    overrides: Annotated[list[str], typer.Argument(help="section.key=a,b,c to try, section.key=value to set.")],
+    overrides: Annotated[
+        list[str], typer.Argument(help="section.key=a,b,c or LOW..HIGH to try, section.key=value to set.")
+    ],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the sweep.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each combination; their mean decides.")] = 1,
     most: Annotated[int | None, typer.Option(min=1, help="Try only so many combinations, drawn at random.")] = None,
@@ -30,7 +32,7 @@ def sweep(
 
     A sweep that was stopped goes on; one with more values trains only what is new.
     """
-    from xmr.sweep import alternatives, draw_trials
+    from xmr.sweep import draw_trials
     from xmr.sweep import sweep as run_sweep
 
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
@@ -47,7 +49,7 @@ def sweep(
     )
     chosen_by = "left out" if untrained else "validation"
     draw_trials(folder, trials, chosen_by)
-    varied = [index for index, override in enumerate(overrides) if len(alternatives(override)) > 1]
+    varied = [index for index in range(len(overrides)) if len({trial.overrides[index] for trial in trials}) > 1]
     table = Table()
     for index in varied:
         table.add_column(overrides[index].partition("=")[0])
