@@ -69,6 +69,7 @@ def _times(step, n=60):
         ([f"{2000 + i // 12}-{1 + i % 12:02}-01" for i in range(60)], 12),
         ([f"{2000 + i // 4}-{1 + 3 * (i % 4):02}-01" for i in range(60)], 4),
         (_times(timedelta(days=365)), 1),
+        (_times(timedelta(days=2)), 1),
         ([str(i) for i in range(60)], 1),
         (["2020-01-01T00:00", "2020-01-01T01:00+00:00", "2020-01-01T02:00"], 1),
     ],

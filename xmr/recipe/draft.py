@@ -313,10 +313,10 @@ def guess_season(times: list[str]) -> tuple[int, str]:
     if step < day:
         steps = max(1, round(day / step))
         return steps, f"a step {step}, a season of {steps} a day"
-    for longest, steps in ((1, 7), (7, 52), (31, 12), (92, 4)):
-        if step <= longest * day:
+    for shortest, longest, steps in ((1, 1, 7), (7, 7, 52), (28, 31, 12), (89, 92, 4)):
+        if shortest <= step.days <= longest:
             return steps, f"a step {step.days} day{'s' if step.days > 1 else ''}, a season of {steps}"
-    return 1, f"a step {step.days} days, no season"
+    return 1, f"a step {step.days} days, so no season (encoder.season)"
 
 
 def guess_task(records: Records, texts: list[str]) -> tuple[str, str]:
