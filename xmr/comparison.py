@@ -19,13 +19,13 @@ from scipy.stats import ttest_rel
 
 from xmr.compare import CONTROLS, PROTEIN_BASELINES, SOURCE_BASELINES, baselines_of
 from xmr.component import schema
-from xmr.errors import Problem, RecipeError, one_of, reason
+from xmr.errors import Problem, RecipeError, one_of
 from xmr.evaluation.metrics import higher_is_better
 from xmr.files import finite, write_csv, write_json, write_text
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.schema import Recipe
 from xmr.registry import ENCODERS, SOURCES
-from xmr.workers import Run, WorkerLostError, Workers
+from xmr.workers import Run, Workers, outcome
 
 PROGRAM = "program"
 SURE = 0.05  # a p below this is called a difference
@@ -167,7 +167,6 @@ def compare(
     checked before the first is run; a row that fails is noted and the others go on.
     """
     from xmr.job import run
-    from xmr.training.interrupt import TrainingInterruptedError
 
     plan = planned(name, overrides, budgets, leave_out)
     comparison = Comparison("", [], [])
@@ -178,13 +177,10 @@ def compare(
         ]
         for number, (each, seeded) in enumerate(zip(plan, runs), start=1):
             said = f"{number} of {len(plan)}: {each.row}, {each.budget} labels"
-            try:
-                results = [result() for result in seeded]
-            except (TrainingInterruptedError, WorkerLostError):
-                raise
-            except Exception as error:  # out of memory, whatever it is: the other rows are not lost by it
-                comparison.failures.append((f"{each.row}, {each.budget} labels", reason(error)))
-                say(f"{said} failed: {comparison.failures[-1][1]}")
+            results = outcome(seeded)
+            if isinstance(results, str):
+                comparison.failures.append((f"{each.row}, {each.budget} labels", results))
+                say(f"{said} failed: {results}")
                 continue
             comparison.metric = results[0]["metric"]
             failed = {name: why for result in results for name, why in result.get("failed_baselines", {}).items()}

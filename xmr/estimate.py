@@ -76,11 +76,13 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
     held = 0
 
     def count(saved: torch.Tensor) -> torch.Tensor:
+        """Add up the bytes kept for the backward pass."""
         nonlocal held
         held += saved.numel() * saved.element_size()
         return saved
 
     def step(watch: bool = False) -> tuple[float, tuple[int, ...]]:
+        """One forward and backward pass -> (seconds, shape of the logits)."""
         started = time.perf_counter()
         hooks = torch.autograd.graph.saved_tensors_hooks(count, lambda saved: saved)
         if watch:

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from xmr.combinations import combinations
-from xmr.errors import Problem, RecipeError, reason
+from xmr.errors import Problem, RecipeError
 from xmr.evaluation.metrics import higher_is_better
 from xmr.files import write_csv, write_json, write_text
 from xmr.recipe.load import load_recipe
-from xmr.workers import Run, WorkerLostError, Workers
+from xmr.workers import Run, Workers, outcome
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,6 @@ def sweep(
     """
     from xmr.job import run
     from xmr.left_out import measure
-    from xmr.training.interrupt import TrainingInterruptedError
 
     asked = combinations(overrides, most)
     recipes = {each: load_recipe(name, [*each, "baselines=[]"]) for each in asked}
@@ -82,13 +81,10 @@ def sweep(
         }
         for number, (each, seeded) in enumerate(runs.items(), start=1):
             tried = f"{number} of {len(recipes)}: {' '.join(each) or 'as it is'}"
-            try:
-                results = [result() for result in seeded]
-            except (TrainingInterruptedError, WorkerLostError):
-                raise
-            except Exception as error:  # out of memory, whatever it is: the other combinations are not lost by it
-                failures.append((" ".join(each), reason(error)))
-                say(f"{tried} failed: {failures[-1][1]}")
+            results = outcome(seeded)
+            if isinstance(results, str):
+                failures.append((" ".join(each), results))
+                say(f"{tried} failed: {results}")
                 continue
             scores = [result[chosen_by] for result in results]
             if any(score is None for score in scores):

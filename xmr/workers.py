@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from xmr.errors import XmrError
+from xmr.errors import XmrError, reason
 
 if TYPE_CHECKING:
     from xmr.recipe.schema import Recipe
@@ -64,6 +64,21 @@ class Workers:
             return partial(self.train, recipe, folder, resume=True, comment=comment)
         future: Future[dict[str, Any]] = self.pool.submit(self.train, recipe, folder, resume=True, comment=comment)
         return partial(_result, future)
+
+
+def outcome(runs: list[Callable[[], dict[str, Any]]]) -> list[dict[str, Any]] | str:
+    """What all of the runs gave; or, in a line, why one failed, by which other runs are not lost.
+
+    Raises what ends more than these runs: TrainingInterruptedError, WorkerLostError.
+    """
+    from xmr.training.interrupt import TrainingInterruptedError
+
+    try:
+        return [result() for result in runs]
+    except (TrainingInterruptedError, WorkerLostError):
+        raise
+    except Exception as error:
+        return reason(error)
 
 
 def _result(future: Future[dict[str, Any]]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from xmr.data.read import read_all
 from xmr.data.records import Skipped
 from xmr.data.rows import SEPARATOR
 from xmr.data.tables import Columns
+from xmr.errors import DataError
 
 
 def read(tmp_path, text, columns, name="x.csv"):
@@ -28,6 +29,16 @@ def test_sequences(tmp_path, mark):
     assert found.inputs == ["ACD", "KLM"]
     assert found.labels["label"] == (["1.5", "0.5"] if mark == ";" else ["1,5", "0,5"])
     assert found.line == [2, 3]
+
+
+def test_empty_lines_before_the_header(tmp_path):
+    found = read(tmp_path, "\n \nsequence;label\n\nACD;1\nKLM;0\n", Columns())
+    assert found.inputs == ["ACD", "KLM"]
+    assert found.line == [5, 6]
+    with pytest.raises(DataError, match=r"x\.csv:2: found columns seq-uence, label"):
+        read(tmp_path, "\nseq-uence;label\nACD;1\n", Columns())
+    with pytest.raises(DataError, match=r"x\.csv:1: found an empty file"):
+        read(tmp_path, "\n\n", Columns())
 
 
 def test_commas_stay_what_they_are_where_they_part_cells(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from xmr.cli.app import execute
 from xmr.data.records import Skipped
-from xmr.errors import DataError
+from xmr.errors import DataError, RecipeError
 from xmr.estimate import estimate
 from xmr.recipe.draft import draft, guess_season
 from xmr.recipe.load import load_recipe
@@ -93,4 +93,9 @@ def test_a_draft_for_a_table_over_time_can_be_run(tmp_path, rows):
 def test_a_table_over_time_that_is_too_short(tmp_path):
     (tmp_path / "t.csv").write_text("date,a\n2020-01-01,1\n2020-01-02,2\n")
     with pytest.raises(DataError, match="found 2 rows; expected at least 50 steps"):
+        draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", None, None, "fail", Skipped())
+    with pytest.raises(RecipeError, match=r"new forecast: found --on-bad skip; expected neither"):
+        draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", None, None, "skip", Skipped())
+    (tmp_path / "t.csv").write_text("\n")
+    with pytest.raises(DataError, match=r"t\.csv:1: found no row; expected a header"):
         draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", None, None, "fail", Skipped())

@@ -19,6 +19,7 @@ def doctor() -> int:
     broken = 0
 
     def line(name: str, value: str) -> None:
+        """Print a name and what is to be said of it."""
         console.print(f"{name:<14} {value}", markup=False, soft_wrap=True)
 
     line("xmr", f"{_version('xmr')} on Python {platform.python_version()}, {platform.platform()}")

@@ -126,6 +126,7 @@ class _Plain(nn.Module):
         self.source = source
 
     def forward(self, image: Image) -> Answer:
+        """(B, C, H, W) in [0, 1] -> the source's answer."""
         return self.source(plain(self.source, image))
 
 

@@ -14,13 +14,16 @@ _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*")
 def delimited(handle: IO[str], usual: str) -> tuple[Any, bool]:
     """A `csv.reader` over a file, and whether its numbers may have decimal commas.
 
-    Cells are parted by `usual`; where the first line has none of it, by the semicolon or tab that it has. With
-    semicolons go decimal commas, as spreadsheets write them where the comma is the decimal sign.
+    Cells are parted by `usual`; where the first line that is not empty has none of it, by the semicolon or tab that
+    it has. With semicolons go decimal commas, as spreadsheets write them where the comma is the decimal sign.
     """
-    first = handle.readline()
+    head = [handle.readline()]
+    while head[-1] and not head[-1].strip():
+        head.append(handle.readline())
+    first = head[-1]
     other = next((mark for mark in (SEMICOLON, "\t") if mark in first), usual)
     delimiter = usual if usual in first else other
-    return csv.reader(chain([first] if first else [], handle), delimiter=delimiter, strict=True), delimiter == SEMICOLON
+    return csv.reader(chain(filter(None, head), handle), delimiter=delimiter, strict=True), delimiter == SEMICOLON
 
 
 def with_points(cells: list[str]) -> list[str]:

@@ -45,7 +45,9 @@ def read_time_table(path: Path, time: str | None, most: int | None = None) -> Ti
         raise DataError(Problem(str(path), f"a file ending in {kind!r}", "a table: .csv, .tsv or .parquet"))
     rows = rows_of(path, kind)
     first = next(rows, None)
-    header = [name.strip() for name in first[1]] if first else []
+    if first is None:
+        raise DataError(Problem(f"{path}:1", "no row", "a header and a row a time step"))
+    header = [name.strip() for name in first[1]]
     folded = [name.casefold() for name in header]
     clock = time or next((header[folded.index(name)] for name in TIME if name in folded), None)
     if clock is None or clock not in header:

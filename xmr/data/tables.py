@@ -149,10 +149,10 @@ def read_delimited(path: Path, delimiter: str, columns: Columns, chunk: int) -> 
     with open_text(path) as handle:
         rows, commas = delimited(handle, delimiter)
         try:
-            header = next(rows, None)
+            header = next((row for row in rows if any(map(str.strip, row))), None)
             if header is None:
                 raise DataError(Problem(f"{path}:1", "an empty file", "a header row and records"))
-            layout = Layout.of([name.strip() for name in header], columns, f"{path}:1")
+            layout = Layout.of([name.strip() for name in header], columns, f"{path}:{rows.line_num}")
             part = layout.empty(path)
             before = rows.line_num
             for row in rows:

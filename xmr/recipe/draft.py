@@ -63,6 +63,9 @@ def draft(
     if domain not in DOMAINS:
         raise RecipeError(one_of("new", domain, DOMAINS))
     if domain == "forecast":
+        if on_bad == "skip" or target:
+            found = "--on-bad skip" if on_bad == "skip" else f"--target {target}"
+            raise RecipeError(Problem("new forecast", found, "neither: no step is left out, every column is forecast"))
         return _forecast_draft(read_time_table(source, column), source, recipe, column)
     encoder = create(ENCODERS, {"name": domain})
     encoder.bind(512)
