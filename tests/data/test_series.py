@@ -43,6 +43,29 @@ def test_long_csv_sorts_by_time_and_takes_every_channel(tmp_path):
     assert made.labels["label"] == ["up", "down"]
 
 
+@pytest.mark.parametrize("form", ["wide", "long"])
+def test_several_labels_are_no_values(tmp_path, form):
+    path = tmp_path / "x.csv"
+    wide = "id,t0,t1,hot,wet\na,3,4,1,0\nb,5,6,0,1\n"
+    long = "id,time,x,hot,wet\na,1,3,1,0\na,2,4,1,0\nb,1,5,0,1\nb,2,6,0,1\n"
+    path.write_text(wide if form == "wide" else long)
+    for need in (True, False):
+        made = read(path, target=("hot", "wet"), need_target=need)
+        np.testing.assert_allclose(made.arrays, [[[3, 4]], [[5, 6]]])
+        assert made.labels == {"hot": ["1", "0"], "wet": ["0", "1"]}
+    path.write_text("".join(line.rpartition(",")[0] + "\n" for line in path.read_text().splitlines()))
+    made = read(path, target=("hot", "wet"), need_target=False)
+    assert (made.arrays.shape, list(made.labels)) == ((2, 1, 2), ["hot"])
+    with pytest.raises(DataError, match="expected a column 'wet'"):
+        read(path, target=("hot", "wet"))
+
+
+def test_several_labels_of_a_file_that_holds_one(tmp_path):
+    np.savez(tmp_path / "x.npz", series=VALUES, labels=LABELS)
+    with pytest.raises(DataError, match=r"x\.npz: found one label a record; expected columns named hot, wet"):
+        read(tmp_path / "x.npz", target=("hot", "wet"))
+
+
 def test_ucr_text_needs_no_header(tmp_path):
     path = tmp_path / "Toy_TRAIN.tsv.gz"
     with gzip.open(path, "wt") as handle:

@@ -25,7 +25,9 @@ def new(
     column: Annotated[
         str | None, typer.Option("--input", help="Column of the sequences (forecast: of time), where not the usual.")
     ] = None,
-    target: Annotated[str | None, typer.Option(help="Column of the label, where not the usual.")] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(help="Column of the label, where not the usual; again for several labels.")
+    ] = None,
     on_bad: Annotated[str, typer.Option(help="Records that cannot be read: fail, or skip and list.")] = "fail",
     force: Annotated[bool, typer.Option(help="Replace a recipe that is there.")] = False,
 ) -> None:
@@ -41,7 +43,7 @@ def new(
     if on_bad not in ("fail", "skip"):
         raise RecipeError(one_of("--on-bad", on_bad, ("fail", "skip")))
     skipped = Skipped()
-    made = draft(domain, source, path, column, target, on_bad, skipped)
+    made = draft(domain, source, path, column, tuple(target or ()), on_bad, skipped)
     write_text(path, made.text(path))
     console = Console(highlight=False)
     for place, name, reason in skipped.rows[:MOST_LINES]:

@@ -92,6 +92,9 @@ def read_all(path: Path, columns: Columns, on_bad: str, skipped: Skipped) -> Rec
     records = Records.join(list(stream(path, columns)))
     if not len(records):
         raise DataError(Problem(str(path), "no record", "at least one"))
+    if columns.need_target and len(columns.target) > len(records.labels):
+        expected = f"columns named {', '.join(columns.target)} (data.target), as CSV, TSV or Parquet have"
+        raise DataError(Problem(str(path), "one label a record", expected))
     wrong: dict[int, str] = {}
     seen: dict[str, int] = {}
     for index, name in enumerate(records.ids):

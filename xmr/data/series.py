@@ -30,21 +30,20 @@ _LABELS = ("labels", "label", "y", "Y", "target", "targets")
 
 def series_records(
     values: Iterable[np.ndarray] | np.ndarray,
-    labels: list[str] | None,
+    labels: list[str] | dict[str, list[str]] | None,
     file: str,
     role: str = "",
     lines: list[int] | None = None,
     ids: list[str] | None = None,
-    column: str = "label",
 ) -> Records:
-    """Series (C, L_i), or one array (n, C, L), as records; shorter ones are followed by NaN."""
+    """Series (C, L_i), or one array (n, C, L), as records; shorter ones are followed by NaN. labels: also by name."""
     stacked = _stacked(values)
     n = len(stacked)
     numbers = lines or list(range(1, n + 1))
     return Records(
         ids or [f"{role or 'series'}-{number}" for number in numbers],
         [hashlib.sha256(np.ascontiguousarray(row).tobytes()).hexdigest()[:24] for row in stacked],
-        {} if labels is None else {column: labels},
+        {"label": labels} if isinstance(labels, list) else labels or {},
         [role] * n if role else [],
         line=numbers,
         file=file,
@@ -271,16 +270,23 @@ def _where(header: list[str], wanted: str | None, role: str, place: str, needed:
     return found
 
 
+def _targets(header: list[str], columns: Columns, place: str) -> dict[str, int]:
+    """The index of each label column by its name; of a file that needs no labels those it has."""
+    wanted = [name for name in columns.target if name in header or columns.need_target]
+    if not wanted:
+        usual = _where(header, None, "target", place, columns.need_target)
+        return {} if usual is None else {header[usual]: usual}
+    places = [_where(header, name, "target", place, True) for name in wanted]
+    return {name: index for name, index in zip(wanted, places) if index is not None}
+
+
 def _wide(
     path: Path, header: list[str], rows: Iterator[tuple[int, list[str]]], columns: Columns, chunk: int
 ) -> Iterator[Records]:
     place = f"{path}:1"
-    wanted = columns.target[0] if columns.target else None
-    if wanted is not None and wanted not in header and not columns.need_target:
-        wanted = None
-    target = _where(header, wanted, "target", place, columns.need_target)
+    targets = _targets(header, columns, place)
     name, role = _where(header, columns.id, "id", place, False), _where(header, columns.set, "set", place, False)
-    kept = [i for i in range(len(header)) if i not in (target, name, role)]
+    kept = [i for i in range(len(header)) if i not in (*targets.values(), name, role)]
     if not kept:
         raise DataError(Problem(place, f"columns {', '.join(header)}", "columns of values beside the label"))
     called = [header[i] for i in kept]
@@ -291,12 +297,11 @@ def _wide(
         values = [numbers([fields[i] for i in kept], f"{path}:{line}", called)[None] for line, fields in part]
         records = series_records(
             values,
-            None if target is None else [_plain(fields[target]) for _, fields in part],
+            {label: [_plain(fields[index]) for _, fields in part] for label, index in targets.items()},
             str(path),
             "",
             [line for line, _ in part],
             None if name is None else [fields[name].strip() for _, fields in part],
-            "label" if target is None else header[target],
         )
         if role is not None:
             records.role = [role_of(fields[role].strip(), "") for _, fields in part]
@@ -309,13 +314,10 @@ def _long(path: Path, header: list[str], time: str, rows: Iterator[tuple[int, li
     if time not in header:
         raise DataError(Problem(place, f"columns {', '.join(header)}", f"a column {time!r} (data.time)"))
     name = _where(header, columns.id, "id", place, True)
-    wanted = columns.target[0] if columns.target else None
-    if wanted is not None and wanted not in header and not columns.need_target:
-        wanted = None
-    target = _where(header, wanted, "target", place, columns.need_target)
+    targets = _targets(header, columns, place)
     role = _where(header, columns.set, "set", place, False)
     clock = header.index(time)
-    kept = [i for i in range(len(header)) if i not in (name, clock, target, role)]
+    kept = [i for i in range(len(header)) if i not in (name, clock, *targets.values(), role)]
     if columns.input is not None:
         kept = [header.index(columns.input)] if columns.input in header else []
     if not kept:
@@ -339,16 +341,16 @@ def _long(path: Path, header: list[str], time: str, rows: Iterator[tuple[int, li
         raise
     ends = np.cumsum(np.bincount(rank))
     groups = np.split(order, ends[:-1])
-    labels = None
-    if target is not None:
-        labels = []
+    labels: dict[str, list[str]] = {}
+    for label, index in targets.items():
+        labels[label] = []
         for group in groups:
-            said = [_plain(everything[i][1][target]) for i in group]
+            said = [_plain(everything[i][1][index]) for i in group]
             other = next((i for i, text in zip(group, said) if text != said[0]), None)
             if other is not None:
-                found = f"the labels {said[0]!r} and {_plain(everything[other][1][target])!r} in {names[other]!r}"
+                found = f"the labels {said[0]!r} and {_plain(everything[other][1][index])!r} in {names[other]!r}"
                 raise DataError(Problem(f"{path}:{lines[other]}", found, "one label a series"))
-            labels.append(said[0])
+            labels[label].append(said[0])
     records = series_records(
         [flat[group].T for group in groups],
         labels,
@@ -356,7 +358,6 @@ def _long(path: Path, header: list[str], time: str, rows: Iterator[tuple[int, li
         "",
         [int(lines[group].min()) for group in groups],
         [str(names[group[0]]) for group in groups],
-        "label" if target is None else header[target],
     )
     if role is not None:
         records.role = [role_of(everything[group[0]][1][role].strip(), "") for group in groups]

@@ -1,0 +1,90 @@
+"""What a draft is made from, and what it is."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from xmr.data.records import Records
+from xmr.encoders.base import Encoder
+
+SMALL = 1000  # up to so many records: several programs, nothing held back for validation where nothing is chosen
+HUB = "   (source.model: a hub name or a folder)"
+PLAIN = (".fasta", ".fa", ".faa", ".fna", ".fas", ".gz")  # sequences without columns that could be named
+
+
+@dataclass
+class Draft:
+    """The sections of a recipe, and what was found in the file, a line each; `hint` goes behind the command."""
+
+    body: dict[str, Any]
+    found: list[str]
+    hint: str = ""
+
+    def text(self, recipe: Path) -> str:
+        """The YAML of the recipe, what was found in comments above it."""
+        out = StringIO()
+        YAML().dump(self.body, out)
+        head = "".join(f"# {line}\n" for line in self.found)
+        return f"{head}# Run: xmr run {recipe.name}{self.hint}\n" + out.getvalue()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The records of the user's file, all of them usable, and what was guessed of them.
+
+    domain: the name of their encoder. encoder: not fitted. column, target: as the user named them. recipe: where the
+    draft will lie. why: what the task was read off.
+    """
+
+    domain: str
+    encoder: Encoder
+    records: Records
+    source: Path
+    recipe: Path
+    column: str | None
+    target: tuple[str, ...]
+    task: str
+    why: str
+
+    @property
+    def path(self) -> str:
+        """The file as the recipe names it."""
+        return os.path.relpath(str(self.source), str(self.recipe.parent))
+
+    @property
+    def label(self) -> str | list[str]:
+        """The name of the label column, or of all where there are several, as `data.target` takes it."""
+        names = list(self.records.labels)
+        return names[0] if len(names) == 1 else names
+
+    @property
+    def small(self) -> bool:
+        """Whether these are few records."""
+        return len(self.records) <= SMALL
+
+    @cached_property
+    def lengths(self) -> set[int]:
+        """Of the sequences, as the encoder counts (without gaps, where they do not count)."""
+        return {len(text) for text in self.encoder.canonical(self.records)}
+
+    def split(self, **otherwise: Any) -> dict[str, Any]:
+        """By the file's own column, where it says what is for training and what for the test, or `otherwise`."""
+        parted = {"train", "test"} <= set(self.records.role)
+        return {"by": "column"} if parted else {"by": "random", "test": 0.2, **otherwise}
+
+    def sequences(self) -> dict[str, Any]:
+        """The section `data` of a file of sequences, without the split."""
+        if self.source.suffix.lower() in PLAIN:
+            return {"path": self.path}
+        return {"path": self.path, "target": self.label, **({"input": self.column} if self.column else {})}
+
+    def found(self, what: str) -> str:
+        """The first line above the recipe. what: the plural of a record."""
+        return f"{len(self.records):,} {what} of {self.source.name}: task {self.task} ({self.why})"

@@ -1,0 +1,63 @@
+"""What a file's labels and times suggest, and why: said aloud above the draft."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from xmr.data.records import Records
+from xmr.data.targets import check_raw
+from xmr.errors import DataError, Problem
+
+WEEKEND = (5, 6)  # as datetime counts weekdays
+
+
+def guess_task(records: Records, texts: list[str]) -> tuple[str, str]:
+    """The task a label column suggests, and why. texts: sequences a label for each of whose residues may be given."""
+    if len(records.labels) > 1:
+        return _guess_of_several(records)
+    labels = next(iter(records.labels.values()))
+    if not any(labels):
+        raise DataError(Problem(records.file, "no label on any record", "a label column, or TARGET= in FASTA headers"))
+    distinct = set(labels)
+    if len(labels) > 1 and texts and all(len(a) == len(b) and a.isalpha() for a, b in zip(labels, texts)):
+        return "residue_classification", "labels as long as their sequences"
+    try:
+        numbers = {float(label) for label in distinct}
+    except ValueError:
+        return "classification", f"{len(distinct)} distinct labels: {', '.join(sorted(distinct)[:5])}"
+    if len(numbers) > 10 or any(number != int(number) for number in numbers):
+        return "regression", f"{len(numbers)} distinct numbers"
+    return "classification", f"{len(numbers)} distinct whole numbers"
+
+
+def _guess_of_several(records: Records) -> tuple[str, str]:
+    """Several label columns are yes or no each, or numbers to be predicted side by side."""
+    unclear = check_raw("multilabel", records)
+    if not unclear:
+        return "multilabel", f"{len(records.labels)} labels, yes or no each"
+    if not check_raw("regression", records):
+        return "regression", f"{len(records.labels)} columns of numbers"
+    first = min(unclear)
+    found, _, _ = unclear[first].partition("; expected ")
+    raise DataError(records.problem(first, f"{found}; expected with several labels 0 or 1 in all, or numbers in all"))
+
+
+def guess_season(times: list[str]) -> tuple[int, str]:
+    """Steps after which a series probably repeats, by how far apart its times are, and why: a day of shorter steps, a
+    week of days (of five where no day is a Saturday or Sunday), a year of weeks, months or quarters."""
+    try:
+        stamps = [datetime.fromisoformat(text) for text in times]
+        step = sorted(later - sooner for sooner, later in pairwise(stamps))[len(stamps) // 2]
+    except (ValueError, TypeError):  # numbers, other ways to write dates, some with a time zone and some without
+        return 1, "times that are no ISO dates, so no season (encoder.season)"
+    day = timedelta(days=1)
+    if step < day:
+        steps = max(1, round(day / step))
+        return steps, f"a step {step}, a season of {steps} a day"
+    if step == day and not any(stamp.weekday() in WEEKEND for stamp in stamps):
+        return 5, "a step a day from Monday to Friday, a season of 5"
+    for shortest, longest, steps in ((1, 1, 7), (7, 7, 52), (28, 31, 12), (89, 92, 4)):
+        if shortest <= step.days <= longest:
+            return steps, f"a step {step.days} day{'s' if step.days > 1 else ''}, a season of {steps}"
+    return 1, f"a step {step.days} days, so no season (encoder.season)"
