@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,11 @@ def assess_file(
 ) -> dict[str, Any]:
     """Metrics with bootstrap intervals. role: only records of this set (a set column or SET= header)."""
     must_exist(source)
-    if columns_of(folder, Columns()).reads == ForecastEncoder.reads:
-        return _assess_forecast(folder, source, device)
+    columns = columns_of(folder, Columns(input_column, target_columns))
+    if columns.reads == ForecastEncoder.reads:
+        return _assess_forecast(folder, source, replace(columns, time=input_column), device)
     skipped = Skipped()
-    records = read_all(source, columns_of(folder, Columns(input_column, target_columns)), on_bad, skipped)
+    records = read_all(source, columns, on_bad, skipped)
     if role is not None:
         if role not in records.role:
             raise DataError(
@@ -70,9 +72,9 @@ def assess_file(
     )
 
 
-def _assess_forecast(folder: Path, source: Path, device: str) -> dict[str, Any]:
+def _assess_forecast(folder: Path, source: Path, columns: Columns, device: str) -> dict[str, Any]:
     """MSE and MAE over every window of a table, in the training rows' z-scores."""
-    table = read_time_table(source, None)
+    table = read_time_table(source, columns)
     program = Program.load(folder, str(make_accelerator(device).device))
     encoder = program.encoder
     assert isinstance(encoder, ForecastEncoder)

@@ -95,6 +95,7 @@ def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepare
     program = Program.build(
         encoder, recipe.transform, source, recipe.output, targets, recipe.ensemble, recipe.seed, length
     )
+    program.columns = prepared.columns
     return Job(recipe, prepared, parts, encoder, source, targets, sets, program.to(device))
 
 

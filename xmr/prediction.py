@@ -62,14 +62,14 @@ def predict_file(
     must_exist(source)
     columns = columns_of(folder, Columns(input_column, (), id_column, None, need_target=False))
     if columns.reads == ForecastEncoder.reads:
-        return _forecast_file(folder, source, target, device)
+        return _forecast_file(folder, source, target, replace(columns, time=input_column), device)
     first = next(iter(stream(source, columns, 1)), None)  # a wrong file is refused before anything is loaded
     if first is None:
         raise DataError(Problem(str(source), "no record", "at least one"))
     program = Program.load(folder, str(make_accelerator(device).device))
     partial, note = target.with_name(f".{target.name}.part"), target.with_name(f".{target.name}.part.json")
     target.parent.mkdir(parents=True, exist_ok=True)
-    key = _fingerprint(folder, source, on_bad, precision)
+    key = _fingerprint(folder, source, columns, on_bad, precision)
     state = _resume(partial, note, key) if not force else _fresh(key)
     skipped = Skipped([tuple(row) for row in state["skipped"]])
     started, before = time.perf_counter(), state["read"]
@@ -103,9 +103,9 @@ def predict_file(
     return Done(state["written"], len(skipped), skipped_file)
 
 
-def _forecast_file(folder: Path, source: Path, target: Path, device: str) -> Done:
+def _forecast_file(folder: Path, source: Path, target: Path, columns: Columns, device: str) -> Done:
     """The steps that follow the last row of a table, one row a channel."""
-    table = read_time_table(source, None)
+    table = read_time_table(source, columns)
     program = Program.load(folder, str(make_accelerator(device).device))
     encoder = program.encoder
     assert isinstance(encoder, ForecastEncoder)
@@ -142,13 +142,13 @@ class _Lines:
         self.lines.append(line)
 
 
-def _fingerprint(folder: Path, source: Path, on_bad: str, precision: str) -> str:
+def _fingerprint(folder: Path, source: Path, columns: Columns, on_bad: str, precision: str) -> str:
     """What a partial prediction belongs to: the program's tensors, the input's size and time, the options."""
     program = folder if (folder / "program.json").is_file() else folder / "program"
     files = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
     facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     digest = hashlib.sha256((program / "program.safetensors").read_bytes())
-    digest.update(json.dumps([facts, on_bad, precision]).encode())
+    digest.update(json.dumps([facts, columns.given(), on_bad, precision]).encode())
     return digest.hexdigest()
 
 

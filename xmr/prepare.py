@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -35,6 +35,7 @@ class Prepared:
     duplicates: int
     contradictions: int
     digest: str
+    columns: Columns = field(default_factory=Columns)  # as the recipe or the data set names them
 
     def part(self, name: str) -> Records:
         """The records of `train`, `validation` or `test`."""
@@ -52,7 +53,7 @@ def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> 
     if isinstance(encoder, ForecastEncoder):
         return _prepare_forecast(settings, encoder)
     skipped = Skipped()
-    records = _read(settings, task, encoder.reads, skipped)
+    records, columns = _read(settings, task, encoder.reads, skipped)
     read = len(records) + len(skipped)
     records = without_bad(records, check_raw(task, records), settings.on_bad, skipped)
     records = without_bad(records, encoder.check(records), settings.on_bad, skipped)
@@ -85,7 +86,7 @@ def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> 
     if task == "classification":
         _check_classes(records, split)
     digest = hashlib.sha256("\n".join(f"{a}\t{b}" for a, b in zip(records.ids, texts)).encode()).hexdigest()
-    return Prepared(records, split, skipped, read, cleaned.duplicates, cleaned.contradictions, digest)
+    return Prepared(records, split, skipped, read, cleaned.duplicates, cleaned.contradictions, digest, columns)
 
 
 def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepared:
@@ -96,7 +97,8 @@ def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepa
         path, time = locate(chosen.main, chosen.name), time or str(chosen.columns.get("time"))
     else:
         path = Path(settings.path or "")
-    table = read_time_table(path, time, settings.rows)
+    columns = Columns(time=time)
+    table = read_time_table(path, columns, settings.rows)
     if settings.split.by != "time":
         raise DataError(Problem("data.split.by", repr(settings.split.by), "time: a future is not drawn at random"))
     rows = len(table.values)
@@ -120,7 +122,7 @@ def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepa
     train, chosen_part, test = (index[0], index[1] if len(parts) == 3 else none, index[-1])
     how = f"by time: {borders[1]}, {chosen_rows} and {held} rows"
     digest = hashlib.sha256(np.ascontiguousarray(table.values).tobytes()).hexdigest()
-    return Prepared(Records.join(parts), Split(train, chosen_part, test, how), Skipped(), rows, 0, 0, digest)
+    return Prepared(Records.join(parts), Split(train, chosen_part, test, how), Skipped(), rows, 0, 0, digest, columns)
 
 
 def _check_classes(records: Records, split: Split) -> None:
@@ -140,8 +142,8 @@ def positive_of(settings: DataSettings) -> str | None:
     return settings.positive or known.get("positive")  # type: ignore[return-value]
 
 
-def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> Records:
-    """The records of a named data set or of the user's file."""
+def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> tuple[Records, Columns]:
+    """The records of a named data set or of the user's file, and what its columns are called."""
     labels_file, mask_file = settings.residue_labels, settings.residue_mask
     target = (settings.target,) if isinstance(settings.target, str) else tuple(settings.target or ())
     columns = Columns(
@@ -152,7 +154,7 @@ def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> R
     if settings.dataset is not None:
         chosen = dataset(settings.dataset)
         if chosen.package:
-            return chosen.records()
+            return chosen.records(), Columns()
         known = chosen.columns
         default = known.get("target", ())
         names = (default,) if isinstance(default, str) else tuple(default)  # type: ignore[arg-type]
@@ -182,7 +184,7 @@ def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> R
         records = without_bad(records, apply_pattern(records, pattern), settings.on_bad, skipped)
     if task == "residue_classification" and labels_file is not None:
         records = _join_residues(records, Path(labels_file), mask_file, settings.on_bad, skipped)
-    return records
+    return records, columns
 
 
 def _with_tests(records: Records, tests: Records) -> Records:

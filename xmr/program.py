@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from xmr.batching import inference_batches
 from xmr.component import create
 from xmr.data.records import Records
+from xmr.data.tables import Columns
 from xmr.data.targets import Targets
 from xmr.encoders.base import EncodedSet, Encoder
 from xmr.encoders.image import ImageSet
@@ -71,6 +72,7 @@ class Program(nn.Module):
         self.outputs = nn.ModuleList(outputs)
         self.targets = targets
         self.length: int | None = None
+        self.columns = Columns()  # what the file it was trained on calls them
 
     @classmethod
     def build(

@@ -36,6 +36,7 @@ _KEYS = {
     "programs",
     "length",
 }
+_LATER = {"columns"}  # that folders written before have not
 
 
 def save_program(program: Program, folder: Path) -> None:
@@ -64,6 +65,7 @@ def save_program(program: Program, folder: Path) -> None:
             "targets": program.targets.state(),
             "programs": len(transforms),
             "length": program.length,
+            "columns": program.columns.given(),
         },
     )
 
@@ -91,7 +93,7 @@ def load_program(folder: Path | str, device: str = "cpu") -> Program:
     version = facts.get("format_version")
     if not isinstance(version, int):
         raise ProgramError(Problem(f"{folder / 'program.json'}: format_version", repr(version), "a number"))
-    unknown = sorted(set(facts) - _KEYS)
+    unknown = sorted(set(facts) - _KEYS - _LATER)
     if unknown and version <= FORMAT_VERSION:
         raise ProgramError(Problem(str(folder / "program.json"), f"unknown keys {unknown}", f"only {sorted(_KEYS)}"))
     if unknown:
@@ -124,7 +126,7 @@ def _assemble(facts: dict[str, Any], encoder_state: dict[str, Any], place: str) 
         )
     encoder = create(ENCODERS, sections["encoder"]).restore(encoder_state)
     encoder.use_tokenizer(source.tokenize)
-    return Program.build(
+    program = Program.build(
         encoder,
         sections["transform"],
         source,
@@ -133,6 +135,8 @@ def _assemble(facts: dict[str, Any], encoder_state: dict[str, Any], place: str) 
         int(facts["programs"]),
         length=facts["length"],
     )
+    program.columns = Columns.of(facts.get("columns", {}))
+    return program
 
 
 def _fill(program: Program, path: Path) -> None:
@@ -170,11 +174,15 @@ def columns_of(folder: Path, wanted: Columns) -> Columns:
     facts = _read_json(folder / "program.json")
     checked = check_section("encoder", facts.get("encoder"), f"{folder / 'program.json'}: encoder")
     reads = ENCODERS.get(checked["name"]).reads  # type: ignore[attr-defined]
+    try:
+        wanted = replace(wanted, reads=reads, trained=Columns.of(facts.get("columns", {})))
+    except (TypeError, AttributeError) as error:
+        raise ProgramError(Problem(f"{folder / 'program.json'}", str(error), "names of columns")) from error
     if reads != "table":
-        return replace(wanted, reads=reads)
+        return wanted
     state, targets = _read_json(folder / "encoder.json"), facts.get("targets", {})
     names = tuple(state.get("file_columns", ()))
     used = tuple(column["name"] for column in state.get("columns", ()) if column["kind"] != "skip")
     column = targets.get("column") or ""
     labels = wanted.target or ((column,) if column else tuple(targets.get("names", ())))
-    return replace(wanted, reads=reads, target=labels, names=names, features=used)
+    return replace(wanted, target=labels, names=names, features=used)

@@ -73,4 +73,4 @@ def test_series(tmp_path):
 
 def test_a_table_over_time(tmp_path):
     (tmp_path / "x.csv").write_text("date;load\n2020-01-01;1,5\n2020-01-02;2,5\n")
-    assert read_time_table(tmp_path / "x.csv", None).values.tolist() == [[1.5], [2.5]]
+    assert read_time_table(tmp_path / "x.csv", Columns()).values.tolist() == [[1.5], [2.5]]

@@ -7,6 +7,7 @@ from xmr.compare.baselines import Parts
 from xmr.compare.forecast import forecast_baseline
 from xmr.data.forecast import TimeTable, read_time_table, windows
 from xmr.data.settings import DataSettings
+from xmr.data.tables import Columns
 from xmr.data.targets import Targets
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.encoders.signal import SignalSet
@@ -58,7 +59,7 @@ def test_statistics_come_from_the_training_rows(tmp_path):
     first = made.part("test").arrays[0, 0] * encoder.std[0] + encoder.mean[0]
     np.testing.assert_allclose(first, np.arange(42, 51), atol=1e-4)
     assert made.part("train").arrays[:, :, :].max() < made.part("test").arrays.max()
-    latest = encoder.latest(read_time_table(tmp_path / "x.csv", None))
+    latest = encoder.latest(read_time_table(tmp_path / "x.csv", Columns()))
     assert latest.group == ["a", "b"]
     np.testing.assert_allclose(
         encoder.own_units(latest.arrays[:, 0], latest.group)[1], 100 - 2 * np.arange(54, 60), atol=1e-4
@@ -92,7 +93,7 @@ def test_broken_tables_are_named(tmp_path, text, said):
     path = tmp_path / "x.csv"
     path.write_text(text)
     with pytest.raises(DataError, match=said):
-        read_time_table(path, None)
+        read_time_table(path, Columns())
 
 
 def test_other_channels_than_training_s(tmp_path):

@@ -60,6 +60,17 @@ def test_several_labels_are_no_values(tmp_path, form):
         read(path, target=("hot", "wet"))
 
 
+@pytest.mark.parametrize("form", ["wide", "long"])
+def test_who_a_series_comes_from_is_no_value(tmp_path, form):
+    path = tmp_path / "x.csv"
+    wide = "id,t0,t1,patient,label\na,3,4,7,up\nb,5,6,8,down\n"
+    long = "id,time,x,patient,label\na,1,3,7,up\na,2,4,7,up\nb,1,5,8,down\nb,2,6,8,down\n"
+    path.write_text(wide if form == "wide" else long)
+    made = read(path, group="patient")
+    np.testing.assert_allclose(made.arrays, [[[3, 4]], [[5, 6]]])
+    assert made.group == ["7", "8"]
+
+
 def test_several_labels_of_a_file_that_holds_one(tmp_path):
     np.savez(tmp_path / "x.npz", series=VALUES, labels=LABELS)
     with pytest.raises(DataError, match=r"x\.npz: found one label a record; expected columns named hot, wet"):

@@ -158,8 +158,8 @@ def test_new_check_and_run_on_a_file_of_ones_own(tmp_path):
     rng = np.random.default_rng(1)
     texts = ["".join(rng.choice(list("ACDEFGHIKLMNPQRSTVWY"), size=int(rng.integers(8, 20)))) for _ in range(80)]
     lines = [f"{t},{'basic' if t.count('K') + t.count('R') > 1 else 'other'}" for t in texts]
-    (tmp_path / "my.csv").write_text("sequence,label\n" + "\n".join(lines) + "\n")
-    done = xmr("new", "protein", tmp_path / "my.csv")
+    (tmp_path / "my.csv").write_text("peptide,kind\n" + "\n".join(lines) + "\n")
+    done = xmr("new", "protein", tmp_path / "my.csv", "--input", "peptide", "--target", "kind")
     assert "classification" in done.stderr + done.stdout
     checked = xmr("check", tmp_path / "my.yaml").stdout
     for word in ("valid", "trainable parameters", "frozen parameters", "MiB", "one epoch", "ids ("):
@@ -175,6 +175,8 @@ def test_new_check_and_run_on_a_file_of_ones_own(tmp_path):
         "--quiet",
     )
     assert (tmp_path / "out" / "report.html").is_file()
+    xmr("predict", tmp_path / "out", tmp_path / "my.csv", "-o", tmp_path / "answers.csv")
+    assert "auroc" in xmr("evaluate", tmp_path / "out", tmp_path / "my.csv").stdout
     wrong = xmr("new", "protien", tmp_path / "my.csv", "-o", tmp_path / "other.yaml", check=False)
     assert wrong.returncode == 2
     assert "did you mean protein" in wrong.stderr

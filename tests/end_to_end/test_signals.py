@@ -74,6 +74,25 @@ def test_series_from_file_to_prediction(tmp_path):
     assert execute(["evaluate", str(run), str(path)]) == 0
 
 
+def test_columns_beside_the_samples_are_known_when_predicting(tmp_path, capsys):
+    rows = [line.split(",") for line in series_file(tmp_path / "x.csv").read_text().splitlines()]
+    beside = [("patient", "age")] + [(str(i // 6), str(i % 2)) for i in range(60)]
+    (tmp_path / "full.csv").write_text("".join(f"{','.join(row[1:-1])},{a},{b}\n" for row, (a, b) in zip(rows, beside)))
+    (tmp_path / "bare.csv").write_text("".join(f"{','.join(row[1:-1])}\n" for row in rows))
+    recipe, run = tmp_path / "r.yaml", tmp_path / "run"
+    recipe.write_text(SERIES.format(task="classification", path=tmp_path / "full.csv", output="ridge"))
+    asked = ["data.target=age", "data.group=patient", "data.split={by: group, group: '3', validation: 0}"]
+    assert execute(["run", str(recipe), *asked, "baselines=[]", "-o", str(run), "--quiet"]) == 0
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert (metrics["n_train"], metrics["n_test"]) == (54, 6)
+    for name in ("full", "bare"):
+        assert execute(["predict", str(run), str(tmp_path / f"{name}.csv"), "-o", str(tmp_path / f"{name}.out")]) == 0
+    assert (tmp_path / "full.out").read_text() == (tmp_path / "bare.out").read_text()
+    assert execute(["evaluate", str(run), str(tmp_path / "full.csv")]) == 0
+    assert execute(["evaluate", str(run), str(tmp_path / "bare.csv")]) == 2
+    assert "expected a column named target" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("task", ["regression", "multilabel"])
 def test_other_tasks_of_series(tmp_path, task):
     labels = ("0.5", "2.25") if task == "regression" else ("0", "1")
@@ -110,21 +129,21 @@ def test_recordings_of_a_speaker_left_out(tmp_path, capsys):
     assert "broken_ann_9.wav" in (tmp_path / "p.csv.skipped.csv").read_text()
 
 
-def time_table(path, rows=400):
+def time_table(path, rows=400, time="date"):
     clock = np.arange(rows)
     noise = np.random.default_rng(0).standard_normal((rows, 2))
     values = np.stack([np.sin(2 * np.pi * clock / 24), 5 + 3 * np.cos(2 * np.pi * clock / 24)], axis=1) + 0.05 * noise
     lines = [f"{i},{a:.4f},{b:.4f}" for i, (a, b) in enumerate(values)]
-    path.write_text("date,x,y\n" + "\n".join(lines) + "\n")
+    path.write_text(f"{time},x,y\n" + "\n".join(lines) + "\n")
     return path
 
 
 def test_forecasts_go_on_where_the_table_ends(tmp_path):
-    path = time_table(tmp_path / "t.csv")
+    path = time_table(tmp_path / "t.csv", time="when")
     recipe = tmp_path / "r.yaml"
     recipe.write_text(FORECAST.format(path=path))
     run = tmp_path / "run"
-    assert execute(["run", str(recipe), "-o", str(run), "--quiet"]) == 0
+    assert execute(["run", str(recipe), "data.time=when", "-o", str(run), "--quiet"]) == 0
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["test"]["mse"] < 0.5 * metrics["baselines"]["last_value"]["mse"]
     assert metrics["n_test"] == 2 * (60 - 12 + 1)
@@ -136,6 +155,10 @@ def test_forecasts_go_on_where_the_table_ends(tmp_path):
     expected = 5 + 3 * np.cos(2 * np.pi * np.arange(400, 412) / 24)
     assert np.abs(values - expected).mean() < 1.0
     assert execute(["evaluate", str(run), str(path)]) == 0
+    other = tmp_path / "other.csv"
+    other.write_text(path.read_text().replace("when", "hour"))
+    assert execute(["evaluate", str(run), str(other)]) == 2
+    assert execute(["evaluate", str(run), str(other), "--input", "hour"]) == 0
 
 
 def test_new_recipes_for_series_and_recordings(tmp_path):

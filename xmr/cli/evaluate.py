@@ -13,8 +13,13 @@ def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, or its program folder.")],
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="A labelled file.")],
     on_bad: Annotated[str, typer.Option(help="Records that cannot be read: fail, or skip.")] = "fail",
-    column: Annotated[str | None, typer.Option("--input", help="Column of the sequences, where not the usual.")] = None,
-    target: Annotated[list[str] | None, typer.Option(help="Column of the label, where not the usual.")] = None,
+    column: Annotated[
+        str | None,
+        typer.Option("--input", help="Column of the input (forecasts: of time), if not the trained or usual one."),
+    ] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(help="Column of the label, if not the trained or usual one.")
+    ] = None,
     role: Annotated[
         str | None, typer.Option("--set", help="Only records of this SET: train, validation or test.")
     ] = None,

@@ -21,7 +21,10 @@ def predict(
         Path | None, typer.Option("-o", "--out", help="CSV to write; by default INPUT.predictions.csv.")
     ] = None,
     on_bad: Annotated[str, typer.Option(help="Records that cannot be read: fail, or skip and list.")] = "fail",
-    column: Annotated[str | None, typer.Option("--input", help="Column of the sequences, where not the usual.")] = None,
+    column: Annotated[
+        str | None,
+        typer.Option("--input", help="Column of the input (forecasts: of time), if not the trained or usual one."),
+    ] = None,
     identifier: Annotated[str | None, typer.Option("--id", help="Column of the ids.")] = None,
     force: Annotated[bool, typer.Option(help="Begin anew instead of going on with a stopped prediction.")] = False,
     precision: Annotated[str, typer.Option(help="full, or bf16 where the processor computes in it.")] = "full",

@@ -9,6 +9,7 @@ import numpy as np
 
 from xmr.data.records import Records
 from xmr.data.series import format_of, numbers, rows_of
+from xmr.data.tables import Columns
 from xmr.errors import DataError, Problem, nearest
 
 TIME = ("date", "time", "datetime", "timestamp", "ds")
@@ -28,7 +29,7 @@ class TimeTable:
         return TimeTable(self.values[begin:end], self.names, self.times[begin:end], self.file)
 
 
-def read_time_table(path: Path, time: str | None, most: int | None = None) -> TimeTable:
+def read_time_table(path: Path, columns: Columns, most: int | None = None) -> TimeTable:
     """CSV, TSV or Parquet with a header: a column of time (in order), the others are channels.
 
     Raises DataError with the line of a value that is missing or no number, or of a time that goes back.
@@ -49,6 +50,7 @@ def read_time_table(path: Path, time: str | None, most: int | None = None) -> Ti
         raise DataError(Problem(f"{path}:1", "no row", "a header and a row a time step"))
     header = [name.strip() for name in first[1]]
     folded = [name.casefold() for name in header]
+    time = columns.within(header).time
     clock = time or next((header[folded.index(name)] for name in TIME if name in folded), None)
     if clock is None or clock not in header:
         expected = f"a column {clock!r} (data.time)" if clock else f"a column of time: {', '.join(TIME)} (or data.time)"

@@ -257,6 +257,7 @@ def _records(path: Path, header: list[str], rows: _Rows, columns: Columns, chunk
     """Cut rows into records. Raises DataError for a label column that is not there and for rows of another width."""
     place = f"{path}:1"
     _once(header, place)
+    columns = columns.within(header)
     targets = _targets(header, columns, place)
     named = {"id": columns.id, "set": columns.set, "group": columns.group}
     at = {role: _given(header, name, role, place) for role, name in named.items()}

@@ -231,6 +231,7 @@ def _tabular(path: Path, kind: str, columns: Columns, chunk: int) -> Iterator[Re
         raise DataError(Problem(str(path), "an empty file", "series"))
     header = [name.strip() for name in first[1]]
     if _is_header(header):
+        columns = columns.within(header)
         folded = [name.casefold() for name in header]
         time = columns.time or next((header[folded.index(name)] for name in TIME if name in folded), None)
         if time is not None:
@@ -286,7 +287,8 @@ def _wide(
     place = f"{path}:1"
     targets = _targets(header, columns, place)
     name, role = _where(header, columns.id, "id", place, False), _where(header, columns.set, "set", place, False)
-    kept = [i for i in range(len(header)) if i not in (*targets.values(), name, role)]
+    whose = _where(header, columns.group, "group", place, False)
+    kept = [i for i in range(len(header)) if i not in (*targets.values(), name, role, whose)]
     if not kept:
         raise DataError(Problem(place, f"columns {', '.join(header)}", "columns of values beside the label"))
     called = [header[i] for i in kept]
@@ -305,6 +307,8 @@ def _wide(
         )
         if role is not None:
             records.role = [role_of(fields[role].strip(), "") for _, fields in part]
+        if whose is not None:
+            records.group = [fields[whose].strip() for _, fields in part]
         yield records
 
 
@@ -316,8 +320,9 @@ def _long(path: Path, header: list[str], time: str, rows: Iterator[tuple[int, li
     name = _where(header, columns.id, "id", place, True)
     targets = _targets(header, columns, place)
     role = _where(header, columns.set, "set", place, False)
+    whose = _where(header, columns.group, "group", place, False)
     clock = header.index(time)
-    kept = [i for i in range(len(header)) if i not in (name, clock, *targets.values(), role)]
+    kept = [i for i in range(len(header)) if i not in (name, clock, *targets.values(), role, whose)]
     if columns.input is not None:
         kept = [header.index(columns.input)] if columns.input in header else []
     if not kept:
@@ -361,6 +366,8 @@ def _long(path: Path, header: list[str], time: str, rows: Iterator[tuple[int, li
     )
     if role is not None:
         records.role = [role_of(everything[group[0]][1][role].strip(), "") for group in groups]
+    if whose is not None:
+        records.group = [everything[group[0]][1][whose].strip() for group in groups]
     return records
 
 

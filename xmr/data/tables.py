@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Self
 
 from xmr.data.delimiter import delimited, with_points
 from xmr.data.fasta import open_text, role_of
@@ -29,8 +30,36 @@ class Columns:
     features: tuple[str, ...] = ()  # tables: the columns a trained program wants
     header: bool | None = None  # tables: whether the first row holds names; None: seen from the rows
     prefix: str = ""  # tables: before the line numbers that serve as ids
+    trained: Columns | None = None  # of the file a program was trained on
+
+    def given(self) -> dict[str, Any]:
+        """What is named, as plain JSON."""
+        return {role: value for role in (*ROLES, "target") if (value := getattr(self, role))}
+
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> Self:
+        """The inverse of `given`. Raises TypeError for what is no name of a column."""
+        names = {**given}
+        target = names.pop("target", [])
+        if {*names} - {*ROLES} or not all(isinstance(name, str) for name in (*names.values(), *target)):
+            raise TypeError(f"columns {given}")
+        return cls(target=tuple(target), **names)
+
+    def within(self, header: list[str]) -> Columns:
+        """With the columns of the training file where none is named and this file has them too.
+
+        Of several labels a file that needs labels must have all, or none by these names.
+        """
+        if (trained := self.trained) is None:
+            return self
+        known = {role: getattr(trained, role) for role in ROLES if getattr(trained, role) in header}
+        named = {role: name for role in ROLES if (name := getattr(self, role))}
+        labels = tuple(name for name in trained.target if name in header)
+        target = self.target or (trained.target if labels and self.need_target else labels)
+        return replace(self, trained=None, target=target, **(known | named))
 
 
+ROLES = ("input", "id", "set", "time", "group")  # of one column each
 USUAL = {
     "input": (
         "sequence",
@@ -100,6 +129,7 @@ class Layout:
         if len(set(header)) != len(header):
             twice = next(name for name in header if header.count(name) > 1)
             raise DataError(Problem(place, f"column {twice!r} twice", "each column name once"))
+        columns = columns.within(header)
         found = _find(header, columns.input, "input", place, True)
         assert found is not None
         targets: dict[str, int] = {}

@@ -40,7 +40,7 @@ def draft(
         if on_bad == "skip" or target:
             found = "--on-bad skip" if on_bad == "skip" else f"--target {target[0]}"
             raise RecipeError(Problem("new forecast", found, "neither: no step is left out, every column is forecast"))
-        return forecast(read_time_table(source, column), source, recipe, column)
+        return forecast(read_time_table(source, Columns(time=column)), source, recipe, column)
     if domain not in OF_RECORDS:
         raise RecipeError(one_of("new", domain, (*OF_RECORDS, "forecast")))
     encoder = create(ENCODERS, {"name": domain})
