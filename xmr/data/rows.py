@@ -126,6 +126,7 @@ def _parquet(path: Path) -> tuple[list[str], _Rows]:
         raise DataError(Problem(str(path), "a file that is not Parquet", "Parquet as its name says")) from error
 
     def rows() -> _Rows:
+        """(row number, cells as text), a batch of the file at a time."""
         line = 0
         for batch in file.iter_batches(batch_size=4096):
             cells = [[_text(value) for value in column.to_pylist()] for column in batch.columns]

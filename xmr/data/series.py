@@ -9,7 +9,7 @@ import csv
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -239,12 +239,7 @@ def _tabular(path: Path, kind: str, columns: Columns, chunk: int) -> Iterator[Re
         else:
             yield from _wide(path, header, rows, columns, chunk)
         return
-
-    def again() -> Iterator[tuple[int, list[str]]]:
-        yield first
-        yield from rows
-
-    yield from _headless(path, again(), columns, chunk)
+    yield from _headless(path, chain([first], rows), columns, chunk)
 
 
 def _headless(path: Path, rows: Iterator[tuple[int, list[str]]], columns: Columns, chunk: int) -> Iterator[Records]:
