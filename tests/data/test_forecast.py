@@ -1,5 +1,7 @@
 """Tables over time: borders, windows, channels, statistics of the training rows, baselines by hand."""
 
+from datetime import datetime, timedelta
+
 import numpy as np
 import pytest
 
@@ -84,6 +86,7 @@ def test_random_splits_of_the_future_are_refused(tmp_path):
         ("date,a\n1,2\n2,x\n", r"x\.csv:3: a: found 'x'; expected a number"),
         ("date,a\n1,2\n2,\n", r"x\.csv:3: a.*missing"),
         ("date,a\n1,2\n3,1\n2,1\n", r"x\.csv:4.*'2' after '3'.*times in order"),
+        ("date,a\n12/31/2019,2\n1/2/2020,1\n1/1/2020,1\n", r"x\.csv:4.*'1/1/2020' after '1/2/2020'.*times in order"),
         ("day,a\n1,2\n", r"x\.csv:1.*columns day, a.*a column of time"),
         ("date,a\n1,2\n2\n", r"x\.csv:3.*1 fields.*2 as in the header"),
         ("", "an empty file"),
@@ -94,6 +97,14 @@ def test_broken_tables_are_named(tmp_path, text, said):
     path.write_text(text)
     with pytest.raises(DataError, match=said):
         read_time_table(path, Columns())
+
+
+@pytest.mark.parametrize("way", ["%m/%d/%Y", "%d/%m/%Y", "%d.%m.%y %H:%M", "%b %d, %Y", "%Y-%m-%d"])
+def test_times_are_in_order_however_they_are_written(tmp_path, way):
+    days = [datetime(2019, 11, 20) + timedelta(days=n) for n in range(60)]
+    path = tmp_path / "x.csv"
+    path.write_text("date,a\n" + "".join(f'"{day.strftime(way)}",{n}\n' for n, day in enumerate(days)))
+    assert len(read_time_table(path, Columns()).times) == 60
 
 
 def test_other_channels_than_training_s(tmp_path):

@@ -43,6 +43,18 @@ def test_long_csv_sorts_by_time_and_takes_every_channel(tmp_path):
     assert made.labels["label"] == ["up", "down"]
 
 
+def test_long_csv_sorts_by_dates_as_they_are_written(tmp_path):
+    path = tmp_path / "long.csv"
+    path.write_text("id,time,x,label\na,1/2/2021,3,up\na,12/31/2020,1,up\nb,1/1/2021,5,down\nb,1/3/2021,6,down\n")
+    assert read(path).arrays[:, 0].tolist() == [[1, 3], [5, 6]]
+    path.write_text("id,time,x,label\na,1/2/2021,3,up\na,2/1/2020,1,up\n")
+    with pytest.raises(DataError, match=r"long\.csv:2: time: found '1/2/2021'; expected numbers, or dates all written"):
+        read(path)
+    path.write_text("id,time,x,label\na,2021-01-02,3,up\na,soon,1,up\n")
+    with pytest.raises(DataError, match=r"long\.csv:3: time: found 'soon'; expected numbers, or dates all written"):
+        read(path)
+
+
 @pytest.mark.parametrize("form", ["wide", "long"])
 def test_several_labels_are_no_values(tmp_path, form):
     path = tmp_path / "x.csv"

@@ -128,6 +128,19 @@ def test_dates_are_days_month_and_weekday():
     assert data.missing[:, 0].tolist() == [False, False, True]
 
 
+def test_dates_as_they_are_written_in_america():
+    days = ["1/1/2024", "1/2/2024", "12/31/2024", ""]
+    made = encoder().fit(table(("day", "c"), [(day, "ab"[i % 2]) for i, day in enumerate(days)]))
+    assert "column day: date (3 dates, month/day/year, 25% missing)" in made.describe()[0]
+    again = encoder().restore(made.state())
+    data = again.encode(table(("day", "c"), [("1/1/2024", "a"), ("12/31/2024", "a"), ("?", "a")]))
+    assert data.categories[:, :2].tolist() == [[0, 0], [11, 1], [12, 7]]
+    with pytest.raises(DataError, match="found '31/12/2024' in column 'day'; expected a date written month/day/year"):
+        again.encode(table(("day", "c"), [("31/12/2024", "a")]))
+    unclear = encoder().fit(table(("day", "c"), [("1/2/2024", "a"), ("3/4/2024", "b"), ("1/2/2024", "b")]))
+    assert kinds(unclear)["day"] == "category", "nothing says which is the day"
+
+
 def test_columns_are_found_by_name_whatever_their_order():
     made = encoder().fit(table(("x", "c"), [(1, "a"), (2, "b"), (3, "a")]))
     one = made.encode(table(("x", "c"), [(2, "b")])).batch(np.array([0]))

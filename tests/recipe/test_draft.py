@@ -109,7 +109,13 @@ def _times(step, n=60):
         (_times(timedelta(days=365)), 1),
         (_times(timedelta(days=2)), 1),
         ([str(i) for i in range(60)], 1),
-        (["2020-01-01T00:00", "2020-01-01T01:00+00:00", "2020-01-01T02:00"], 1),
+        (["2020-01-01T00:00", "2020-01-01T01:00+00:00", "2020-01-01T02:00"], 24),
+        (
+            [f"{1 + i % 12}/1/{2000 + i // 12}" for i in range(60)],
+            1,
+        ),  # the first of a month, or the first days of January
+        ([f"{i + 1}/1/2020" for i in range(30)], 7),
+        ([f"{2000 + i // 12}-{1 + i % 12:02}" for i in range(60)], 12),
     ],
 )
 def test_a_season_by_the_step_of_time(times, season):

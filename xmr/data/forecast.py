@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from xmr.data.dates import moment, ways_of
 from xmr.data.records import Records
 from xmr.data.series import format_of, numbers, rows_of
 from xmr.data.tables import Columns
@@ -60,6 +64,7 @@ def read_time_table(path: Path, columns: Columns, most: int | None = None) -> Ti
     place = header.index(clock)
     channels = header[:place] + header[place + 1 :]
     times: list[str] = []
+    lines: list[int] = []
     values: list[np.ndarray] = []
     for line, fields in rows:
         if most is not None and len(times) == most:
@@ -70,27 +75,32 @@ def read_time_table(path: Path, columns: Columns, most: int | None = None) -> Ti
         if not np.isfinite(found).all():
             channel = channels[int(np.flatnonzero(~np.isfinite(found))[0])]
             raise DataError(Problem(f"{path}:{line}: {channel}", "a missing or infinite value", "a number"))
-        if times and _earlier(fields[place], times[-1]):
-            raise DataError(
-                Problem(
-                    f"{path}:{line}",
-                    f"{clock} {fields[place]!r} after {times[-1]!r}",
-                    "times in order, as numbers or ISO dates (2020-12-31)",
-                )
-            )
         times.append(fields[place])
+        lines.append(line)
         values.append(found)
+    if (back := _goes_back(times)) is not None:
+        order = f"{clock} {times[back]!r} after {times[back - 1]!r}"
+        raise DataError(Problem(f"{path}:{lines[back]}", order, "times in order: numbers, or dates (2020-12-31)"))
     if len(header) < 2 or not values:
         raise DataError(Problem(str(path), f"{len(values)} rows of {len(header)} columns", "a time and a channel"))
     return TimeTable(np.stack(values), tuple(channels), times, str(path))
 
 
-def _earlier(one: str, other: str) -> bool:
-    """Numbers by value, other times (ISO 8601) by their text."""
+def _goes_back(times: list[str]) -> int | None:
+    """The first row whose time does not come after the one before it, in the reading that gets furthest: numbers by
+    value, ISO 8601 and other texts by their letters, dates written otherwise by what they say."""
     try:
-        return float(one) <= float(other)
+        return _unordered([float(time) for time in times])
     except ValueError:
-        return one <= other
+        places = [_unordered(times)]
+    for way in ways_of(times) if places[0] is not None else []:
+        places.append(_unordered([moment(time, way) for time in times]))
+    return None if None in places else max(place for place in places if place is not None)
+
+
+def _unordered(times: Sequence[Any]) -> int | None:
+    """The first of them that is not greater than the one before it."""
+    return next((later for later, (one, other) in enumerate(pairwise(times), 1) if not one < other), None)
 
 
 def windows(table: TimeTable, look_back: int, horizon: int, begin: int, end: int, every: int = 1) -> Records:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from xmr.data.dates import is_date, moment, way_of, ways_of
 from xmr.data.delimiter import delimited, with_points
 from xmr.data.fasta import open_text, role_of
 from xmr.data.pictures import load_arrays
@@ -367,7 +368,7 @@ def _long(path: Path, header: list[str], time: str, rows: Iterator[tuple[int, li
 
 
 def _times(texts: list[str], path: Path, lines: np.ndarray) -> np.ndarray:
-    """Numbers or ISO dates, as something to sort by."""
+    """Numbers or dates, as something to sort by."""
     try:
         return np.array(texts, dtype=np.float64)
     except ValueError:
@@ -375,8 +376,12 @@ def _times(texts: list[str], path: Path, lines: np.ndarray) -> np.ndarray:
     try:
         return np.array(texts, dtype="datetime64[ns]")
     except ValueError:
-        index = next(i for i, text in enumerate(texts) if not _number_like(text))
-        raise DataError(Problem(f"{path}:{lines[index]}: time", repr(texts[index]), "numbers, or ISO dates")) from None
+        if way := way_of(texts):
+            return np.array([moment(text, way) for text in texts], dtype="datetime64[us]")
+        usual = ways_of(texts[:1])
+        index = next((i for i, text in enumerate(texts) if not any(is_date(text, way) for way in usual)), 0)
+        expected = "numbers, or dates all written in one way (2020-12-31)"
+        raise DataError(Problem(f"{path}:{lines[index]}: time", repr(texts[index]), expected)) from None
 
 
 def bundled(name: str) -> Records:

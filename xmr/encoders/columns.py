@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from xmr.data.dates import ISO, moment
 from xmr.data.records import Records
 from xmr.data.rows import MISSING, SEPARATOR, is_number
 
@@ -23,7 +24,8 @@ class Column:
     """One column of the table as `fit` saw it.
 
     kind: what it is fed as; why: in words; values: its categories; gaps: whether training had some; quantiles (numbers
-    and dates): of training; centre, scale: of the robust and standard scaling; buckets: of hashed categories.
+    and dates): of training; centre, scale: of the robust and standard scaling; buckets: of hashed categories; way: how
+    dates are written.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Column:
     centre: float = 0.0
     scale: float = 1.0
     buckets: int = 0
+    way: str = ISO
 
 
 def cells_by_column(records: Records) -> list[list[str]]:
@@ -49,15 +52,6 @@ def cells_by_column(records: Records) -> list[list[str]]:
 def is_gap(cell: str) -> bool:
     """Whether a cell says that nothing is known: empty, NA, null and the like."""
     return cell.casefold() in MISSING
-
-
-def is_date(cell: str) -> bool:
-    """Whether a cell is an ISO date, with or without a time; a bare number is not."""
-    try:
-        datetime.fromisoformat(cell)
-    except ValueError:
-        return False
-    return not is_number(cell)
 
 
 def natural(text: str) -> tuple[int, float, str]:
@@ -76,23 +70,29 @@ def counts_rows(name: str, known: list[str]) -> bool:
     return named or (len(values) >= 100 and int(np.ptp(values)) < 2 * len(values))
 
 
-def numbers_of(cells: list[str], kind: str) -> np.ndarray:
-    """Cells as float64, NaN at gaps; dates as days since 1970."""
-    if kind == "date":
+def numbers_of(cells: list[str], way: str | None = None) -> np.ndarray:
+    """Cells as float64, NaN at gaps; dates (way: how they are written) as days since 1970."""
+    if way is not None:
         start = datetime(1970, 1, 1)
-        dates = [None if is_gap(cell) else datetime.fromisoformat(cell).replace(tzinfo=None) for cell in cells]
-        return np.array([np.nan if date is None else (date - start).total_seconds() / 86400 for date in dates])
+        days = {cell: (date - start).total_seconds() / 86400 for cell, date in _dates(cells, way).items()}
+        return np.array([days.get(cell, np.nan) for cell in cells])
     try:
         return np.array(cells, dtype=np.float64)
     except ValueError:
         return np.array(["nan" if is_gap(cell) or not is_number(cell) else cell for cell in cells], dtype=np.float64)
 
 
-def calendar_of(cells: list[str]) -> list[np.ndarray]:
+def calendar_of(cells: list[str], way: str) -> list[np.ndarray]:
     """Ids of month and weekday; the id of a gap is the number of values."""
-    dates = [None if is_gap(cell) else datetime.fromisoformat(cell) for cell in cells]
-    month = np.array([12 if date is None else date.month - 1 for date in dates], dtype=np.int64)
-    return [month, np.array([7 if date is None else date.weekday() for date in dates], dtype=np.int64)]
+    dates = _dates(cells, way)
+    month = {cell: date.month - 1 for cell, date in dates.items()}
+    weekday = {cell: date.weekday() for cell, date in dates.items()}
+    return [np.array([ids.get(cell, gap) for cell in cells], np.int64) for ids, gap in ((month, 12), (weekday, 7))]
+
+
+def _dates(cells: list[str], way: str) -> dict[str, datetime]:
+    """Each date once: reading them is what takes the time."""
+    return {cell: moment(cell, way) for cell in set(cells) if not is_gap(cell)}
 
 
 def codes_of(column: Column, cells: list[str]) -> np.ndarray:

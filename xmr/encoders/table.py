@@ -12,6 +12,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
+from xmr.data.dates import ISO, in_words, is_date, way_of
 from xmr.data.records import Records
 from xmr.data.rows import MISSING, SEPARATOR, is_number
 from xmr.encoders.base import Encoder
@@ -24,7 +25,6 @@ from xmr.encoders.columns import (
     codes_of,
     counts_rows,
     fit_numbers,
-    is_date,
     is_gap,
     natural,
     numbers_of,
@@ -78,9 +78,11 @@ class TableEncoder(Encoder):
     """Columns of numbers, categories, dates and free text.
 
     What a column is is seen from the training part, and said by `xmr check` and `xmr run`: numbers where all cells are
-    numbers; dates where all are ISO 8601 (days, month and weekday are fed); text where cells are sentences that rarely
-    repeat (read by the source's own tokenizer); else categories. Left out, and said: constant columns, and those that
-    number or name each row. A column of which nine tenths are numbers is of numbers, and its other cells are errors.
+    numbers; dates where all are written in one way, ISO 8601 or a usual one such as month/day/year (days, month and
+    weekday are fed; where nothing says which number is the day and which the month, they are no dates); text where
+    cells are sentences that rarely repeat (read by the source's own tokenizer); else categories. Left out, and said:
+    constant columns, and those that number or name each row. A column of which nine tenths are numbers is of numbers,
+    and its other cells are errors.
 
     Empty cells, `?`, `NA`, `N/A`, `NaN`, `null`, `none` and `-` are gaps. A gap is fed as a learned vector; in a column
     without gaps in training, as the column's middle. A value unseen in training is the mean of those that were seen.
@@ -177,8 +179,8 @@ class TableEncoder(Encoder):
         wrong: dict[int, str] = {}
         for name, cells, column in kinds:
             if column.kind in ("number", "date"):
-                fits, expected = (is_number, "a number") if column.kind == "number" else (is_date, "an ISO date")
-                bad = {cell for cell in set(cells) if not is_gap(cell) and not fits(cell)}
+                bad = {cell for cell in set(cells) if not is_gap(cell) and not _fits(column, cell)}
+                expected = "a number" if column.kind == "number" else f"a date written {in_words(column.way)}"
                 for index in [i for i, cell in enumerate(cells) if cell in bad] if bad else []:
                     hint = f" (or encoder.columns: {{{name}: category}})"
                     wrong.setdefault(index, f"found {cells[index]!r} in column {name!r}; expected {expected}{hint}")
@@ -219,7 +221,9 @@ class TableEncoder(Encoder):
         if asked == "text" and self.tokenize is None:
             raise RecipeError(Problem(f"encoder.columns.{name}", "text", "another kind: this source reads no words"))
         if asked is not None:
-            return Column(name, asked, f"as encoder.columns says{share}", gaps=gaps)
+            column = Column(name, asked, f"as encoder.columns says{share}", gaps=gaps)
+            column.way = (way_of(counts) if asked == "date" else None) or ISO
+            return column
         if not known:
             return Column(name, "skip", "all cells are missing")
         if len(counts) == 1 and not gaps:
@@ -229,8 +233,8 @@ class TableEncoder(Encoder):
             if counts_rows(name, known):
                 return Column(name, "skip", "numbers the rows")
             return Column(name, "number", f"{len(counts)} distinct numbers{share}", gaps=gaps)
-        if all(is_date(cell) for cell in counts):
-            return Column(name, "date", f"{len(counts)} ISO dates{share}", gaps=gaps)
+        if way := way_of(counts):
+            return Column(name, "date", f"{len(counts)} dates, {in_words(way)}{share}", gaps=gaps, way=way)
         if len(counts) > 0.5 * len(known) and np.mean([cell.count(" ") for cell in counts]) >= 3:
             if self.tokenize is None:
                 return Column(name, "skip", "free text, and this source reads no words")
@@ -250,7 +254,7 @@ class TableEncoder(Encoder):
             if column.kind == "category":
                 self._fit_categories(column, Counter(cell for cell in cells if not is_gap(cell)))
             elif column.kind in ("number", "date"):
-                fit_numbers(column, numbers_of(cells, column.kind), self.scaling)
+                fit_numbers(column, _numbers(column, cells), self.scaling)
             self.seen.append(column)
         if not any(column.kind != "skip" for column in self.seen):
             raise DataError(Problem(records.file, "no column that says anything", "numbers, categories or text"))
@@ -302,12 +306,12 @@ class TableEncoder(Encoder):
             if column.kind == "category":
                 categories.append(codes_of(column, cells))
                 continue
-            values = numbers_of(cells, column.kind)
+            values = _numbers(column, cells)
             gap = np.isnan(values)
             numbers.append(np.where(gap, 0.0, self._scaled(column, np.where(gap, 0.0, values))).astype(np.float32))
             missing.append(gap)
             if column.kind == "date":
-                categories.extend(calendar_of(cells))
+                categories.extend(calendar_of(cells, column.way))
         n = len(records)
         words = self._words(records, table) if self._writes() else None
         return TableSet(
@@ -382,3 +386,13 @@ class TableEncoder(Encoder):
         made = Records.of(rows, columns)
         made.columns = ("an age", "a wage", "a trade", "a town", *more)
         return made
+
+
+def _fits(column: Column, cell: str) -> bool:
+    """Whether a cell is a number, or a date, as the column's kind asks."""
+    return is_number(cell) if column.kind == "number" else is_date(cell, column.way)
+
+
+def _numbers(column: Column, cells: list[str]) -> np.ndarray:
+    """A column of numbers or dates as numbers."""
+    return numbers_of(cells, column.way if column.kind == "date" else None)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 
+from xmr.data.dates import ISO, moment, way_of
 from xmr.data.records import Records
 from xmr.data.targets import check_raw
 from xmr.errors import DataError, Problem
@@ -47,10 +48,10 @@ def guess_season(times: list[str]) -> tuple[int, str]:
     """Steps after which a series probably repeats, by how far apart its times are, and why: a day of shorter steps, a
     week of days (of five where no day is a Saturday or Sunday), a year of weeks, months or quarters."""
     try:
-        stamps = [datetime.fromisoformat(text) for text in times]
+        stamps = [moment(text, way_of(times) or ISO) for text in times]
         step = sorted(later - sooner for sooner, later in pairwise(stamps))[len(stamps) // 2]
-    except (ValueError, TypeError):  # numbers, other ways to write dates, some with a time zone and some without
-        return 1, "times that are no ISO dates, so no season (encoder.season)"
+    except ValueError:  # numbers, or dates of which nothing says what is the day and what the month
+        return 1, "times that are no dates, so no season (encoder.season)"
     day = timedelta(days=1)
     if step < day:
         steps = max(1, round(day / step))
