@@ -116,6 +116,9 @@ def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepa
         for begin, end in pairwise(borders)
         if end > begin
     ]
+    for part in parts:
+        if part.arrays is None or np.isnan(part.arrays[:, :, encoder.look_back :]).all():
+            raise DataError(part.problem(0, "found no value from here on; expected some to learn from or to score"))
     sizes = [0, *np.cumsum([len(part) for part in parts])]
     index = [np.arange(a, b) for a, b in pairwise(sizes)]
     none = np.zeros(0, dtype=np.int64)

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
+import torch
 
 from xmr.compare.baselines import Parts
 from xmr.compare.forecast import forecast_baseline
@@ -17,11 +18,12 @@ from xmr.errors import DataError
 from xmr.evaluation.metrics import metrics_of
 from xmr.prepare import prepare
 from xmr.spaces import Trace
+from xmr.training.losses import loss_of
 
 
 def table(rows=60, channels=2):
     values = np.arange(rows * channels, dtype=np.float32).reshape(rows, channels)
-    return TimeTable(values, ("a", "b")[:channels], [str(i) for i in range(rows)], "t.csv")
+    return TimeTable(values, ("a", "b")[:channels], [str(i) for i in range(rows)], "t.csv", list(range(2, rows + 2)))
 
 
 def write(path, rows=60, clock=str):
@@ -84,7 +86,7 @@ def test_random_splits_of_the_future_are_refused(tmp_path):
     ("text", "said"),
     [
         ("date,a\n1,2\n2,x\n", r"x\.csv:3: a: found 'x'; expected a number"),
-        ("date,a\n1,2\n2,\n", r"x\.csv:3: a.*missing"),
+        ("date,a\n1,2\n2,inf\n", r"x\.csv:3: a.*an infinite value"),
         ("date,a\n1,2\n3,1\n2,1\n", r"x\.csv:4.*'2' after '3'.*times in order"),
         ("date,a\n12/31/2019,2\n1/2/2020,1\n1/1/2020,1\n", r"x\.csv:4.*'1/1/2020' after '1/2/2020'.*times in order"),
         ("day,a\n1,2\n", r"x\.csv:1.*columns day, a.*a column of time"),
@@ -107,14 +109,70 @@ def test_times_are_in_order_however_they_are_written(tmp_path, way):
     assert len(read_time_table(path, Columns()).times) == 60
 
 
+GAPS = "date,a,b\n1,,5\n2,1,6\n\n3,?,7\n4,3,\n5,4,9\n6,,10\n7,6,11\n"
+
+
+def test_gaps_are_refused_unless_the_recipe_says_what_they_are(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text(GAPS)
+    said = r"x\.csv:2: a: found a missing value; expected a number, or encoder.missing: carry \(4 missing\)"
+    with pytest.raises(DataError, match=said):
+        ForecastEncoder(look_back=2, horizon=1).fit_rows(read_time_table(path, Columns()))
+
+
+def test_gaps_are_seen_as_the_value_before_and_not_scored(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text(GAPS)
+    encoder = ForecastEncoder(look_back=3, horizon=2, missing="carry")
+    read = read_time_table(path, Columns())
+    encoder.fit_rows(read)
+    np.testing.assert_allclose(encoder.mean, [3.5, 8])
+    np.testing.assert_allclose(encoder.std, [np.std([1, 3, 4, 6]), np.std([5, 6, 7, 9, 10, 11])])
+    scaled = encoder.scaled(read)
+    made = windows(scaled, 3, 2, 0, 7)
+    assert made.ids == ["6:a", "6:b", "7:a", "7:b", "8:a", "8:b"], "the empty line is counted"
+    own = encoder.own_units(made.arrays[:, 0], made.group)
+    expected = [[3.5, 1, 1, 3, 4], [5, 6, 7, np.nan, 9], [1, 1, 3, 4, np.nan], [6, 7, 7, 9, 10], [1, 3, 4, np.nan, 6]]
+    np.testing.assert_allclose(own[:5], expected, atol=1e-5)
+    np.testing.assert_allclose(
+        encoder.own_units(encoder.latest(read).arrays[:, 0], ["a", "b"])[0], [4, 4, 6], atol=1e-5
+    )
+    assert encoder.latest(read).ids == ["10:a", "10:b"]
+
+
+def test_what_is_missing_changes_no_score_and_no_gradient():
+    rng = np.random.default_rng(0)
+    truth, answer = rng.standard_normal((2, 6, 4))
+    held = truth.copy()
+    held[2], held[:, 1] = np.nan, np.nan
+    known = ~np.isnan(held)
+    found = metrics_of("forecasting", answer, held, Targets.steps(4))
+    assert found["mse"] == pytest.approx(np.mean((answer - truth)[known] ** 2))
+    assert found["mae"] == pytest.approx(np.mean(np.abs(answer - truth)[known]))
+    logits = torch.tensor(answer[None], requires_grad=True)
+    loss = loss_of("forecasting", logits, torch.tensor(held))
+    assert loss.item() == pytest.approx(found["mse"])
+    loss.sum().backward()
+    assert torch.isfinite(logits.grad).all()
+    assert (logits.grad[0][~torch.tensor(known)] == 0).all()
+
+
+def test_a_part_without_any_value_to_come_is_refused(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("date,a\n" + "".join(f"{i},{i if i < 48 else ''}\n" for i in range(60)))
+    settings = DataSettings(path=str(path), split={"by": "time", "validation": 12, "test": 12})
+    with pytest.raises(DataError, match=r"x\.csv:50: .*found no value from here on"):
+        prepare(settings, "forecasting", ForecastEncoder(look_back=6, horizon=3, missing="carry"), 0)
+
+
 def test_other_channels_than_training_s(tmp_path):
     encoder = ForecastEncoder(look_back=4, horizon=2).fit_rows(table())
     with pytest.raises(DataError, match=r"a column 'b'"):
         encoder.scaled(table(channels=1))
-    swapped = TimeTable(table().values[:, ::-1], ("b", "a"), table().times, "t.csv")
+    swapped = TimeTable(table().values[:, ::-1], ("b", "a"), table().times, "t.csv", table().lines)
     np.testing.assert_allclose(encoder.scaled(swapped).values, encoder.scaled(table()).values)
     with pytest.raises(DataError, match="never changes"):
-        encoder.fit_rows(TimeTable(np.ones((9, 1), np.float32), ("a",), ["0"] * 9, "t.csv"))
+        encoder.fit_rows(TimeTable(np.ones((9, 1), np.float32), ("a",), ["0"] * 9, "t.csv", [2] * 9))
 
 
 def parts(seen, target):
@@ -132,6 +190,8 @@ def test_baselines_by_hand():
     seen = rng.standard_normal((400, 5))
     goal = seen[:, [4, 0]] + seen.mean(axis=1, keepdims=True) * 0
     np.testing.assert_allclose(forecast_baseline("linear", parts(seen, goal)), goal, atol=0.05)
+    some = np.where(rng.random(goal.shape) < 0.02, np.nan, goal)
+    assert np.mean((forecast_baseline("linear", parts(seen, some)) - goal) ** 2) < 0.05, "gaps to come are no obstacle"
 
 
 def test_mse_and_mae_over_everything():

@@ -161,6 +161,28 @@ def test_forecasts_go_on_where_the_table_ends(tmp_path):
     assert execute(["evaluate", str(run), str(other), "--input", "hour"]) == 0
 
 
+def test_a_table_with_gaps_is_forecast(tmp_path):
+    path = time_table(tmp_path / "t.csv", time="when")
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    for place in range(20, len(rows), 17):
+        rows[place][1] = ""
+    path.write_text("\n".join(",".join(row) for row in rows) + "\n")
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(FORECAST.format(path=path))
+    asked = ["run", str(recipe), "data.time=when", "training.epochs=1", "-o", str(tmp_path / "run"), "--quiet"]
+    assert execute(asked) == 2
+    assert execute([*asked, "encoder.missing=carry"]) == 0
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert all(np.isfinite(found["mse"]) for found in (metrics["test"], *metrics["baselines"].values()))
+    assert execute(["evaluate", str(tmp_path / "run"), str(path)]) == 0
+    assert execute(["predict", str(tmp_path / "run"), str(path), "-o", str(tmp_path / "p.csv")]) == 0
+    assert len(rows_of(tmp_path / "p.csv")) == 2
+    assert execute(["new", "forecast", str(path), "--input", "when"]) == 0
+    text = (tmp_path / "t.yaml").read_text()
+    assert "23 missing values" in text
+    assert "missing: carry" in text
+
+
 def test_new_recipes_for_series_and_recordings(tmp_path):
     path = series_file(tmp_path / "x.csv")
     assert execute(["new", "series", str(path)]) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from xmr.compare.baselines import Parts
+from xmr.data.forecast import carried
 
 STRENGTHS = np.logspace(-2, 5, 8)
 
@@ -24,7 +25,8 @@ def forecast_baseline(name: str, parts: Parts) -> np.ndarray:
 def linear(parts: Parts, seen: np.ndarray) -> np.ndarray:
     """y = W (x - m) + m with m the mean of the window, one W for all channels, its ridge chosen on validation.
 
-    In closed form from the normal equations, so that no window is held twice. Source: the linear models of DLinear,
+    In closed form from the normal equations, so that no window is held twice; a missing step to come is learned as the
+    one before it. Source: the linear models of DLinear,
     arXiv 2205.13504, with the mean taken out (NLinear takes the last value).
     """
     horizon = parts.description.outputs
@@ -32,9 +34,11 @@ def linear(parts: Parts, seen: np.ndarray) -> np.ndarray:
     gram, cross = np.zeros((width, width)), np.zeros((width, horizon))
     values, target = parts.sets["train"].values[:, 0].numpy(), parts.targets["train"]
     for begin in range(0, len(values), 8192):
-        x, mean = _centred(values[begin : begin + 8192])
+        some = slice(begin, begin + 8192)
+        x, mean = _centred(values[some])
+        to_come = carried(np.concatenate([values[some, -1:], target[some]], axis=1).T).T[:, 1:]
         gram += x.T @ x
-        cross += x.T @ (target[begin : begin + 8192] - mean)
+        cross += x.T @ (to_come - mean)
     checked = parts.sets["validation"].values[:, 0].numpy()
     best: tuple[float, np.ndarray] | None = None
     for strength in STRENGTHS:
@@ -44,7 +48,7 @@ def linear(parts: Parts, seen: np.ndarray) -> np.ndarray:
         error = 0.0
         if len(checked):
             x, mean = _centred(checked)
-            error = float(np.mean((x @ weight + mean - parts.targets["validation"]) ** 2))
+            error = float(np.nanmean((x @ weight + mean - parts.targets["validation"]) ** 2))
         if best is None or error < best[0]:
             best = error, weight
     assert best is not None

@@ -21,22 +21,24 @@ TIME = ("date", "time", "datetime", "timestamp", "ds")
 
 @dataclass(frozen=True)
 class TimeTable:
-    """values: (T, C) float32, one row a time step; names: the channels; times: the text of each step; file."""
+    """values: (T, C) float32, one row a time step, NaN where a value is missing; names: the channels; times: the text
+    of each step; file, and the line of each step in it."""
 
     values: np.ndarray
     names: tuple[str, ...]
     times: list[str]
     file: str
+    lines: list[int]
 
     def rows(self, begin: int, end: int) -> TimeTable:
         """A stretch of it."""
-        return TimeTable(self.values[begin:end], self.names, self.times[begin:end], self.file)
+        return TimeTable(self.values[begin:end], self.names, self.times[begin:end], self.file, self.lines[begin:end])
 
 
 def read_time_table(path: Path, columns: Columns, most: int | None = None) -> TimeTable:
     """CSV, TSV or Parquet with a header: a column of time (in order), the others are channels.
 
-    Raises DataError with the line of a value that is missing or no number, or of a time that goes back.
+    Raises DataError with the line of a value that is infinite or no number, or of a time that goes back.
     """
     if not path.is_file():
         siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -72,9 +74,9 @@ def read_time_table(path: Path, columns: Columns, most: int | None = None) -> Ti
         if len(fields) != len(header):
             raise DataError(Problem(f"{path}:{line}", f"{len(fields)} fields", f"{len(header)} as in the header"))
         found = numbers(fields[:place] + fields[place + 1 :], f"{path}:{line}", channels)
-        if not np.isfinite(found).all():
-            channel = channels[int(np.flatnonzero(~np.isfinite(found))[0])]
-            raise DataError(Problem(f"{path}:{line}: {channel}", "a missing or infinite value", "a number"))
+        if np.isinf(found).any():
+            channel = channels[int(np.flatnonzero(np.isinf(found))[0])]
+            raise DataError(Problem(f"{path}:{line}: {channel}", "an infinite value", "a number"))
         times.append(fields[place])
         lines.append(line)
         values.append(found)
@@ -83,7 +85,7 @@ def read_time_table(path: Path, columns: Columns, most: int | None = None) -> Ti
         raise DataError(Problem(f"{path}:{lines[back]}", order, "times in order: numbers, or dates (2020-12-31)"))
     if len(header) < 2 or not values:
         raise DataError(Problem(str(path), f"{len(values)} rows of {len(header)} columns", "a time and a channel"))
-    return TimeTable(np.stack(values), tuple(channels), times, str(path))
+    return TimeTable(np.stack(values), tuple(channels), times, str(path), lines)
 
 
 def _goes_back(times: list[str]) -> int | None:
@@ -106,22 +108,34 @@ def _unordered(times: Sequence[Any]) -> int | None:
 def windows(table: TimeTable, look_back: int, horizon: int, begin: int, end: int, every: int = 1) -> Records:
     """Each channel of each window whose `horizon` steps to come lie in rows begin to end: (n, 1, look_back + horizon).
 
-    The look-back may reach before `begin`. `group` says the channel, ids the row where the future starts.
+    The look-back may reach before `begin`; what is missing in it is the value before, what is missing to come stays
+    NaN. `group` says the channel, ids the line where the future starts.
     """
     starts = np.arange(max(0, begin - look_back), end - look_back - horizon + 1, every)
     if not len(starts):
         found = f"{end - max(0, begin - look_back)} rows for a part"
         raise DataError(Problem(table.file, found, f"at least {look_back + horizon} (look_back + horizon)"))
-    view = np.lib.stride_tricks.sliding_window_view(table.values, look_back + horizon, axis=0)[starts]
+    length = look_back + horizon
+    view = np.lib.stride_tricks.sliding_window_view(table.values, length, axis=0)[starts]
+    if np.isnan(table.values).any():
+        seen = np.lib.stride_tricks.sliding_window_view(carried(table.values), length, axis=0)[starts]
+        view = np.concatenate([seen[:, :, :look_back], view[:, :, look_back:]], axis=2)
     n, channels = len(starts), len(table.names)
     names = list(table.names) * n
-    first = np.repeat(starts + look_back, channels)
+    beyond = table.lines[-1] + 1  # where the row to come would stand
+    first = np.repeat(np.array([*table.lines, beyond])[starts + look_back], channels)
     return Records(
-        [f"{row + 2}:{name}" for row, name in zip(first, names)],
+        [f"{row}:{name}" for row, name in zip(first, names)],
         names,
         {},
-        line=(first + 2).tolist(),
+        line=first.tolist(),
         file=table.file,
-        arrays=view.reshape(n * channels, 1, look_back + horizon),
+        arrays=view.reshape(n * channels, 1, length),
         group=names,
     )
+
+
+def carried(values: np.ndarray) -> np.ndarray:
+    """Each NaN of (T, C) as the last number before it in its column, or zero where there is none."""
+    row = np.where(np.isnan(values), 0, np.arange(len(values))[:, None])
+    return np.nan_to_num(np.take_along_axis(values, np.maximum.accumulate(row, axis=0), axis=0))

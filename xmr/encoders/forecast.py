@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from annotated_types import Ge
@@ -27,6 +27,8 @@ class ForecastEncoder(Encoder):
         horizon: steps forecast.
         every: windows of training and validation begin at every so many rows, those of the test part at every row.
         season: steps after which the series repeats (24 for hours), for the seasonal-naive baseline.
+        missing: a missing value is an error, or is seen as the value before it (the training mean before a channel's
+            first) and, where it is to come, neither learned from nor scored.
     """
 
     emits: ClassVar[str] = "Signal"
@@ -38,7 +40,9 @@ class ForecastEncoder(Encoder):
         horizon: Annotated[int, Ge(1)] = 96,
         every: Annotated[int, Ge(1)] = 1,
         season: Annotated[int, Ge(1)] = 24,
+        missing: Literal["fail", "carry"] = "fail",
     ) -> None:
+        self.missing = missing
         self.look_back, self.horizon, self.every, self.season = look_back, horizon, every, season
         self.names: list[str] = []
         self.mean: list[float] = []
@@ -51,9 +55,14 @@ class ForecastEncoder(Encoder):
 
     def fit_rows(self, table: TimeTable) -> Self:
         """Statistics of each channel from the training rows. Raises DataError for a channel that never changes."""
+        self._refuse_gaps(table)
         self.names = list(table.names)
-        self.mean = table.values.mean(axis=0, dtype=np.float64).tolist()
-        self.std = table.values.std(axis=0, dtype=np.float64).tolist()
+        known = ~np.isnan(table.values)
+        count = np.maximum(known.sum(axis=0), 1)
+        values = np.where(known, table.values, 0).astype(np.float64)
+        mean = values.sum(axis=0) / count
+        self.mean = mean.tolist()
+        self.std = np.sqrt((np.square(values - mean) * known).sum(axis=0) / count).tolist()
         flat = [name for name, spread in zip(self.names, self.std) if spread < 1e-12]
         if flat:
             raise DataError(Problem(f"{table.file}: {flat[0]}", "a channel that never changes", "channels that vary"))
@@ -67,9 +76,19 @@ class ForecastEncoder(Encoder):
             raise DataError(
                 Problem(f"{table.file}:1", found, f"a column {missing[0]!r}", nearest(missing[0], table.names))
             )
+        self._refuse_gaps(table)
         order = [table.names.index(name) for name in self.names]
         values = (table.values[:, order] - np.array(self.mean)) / np.array(self.std)
         return replace(table, values=values.astype(np.float32), names=tuple(self.names))
+
+    def _refuse_gaps(self, table: TimeTable) -> None:
+        """Unless the recipe says what to do with them. Raises DataError with the line of the first."""
+        if self.missing == "fail" and (gaps := np.argwhere(np.isnan(table.values))).size:
+            row, channel = gaps[0]
+            expected = f"a number, or encoder.missing: carry ({len(gaps):,} missing)"
+            raise DataError(
+                Problem(f"{table.file}:{table.lines[row]}: {table.names[channel]}", "a missing value", expected)
+            )
 
     def latest(self, table: TimeTable) -> Records:
         """The last window of every channel, with nothing behind it, z-scored: (C, 1, look_back)."""
@@ -121,7 +140,7 @@ class ForecastEncoder(Encoder):
         clock = np.arange(steps)
         rng = np.random.default_rng(seed)
         values = np.stack([np.sin(clock / 5), np.cos(clock / 9)], axis=1) + 0.1 * rng.standard_normal((steps, 2))
-        table = TimeTable(values.astype(np.float32), ("a", "b"), [str(i) for i in clock], "<example>")
+        table = TimeTable(values.astype(np.float32), ("a", "b"), [str(i) for i in clock], "<example>", clock.tolist())
         self.fit_rows(table)
         made = windows(table, self.look_back, self.horizon, 0, steps).take(range(n))
         return replace(made, labels={"label": ["ab"[i % 2] for i in range(n)]}) if task != "forecasting" else made

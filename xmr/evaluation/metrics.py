@@ -133,8 +133,8 @@ def multilabel_metrics(probability: Array, truth: Array, names: tuple[str, ...])
 
 
 def forecast_metrics(value: Array, truth: Array) -> dict[str, float]:
-    """MSE and MAE over all windows, channels and steps, in z-scores: the mean over samples, no batch left out."""
-    error = value - truth
+    """MSE and MAE over all windows, channels and known steps, in z-scores: the mean over samples, no batch left out."""
+    error = (value - truth)[~np.isnan(truth)]
     return {"mse": float(np.mean(np.square(error, dtype=np.float64))), "mae": float(np.mean(np.abs(error)))}
 
 

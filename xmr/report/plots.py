@@ -264,7 +264,7 @@ def error_by_step(truth: np.ndarray, values: np.ndarray, others: dict[str, np.nd
 
     def draw(axes: Axes) -> None:
         for name, answer in {"this program": values, **others}.items():
-            error = np.square(answer - truth).mean(axis=0)
+            error = np.nanmean(np.square(answer - truth), axis=0)
             axes.plot(np.arange(1, len(error) + 1), error, label=name, linewidth=2 if name == "this program" else 1)
         axes.set(xlabel="steps ahead", ylabel="mean squared error (z-scores)", ylim=(0, None))
         axes.legend()

@@ -21,13 +21,16 @@ def loss_of(
     """Mean loss over records (or residues) of each program: logits (N, R, K), or (N, B, L, K) per residue -> (N,).
 
     Cross-entropy for classes, binary cross-entropy over the labels that are known (multilabel, NaN = unknown), mean
-    squared error of standardised targets (regression, forecasting).
+    squared error of standardised targets (regression, and of the steps that are known in forecasting).
     """
     programs = len(logits)
-    if task in ("regression", "forecasting"):
+    if task == "regression":
         return ((logits - target) ** 2).reshape(programs, -1).mean(dim=1)
+    known = ~torch.isnan(target)
+    if task == "forecasting":
+        each = torch.where(known, logits - torch.nan_to_num(target), 0.0) ** 2
+        return each.reshape(programs, -1).sum(dim=1) / known.sum().clamp(min=1)
     if task == "multilabel":
-        known = ~torch.isnan(target)
         each = F.binary_cross_entropy_with_logits(logits, torch.nan_to_num(target).expand_as(logits), reduction="none")
         return (each * known).reshape(programs, -1).sum(dim=1) / known.sum().clamp(min=1)
     flat = logits.reshape(programs, -1, logits.shape[-1])

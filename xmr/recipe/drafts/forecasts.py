@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from xmr.data.forecast import TimeTable
 from xmr.errors import DataError, Problem
 from xmr.recipe.drafts.base import Draft
@@ -21,6 +23,7 @@ def forecast(table: TimeTable, source: Path, recipe: Path, time: str | None) -> 
     if rows < LEAST_STEPS:
         raise DataError(Problem(str(source), f"{rows} rows", f"at least {LEAST_STEPS} steps of time"))
     season, why = guess_season(table.times)
+    gaps = int(np.isnan(table.values).sum())
     look_back = min(336, rows // 8)
     horizon = min(96, max(rows // 50, min(season, rows // 25)))
     patch = min(16, look_back // 4)
@@ -36,6 +39,7 @@ def forecast(table: TimeTable, source: Path, recipe: Path, time: str | None) -> 
             "horizon": horizon,
             "every": 4 if rows > MANY else 1,
             "season": season,
+            **({"missing": "carry"} if gaps else {}),
         },
         "source": {"name": "minilm", "layers": 2},
         "transform": {
@@ -50,4 +54,10 @@ def forecast(table: TimeTable, source: Path, recipe: Path, time: str | None) -> 
         "baselines": ["last_value", *(["seasonal_naive"] if season > 1 else []), "linear"],
     }
     found = f"{rows:,} steps of {channels} channel{'s' if channels > 1 else ''} of {source.name}, {why}: "
-    return Draft(body, [f"{found}the next {horizon} from the last {look_back}"])
+    notes = [f"{found}the next {horizon} from the last {look_back}"]
+    if gaps:
+        share = gaps / table.values.size
+        notes.append(
+            f"{gaps:,} missing values ({share:.1%}): seen as the value before, neither learned nor scored to come"
+        )
+    return Draft(body, notes)
