@@ -264,3 +264,19 @@ def test_pictures_that_are_varied_are_not_kept():
         data.fixed = None
         program.keep_fixed(data, varied)
         assert (data.fixed is not None) == kept
+
+
+@pytest.mark.parametrize("name", ["border", "watermark"])
+def test_what_reaches_the_source_lies_as_its_convolutions_read_it(name):
+    """Values and layout of kept pictures, and the gradient of the pictures themselves, in the source's own units."""
+    data = ImageSet(np.random.default_rng(0).integers(0, 256, (5, 3, 3, 1)).astype(np.uint8))
+    transform = made(name, **({"scale": 5 / 7} if name == "border" else {}))
+    data.fix(transform.fixed)
+    encoded = data.batch(np.arange(4))
+    assert encoded.fixed.is_contiguous(memory_format=torch.channels_last)
+    encoded.fixed.requires_grad_()
+    pixels = transform(encoded).pixels
+    assert pixels.is_contiguous(memory_format=torch.channels_last)
+    pixels.sum().backward()
+    std = torch.tensor(transform.pixels.std)[:, None, None]
+    torch.testing.assert_close(encoded.fixed.grad, (1 / std).expand_as(encoded.fixed))

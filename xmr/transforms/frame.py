@@ -11,24 +11,38 @@ from torch import Generator, Tensor, nn
 
 from xmr.errors import Problem, RecipeError
 from xmr.spaces import Encoded, PixelInput
-from xmr.transforms.pixels import Interpolation, PixelTransform, Room, inner_size, offset, over_batch, summed
+from xmr.transforms.pixels import (
+    Interpolation,
+    PixelTransform,
+    Room,
+    channels_last,
+    inner_size,
+    offset,
+    over_batch,
+    summed,
+)
 
 
 class _Around(torch.autograd.Function):
-    """Pictures (B, C, h, w) put into a frame (C, H, W): one pass over the pixels forward, one matrix product back."""
+    """Pictures (B, C, h, w), shift + factor times them, in a frame (C, H, W): each pixel is written once, straight to
+    where it stands; the frame's gradient is one matrix product."""
 
     @staticmethod
-    def forward(ctx: Any, frame: Tensor, inner: Tensor, top: int, left: int) -> Tensor:
-        """The frame repeated, the pictures written over it at (top, left)."""
-        shape = (len(inner), *frame.shape)
+    def forward(ctx: Any, frame: Tensor, inner: Tensor, shift: Tensor, factor: Tensor, top: int, left: int) -> Tensor:
+        """The frame repeated around the pictures, whose corner is at (top, left)."""
+        shape, below, right = (len(inner), *frame.shape), top + inner.shape[2], left + inner.shape[3]
         out = torch.empty(shape, dtype=frame.dtype, device=frame.device, memory_format=torch.channels_last)
-        out.copy_(frame.expand(shape))
-        ctx.place = (slice(top, top + inner.shape[2]), slice(left, left + inner.shape[3]))
-        out[:, :, ctx.place[0], ctx.place[1]] = inner
+        frame = channels_last(frame)
+        out[:, :, :top], out[:, :, below:] = frame[:, :top], frame[:, below:]
+        out[:, :, top:below, :left] = frame[:, top:below, :left]
+        out[:, :, top:below, right:] = frame[:, top:below, right:]
+        torch.addcmul(shift, inner, factor, out=out[:, :, top:below, left:right])
+        ctx.place = (slice(top, below), slice(left, right))
+        ctx.factor = factor
         return out
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None, None]:
         """The frame's gradient is summed over the batch and zero where a picture lay."""
         rows, columns = ctx.place
         frame = inner = None
@@ -36,8 +50,8 @@ class _Around(torch.autograd.Function):
             frame = summed(gradient)
             frame[:, rows, columns] = 0
         if ctx.needs_input_grad[1]:
-            inner = gradient[:, :, rows, columns]
-        return frame, inner, None, None
+            inner = gradient[:, :, rows, columns] * ctx.factor
+        return frame, inner, None, None, None, None
 
 
 class Border(PixelTransform):
@@ -111,8 +125,9 @@ class Border(PixelTransform):
         if not self.learn_scale:
             # Frame and picture do not overlap: normalising each is normalising their sum, at a pass less.
             frame = self.frame() if own_units else self.normalise(self.frame())
-            inner = self.normalise(self.fitted(encoded, self.height, self.width))
-            return PixelInput(_Around.apply(frame, inner, self.top, self.left), normalised=True)
+            inner = self.fitted(encoded, self.height, self.width)
+            placed = _Around.apply(frame, inner, *self.units(self.height, self.width), self.top, self.left)
+            return PixelInput(placed, normalised=True)
         picture, mask = self.placed(encoded)
         # Outside the picture, 0 in normalised units is the source's mean colour.
         inside = self.normalise(picture) * (1 - mask) if own_units else picture
