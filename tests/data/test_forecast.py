@@ -8,7 +8,7 @@ import torch
 
 from xmr.compare.baselines import Parts
 from xmr.compare.forecast import forecast_baseline
-from xmr.data.forecast import TimeTable, read_time_table, windows
+from xmr.data.forecast import TimeTable, read_time_table, steps_in_words, windows
 from xmr.data.settings import DataSettings
 from xmr.data.tables import Columns
 from xmr.data.targets import Targets
@@ -138,6 +138,25 @@ def test_gaps_are_seen_as_the_value_before_and_not_scored(tmp_path):
         encoder.own_units(encoder.latest(read).arrays[:, 0], ["a", "b"])[0], [4, 4, 6], atol=1e-5
     )
     assert encoder.latest(read).ids == ["10:a", "10:b"]
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        (["1", "2", "3", "5"], "1 apart; 1 of 3 are longer (windows count rows)"),
+        (["2020-03-28", "2020-03-29", "2020-03-30"], "1 day, 0:00:00 apart"),
+        (["1/31/2020 01:00", "1/31/2020 02:00", "1/31/2020 03:00"], "1:00:00 apart"),
+        (["a", "b"], ""),
+        (["1"], ""),
+    ],
+)
+def test_how_far_apart_the_rows_are_is_said(times, said):
+    assert steps_in_words(times) == said
+    values = np.arange(2.0 * len(times), dtype=np.float32).reshape(-1, 2)
+    if len(times) > 1:
+        made = ForecastEncoder(look_back=2, horizon=1)
+        made.fit_rows(TimeTable(values, ("a", "b"), times, "t.csv", list(range(len(times)))))
+        assert made.describe() == ([f"steps: {said}"] if said else [])
 
 
 def test_what_is_missing_changes_no_score_and_no_gradient():

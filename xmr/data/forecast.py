@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from xmr.data.dates import moment, ways_of
+from xmr.data.dates import moment, way_of, ways_of
 from xmr.data.records import Records
 from xmr.data.series import format_of, numbers, rows_of
 from xmr.data.tables import Columns
@@ -86,6 +87,24 @@ def read_time_table(path: Path, columns: Columns, most: int | None = None) -> Ti
     if len(header) < 2 or not values:
         raise DataError(Problem(str(path), f"{len(values)} rows of {len(header)} columns", "a time and a channel"))
     return TimeTable(np.stack(values), tuple(channels), times, str(path), lines)
+
+
+def steps_in_words(times: list[str]) -> str:
+    """How far apart most steps are, and how many are further: rows that are not there, which windows do not see."""
+    try:
+        clock, dated = np.array(times, dtype=np.float64), False
+    except ValueError:
+        way = way_of(times)
+        if way is None:
+            return ""
+        clock, dated = np.array([(moment(time, way) - datetime.min).total_seconds() for time in times]), True
+    gaps = np.diff(clock)
+    if not len(gaps):
+        return ""
+    usual = float(np.median(gaps))
+    said = str(timedelta(seconds=usual)) if dated else f"{usual:g}"
+    longer = int((gaps > 1.5 * usual).sum())
+    return f"{said} apart" + (f"; {longer:,} of {len(gaps):,} are longer (windows count rows)" if longer else "")
 
 
 def _goes_back(times: list[str]) -> int | None:

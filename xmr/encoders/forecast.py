@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from annotated_types import Ge
 
-from xmr.data.forecast import TimeTable, windows
+from xmr.data.forecast import TimeTable, steps_in_words, windows
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.signal import SignalSet
@@ -47,6 +47,7 @@ class ForecastEncoder(Encoder):
         self.names: list[str] = []
         self.mean: list[float] = []
         self.std: list[float] = []
+        self.said: list[str] = []
 
     @property
     def form(self) -> Trace:
@@ -58,6 +59,10 @@ class ForecastEncoder(Encoder):
         self._refuse_gaps(table)
         self.names = list(table.names)
         known = ~np.isnan(table.values)
+        steps = steps_in_words(table.times)
+        self.said = [f"steps: {steps}"] if steps else []
+        if not known.all():
+            self.said.append(f"missing: {(~known).sum():,} of {known.size:,} values, seen as the value before")
         count = np.maximum(known.sum(axis=0), 1)
         values = np.where(known, table.values, 0).astype(np.float64)
         mean = values.sum(axis=0) / count
@@ -80,6 +85,10 @@ class ForecastEncoder(Encoder):
         order = [table.names.index(name) for name in self.names]
         values = (table.values[:, order] - np.array(self.mean)) / np.array(self.std)
         return replace(table, values=values.astype(np.float32), names=tuple(self.names))
+
+    def describe(self) -> list[str]:
+        """How far apart the training rows are, and what they miss."""
+        return self.said
 
     def _refuse_gaps(self, table: TimeTable) -> None:
         """Unless the recipe says what to do with them. Raises DataError with the line of the first."""

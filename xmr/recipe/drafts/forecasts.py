@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xmr.data.forecast import TimeTable
+from xmr.data.forecast import TimeTable, steps_in_words
 from xmr.errors import DataError, Problem
 from xmr.recipe.drafts.base import Draft
 from xmr.recipe.drafts.guess import guess_season
@@ -55,6 +55,8 @@ def forecast(table: TimeTable, source: Path, recipe: Path, time: str | None) -> 
     }
     found = f"{rows:,} steps of {channels} channel{'s' if channels > 1 else ''} of {source.name}, {why}: "
     notes = [f"{found}the next {horizon} from the last {look_back}"]
+    if "longer" in (steps := steps_in_words(table.times)):
+        notes.append(f"steps {steps}")
     if gaps:
         share = gaps / table.values.size
         notes.append(
