@@ -97,7 +97,7 @@ def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepa
         path, time = locate(chosen.main, chosen.name), time or str(chosen.columns.get("time"))
     else:
         path = Path(settings.path or "")
-    columns = Columns(time=time)
+    columns = Columns(time=time, skip=tuple(settings.skip))
     table = read_time_table(path, columns, settings.rows)
     if settings.split.by != "time":
         raise DataError(Problem("data.split.by", repr(settings.split.by), "time: a future is not drawn at random"))
@@ -152,7 +152,7 @@ def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> t
     columns = Columns(
         settings.input, target, settings.id, settings.set, labels_file is None, settings.time, reads, settings.group
     )
-    columns = replace(columns, header=settings.header, names=tuple(settings.names or ()))
+    columns = replace(columns, header=settings.header, names=tuple(settings.names or ()), skip=tuple(settings.skip))
     pattern, tests = settings.pattern, Path(settings.test_path) if settings.test_path else None
     if settings.dataset is not None:
         chosen = dataset(settings.dataset)

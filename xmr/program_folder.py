@@ -178,9 +178,11 @@ def columns_of(folder: Path, wanted: Columns) -> Columns:
         wanted = replace(wanted, reads=reads, trained=Columns.of(facts.get("columns", {})))
     except (TypeError, AttributeError) as error:
         raise ProgramError(Problem(f"{folder / 'program.json'}", str(error), "names of columns")) from error
-    if reads != "table":
+    if reads not in ("table", "table over time"):
         return wanted
     state, targets = _read_json(folder / "encoder.json"), facts.get("targets", {})
+    if reads == "table over time":
+        return replace(wanted, features=tuple(state.get("names", ())))
     names = tuple(state.get("file_columns", ()))
     used = tuple(column["name"] for column in state.get("columns", ()) if column["kind"] != "skip")
     column = targets.get("column") or ""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from xmr.cli.app import execute
+from xmr.recipe.load import load_recipe
 
 SERIES = """task: {task}
 data: {{path: {path}, split: {{by: random, test: 0.3, validation: 0.2}}}}
@@ -76,12 +77,17 @@ def test_series_from_file_to_prediction(tmp_path):
 
 def test_columns_beside_the_samples_are_known_when_predicting(tmp_path, capsys):
     rows = [line.split(",") for line in series_file(tmp_path / "x.csv").read_text().splitlines()]
-    beside = [("patient", "age")] + [(str(i // 6), str(i % 2)) for i in range(60)]
-    (tmp_path / "full.csv").write_text("".join(f"{','.join(row[1:-1])},{a},{b}\n" for row, (a, b) in zip(rows, beside)))
+    beside = ["patient,age,weight", *(f"{i // 6},{i % 2},{i}.5" for i in range(60))]
+    (tmp_path / "full.csv").write_text("".join(f"{','.join(row[1:-1])},{more}\n" for row, more in zip(rows, beside)))
     (tmp_path / "bare.csv").write_text("".join(f"{','.join(row[1:-1])}\n" for row in rows))
     recipe, run = tmp_path / "r.yaml", tmp_path / "run"
     recipe.write_text(SERIES.format(task="classification", path=tmp_path / "full.csv", output="ridge"))
-    asked = ["data.target=age", "data.group=patient", "data.split={by: group, group: '3', validation: 0}"]
+    asked = [
+        "data.target=age",
+        "data.group=patient",
+        "data.skip=[weight]",
+        "data.split={by: group, group: '3', validation: 0}",
+    ]
     assert execute(["run", str(recipe), *asked, "baselines=[]", "-o", str(run), "--quiet"]) == 0
     metrics = json.loads((run / "metrics.json").read_text())
     assert (metrics["n_train"], metrics["n_test"]) == (54, 6)
@@ -161,24 +167,26 @@ def test_forecasts_go_on_where_the_table_ends(tmp_path):
     assert execute(["evaluate", str(run), str(other), "--input", "hour"]) == 0
 
 
-def test_a_table_with_gaps_is_forecast(tmp_path):
+def test_a_table_with_gaps_and_a_column_of_words_is_forecast(tmp_path):
     path = time_table(tmp_path / "t.csv", time="when")
     rows = [line.split(",") for line in path.read_text().splitlines()]
     for place in range(20, len(rows), 17):
         rows[place][1] = ""
-    path.write_text("\n".join(",".join(row) for row in rows) + "\n")
+    path.write_text("\n".join(",".join([*row, "place" if row == rows[0] else "here"]) for row in rows) + "\n")
     recipe = tmp_path / "r.yaml"
     recipe.write_text(FORECAST.format(path=path))
     asked = ["run", str(recipe), "data.time=when", "training.epochs=1", "-o", str(tmp_path / "run"), "--quiet"]
-    assert execute(asked) == 2
-    assert execute([*asked, "encoder.missing=carry"]) == 0
+    assert execute([*asked, "data.skip=[place]"]) == 2
+    assert execute([*asked, "encoder.missing=carry"]) == 2
+    assert execute([*asked, "data.skip=[place]", "encoder.missing=carry"]) == 0
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert all(np.isfinite(found["mse"]) for found in (metrics["test"], *metrics["baselines"].values()))
     assert execute(["evaluate", str(tmp_path / "run"), str(path)]) == 0
     assert execute(["predict", str(tmp_path / "run"), str(path), "-o", str(tmp_path / "p.csv")]) == 0
     assert len(rows_of(tmp_path / "p.csv")) == 2
-    assert execute(["new", "forecast", str(path), "--input", "when"]) == 0
+    assert execute(["new", "forecast", str(path), "--input", "when", "--skip", "place"]) == 0
     text = (tmp_path / "t.yaml").read_text()
+    assert load_recipe(str(tmp_path / "t.yaml")).data.skip == ["place"]
     assert "23 missing values" in text
     assert "missing: carry" in text
 

@@ -28,6 +28,10 @@ def new(
     target: Annotated[
         list[str] | None, typer.Option(help="Column of the label, where not the usual; again for several labels.")
     ] = None,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(help="Column of a table, of series or over time that is not read; again for several."),
+    ] = None,
     on_bad: Annotated[str, typer.Option(help="Records that cannot be read: fail, or skip and list.")] = "fail",
     force: Annotated[bool, typer.Option(help="Replace a recipe that is there.")] = False,
 ) -> None:
@@ -43,7 +47,7 @@ def new(
     if on_bad not in ("fail", "skip"):
         raise RecipeError(one_of("--on-bad", on_bad, ("fail", "skip")))
     skipped = Skipped()
-    made = draft(domain, source, path, column, tuple(target or ()), on_bad, skipped)
+    made = draft(domain, source, path, column, tuple(target or ()), on_bad, skipped, tuple(skip or ()))
     write_text(path, made.text(path))
     console = Console(highlight=False)
     for place, name, reason in skipped.rows[:MOST_LINES]:

@@ -57,7 +57,8 @@ def read_time_table(path: Path, columns: Columns, most: int | None = None) -> Ti
         raise DataError(Problem(f"{path}:1", "no row", "a header and a row a time step"))
     header = [name.strip() for name in first[1]]
     folded = [name.casefold() for name in header]
-    time = columns.within(header).time
+    columns = columns.within(header)
+    time = columns.time
     clock = time or next((header[folded.index(name)] for name in TIME if name in folded), None)
     if clock is None or clock not in header:
         expected = f"a column {clock!r} (data.time)" if clock else f"a column of time: {', '.join(TIME)} (or data.time)"
@@ -65,7 +66,12 @@ def read_time_table(path: Path, columns: Columns, most: int | None = None) -> Ti
             Problem(f"{path}:1", f"columns {', '.join(header[:12])}", expected, nearest(clock or "", header))
         )
     place = header.index(clock)
-    channels = header[:place] + header[place + 1 :]
+    if lacking := [name for name in columns.features if name not in header]:
+        listed, wanted = f"columns {', '.join(header[:12])}", f"a column {lacking[0]!r}"
+        raise DataError(Problem(f"{path}:1", listed, wanted, nearest(lacking[0], header)))
+    left = {place, *columns.skipped(header, f"{path}:1")}
+    kept = [i for i, name in enumerate(header) if i not in left and name in (columns.features or header)]
+    channels = [header[i] for i in kept]
     times: list[str] = []
     lines: list[int] = []
     values: list[np.ndarray] = []
@@ -74,7 +80,7 @@ def read_time_table(path: Path, columns: Columns, most: int | None = None) -> Ti
             break
         if len(fields) != len(header):
             raise DataError(Problem(f"{path}:{line}", f"{len(fields)} fields", f"{len(header)} as in the header"))
-        found = numbers(fields[:place] + fields[place + 1 :], f"{path}:{line}", channels)
+        found = numbers([fields[i] for i in kept], f"{path}:{line}", channels)
         if np.isinf(found).any():
             channel = channels[int(np.flatnonzero(np.isinf(found))[0])]
             raise DataError(Problem(f"{path}:{line}: {channel}", "an infinite value", "a number"))
@@ -84,7 +90,7 @@ def read_time_table(path: Path, columns: Columns, most: int | None = None) -> Ti
     if (back := _goes_back(times)) is not None:
         order = f"{clock} {times[back]!r} after {times[back - 1]!r}"
         raise DataError(Problem(f"{path}:{lines[back]}", order, "times in order: numbers, or dates (2020-12-31)"))
-    if len(header) < 2 or not values:
+    if len(header) < 2 or not values or not kept:
         raise DataError(Problem(str(path), f"{len(values)} rows of {len(header)} columns", "a time and a channel"))
     return TimeTable(np.stack(values), tuple(channels), times, str(path), lines)
 

@@ -272,6 +272,7 @@ def _records(path: Path, header: list[str], rows: _Rows, columns: Columns, chunk
         if first is not None and len(first[1]) == len(header) and first[1][spot].casefold() in _PARTS:
             at["set"] = spot
             taken.add(spot)
+    taken |= {*columns.skipped(header, place)}
     kept = [index for index in range(len(header)) if index not in taken and index != validation]
     if not kept:
         raise DataError(Problem(place, f"columns {', '.join(header)}", "at least one besides the label"))

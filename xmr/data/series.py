@@ -221,7 +221,8 @@ def numbers(fields: list[str], place: str, names: Sequence[str] = ()) -> np.ndar
     except ValueError:
         index = next(i for i, field in enumerate(cleaned) if not _number_like(field))
         called = names[index] if names else f"field {index + 1}"
-        raise DataError(Problem(f"{place}: {called}", repr(fields[index][:40]), "a number")) from None
+        expected = "a number" + (f" (or data.skip: [{called}])" if names else "")
+        raise DataError(Problem(f"{place}: {called}", repr(fields[index][:40]), expected)) from None
 
 
 def _tabular(path: Path, kind: str, columns: Columns, chunk: int) -> Iterator[Records]:
@@ -284,7 +285,8 @@ def _wide(
     targets = _targets(header, columns, place)
     name, role = _where(header, columns.id, "id", place, False), _where(header, columns.set, "set", place, False)
     whose = _where(header, columns.group, "group", place, False)
-    kept = [i for i in range(len(header)) if i not in (*targets.values(), name, role, whose)]
+    skip = columns.skipped(header, place)
+    kept = [i for i in range(len(header)) if i not in (*targets.values(), name, role, whose, *skip)]
     if not kept:
         raise DataError(Problem(place, f"columns {', '.join(header)}", "columns of values beside the label"))
     called = [header[i] for i in kept]
@@ -318,7 +320,8 @@ def _long(path: Path, header: list[str], time: str, rows: Iterator[tuple[int, li
     role = _where(header, columns.set, "set", place, False)
     whose = _where(header, columns.group, "group", place, False)
     clock = header.index(time)
-    kept = [i for i in range(len(header)) if i not in (name, clock, *targets.values(), role, whose)]
+    skip = columns.skipped(header, place)
+    kept = [i for i in range(len(header)) if i not in (name, clock, *targets.values(), role, whose, *skip)]
     if columns.input is not None:
         kept = [header.index(columns.input)] if columns.input in header else []
     if not kept:

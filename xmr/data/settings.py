@@ -66,6 +66,10 @@ class DataSettings(BaseModel):
     id: str | None = Field(None, description="column of record ids; by default id, or the line number")
     set: str | None = Field(None, description="column that says train, validation or test")
     group: str | None = Field(None, description="column that says who a record comes from (speaker, patient)")
+    skip: list[str] = Field(
+        [],
+        description="columns of tables, series and tables over time that are not read: no features, samples, channels",
+    )
     pattern: str | None = Field(
         None,
         description="file names that hold the label, e.g. {label}_{group}_{take}; {group} and {set} are read too, "

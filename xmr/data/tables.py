@@ -26,24 +26,26 @@ class Columns:
     time: str | None = None  # series: the column of time in a file of one row a time step
     reads: str = "text"  # what the encoder reads: text (also of file names), audio files, series, or a table's rows
     group: str | None = None  # the column that says who a record comes from
+    skip: tuple[str, ...] = ()  # columns of a table that are not read: no samples, no channels, no features
     names: tuple[str, ...] = ()  # tables: every column in order, for files without a header
-    features: tuple[str, ...] = ()  # tables: the columns a trained program wants
+    features: tuple[str, ...] = ()  # tables, also over time: the columns a trained program wants
     header: bool | None = None  # tables: whether the first row holds names; None: seen from the rows
     prefix: str = ""  # tables: before the line numbers that serve as ids
     trained: Columns | None = None  # of the file a program was trained on
 
     def given(self) -> dict[str, Any]:
         """What is named, as plain JSON."""
-        return {role: value for role in (*ROLES, "target") if (value := getattr(self, role))}
+        return {role: value for role in (*ROLES, *SEVERAL) if (value := getattr(self, role))}
 
     @classmethod
     def of(cls, given: dict[str, Any]) -> Self:
         """The inverse of `given`. Raises TypeError for what is no name of a column."""
         names = {**given}
-        target = names.pop("target", [])
-        if {*names} - {*ROLES} or not all(isinstance(name, str) for name in (*names.values(), *target)):
+        several: dict[str, Any] = {role: tuple(names.pop(role, ())) for role in SEVERAL}
+        every = (*names.values(), *(name for part in several.values() for name in part))
+        if {*names} - {*ROLES} or not all(isinstance(name, str) for name in every):
             raise TypeError(f"columns {given}")
-        return cls(target=tuple(target), **names)
+        return cls(**several, **names)
 
     def within(self, header: list[str]) -> Columns:
         """With the columns of the training file where none is named and this file has them too.
@@ -56,10 +58,20 @@ class Columns:
         named = {role: name for role in ROLES if (name := getattr(self, role))}
         labels = tuple(name for name in trained.target if name in header)
         target = self.target or (trained.target if labels and self.need_target else labels)
-        return replace(self, trained=None, target=target, **(known | named))
+        skip = self.skip or tuple(name for name in trained.skip if name in header)
+        return replace(self, trained=None, target=target, skip=skip, **(known | named))
+
+    def skipped(self, header: list[str], place: str) -> list[int]:
+        """Where the columns stand that are not read. Raises DataError for one that is not there."""
+        for name in self.skip:
+            if name not in header:
+                found, expected = f"columns {', '.join(header[:12])}", f"a column {name!r} (data.skip)"
+                raise DataError(Problem(place, found, expected, nearest(name, header)))
+        return [header.index(name) for name in self.skip]
 
 
 ROLES = ("input", "id", "set", "time", "group")  # of one column each
+SEVERAL = ("target", "skip")
 USUAL = {
     "input": (
         "sequence",

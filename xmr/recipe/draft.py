@@ -29,23 +29,32 @@ OF_RECORDS: dict[str, Callable[[Sample], Draft]] = {  # named as their encoders
 
 
 def draft(
-    domain: str, source: Path, recipe: Path, column: str | None, target: tuple[str, ...], on_bad: str, skipped: Skipped
+    domain: str,
+    source: Path,
+    recipe: Path,
+    column: str | None,
+    target: tuple[str, ...],
+    on_bad: str,
+    skipped: Skipped,
+    skip: tuple[str, ...] = (),
 ) -> Draft:
     """A recipe for a file. Raises DataError for one that cannot be read.
 
     column, target: where they are not the usual ones; several targets are several labels, or numbers, of a record.
+    skip: columns that are not read.
     on_bad: `skip` leaves out records that cannot be read, notes them in `skipped` and has the recipe do the same.
     """
     if domain == "forecast":
         if on_bad == "skip" or target:
             found = "--on-bad skip" if on_bad == "skip" else f"--target {target[0]}"
             raise RecipeError(Problem("new forecast", found, "neither: no step is left out, every column is forecast"))
-        return forecast(read_time_table(source, Columns(time=column)), source, recipe, column)
+        made = forecast(read_time_table(source, Columns(time=column, skip=skip)), source, recipe, column)
+        return made.without(skip)
     if domain not in OF_RECORDS:
         raise RecipeError(one_of("new", domain, (*OF_RECORDS, "forecast")))
     encoder = create(ENCODERS, {"name": domain})
     encoder.bind(512)
-    columns = Columns(column, target, reads=encoder.reads)
+    columns = Columns(column, target, reads=encoder.reads, skip=skip)
     records = read_all(source, columns, on_bad, skipped)
     records = without_bad(records, encoder.check(records), on_bad, skipped)
     if len(records.labels) == 1:  # of several, an empty one may be a label that is not known
@@ -60,4 +69,4 @@ def draft(
     if len(skipped):
         made.body["data"]["on_bad"] = "skip"
         made.found.append(f"{len(skipped):,} others cannot be read and are left out (data.on_bad: skip)")
-    return made
+    return made.without(skip)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ruamel.yaml import YAML
 
@@ -26,6 +26,12 @@ class Draft:
     body: dict[str, Any]
     found: list[str]
     hint: str = ""
+
+    def without(self, skip: tuple[str, ...]) -> Self:
+        """With these columns not read."""
+        if skip:
+            self.body["data"]["skip"] = list(skip)
+        return self
 
     def text(self, recipe: Path) -> str:
         """The YAML of the recipe, what was found in comments above it."""
