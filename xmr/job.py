@@ -38,6 +38,7 @@ from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.report.html import write_report
 from xmr.report.learned import speakers
 from xmr.sources.base import Source
+from xmr.training.divergence import check_answers
 from xmr.training.loop import LabelledSet, Report, train
 from xmr.training.precision import resolve_precision
 
@@ -168,7 +169,7 @@ def run(
     if not main:
         return {}
     started = time.perf_counter()
-    each = job.program.answer(job.sets["test"].data)
+    each = check_answers(job.program.answer(job.sets["test"].data), recipe.training)
     seconds["test"] = time.perf_counter() - started
     values, spread = each.mean(dim=0).numpy(), _spread(each)
     test = metrics_of(recipe.task, values, job.sets["test"].target, job.targets)

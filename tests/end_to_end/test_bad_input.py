@@ -135,6 +135,18 @@ def test_recipes(
     assert re.search(message, error), error
 
 
+def test_steps_that_are_too_large(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.csv").write_text(ROWS)
+    (tmp_path / "r.yaml").write_text(RECIPE.format(file=tmp_path / "x.csv"))
+    asked = ["run", str(tmp_path / "r.yaml"), "training.learning_rate=1e30", "-o", str(tmp_path / "out"), "--quiet"]
+    assert execute(asked) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert re.fullmatch(
+        r"xmr: training\.learning_rate: found 1e\+30 and .* no numbers?.*; expected a smaller one", last
+    )
+    assert not (tmp_path / "out" / "metrics.json").exists()
+
+
 def test_the_good_one_is_good(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.csv").write_text(ROWS)
     (tmp_path / "r.yaml").write_text(RECIPE.format(file=tmp_path / "x.csv"))

@@ -15,6 +15,7 @@ from xmr.outputs.ridge import solve
 from xmr.program import Program
 from xmr.training import loop
 from xmr.training.checkpoint import load_checkpoint, trained_state
+from xmr.training.divergence import TrainingDivergedError, check_answers
 from xmr.training.interrupt import TrainingInterruptedError
 from xmr.training.loop import LabelledSet, train
 from xmr.training.losses import class_weights, loss_of
@@ -225,3 +226,16 @@ def test_losses_by_hand():
 
 def test_class_weights_by_hand():
     assert torch.allclose(class_weights(torch.tensor([0, 0, 0, 1]), 3), torch.tensor([4 / 9, 4 / 3, 0.0]))
+
+
+def test_steps_that_are_too_large_are_said_to_be(tmp_path):
+    said = r"training.learning_rate: found 1e\+30 and a loss that is no number at step \d+; expected a smaller one"
+    with pytest.raises(TrainingDivergedError, match=said):
+        fit(tmp_path, learning_rate=1e30, epochs=9)
+
+
+def test_answers_that_are_no_numbers_are_never_scored():
+    settings = TrainingSettings(learning_rate=3.0)
+    assert check_answers(torch.tensor([0.0, math.inf]), settings)[1] == math.inf
+    with pytest.raises(TrainingDivergedError, match=r"found 3 and answers that are no numbers; expected a smaller one"):
+        check_answers(torch.tensor([0.0, math.nan]), settings)

@@ -34,6 +34,7 @@ from xmr.training.checkpoint import (
     save_checkpoint,
     trained_state,
 )
+from xmr.training.divergence import check_answers, check_loss
 from xmr.training.interrupt import TrainingInterruptedError, stop_on_interrupt
 from xmr.training.losses import class_weights, loss_of
 from xmr.training.optimizer import make_optimizer, parameter_groups, rate_at
@@ -94,7 +95,8 @@ def train(
     """Train in place and leave the program at its best validation epoch (the last epoch without a validation part).
 
     folder: where checkpoints go. report: told after every step and epoch. Raises SourceChangedError if the source is
-    not bit-identical afterwards, TrainingInterruptedError after Ctrl-C.
+    not bit-identical afterwards, TrainingDivergedError when the loss is no number any more, TrainingInterruptedError
+    after Ctrl-C.
     """
     if accelerator is None:
         from accelerate import Accelerator
@@ -259,7 +261,7 @@ class _Job:
             if self.settings.clip is not None:
                 nn.utils.clip_grad_norm_(held, self.settings.clip)
         self.optimizer.step()
-        return float(losses.detach().mean()), len(batch)
+        return check_loss(float(losses.detach().mean()), step, self.settings), len(batch)
 
     def fit_features(self) -> None:
         """One pass of the source over the plain training records, for transforms that begin with its features."""
@@ -349,6 +351,7 @@ class _Job:
         answers = self.program.answer(self.validation.data, precision=autocast(precision, self.program.device)).mean(
             dim=0
         )
+        check_answers(answers, self.settings)
         names = self.program.targets.names
         values = metrics_of(self.task, answers.numpy(), self.validation.target, self.program.targets)
         metric = main_metric(self.task, len(names))
