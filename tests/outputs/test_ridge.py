@@ -7,7 +7,7 @@ from sklearn.linear_model import Ridge as Reference
 
 from tests.tiny import tiny_vision
 from xmr.component import create
-from xmr.outputs.ridge import STRENGTHS, leave_one_out, left_out_factor, solve
+from xmr.outputs.ridge import STRENGTHS, Ridge, leave_one_out, left_out_factor, solve
 from xmr.registry import OUTPUTS
 
 
@@ -53,6 +53,14 @@ def test_the_factor_makes_left_out_scores_likeliest():
         return -np.mean(logits[np.arange(4), classes] - np.log(np.exp(logits).sum(axis=1)))
 
     assert loss(factor) <= min(loss(x) for x in grid) + 1e-3
+
+
+def test_few_records_that_are_varied_are_passed_over_until_there_are_rows_enough():
+    few, plain, never = Ridge(update_every=2, min_rows=100), Ridge(update_every=2), Ridge(update_every=0, min_rows=100)
+    assert [few.settling_passes(n, True) for n in (7, 50, 51, 1000)] == [15, 2, 2, 2]
+    assert few.settling_passes(7, False) == 2, "the same rows again say nothing"
+    assert plain.settling_passes(7, True) == 2
+    assert never.settling_passes(7, True) == 0
 
 
 def made(update_every=1):

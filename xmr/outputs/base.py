@@ -24,7 +24,6 @@ class Output(nn.Module, ABC):
     section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
     tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel", "regression")
     counts_before_training: ClassVar[bool] = False
-    settling_passes: int = 0  # passes over the training records after training, for what is solved from their features
     target_names: tuple[str, ...] = ()  # of the target classes, set before `build`
 
     @abstractmethod
@@ -37,6 +36,13 @@ class Output(nn.Module, ABC):
 
     def observe(self, target: Tensor) -> None:
         """Labels (R,) of the batch the last training `forward` answered; counted mappings count it."""
+
+    def settling_passes(self, records: int, varied: bool) -> int:
+        """Passes over so many training records after training, for what is solved from their features.
+
+        varied: whether the encoder shows a record differently each time.
+        """
+        return 0
 
     def forget(self) -> None:
         """Drop what was observed since the last solution."""

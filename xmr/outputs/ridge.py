@@ -35,6 +35,8 @@ class Ridge(Output):
             value (`statistics`).
         update_every: epochs between solutions, all of whose features are solved together; 0 solves once, before
             training.
+        min_rows: the last solution sees at least so many rows of features, by further passes over few records, where
+            the encoder varies them.
     """
 
     counts_before_training: ClassVar[bool] = True
@@ -45,10 +47,11 @@ class Ridge(Output):
     used: Tensor
     epochs: Tensor
 
-    def __init__(self, pool: Pool = "mean", update_every: Annotated[int, Ge(0)] = 1) -> None:
+    def __init__(
+        self, pool: Pool = "mean", update_every: Annotated[int, Ge(0)] = 1, min_rows: Annotated[int, Ge(0)] = 0
+    ) -> None:
         super().__init__()
-        self.pool_name, self.update_every = pool, update_every
-        self.settling_passes = update_every
+        self.pool_name, self.update_every, self.min_rows = pool, update_every, min_rows
 
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
         """W = 0 until the first solution."""
@@ -83,6 +86,11 @@ class Ridge(Output):
         self.truth[begin:end] = numbers_of(target, self.truth.shape[1])
         self.used += len(self._seen)
         self._seen = None
+
+    def settling_passes(self, records: int, varied: bool) -> int:
+        """As many as there are between solutions, or as `min_rows` asks for; none where it is solved once."""
+        wanted = -(-self.min_rows // max(1, records)) if varied else 0
+        return max(self.update_every, wanted) if self.update_every else 0
 
     def share(self, gather: Any) -> None:
         """Processes that shared an epoch put their records together. gather: a tensor -> all processes' of it."""

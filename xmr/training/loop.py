@@ -289,12 +289,14 @@ class _Job:
         In full precision, as predictions are: a head in closed form weighs features by how little they vary, so that
         rounding weighs too. Returns whether there were any.
         """
-        passes = max(output.settling_passes for output in self.program.outputs)  # type: ignore[type-var]
+        one = self.training.data.batch(np.arange(1))
+        asked = len(self.training), self.program.encoder.augment(one) is not one
+        passes = max(output.settling_passes(*asked) for output in self.program.outputs)  # type: ignore[operator]
         if not passes:
             return False
         for output in self.program.outputs:
             output.forget()  # type: ignore[operator]
-        for further in range(passes):  # type: ignore[arg-type]
+        for further in range(passes):
             self._observe(self.epochs + further, vary=True, precision="full")
         self._refresh()
         return True
