@@ -180,7 +180,7 @@ class TableEncoder(Encoder):
         for name, cells, column in kinds:
             if column.kind in ("number", "date"):
                 bad = {cell for cell in set(cells) if not is_gap(cell) and not _fits(column, cell)}
-                expected = "a number" if column.kind == "number" else f"a date written {in_words(column.way)}"
+                expected = "a number" if column.kind == "number" else _date_in_words(column.way)
                 for index in [i for i, cell in enumerate(cells) if cell in bad] if bad else []:
                     hint = f" (or encoder.columns: {{{name}: category}})"
                     wrong.setdefault(index, f"found {cells[index]!r} in column {name!r}; expected {expected}{hint}")
@@ -396,3 +396,7 @@ def _fits(column: Column, cell: str) -> bool:
 def _numbers(column: Column, cells: list[str]) -> np.ndarray:
     """A column of numbers or dates as numbers."""
     return numbers_of(cells, column.way if column.kind == "date" else None)
+
+
+def _date_in_words(way: str) -> str:
+    return "an ISO date" if way == ISO else f"a date written {in_words(way)}"
