@@ -7,9 +7,10 @@ import pytest
 
 from xmr.compare.baselines import run_baseline
 from xmr.data.records import Records
-from xmr.errors import MissingExtraError
+from xmr.errors import MissingExtraError, RecipeError
 from xmr.job import _shuffled_labels, load_job, run
 from xmr.recipe.load import load_recipe
+from xmr.sweep import sweep
 
 RECIPE = """task: classification
 data: {{path: {path}, on_bad: skip, split: {{by: column, validation: 0}}}}
@@ -49,6 +50,22 @@ def test_a_test_record_left_out_late_leaves_the_others_aligned(tmp_path):
     right = np.mean([row["label"] == row["predicted"] for row in rows])
     assert np.isclose(right, result["test"]["accuracy"])
     assert "r31" in (tmp_path / "out" / "skipped.csv").read_text()
+
+
+def test_a_validation_part_of_one_class_is_said_and_no_sweep_chooses_by_it(tmp_path):
+    lines = ["sequence,label,set"]
+    lines += [f"{'AC' * (3 + i % 4)}{'DE'[i % 2] * 3}{'GH' * (i // 2)},{i % 2},train" for i in range(20)]
+    lines += [f"{'K' * (4 + i)},0,validation" for i in range(5)]
+    lines += [f"{'L' * (4 + i)},{i % 2},test" for i in range(6)]
+    (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "r.yaml").write_text(RECIPE.format(path=tmp_path / "x.csv"))
+    recipe, said = load_recipe(tmp_path / "r.yaml", ["baselines=[]"]), []
+    result = run(recipe, tmp_path / "out", device="cpu", say=said.append)
+    assert said[-1] == "auroc is not defined on the 5 validation records: the last epoch was kept"
+    assert result["validation"] is None
+    assert result["best_epoch"] == 2
+    with pytest.raises(RecipeError, match=r"data.split.validation: found 5 records without a defined auroc; expected"):
+        sweep(str(tmp_path / "r.yaml"), ["training.epochs=1,2"], tmp_path / "sweep")
 
 
 def test_shuffled_labels():

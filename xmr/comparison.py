@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import ttest_rel
 
 from xmr.compare import CONTROLS, PROTEIN_BASELINES, SOURCE_BASELINES, baselines_of
 from xmr.component import schema
 from xmr.errors import Problem, RecipeError, one_of
 from xmr.evaluation.metrics import higher_is_better
+from xmr.evaluation.seeds import paired_p
 from xmr.files import finite, write_csv, write_json, write_text
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.schema import Recipe
@@ -83,11 +83,7 @@ class Comparison:
 
     def paired(self, one: Cell, other: Cell) -> float:
         """Two-sided p of a paired t-test over the seeds; NaN where it is not defined."""
-        if len(one.values) != len(other.values) or len(one.values) < 2:
-            return float("nan")
-        if np.allclose(one.values, other.values):
-            return 1.0
-        return float(ttest_rel(one.values, other.values).pvalue)
+        return paired_p(one.values, other.values)
 
     def verdict(self, budget: str) -> str:
         """Who is best among the program and the baselines, and how sure that is. Controls are no alternatives."""

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,8 @@ def run(
     folder = Path(folder)
     accelerator = make_accelerator(device)
     main = accelerator.is_main_process
+    if not main:
+        report, say = (lambda _: None), (lambda _: None)
     finished = _claim(folder, recipe, resume, force) if main else None
     accelerator.wait_for_everyone()
     if finished is not None or (not main and resume and (folder / "metrics.json").is_file()):
@@ -168,6 +171,9 @@ def run(
     seconds, peak = {"load": job.load_seconds, "train": time.perf_counter() - started}, memory.mib()
     if not main:
         return {}
+    if len(job.sets["validation"]) and not math.isfinite(history.best_score):
+        metric = main_metric(recipe.task, job.targets.outputs)
+        say(f"{metric} is not defined on the {len(job.sets['validation'])} validation records: the last epoch was kept")
     started = time.perf_counter()
     each = check_answers(job.program.answer(job.sets["test"].data), recipe.training)
     seconds["test"] = time.perf_counter() - started
@@ -190,6 +196,7 @@ def run(
         "trainable_parameters": sum(p.numel() for p in job.program.trained_parameters()),
         "source_parameters": job.source.parameter_count(),
         "programs": recipe.ensemble,
+        "processes": accelerator.num_processes,
         "best_epoch": history.best_epoch,
         "validation": history.best_score if math.isfinite(history.best_score) else None,
         "epochs_run": len(history.rows),
@@ -228,7 +235,12 @@ def make_accelerator(device: str) -> Any:
         and not (device == "mps" and torch.backends.mps.is_available())
     ):
         raise DataError(Problem("--device", repr(device), "auto, cpu, or a device of this machine (see `xmr doctor`)"))
-    return Accelerator(cpu=device == "cpu")
+    from accelerate.utils import InitProcessGroupKwargs
+
+    # Without `cpu`, accelerate would not see that several processes share a machine without accelerators.
+    cpu = device == "cpu" or not torch.accelerator.is_available()
+    # Other processes wait for the first one's baselines before the next seed.
+    return Accelerator(cpu=cpu, kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=2))])
 
 
 def _claim(folder: Path, recipe: Recipe, resume: bool, force: bool) -> dict[str, Any] | None:

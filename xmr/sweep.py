@@ -87,8 +87,8 @@ def sweep(
                 say(f"{tried} failed: {results}")
                 continue
             scores = [result[chosen_by] for result in results]
-            if any(score is None for score in scores):
-                raise RecipeError(Problem("data.split.validation", "no record", needed))
+            if None in scores:
+                raise RecipeError(Problem("data.split.validation", _unscored(results[scores.index(None)]), needed))
             trials.append(Trial(each, float(np.mean(scores)), tuple(results)))
             say(f"{tried}: {chosen_by.replace('_', ' ')} {trials[-1].score:.4f}")
             write_trials(folder, ranked(trials), chosen_by, failures)
@@ -102,6 +102,12 @@ def sweep(
             trials[0] = replace(trials[0], results=tuple(result() for result in seeded))
     write_trials(folder, trials, chosen_by, failures)
     return trials
+
+
+def _unscored(result: dict[str, Any]) -> str:
+    """What a validation part was found to be that gave no score."""
+    records = result["n_validation"]
+    return f"{records} records without a defined {result['metric']}" if records else "no record"
 
 
 def draw_trials(folder: Path, trials: list[Trial], chosen_by: str = "validation") -> None:

@@ -104,7 +104,7 @@ def test_training_step(precision: str) -> None:
         pytest.skip("this processor does not compute in bfloat16")
     records = peptides(400)
     work = job(None, records, precision)
-    batch = work.batches(0)[2]
+    batch, _ = work.batches(0)[2]
     ours, bare = rounds(lambda: work.step(batch, 1), bare_step(work, batch, precision))
     tokens = int(work.training.data.lengths[batch].sum())
     rate = f"({tokens / ours:,.0f} residues/s)"
@@ -141,7 +141,7 @@ def test_theta_once_a_step(precision: str) -> None:
         pytest.skip("this processor does not compute in bfloat16")
     records = peptides(64, 64, 65)
     once, published = (job(None, records, precision, "vocabulary_map") for _ in range(2))
-    batch = once.batches(0)[0]
+    batch, _ = once.batches(0)[0]
     published.program.transforms[0].forward = lambda encoded: per_token(published.program.transforms[0], encoded)
     fast, slow, bare = rounds(
         lambda: once.step(batch, 1), lambda: published.step(batch, 1), bare_step(once, batch, precision)
@@ -159,7 +159,7 @@ def test_attention_and_precision() -> None:
             for precision in ("full", "bf16"):
                 work = job(None, records, precision)
                 work.program.source.body.set_attn_implementation(attention)
-                batch = work.batches(0)[0]
+                batch, _ = work.batches(0)[0]
                 made[attention, precision] = lambda work=work, batch=batch: work.step(batch, 1)
         times = dict(zip(made, rounds(*made.values())))
         base = times["sdpa", "full"]
@@ -179,7 +179,7 @@ import sys
 sys.path.insert(0, ".")
 from tests.benchmarks.test_speed import *
 work = job(None, peptides(400), "full")
-batch = work.batches(0)[2]
+batch, _ = work.batches(0)[2]
 step = bare_step(work, batch, "full") if sys.argv[1] == "bare" else lambda: work.step(batch, 1)
 before = status("VmRSS")
 open("/proc/self/clear_refs", "w").write("5")  # the peak is counted from here

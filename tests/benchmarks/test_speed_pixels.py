@@ -73,7 +73,7 @@ def test_step_beside_the_bare_model(precision: str) -> None:
     print()
     for name in ("border", "watermark", "sample_masks"):
         work = job({"name": name}, {"name": "iterative_mapping"}, 4 * BATCH, precision)
-        batch = work.batches(0)[0]
+        batch, _ = work.batches(0)[0]
         pixels = torch.rand(BATCH, 3, 160, 160, device=DEVICE).to(memory_format=torch.channels_last).requires_grad_()
         folded = work.program.source
         apart = folded.trainable_copy().requires_grad_(False)  # the model as it comes, batch norms and all
@@ -114,7 +114,7 @@ def epoch(work: _Job, extra_pass: bool = False) -> Callable[[], None]:
     """One epoch as the loop runs it; `extra_pass` adds the forward pass over the data that published code pays."""
 
     def run() -> None:
-        for number, batch in enumerate(work.batches(0)):
+        for number, (batch, _) in enumerate(work.batches(0)):
             work.step(batch, number)
         if extra_pass:
             with torch.no_grad(), autocast(work.precision, DEVICE):

@@ -95,7 +95,7 @@ def test_step_beside_the_bare_model(name: str) -> None:
             leaf.grad = None
 
     work = _Job(made, data, None, TrainingSettings(batch_size=BATCH), 0, "full", Accelerator(cpu=True))
-    batch = work.batches(0)[0]
+    batch, _ = work.batches(0)[0]
     ours, theirs = rounds(lambda: work.step(batch, 1), bare)
     print(f"\n{name}: training step / bare forward+backward {ours / theirs:.3f} ({BATCH / ours:,.0f} series/s)")
 

@@ -11,8 +11,14 @@ from xmr.data.records import Records
 from xmr.data.targets import IGNORE, Targets
 from xmr.errors import DataError
 from xmr.evaluation.intervals import bootstrap
-from xmr.evaluation.metrics import calibration_error, classification_metrics, metrics_of, regression_metrics
-from xmr.evaluation.seeds import summarise
+from xmr.evaluation.metrics import (
+    calibration_error,
+    classification_metrics,
+    headline,
+    metrics_of,
+    regression_metrics,
+)
+from xmr.evaluation.seeds import paired_p, summarise
 
 
 def test_binary_by_hand():
@@ -129,6 +135,24 @@ def test_bootstrap_draws_whole_records():
     values = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
     low, high = bootstrap(values, torch.tensor([0, 0, 1]), targets, np.array([3]), draws=20)["accuracy"]
     assert low == high == pytest.approx(1 / 3)
+
+
+def test_what_a_result_opens_with():
+    assert headline("auroc", {"accuracy": 0.5, "auroc": 0.0}) == "auroc", "naught is a figure too"
+    for undefined in (None, float("nan")):
+        assert headline("auroc", {"auroc": undefined, "accuracy": 0.5}) == "accuracy"
+    assert headline("auroc", {"accuracy": 0.5}) == "accuracy"
+    assert headline("auroc", {"auroc": None}) == "auroc"
+
+
+@pytest.mark.filterwarnings("error")
+def test_paired_p():
+    assert paired_p([0.5, 0.6], [0.5, 0.6]) == 1.0
+    assert paired_p([0.9, 0.9 + 1e-15, 0.9], [0.5, 0.5, 0.5]) < 1e-6
+    # t = 0.04 / (0.02 / sqrt(3)) = 3.4641 with two degrees of freedom
+    assert paired_p([0.52, 0.64, 0.76], [0.5, 0.6, 0.7]) == pytest.approx(0.0742, abs=1e-4)
+    assert np.isnan(paired_p([0.5], [0.6]))
+    assert np.isnan(paired_p([0.5, 0.6], [0.6]))
 
 
 def test_summary_over_seeds():

@@ -38,12 +38,15 @@ def run(
         results.append(
             _one(each, folder / f"seed-{seed}", f"{comment} seed={seed}", console, resume, force, device, quiet)
         )
+    if not all(results):
+        return  # one of several processes: the first one writes
+    from xmr.evaluation.metrics import headline
     from xmr.evaluation.seeds import summarise
     from xmr.files import write_json
 
     summary = summarise(results)
     write_json(folder / "summary.json", summary)
-    metric = results[0]["metric"]
+    metric = headline(results[0]["metric"], {name: row["mean"] for name, row in summary["rows"]["program"].items()})
     console.print(f"test {metric}, mean and standard deviation over {seeds} seeds:")
     for name, values in summary["rows"].items():
         if metric in values:
@@ -64,6 +67,7 @@ def _one(
     quiet: bool,
 ) -> dict[str, Any]:
     from xmr.cli.progress import TrainingBar
+    from xmr.evaluation.metrics import headline, is_defined
     from xmr.job import run as run_job
 
     with TrainingBar(console, quiet) as bar:
@@ -80,11 +84,14 @@ def _one(
     if not result:
         return result
     metric = result["metric"]
-    low, high = result["test_interval"].get(metric, (float("nan"), float("nan")))
-    interval = f" (95 % interval {low:.3f} to {high:.3f})" if metric in result["test_interval"] else ""
-    console.print(f"test {metric} {result['test'][metric] or float('nan'):.3f}{interval}")
+    shown = headline(metric, result["test"])
+    if shown != metric:
+        console.print(f"{metric} is not defined on the {result['n_test']} test records (of one class, or all alike)")
+    low, high = result["test_interval"].get(shown, (float("nan"), float("nan")))
+    interval = f" (95 % interval {low:.3f} to {high:.3f})" if shown in result["test_interval"] else ""
+    console.print(f"test {shown} {result['test'][shown]:.3f}{interval}")
     for name, values in result["baselines"].items():
-        if values.get(metric) is not None:
-            console.print(f"  {name} {values[metric]:.3f}")
+        if is_defined(values.get(shown)):
+            console.print(f"  {name} {values[shown]:.3f}")
     console.print(f"report: {folder / 'report.html'}", markup=False, soft_wrap=True)
     return result

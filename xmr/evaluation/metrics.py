@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata, spearmanr
@@ -22,6 +25,16 @@ def main_metric(task: Task, classes: int) -> str:
         "residue_classification": "accuracy",
         "forecasting": "mse",
     }[task]
+
+
+def headline(metric: str, values: Mapping[str, float | None]) -> str:
+    """What a result opens with: `metric`, or the first that is defined (a part of one class has no AUROC)."""
+    return next((name for name in (metric, *values) if is_defined(values.get(name))), metric)
+
+
+def is_defined(value: float | None) -> bool:
+    """Whether a metric is a number: null in metrics.json stands for one that is not."""
+    return value is not None and math.isfinite(value)
 
 
 def higher_is_better(metric: str) -> bool:

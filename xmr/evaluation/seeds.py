@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy.stats import ttest_rel
+
+
+def paired_p(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """Two-sided p of a paired t-test over seeds: 1 where all agree, NaN where there are not two pairs."""
+    if len(ours) != len(theirs) or len(ours) < 2:
+        return float("nan")
+    if np.allclose(ours, theirs):
+        return 1.0
+    with warnings.catch_warnings():  # the same difference on every split: p is 0, and scipy doubts its precision
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return float(ttest_rel(ours, theirs).pvalue)
 
 
 def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
@@ -36,9 +49,9 @@ def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
     for name in list(table)[1:]:
         paired[name] = {}
         for metric in set(table[name]) & set(table["program"]):
-            p = ttest_rel(table["program"][metric]["values"], table[name][metric]["values"]).pvalue
+            p = paired_p(table["program"][metric]["values"], table[name][metric]["values"])
             if np.isfinite(p):
-                paired[name][metric] = float(p)
+                paired[name][metric] = p
     seconds = [sum(result["seconds"].values()) for result in results]
     return {
         "seeds": [result["seed"] for result in results],

@@ -47,6 +47,10 @@ class Output(nn.Module, ABC):
     def forget(self) -> None:
         """Drop what was observed since the last solution."""
 
+    def due(self) -> bool:
+        """Whether the epoch that ends makes it anew from what was observed."""
+        return False
+
     def refresh(self) -> None:
         """Make a counted mapping from what was observed; called once before training where counts are needed then."""
 

@@ -171,17 +171,17 @@ class CountedMapping(Output):
     def observe(self, target: Tensor) -> None:
         """Add the last training batch to the counts."""
         waiting = self.counts_before_training and not bool(self.ready)
-        if self._seen is not None and (waiting or self._due()):
+        if self._seen is not None and (waiting or self.due()):
             self.counts += self.tally(self._seen.float(), target)
         self._seen = None
 
-    def _due(self) -> bool:
-        """Whether the running epoch ends with an update."""
+    def due(self) -> bool:
+        """See `Output.due`."""
         return self.remaps and (int(self.epochs) + 1) % self.update_every == 0
 
     def on_epoch(self) -> None:
         """Remap from the finished epoch's counts."""
-        if self._due():
+        if self.due():
             self.refresh()
         self.epochs += 1
 

@@ -112,11 +112,15 @@ class Ridge(Output):
         self.rows, self.truth = self.rows[:0], self.truth[:0]
         self.used.zero_()
 
+    def due(self) -> bool:
+        """See `Output.due`."""
+        return self.update_every > 0 and (int(self.epochs) + 1) % self.update_every == 0
+
     def on_epoch(self) -> None:
         """Solve again where it is due."""
-        self.epochs += 1
-        if self.update_every and int(self.epochs) % self.update_every == 0:
+        if self.due():
             self.refresh()
+        self.epochs += 1
 
     def fold(self, source: Any) -> Output:
         """A linear layer."""

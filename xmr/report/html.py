@@ -9,7 +9,7 @@ import numpy as np
 from jinja2 import Environment
 
 from xmr.data.targets import IGNORE
-from xmr.evaluation.metrics import main_metric
+from xmr.evaluation.metrics import headline, main_metric
 from xmr.files import write_text
 from xmr.report import plots
 from xmr.report.learned import mapping_picture, reprogrammed, speakers, words_of_symbols
@@ -34,6 +34,7 @@ _PAGE = """<!doctype html>
 <h1>{{ title }}</h1>
 <p class="quiet">{{ sentence }}</p>
 <p><span class="big">{{ '%.3f' % headline }}</span> test {{ metric }}
+{% if undefined %}<span class="quiet">({{ undefined }} is not defined on these records)</span>{% endif %}
 {% if interval %}<span class="quiet">(95 % bootstrap interval {{ '%.3f' % interval[0] }} to {{ '%.3f' % interval[1] }};
 one split, one seed: see docs/results.md for the spread over seeds)</span>{% endif %}</p>
 <h2>Beside the baselines, on the same split</h2>
@@ -86,7 +87,8 @@ def write_report(
     encoded test records to draw as the source sees them; ids: names of the test records.
     """
     targets = program.targets
-    metric = main_metric(targets.task, targets.outputs)
+    chosen_by = main_metric(targets.task, targets.outputs)
+    metric = headline(chosen_by, result["test"])
     test, others = result["test"], result["baselines"]
     shown = [name for name in (metric, "accuracy", "mcc", "auprc", "rmse", "r2", "mae") if name in test]
     shown = list(dict.fromkeys(shown))
@@ -104,11 +106,12 @@ def write_report(
         sentence=summary,
         headline=_finite(test[metric]),
         metric=metric,
+        undefined=chosen_by if chosen_by != metric else "",
         interval=interval,
         bars=Markup(plots.svg(plots.bars(names, heights, metric, interval), height=max(1.8, 0.6 + 0.42 * len(names)))),
         columns=shown,
         table=rows,
-        figures=[Markup(figure) for figure in _figures(program, target, history, values, baselines, metric)],
+        figures=[Markup(figure) for figure in _figures(program, target, history, values, baselines, chosen_by)],
         words=words,
         map=Markup(picture),
         programs=result["programs"],

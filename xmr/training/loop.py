@@ -133,8 +133,8 @@ def train(
             if progress.batch == 0:
                 for transform in program.transforms:
                     transform.on_epoch(progress.epoch, job.epochs)  # type: ignore[operator]
-            for batch in job.batches(progress.epoch)[progress.batch :]:
-                loss, count = job.step(batch, progress.step)
+            for batch, repeated in job.batches(progress.epoch)[progress.batch :]:
+                loss, count = job.step(batch, progress.step, repeated)
                 progress.loss_sum += loss * count
                 progress.seen += count
                 progress.step += 1
@@ -157,8 +157,9 @@ def train(
                         f"stopped at epoch {progress.epoch + 1}, step {progress.step}; everything is saved, "
                         "the same command with --resume goes on"
                     )
-            job.share_counts()
             for output in program.outputs:
+                if output.due():  # type: ignore[operator]
+                    job.share_counts(output)
                 output.on_epoch()  # type: ignore[operator]
             row = {
                 "epoch": progress.epoch + 1,
@@ -216,14 +217,20 @@ class _Job:
         if validation is not None:
             program.keep_fixed(validation.data, varied=False)
 
-    def batches(self, epoch: int) -> list[np.ndarray]:
-        """The epoch's batches; processes take them in turn, each the same number (the last ones repeat)."""
+    def batches(self, epoch: int) -> list[tuple[np.ndarray, bool]]:
+        """The epoch's batches, which processes take in turn, and whether one is there once more, to be even."""
         data, world = self.training.data, self.accelerator.num_processes
         rng = np.random.default_rng([self.seed, epoch])
         budget = self.settings.batch_size if data.records_at_once else self.settings.batch_tokens
         everything = training_batches(data.cost, data.width, budget, rng)
-        even = everything + everything[: -len(everything) % world]
-        return even[self.accelerator.process_index :: world]
+        number, even = len(everything), len(everything) + -len(everything) % world
+        return [(everything[i % number], i >= number) for i in range(self.accelerator.process_index, even, world)]
+
+    def draw(self, step: int) -> None:
+        """Seed what a step draws (dropout, variations) by step and process, so that a resumed run repeats it."""
+        accelerator = self.accelerator
+        number = step * accelerator.num_processes + accelerator.process_index
+        torch.manual_seed((self.seed * 1_000_003 + number) % 2**63)
 
     def target(self, batch: np.ndarray) -> Tensor:
         """The targets of a batch, on the program's device."""
@@ -233,10 +240,10 @@ class _Job:
             target = self.training.target[torch.from_numpy(batch)]
         return target.to(self.program.device, non_blocking=True)
 
-    def step(self, batch: np.ndarray, step: int) -> tuple[float, int]:
-        """One step of the optimiser -> (mean loss over programs, records)."""
+    def step(self, batch: np.ndarray, step: int, repeated: bool = False) -> tuple[float, int]:
+        """One step of the optimiser -> (mean loss over programs, records). A batch that is repeated is not counted."""
         self.program.train()
-        torch.manual_seed((self.seed * 1_000_003 + step) % 2**63)
+        self.draw(step)
         share = rate_at(step, self.steps, self.settings)
         for group, rate in zip(self.optimizer.param_groups, self.rates):
             group["lr"] = rate * share
@@ -249,8 +256,9 @@ class _Job:
         for part in (*self.program.transforms, *self.program.outputs):
             penalty = part.penalty()
             total = total if penalty is None else total + penalty
-        for output in self.program.outputs:
-            output.observe(target)  # type: ignore[operator]
+        if not repeated:
+            for output in self.program.outputs:
+                output.observe(target)  # type: ignore[operator]
         self.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(total)
         for member in self.members:
@@ -305,8 +313,10 @@ class _Job:
         """Show the outputs an epoch of training records, varied as in training or as they are."""
         self.program.train()
         with torch.no_grad(), autocast(precision, self.program.device):
-            for number, batch in enumerate(self.batches(epoch)):
-                torch.manual_seed((self.seed * 1_000_003 + epoch * 1_009 + number) % 2**63)
+            for number, (batch, repeated) in enumerate(self.batches(epoch)):
+                if repeated:
+                    continue
+                self.draw(epoch * 1_009 + number)
                 encoded = self.training.data.batch(batch)
                 if vary:
                     encoded = self.program.encoder.augment(encoded)
@@ -315,18 +325,17 @@ class _Job:
                     output.observe(self.target(batch))  # type: ignore[operator]
 
     def _refresh(self) -> None:
-        self.share_counts()
         for output in self.program.outputs:
+            self.share_counts(output)
             output.refresh()  # type: ignore[operator]
 
-    def share_counts(self) -> None:
-        """Processes that shared an epoch add up what their mappings counted."""
+    def share_counts(self, output: nn.Module) -> None:
+        """Processes add up what a mapping counted, once, before it is made anew."""
         if self.accelerator.num_processes > 1:
-            for output in self.program.outputs:
-                if isinstance(output, CountedMapping):
-                    output.counts.copy_(self.accelerator.reduce(output.counts, reduction="sum"))
-                elif isinstance(output, Ridge):
-                    output.share(self._gathered)
+            if isinstance(output, CountedMapping):
+                output.counts.copy_(self.accelerator.reduce(output.counts, reduction="sum"))
+            elif isinstance(output, Ridge):
+                output.share(self._gathered)
 
     def _gathered(self, rows: Tensor) -> Tensor:
         """Every process's rows, end to end."""
