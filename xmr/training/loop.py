@@ -149,10 +149,11 @@ def train(
                         "records": count,
                     }
                 )
-                if asked_to_stop() or time.monotonic() - clock > CHECKPOINT_SECONDS:
+                stop = job.any_of(asked_to_stop())
+                if stop or time.monotonic() - clock > CHECKPOINT_SECONDS:
                     checkpoint()
                     clock = time.monotonic()
-                if asked_to_stop():
+                if stop:
                     raise TrainingInterruptedError(
                         f"stopped at epoch {progress.epoch + 1}, step {progress.step}; everything is saved, "
                         "the same command with --resume goes on"
@@ -225,6 +226,13 @@ class _Job:
         everything = training_batches(data.cost, data.width, budget, rng)
         number, even = len(everything), len(everything) + -len(everything) % world
         return [(everything[i % number], i >= number) for i in range(self.accelerator.process_index, even, world)]
+
+    def any_of(self, asked: bool) -> bool:
+        """Whether any process was asked to: all stop after the same step, as none can go on without the others."""
+        if self.accelerator.num_processes == 1:
+            return asked
+        found = torch.tensor(float(asked), device=self.program.device)
+        return bool(self.accelerator.reduce(found, reduction="sum") > 0)
 
     def draw(self, step: int) -> None:
         """Seed what a step draws (dropout, variations) by step and process, so that a resumed run repeats it."""
