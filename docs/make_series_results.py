@@ -1,8 +1,8 @@
 """The table of time series in docs/results.md: python docs/make_series_results.py [PART ...].
 
-Parts: pixel, wave, token (programs of a space), random, shuffled (controls of the pixel program), minirocket, probe,
-dtw, cnn. `rates` prints instead how step sizes fared on validation parts of the training parts, by which the
-recipe's was chosen.
+Parts: pixel, wave, token (programs of a space), best (of the space chosen for each set by left-out training records),
+random, shuffled (controls of the pixel program), minirocket, probe, dtw, cnn. `rates` prints instead how step sizes
+fared on validation parts of the training parts, by which the recipe's was chosen.
 Each set keeps its own train and test part. What a space leaves open (drawing, source, place) is chosen by leaving each
 training record out in turn, before training, so that the test part is touched once. Five seeds each; finished runs are
 kept in runs/series/, so the command goes on where it was stopped.
@@ -57,6 +57,18 @@ CHOICES: dict[str, dict[str, list[str]]] = {
 
 def choose(name: str, space: str) -> tuple[str, list[str]]:
     """The choice under which left-out training records are answered best, untrained."""
+    scores = left_out(name, space)
+    best = max(scores, key=lambda label: scores[label])
+    return best, CHOICES[space][best]
+
+
+def space_of(name: str) -> str:
+    """The space whose best choice answers left-out training records best."""
+    return max(CHOICES, key=lambda space: max(left_out(name, space).values()))
+
+
+def left_out(name: str, space: str) -> dict[str, float]:
+    """Accuracy on left-out training records by choice, untrained; the squared error parts equals."""
     kept = Path("runs", "series", name, f"{space}.json")
     if not kept.is_file():
         scores: dict[str, float] = {}
@@ -66,9 +78,8 @@ def choose(name: str, space: str) -> tuple[str, list[str]]:
             error = (votes - numbers_of(target, job.targets.outputs)).square().mean()
             scores[label] = float((votes.argmax(dim=1) == target).double().mean() - 1e-3 * error)
         write_json(kept, scores)
-    scores = json.loads(kept.read_text(encoding="utf-8"))
-    best = max(scores, key=lambda label: scores[label])
-    return best, CHOICES[space][best]
+    found: dict[str, float] = json.loads(kept.read_text(encoding="utf-8"))
+    return found
 
 
 def rates() -> None:
@@ -94,10 +105,11 @@ def part(label: str) -> dict[str, list[float]]:
     """Accuracy of each set over the seeds, by row."""
     rows: dict[str, list[float]] = {}
     for name in SETS:
-        if label in CHOICES:
-            best, overrides = choose(name, label)
-            results = [one(name, label, seed, overrides)["test"]["accuracy"] for seed in SEEDS]
-            print(f"{label} {name} ({best}): {np.mean(results):.3f}", file=sys.stderr, flush=True)
+        if label in CHOICES or label == "best":
+            space = space_of(name) if label == "best" else label
+            best, overrides = choose(name, space)
+            results = [one(name, space, seed, overrides)["test"]["accuracy"] for seed in SEEDS]
+            print(f"{label} {name} ({space}, {best}): {np.mean(results):.3f}", file=sys.stderr, flush=True)
             rows[name] = results
         elif label in ("random", "shuffled"):
             control = "source.weights=random" if label == "random" else "encoder.shuffle=positions"
@@ -117,7 +129,7 @@ def part(label: str) -> dict[str, list[float]]:
 def main(parts: list[str]) -> None:
     """Print the rows of the table: a set a line, a part a column, and the mean over sets."""
     columns: dict[str, dict[str, list[float]]] = {}
-    for label in parts or ["pixel", "wave", "token", "random", "shuffled", "minirocket", "probe", "dtw", "cnn"]:
+    for label in parts or ["pixel", "wave", "token", "best", "random", "shuffled", "minirocket", "probe", "dtw", "cnn"]:
         for key, values in part(label).items():
             column, _, name = key.rpartition("/")
             columns.setdefault(column or label, {})[name] = values
