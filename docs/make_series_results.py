@@ -1,8 +1,9 @@
 """The table of time series in docs/results.md: python docs/make_series_results.py [PART ...].
 
 Parts: pixel, wave, token (programs of a space), best (of the space chosen for each set by left-out training records),
-random, shuffled (controls of the pixel program), minirocket, probe, dtw, cnn. `rates` prints instead how step sizes
-fared on validation parts of the training parts, by which the recipe's was chosen.
+random, shuffled (controls of the pixel program), none (the token program without a source), minirocket, probe, dtw,
+cnn. `rates` prints instead how step sizes fared on validation parts of the training parts, by which the recipe's was
+chosen.
 Each set keeps its own train and test part. What a space leaves open (drawing, source, place) is chosen by leaving each
 training record out in turn, before training, so that the test part is touched once. Five seeds each; finished runs are
 kept in runs/series/, so the command goes on where it was stopped.
@@ -26,6 +27,9 @@ from xmr.recipe.load import load_recipe
 SETS = (
     "GunPoint", "ItalyPowerDemand", "ArrowHead", "OSULeaf", "ACSF1", "BasicMotions", "JapaneseVowels", "ECG200",
     "Coffee", "Earthquakes", "SyntheticControl",
+)  # fmt: skip
+PARTS = (
+    "pixel", "wave", "token", "best", "random", "shuffled", "none", "minirocket", "probe", "dtw", "cnn",
 )  # fmt: skip
 SEEDS = range(5)
 KEPT = ["encoder.normalise=train", "transform.contrast=fixed"]
@@ -115,6 +119,10 @@ def part(label: str) -> dict[str, list[float]]:
             control = "source.weights=random" if label == "random" else "encoder.shuffle=positions"
             _, overrides = choose(name, "pixel")
             rows[name] = [one(name, label, seed, [*overrides, control])["test"]["accuracy"] for seed in SEEDS]
+        elif label == "none":
+            _, overrides = choose(name, "token")
+            bare = [*overrides, "source=none"]
+            rows[name] = [one(name, label, seed, bare)["test"]["accuracy"] for seed in SEEDS]
         else:
             asked = {"minirocket": "[minirocket]", "probe": "[linear_probe]", "dtw": "[dtw_1nn]", "cnn": "[cnn]"}[label]
             quick = ["training.epochs=1", "ensemble=1", f"baselines={asked}"]
@@ -129,7 +137,7 @@ def part(label: str) -> dict[str, list[float]]:
 def main(parts: list[str]) -> None:
     """Print the rows of the table: a set a line, a part a column, and the mean over sets."""
     columns: dict[str, dict[str, list[float]]] = {}
-    for label in parts or ["pixel", "wave", "token", "best", "random", "shuffled", "minirocket", "probe", "dtw", "cnn"]:
+    for label in parts or PARTS:
         for key, values in part(label).items():
             column, _, name = key.rpartition("/")
             columns.setdefault(column or label, {})[name] = values
