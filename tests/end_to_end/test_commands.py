@@ -309,3 +309,19 @@ def test_shuffled_labels_fall_to_chance(tmp_path):
     )
     metrics = json.loads((tmp_path / "s" / "metrics.json").read_text())
     assert abs(metrics["test"]["auroc"] - 0.5) < 0.12
+
+
+def test_a_test_part_of_one_class_opens_with_a_metric_that_is_defined(tmp_path):
+    lines = ["sequence,label,set"]
+    lines += [f"{'AC' * (3 + i % 4)}{'DE'[i % 2] * 3}{'GH' * (i // 2)},{i % 2},train" for i in range(20)]
+    lines += [f"{'L' * (4 + i)},1,test" for i in range(6)]
+    (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
+    own = ["data=" + f"{{path: {tmp_path / 'x.csv'}, split: {{by: column, validation: 0}}}}"]
+    quick = ["source={name: none, width: 16}", "training={epochs: 1}", "ensemble=1", "output.name=linear"]
+    asked = ["run", "protein/amp", *own, *quick, "baselines=[majority]", "--quiet", "-o", tmp_path / "out"]
+    for more in ([], ["--resume"]):
+        said = xmr(*asked, *more).stderr
+        assert "auroc is not defined on the 6 test records" in said
+        assert "test accuracy" in said
+        assert "nan" not in said
+    assert "auroc is not defined on these records" in (tmp_path / "out" / "report.html").read_text()
