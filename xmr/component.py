@@ -118,7 +118,9 @@ def _problem(item: dict[str, Any], model: type[BaseModel], place: Place, prefix:
     if item["type"] == "extra_forbidden":
         known = _fields_at(model, item["loc"][:-1])
         listed = f"one of {', '.join(known)}" if known else "no key at all: it takes none"
-        return Problem(where, f"the unknown key {item['loc'][-1]!r}", listed, nearest(str(item["loc"][-1]), known))
+        also = ["name"] if len(path) == 2 and prefix and prefix[0] in KINDS else []  # checked before its arguments
+        guess = nearest(str(item["loc"][-1]), [*known, *also])
+        return Problem(where, f"the unknown key {item['loc'][-1]!r}", listed, guess)
     if item["type"] == "missing":
         return Problem(where, "nothing", "a value: this field has no default")
     expected = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ").split(", unable to parse")[0]

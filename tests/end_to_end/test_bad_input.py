@@ -77,6 +77,7 @@ FILES: list[tuple[str, str, str | bytes, str]] = [
 # name, overrides, what the message must hold
 OVERRIDES: list[tuple[str, list[str], str]] = [
     ("an unknown key", ["training.epoch=2"], r"training\.epoch: found the unknown key 'epoch'.*did you mean epochs"),
+    ("a name misspelt", ["output.nam=linear"], r"output\.nam: found the unknown key 'nam'.*did you mean name"),
     ("an unknown section", ["trainning.epochs=2"], r"'trainning'.*did you mean training"),
     ("an unknown transform", ["transform.name=free_embeding"], r"did you mean free_embedding"),
     ("an unknown source", ["source.name=minilmm"], r"did you mean minilm"),

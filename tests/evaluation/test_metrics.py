@@ -148,6 +148,7 @@ def test_what_a_result_opens_with():
 @pytest.mark.filterwarnings("error")
 def test_paired_p():
     assert paired_p([0.5, 0.6], [0.5, 0.6]) == 1.0
+    assert paired_p([1e-9, 2e-9, 3.1e-9], [2e-9, 3e-9, 4e-9]) < 0.05, "errors in small units differ as well"
     assert paired_p([0.9, 0.9 + 1e-15, 0.9], [0.5, 0.5, 0.5]) < 1e-6
     # t = 0.04 / (0.02 / sqrt(3)) = 3.4641 with two degrees of freedom
     assert paired_p([0.52, 0.64, 0.76], [0.5, 0.6, 0.7]) == pytest.approx(0.0742, abs=1e-4)

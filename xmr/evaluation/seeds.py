@@ -14,7 +14,7 @@ def paired_p(ours: Sequence[float], theirs: Sequence[float]) -> float:
     """Two-sided p of a paired t-test over seeds: 1 where all agree, NaN where there are not two pairs."""
     if len(ours) != len(theirs) or len(ours) < 2:
         return float("nan")
-    if np.allclose(ours, theirs):
+    if np.allclose(ours, theirs, rtol=1e-9, atol=1e-12):
         return 1.0
     with warnings.catch_warnings():  # the same difference on every split: p is 0, and scipy doubts its precision
         warnings.simplefilter("ignore", RuntimeWarning)

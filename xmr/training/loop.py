@@ -119,6 +119,7 @@ def train(
         job.count_before_training()
 
     def checkpoint() -> None:
+        """Save where training stands, the best epoch and the optimiser; the first of several processes alone does."""
         if not accelerator.is_main_process:
             return
         tensors = {f"now.{key}": value for key, value in trained_state(modules).items()}
