@@ -57,6 +57,8 @@ def test_the_controls_a_recipe_can_have():
     }  # fmt: skip
     assert set(controls(load_recipe("table/wine"))) == {"random source", "no source", "shuffled labels"}
     assert set(controls(load_recipe("forecast/etth1"))) == {"random source", "no source"}
+    assert controls(load_recipe("audio/spoken_digits"))["no source"] == ["source={name: cepstra, samples: 16000}"]
+    assert "no source" not in controls(load_recipe("audio/spoken_digits", ["source={name: cepstra}"]))
     assert "no source" not in controls(load_recipe("image/digits_cifar"))
 
 

@@ -10,6 +10,7 @@ from xmr.data.targets import Targets
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.program import Program
 from xmr.registry import OUTPUTS, TRANSFORMS
+from xmr.sources.cepstra import Cepstra
 from xmr.sources.none import NoSource
 from xmr.testing import check_encoder, check_output, check_source, check_transform
 from xmr.training.losses import loss_of
@@ -171,6 +172,8 @@ def test_outputs_on_pictures(name):
 
 def test_no_source():
     check_source(NoSource(width=12, vocabulary=40).load())
+    pytest.importorskip("torchaudio")
+    check_source(Cepstra(samples=1600).load())
 
 
 @pytest.mark.parametrize("name", PLAIN)

@@ -30,6 +30,8 @@ from xmr.workers import Run, Workers, outcome
 PROGRAM = "program"
 SURE = 0.05  # a p below this is called a difference
 _TOKEN_WIDTH = 384
+_CLIP = 16000  # samples, where a wave source does not say
+_NO_SOURCES = ("none", "cepstra")
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,11 @@ def controls(recipe: Recipe) -> dict[str, list[str]]:
         and recipe.source.get("weights") != "random"
     ):
         found["random source"] = ["source.weights=random"]
-    if SOURCES.entry(recipe.source["name"]).fact("space") == "token" and recipe.source["name"] != "none":
+    space, name = SOURCES.entry(recipe.source["name"]).fact("space"), recipe.source["name"]
+    if space == "token" and name not in _NO_SOURCES:
         found["no source"] = [f"source={{name: none, width: {_TOKEN_WIDTH}}}"]
+    if space == "wave" and name not in _NO_SOURCES:
+        found["no source"] = [f"source={{name: cepstra, samples: {recipe.source.get('samples', _CLIP)}}}"]
     orders = "shuffle" in schema(ENCODERS.get(recipe.encoder["name"])).model_fields
     if orders and recipe.task != "residue_classification":  # labels of residues would not follow
         found["shuffled positions"] = ["encoder.shuffle=positions"]
@@ -132,7 +137,7 @@ def beside(recipe: Recipe, leave_out: tuple[str, ...] = ()) -> list[str]:
     entry = SOURCES.entry(recipe.source["name"])
     emits = ENCODERS.entry(recipe.encoder["name"]).fact("emits")
     known = baselines_of(recipe.task, emits, entry.fact("space"), recipe.encoder["name"])
-    own = SOURCE_BASELINES if recipe.source["name"] != "none" else ()
+    own = SOURCE_BASELINES if recipe.source["name"] not in _NO_SOURCES else ()
     more = [name for name in ("cnn", *PROTEIN_BASELINES, *own) if name in known]
     return [name for name in dict.fromkeys([*recipe.baselines, *more]) if name not in leave_out]
 

@@ -170,6 +170,7 @@ SOURCES = Registry(
         Entry("speech", "xmr.sources.wave:Speech", "any raw-wave model of Hugging Face", {"space": "wave"}),
         Entry("log_mel", "xmr.sources.log_mel:LogMel", "AST, or Whisper's encoder", {"space": "wave"}),
         Entry("none", "xmr.sources.none:NoSource", "control: no source model at all", {"space": "token"}),
+        Entry("cepstra", "xmr.sources.cepstra:Cepstra", "control: a front end, no network", {"space": "wave"}),
     ],
 )
 OUTPUTS = Registry(

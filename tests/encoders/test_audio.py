@@ -139,6 +139,20 @@ def test_augmentation_varies_training_batches_alone(tmp_path):
     torch.testing.assert_close(still.values, batch.values, atol=1e-3, rtol=0)
 
 
+def test_a_shuffled_clip_is_varied_as_it_sounded_before(tmp_path):
+    soundfile.write(tmp_path / "x.wav", tone(16000), 16000)
+    plain, mixed = (bound(speed=0.25, shift=0.1, shuffle=how) for how in ("none", "positions"))
+    varied = []
+    for encoder in (plain, mixed):
+        torch.manual_seed(0)
+        batch = encoder.encode(records(tmp_path, "x.wav")).batch(np.zeros(4, int))
+        varied.append((batch.values, encoder.augment(batch).values))
+    (clip_before, clip_after), (mixed_before, mixed_after) = varied
+    order = np.random.default_rng(0).permutation(8000)
+    assert torch.equal(mixed_before, clip_before[:, :, order])
+    assert torch.equal(mixed_after, clip_after[:, :, order])
+
+
 def test_names_hold_labels_and_speakers(tmp_path):
     for name in ("7_jackson_0.wav", "3_theo_12.wav"):
         soundfile.write(tmp_path / name, tone(8000), 8000)

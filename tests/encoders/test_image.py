@@ -253,6 +253,17 @@ def test_augmentation_flips_and_crops_within_the_picture():
     assert encoder().augment(image) is image
 
 
+def test_a_shuffled_picture_is_varied_as_it_stood_before():
+    records = digits().take(range(4))
+    varied = []
+    for how in ("none", "positions"):
+        made = encoder(flip=True, crop=0.25, shuffle=how).fit(records)
+        torch.manual_seed(0)
+        varied.append(made.augment(made.encode(records).batch(np.arange(4))).values.flatten(2))
+    order = np.random.default_rng(0).permutation(varied[0].shape[2])
+    assert torch.equal(varied[1], varied[0][..., order])
+
+
 def test_duplicates_are_found_by_content(tmp_path):
     folder_of(tmp_path, {"a/1.png": solid("L", 5), "b/2.png": solid("L", 9)})
     (tmp_path / "b" / "again.png").write_bytes((tmp_path / "a" / "1.png").read_bytes())

@@ -68,6 +68,24 @@ def test_the_front_of_the_keyword_network_is_torchaudio():
     np.testing.assert_allclose(seen[0].numpy(), expected, atol=2e-3)
 
 
+def test_cepstra_are_what_the_keyword_network_hears_and_nothing_more():
+    pytest.importorskip("torchaudio")
+    source = create(SOURCES, {"name": "cepstra", "samples": 4000}).load()
+    assert source.parameter_count() == 0
+    assert source.space.spectrum.frames == 26
+    wave = torch.randn(2, 4000, generator=torch.Generator().manual_seed(0)) * 0.1
+    heard = source.front(source.space.spectrum(wave))
+    assert heard.shape == (2, 26, 40)
+    features = source.features(WaveInput(waves=wave))
+    assert torch.equal(features[:, :40], heard.mean(dim=1))  # the first of five statistics
+    assert features.shape == (2, 200)
+    network = real("keyword_cnn", taps=3)
+    clip = torch.randn(2, 16000, generator=torch.Generator().manual_seed(1)) * 0.1
+    alone = create(SOURCES, {"name": "cepstra"}).load()
+    below = network.features(WaveInput(waves=clip))[:, -200:]  # the shallowest of its depths comes last
+    torch.testing.assert_close(alone.features(WaveInput(waves=clip)), below)
+
+
 @pytest.mark.parametrize("family", ["ast", "whisper"])
 def test_log_mels_are_those_of_the_preprocessor(family):
     from transformers import ASTFeatureExtractor, WhisperFeatureExtractor

@@ -17,6 +17,7 @@ from annotated_types import Ge, Gt, Le
 
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
+from xmr.encoders.positions import shuffle, shuffled_order, unshuffle
 from xmr.encoders.signal import SignalSet
 from xmr.errors import DataError, require
 from xmr.files import leads_out
@@ -230,7 +231,7 @@ class AudioEncoder(Encoder):
             values[begin : begin + len(clips), 0] = clips
             begin += len(clips)
         if self.shuffle == "positions":
-            values = values[:, :, np.random.default_rng(0).permutation(self.samples)]
+            values = values[:, :, shuffled_order(self.samples)]
         lengths = np.full(len(values), self.samples)
         if (counts == 1).all():
             return SignalSet(values, lengths)
@@ -243,14 +244,16 @@ class AudioEncoder(Encoder):
         if not self.speed and not self.shift:
             return encoded
         assert isinstance(encoded, Signal)
-        values = encoded.values
+        values = unshuffle(encoded.values) if self.shuffle == "positions" else encoded.values
         rows, _, length = values.shape
         rate = torch.exp((torch.rand(rows, 1) * 2 - 1) * math.log1p(self.speed)).to(values.device)
         moved = ((torch.rand(rows, 1) * 2 - 1) * 2 * self.shift).to(values.device)
         place = torch.linspace(-1, 1, length, device=values.device) * rate + moved
         grid = torch.stack([place, torch.zeros_like(place)], dim=-1)[:, None]
-        heard = F.grid_sample(values[:, :, None], grid, mode="bilinear", padding_mode="zeros", align_corners=True)
-        return replace(encoded, values=heard[:, :, 0], fixed=None)
+        heard = F.grid_sample(values[:, :, None], grid, mode="bilinear", padding_mode="zeros", align_corners=True)[
+            :, :, 0
+        ]
+        return replace(encoded, values=shuffle(heard) if self.shuffle == "positions" else heard, fixed=None)
 
     def state(self) -> dict[str, Any]:
         """See `Encoder.state`."""

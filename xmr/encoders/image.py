@@ -20,6 +20,7 @@ from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.decoding import Decoding
 from xmr.encoders.fixed import kept
+from xmr.encoders.positions import shuffle, shuffled_order, unshuffle
 from xmr.errors import DataError, Problem
 from xmr.files import leads_out
 from xmr.spaces import Encoded, Image, Picture
@@ -225,8 +226,7 @@ class ImageEncoder(Encoder):
             self._held = max(0, self._held - values.size)
         if self.shuffle == "positions":
             pixels = form.height * form.width
-            order = np.random.default_rng(0).permutation(pixels)
-            values = values.reshape(len(values), pixels, form.channels)[:, order].reshape(values.shape)
+            values = values.reshape(len(values), pixels, form.channels)[:, shuffled_order(pixels)].reshape(values.shape)
         return ImageSet(values)
 
     def _copied(self, spots: list[tuple[np.ndarray, int]]) -> np.ndarray:
@@ -261,6 +261,8 @@ class ImageEncoder(Encoder):
             return encoded
         assert isinstance(encoded, Image)
         values = encoded.values
+        if self.shuffle == "positions":
+            values = unshuffle(values.flatten(2)).view_as(values)
         n, share = len(values), 1 - self.crop
         theta = torch.zeros(n, 2, 3)
         theta[:, 0, 0] = theta[:, 1, 1] = share
@@ -269,7 +271,8 @@ class ImageEncoder(Encoder):
         if self.crop:
             theta[:, :, 2] = (torch.rand(n, 2) * 2 - 1) * self.crop
         grid = F.affine_grid(theta, list(values.shape), align_corners=False)
-        return Image(F.grid_sample(values, grid, padding_mode="border", align_corners=False))
+        varied = F.grid_sample(values, grid, padding_mode="border", align_corners=False)
+        return Image(shuffle(varied.flatten(2)).view_as(varied) if self.shuffle == "positions" else varied)
 
     def state(self) -> dict[str, Any]:
         """Size and channels."""

@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt, Le
 from xmr.data.records import Records
 from xmr.data.series import series_records
 from xmr.encoders.base import Encoder
+from xmr.encoders.positions import shuffled_order
 from xmr.encoders.signal import SignalSet, windows_of
 from xmr.errors import DataError
 from xmr.spaces import Trace
@@ -132,7 +133,7 @@ class SeriesEncoder(Encoder):
         else:
             values, lengths = _fit_width(values, self.samples), np.minimum(lengths, self.samples)
         if self.shuffle == "positions":
-            values = values[:, :, np.random.default_rng(0).permutation(values.shape[2])]
+            values = values[:, :, shuffled_order(values.shape[2])]
             lengths = np.full(len(values), self.samples)
         return SignalSet(values, lengths, owner, start)
 

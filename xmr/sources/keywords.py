@@ -10,8 +10,9 @@ from annotated_types import Ge
 from einops import rearrange
 from torch import Tensor, nn
 
+from xmr.sources.cepstra import CepstralFront
 from xmr.sources.vision import Weights
-from xmr.sources.wave import ModuleWave, mel_filters, torchaudio_functional
+from xmr.sources.wave import ModuleWave, mel_filters
 from xmr.spaces import Spectrum, WaveInput, WaveSpace
 
 RATE, SAMPLES = 16000, 16000
@@ -126,8 +127,6 @@ class KeywordCNN(ModuleWave):
     """
 
     names: ClassVar[tuple[str, ...]] = KEYWORDS
-    filters: Tensor
-    cosines: Tensor
 
     def __init__(
         self,
@@ -143,15 +142,9 @@ class KeywordCNN(ModuleWave):
 
     def place(self) -> tuple[WaveSpace, str]:
         """101 frames of 480 samples every 160, the wave mirrored at its ends."""
-        spectrum = Spectrum(window=480, hop=160, fft=480, frames=101, before=240, after=240, reflect=True)
-        filters = mel_filters(spectrum.bins, RATE, 20.0, 4000.0, 40, "slaney", "slaney")
-        self.register_buffer("filters", filters, persistent=False)
-        self.register_buffer("cosines", torchaudio_functional().create_dct(40, 40, "ortho"), persistent=False)
-        return WaveSpace(RATE, SAMPLES, spectrum), "output"
+        self.front = CepstralFront(SAMPLES)
+        return WaveSpace(RATE, SAMPLES, self.front.spectrum), "output"
 
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
-        """Cepstra of the log mel power, where there is any, through the network."""
-        spectrum = self.heard(inputs)
-        power = (spectrum.real.square() + spectrum.imag.square()) @ self.filters
-        mels = torch.where(power > 0, torch.log(power.clamp(min=1e-12)), power)
-        return self.body(mels @ self.cosines)
+        """Cepstra through the network."""
+        return self.body(self.front(self.heard(inputs)))

@@ -1,0 +1,80 @@
+"""Control: no network. Only the cepstra that honk's network would hear, so the program and its output are left."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+import torch
+from annotated_types import Ge
+from torch import Tensor, nn
+
+from xmr.sources.depths import pooled
+from xmr.sources.wave import WaveSource, mel_filters, torchaudio_functional
+from xmr.spaces import Spectrum, WaveInput, WaveSpace
+
+RATE, HOP, CEPSTRA = 16000, 160, 40
+
+
+class CepstralFront(nn.Module):
+    """Spectra of 30 ms every 10 ms -> cepstra of 40 mels from 20 to 4,000 Hz. Source: honk, arXiv 1710.06554."""
+
+    filters: Tensor
+    cosines: Tensor
+
+    def __init__(self, samples: int) -> None:
+        super().__init__()
+        self.spectrum = Spectrum(480, HOP, 480, frames=samples // HOP + 1, before=240, after=240, reflect=True)
+        filters = mel_filters(self.spectrum.bins, RATE, 20.0, 4000.0, CEPSTRA, "slaney", "slaney")
+        self.register_buffer("filters", filters, persistent=False)
+        self.register_buffer("cosines", torchaudio_functional().create_dct(CEPSTRA, CEPSTRA, "ortho"), persistent=False)
+
+    def forward(self, spectrum: Tensor) -> Tensor:
+        """Complex (B, T, 241) -> (B, T, 40): of the log mel power, where there is any."""
+        power = (spectrum.real.square() + spectrum.imag.square()) @ self.filters
+        mels = torch.where(power > 0, torch.log(power.clamp(min=1e-12)), power)
+        return mels @ self.cosines
+
+
+class Cepstra(WaveSource):
+    """Hands back statistics over time of 40 cepstra (`pooled`): is there anything in a network beyond its front end?
+
+    For label mappings it has classes: rows of a matrix drawn at random, as `none` has words.
+
+    Args:
+        samples: samples of a clip at 16,000 a second.
+        stand_ins: rows of the random stand-in for a classifier.
+    """
+
+    def __init__(self, samples: Annotated[int, Ge(400)] = RATE, stand_ins: Annotated[int, Ge(2)] = 36) -> None:
+        super().__init__()
+        self.samples, self.stand_ins = samples, stand_ins
+
+    def load(self, seed: int = 0) -> Self:
+        """Draw the stand-in for a classifier."""
+        self.front = CepstralFront(self.samples)
+        self.space = WaveSpace(RATE, self.samples, self.front.spectrum)
+        self.head = _StandIn(5 * CEPSTRA, self.stand_ins, seed)
+        return self.settle()
+
+    def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
+        """Five statistics of each coefficient (B, 200), and nothing below."""
+        return pooled(self.front(self.heard(inputs))), []
+
+    def describe(self) -> dict[str, Any]:
+        """See `Source.describe`."""
+        return {"name": "cepstra", "samples": self.samples, "stand_ins": self.stand_ins}
+
+
+class _StandIn(nn.Module):
+    """A classifier drawn at random that counts as no weights: (..., width) -> (..., classes)."""
+
+    weight: Tensor
+
+    def __init__(self, width: int, classes: int, seed: int) -> None:
+        super().__init__()
+        drawn = torch.randn(classes, width, generator=torch.Generator().manual_seed(seed))
+        self.register_buffer("weight", drawn / width**0.5)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Similarity to each row."""
+        return hidden @ self.weight.T
