@@ -57,7 +57,7 @@ class DnaEncoder(Encoder):
         overlap: share of a window that neighbouring windows have in common.
         aligned: all sequences are windows of one length around a site, so that a position means the same in each
             (`output.pool: concat` keeps positions apart); another length is then an error.
-        shuffle: control; `positions` permutes the symbols of every sequence by one fixed rule.
+        shuffle: control; `positions` permutes the symbols of every sequence, each in an order of its own.
     """
 
     emits: ClassVar[str] = "Symbols"

@@ -53,7 +53,7 @@ class ProteinEncoder(Encoder):
         elsewhere: with `columns: variable`, `ignore` reads a change in another column as the residue seen in training.
         substitute: in training, the chance of a residue to be drawn anew by its BLOSUM62 row (itself most likely), a
             regulariser for small sets: sequences nature might as well have written.
-        shuffle: control; `positions` permutes the residues of every sequence by one fixed rule.
+        shuffle: control; `positions` permutes the residues of every sequence, each in an order of its own.
     """
 
     emits: ClassVar[str] = "Symbols"

@@ -32,7 +32,7 @@ class TextEncoder(Encoder):
         max_length: symbols fed to the source at once; by default what the source takes.
         length: what happens to a longer text: overlapping windows pooled together, cut at the end, or an error.
         overlap: share of a window that neighbouring windows have in common.
-        shuffle: control; `positions` permutes the symbols of every text by one fixed rule.
+        shuffle: control; `positions` permutes the symbols of every text, each in an order of its own.
     """
 
     emits: ClassVar[str] = "Symbols"
