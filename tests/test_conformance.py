@@ -8,6 +8,7 @@ from tests.tiny import AUDIO_KINDS, KINDS, VISION_KINDS, tiny_audio, tiny_source
 from xmr.component import check_section
 from xmr.data.targets import Targets
 from xmr.encoders.forecast import ForecastEncoder
+from xmr.errors import RecipeError
 from xmr.program import Program
 from xmr.registry import OUTPUTS, TRANSFORMS
 from xmr.sources.cepstra import Cepstra
@@ -174,6 +175,28 @@ def test_no_source():
     check_source(NoSource(width=12, vocabulary=40).load())
     pytest.importorskip("torchaudio")
     check_source(Cepstra(samples=1600).load())
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_outputs_without_a_source(name):
+    """The control must run whatever the recipe's output is."""
+    check_output(name, NoSource(width=12, vocabulary=40).load())
+    pytest.importorskip("torchaudio")
+    check_output(name, Cepstra(samples=1600).load())
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_outputs_on_several_depths(name):
+    for made in (tiny_source("bert_body", taps=2), tiny_vision(taps=2), tiny_audio(taps=2)):
+        assert made.hidden_width > made.own_width
+        check_output(name, made)
+
+
+@pytest.mark.parametrize("name", ["vocabulary_linear", "similarity_mapping"])
+def test_what_needs_a_classifier_says_so_of_an_encoder_without(name):
+    for made in (tiny_audio("wav2vec2_body"), tiny_audio("whisper_body")):
+        with pytest.raises(RecipeError, match="a source without a linear classifier"):
+            check_output(name, made)
 
 
 @pytest.mark.parametrize("name", PLAIN)

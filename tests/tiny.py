@@ -121,10 +121,12 @@ def tiny_vision(kind: str = "mobilenet", seed: int = 0, labels: int = 12, taps: 
     return Vision(f"tiny-{kind}", taps=taps).adopt(tiny_vision_model(kind, seed, labels), space, names)
 
 
-def tiny_source(kind: str = "bert", layers: int | None = None, specials: bool = True, seed: int = 0) -> Language:
+def tiny_source(
+    kind: str = "bert", layers: int | None = None, specials: bool = True, seed: int = 0, taps: int = 1
+) -> Language:
     """A frozen source around `tiny_model`."""
     around = Specials((1,), (2,), WORDS) if specials else Specials(words=WORDS)
-    return Language(f"tiny-{kind}", layers=layers).adopt(tiny_model(kind, seed), around)
+    return Language(f"tiny-{kind}", layers=layers, taps=taps).adopt(tiny_model(kind, seed), around)
 
 
 AUDIO_KINDS = ("tones", "wav2vec2", "hubert", "wavlm", "wav2vec2_body", "ast", "ast_body", "whisper", "whisper_body")

@@ -40,13 +40,15 @@ class VocabularyLinear(Output):
 
     def fold(self, source: Any) -> Output:
         """Where the source's head is its bare embedding, Gamma W_dec is a linear layer: keep only that."""
-        if source.head is not None:
+        if getattr(source, "head", None) is not None:
             return self
         folded = Linear(pool=self.pool_name)
         folded.pool = self.pool
         folded.linear = nn.Linear(source.hidden_width, len(self.gamma))
+        rows = self.gamma.detach() @ source.decoder().float()
         with torch.no_grad():
-            folded.linear.weight.copy_(self.gamma @ source.decoder().float())
+            folded.linear.weight.zero_()  # what is not read: other depths stand behind the last
+            folded.linear.weight[:, : rows.shape[1]] = rows
             folded.linear.bias.zero_()
         folded.section = {"name": "linear", "pool": self.pool_name}
         return folded

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from xmr.errors import XmrError
+from xmr.errors import Problem, RecipeError, XmrError
 from xmr.spaces import Answer, Space, Tokenize
 
 
@@ -55,6 +55,14 @@ class Source(nn.Module, ABC):
     @abstractmethod
     def classes(self) -> int:
         """K_S, the number of the source's own classes."""
+
+    def decoder(self) -> Tensor:
+        """The (K_S, D) matrix of the source's own classifier. Raises RecipeError where it has none that is linear."""
+        raise RecipeError(Problem("output.name", "a source without a linear classifier", "output: {name: linear}"))
+
+    def before_decoder(self, hidden: Tensor) -> Tensor:
+        """What the source does before that matrix: (..., D') -> (..., D)."""
+        return hidden
 
     def freeze(self) -> Self:
         """No gradient, eval mode; remembers the checksum that `assert_unchanged` compares with."""

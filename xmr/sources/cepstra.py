@@ -45,6 +45,8 @@ class Cepstra(WaveSource):
         stand_ins: rows of the random stand-in for a classifier.
     """
 
+    head: _StandIn
+
     def __init__(self, samples: Annotated[int, Ge(400)] = RATE, stand_ins: Annotated[int, Ge(2)] = 36) -> None:
         super().__init__()
         self.samples, self.stand_ins = samples, stand_ins
@@ -59,6 +61,10 @@ class Cepstra(WaveSource):
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
         """Five statistics of each coefficient (B, 200), and nothing below."""
         return pooled(self.front(self.heard(inputs))), []
+
+    def decoder(self) -> Tensor:
+        """The stand-in's matrix: (K_S, 200)."""
+        return self.head.weight
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""

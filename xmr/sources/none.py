@@ -60,6 +60,10 @@ class NoSource(Source):
         """Similarity to the rows of the stand-in matrix."""
         return hidden @ self.space.embedding.to(hidden).T
 
+    def decoder(self) -> Tensor:
+        """The stand-in matrix: (K_S, D)."""
+        return self.space.embedding
+
     @property
     def classes(self) -> int:
         """Rows of the stand-in matrix."""

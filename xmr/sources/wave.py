@@ -76,7 +76,7 @@ class WaveSource(Source):
 
     def decoder(self) -> Tensor:
         """The (K_S, D) matrix that turns the last features into logits."""
-        return self.head.weight  # type: ignore[return-value]
+        return self.head.weight if isinstance(self.head, nn.Linear) else super().decoder()
 
     def before_decoder(self, hidden: Tensor) -> Tensor:
         """Nothing stands between the last features and the classifier."""
