@@ -10,6 +10,7 @@ from xmr.registry import SOURCES
 from xmr.sources.base import SourceChangedError
 from xmr.sources.hub import unreachable
 from xmr.sources.language import Language, MiniLM
+from xmr.sources.specials import Specials
 from xmr.spaces import TokenInput
 
 
@@ -50,6 +51,16 @@ def test_layers_stop_after_k_blocks(kind):
         )
         assert torch.allclose(cut(inputs).hidden, states.hidden_states[1], atol=1e-5)
     assert not torch.allclose(cut(inputs).hidden, whole(inputs).hidden)
+
+
+def test_every_row_of_the_matrix_has_a_name():
+    """Embedding matrices are often rounded up beyond the tokenizer's words; a mapping may choose such a row."""
+    model = tiny_model("bert")
+    rows = len(model.get_input_embeddings().weight)
+    source = Language("tiny-bert").adopt(model, Specials((1,), (2,), WORDS[:30]))
+    assert len(source.class_names) == len(source.space.words) == source.classes == rows
+    assert source.class_names[29:31] == (WORDS[29], "[row 30]")
+    assert Language("tiny-bert").adopt(tiny_model("bert")).class_names == ()
 
 
 def test_too_many_layers():

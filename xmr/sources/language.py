@@ -108,16 +108,15 @@ class Language(Source):
             raise RecipeError(Problem("source.text", "a model without a tokenizer", "no text"))
         before = (*specials.prefix, *specials.text)
         room = len(before) + len(specials.suffix)
-        self.space = TokenSpace(
-            embedding, _longest(model.config) - room, specials.prefix, specials.suffix, specials.words
-        )
+        words = _named(specials.words, len(embedding))
+        self.space = TokenSpace(embedding, _longest(model.config) - room, specials.prefix, specials.suffix, words)
         self.own_width = self.hidden_width = model.config.hidden_size
         self.hidden_width *= 1 + len(spread(1 + (self.layers or model.config.num_hidden_layers), self.taps))
         # ESM scales token embeddings by 1 - 0.15 * 0.8 (its mask ratio in training), but only those it looks up itself.
         self.input_scale = 0.88 if getattr(model.config, "token_dropout", False) else 1.0
         self.register_buffer("prefix_vectors", embedding.detach()[list(before)].clone(), persistent=False)
         self.register_buffer("suffix_vectors", embedding.detach()[list(specials.suffix)].clone(), persistent=False)
-        self.class_names = specials.words
+        self.class_names = words
         self.tokenize = specials.tokenize
         self.freeze()
         self._read: list[tuple[Tensor, Tensor]] = []  # keys and values of the text, where the model is causal
@@ -284,6 +283,11 @@ def _build(name: str, config: Any, weights: str, seed: int, where: dict[str, Any
             torch.manual_seed(seed)
             return factory.from_config(config)
     return factory.from_pretrained(name, config=config, dtype=torch.float32, trust_remote_code=False, **where)
+
+
+def _named(words: tuple[str, ...], rows: int) -> tuple[str, ...]:
+    """A name for each row of the embedding matrix: many models round its size up beyond their tokenizer's words."""
+    return words[:rows] + tuple(f"[row {row}]" for row in range(len(words), rows)) if words else ()
 
 
 def _encoder_of(model: Any) -> Any:
