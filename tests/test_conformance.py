@@ -219,12 +219,23 @@ def test_per_residue(source):
     check_output("per_residue", source, "residue_classification")
 
 
-@pytest.mark.parametrize("cell", ["signal_patches", "patch_reprogramming"])
-def test_forecast(cell, source):
+PATCHED = {"patch": 8, "stride": 8, "instance_norm": True}
+
+
+@pytest.mark.parametrize(
+    ("transform", "made"),
+    [
+        ({"name": "signal_patches", **PATCHED}, tiny_source),
+        ({"name": "patch_reprogramming", **PATCHED}, tiny_source),
+        ({"name": "signal_picture"}, tiny_vision),
+        ({"name": "wave_program"}, tiny_audio),
+    ],
+)
+def test_forecast(transform, made):
     """A whole program of windows: shapes, training, folding."""
+    source = made()
     encoder = ForecastEncoder(look_back=24, horizon=5)
     records = encoder.example(12, 0)
-    transform = {"name": cell, "patch": 8, "stride": 8, "instance_norm": True}
     sections = [check_section(kind, x, "test") for kind, x in (("transform", transform), ("output", "forecast"))]
     program = Program.build(encoder, sections[0], source, sections[1], Targets.steps(5), programs=2)
     data, target = encoder.encode(records), Targets.steps(5).encode(records)

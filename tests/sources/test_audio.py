@@ -86,6 +86,14 @@ def test_cepstra_are_what_the_keyword_network_hears_and_nothing_more():
     torch.testing.assert_close(alone.features(WaveInput(waves=clip)), below)
 
 
+@pytest.mark.parametrize("section", [{"name": "none", "width": 8}, {"name": "cepstra"}])
+def test_what_a_control_drew_is_drawn_again_from_what_a_program_notes(section):
+    """A saved program knows its source by checksum, and makes it again from `describe` and `seed`."""
+    made = create(SOURCES, section).load(7)
+    again = create(SOURCES, made.describe()).load(made.seed)
+    assert again.identity == made.identity != create(SOURCES, section).load(8).identity
+
+
 @pytest.mark.parametrize("family", ["ast", "whisper"])
 def test_log_mels_are_those_of_the_preprocessor(family):
     from transformers import ASTFeatureExtractor, WhisperFeatureExtractor

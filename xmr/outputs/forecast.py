@@ -18,8 +18,8 @@ class Forecast(Output):
     """y = (W vec(h P) + b) s + m: every token brought to `width` numbers, all of them to the horizon.
 
     m and s are the seen window's mean and deviation (reversible instance normalisation; the transform's
-    `instance_norm` is its other half). Parameters: D' w + T w H + H. Source: Time-LLM, arXiv 2310.01728, section 3.1;
-    RevIN, Kim et al. 2022.
+    `instance_norm` is its other half). A source that answers with one vector (pictures, waves) counts as one token.
+    Parameters: D' w + T w H + H. Source: Time-LLM, arXiv 2310.01728, section 3.1; RevIN, Kim et al. 2022.
 
     Args:
         width: w, numbers kept of each token.
@@ -33,9 +33,8 @@ class Forecast(Output):
         self.width, self.dropout = width, dropout
 
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
-        """length: tokens of a window, which the transform states."""
-        if length is None:
-            raise ValueError("output forecast needs a transform that says how many tokens it makes")
+        """length: tokens of a window, which a transform into token space states."""
+        length = length or 1
         self.reduce = nn.Linear(source.hidden_width, self.width)
         with torch.no_grad():
             self.reduce.weight.normal_(0.0, source.hidden_width**-0.5, generator=generator)
@@ -45,8 +44,8 @@ class Forecast(Output):
 
     def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
         """(B, H), in the units of what was seen."""
-        assert isinstance(answer, SourceOutput), "forecasts need a source that answers at every token"
         assert isinstance(encoded, Signal)
-        kept = nn.functional.dropout(self.reduce(answer.aligned.float()), self.dropout, self.training)
+        hidden = answer.aligned if isinstance(answer, SourceOutput) else answer.features
+        kept = nn.functional.dropout(self.reduce(hidden.float()), self.dropout, self.training)
         mean, spread = window_scale(encoded.values)
         return self.out(kept.flatten(1)) * spread[:, 0] + mean[:, 0]

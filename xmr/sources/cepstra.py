@@ -50,9 +50,11 @@ class Cepstra(WaveSource):
     def __init__(self, samples: Annotated[int, Ge(400)] = RATE, stand_ins: Annotated[int, Ge(2)] = 36) -> None:
         super().__init__()
         self.samples, self.stand_ins = samples, stand_ins
+        self.seed = 0
 
     def load(self, seed: int = 0) -> Self:
         """Draw the stand-in for a classifier."""
+        self.seed = seed
         self.front = CepstralFront(self.samples)
         self.space = WaveSpace(RATE, self.samples, self.front.spectrum)
         self.head = _StandIn(5 * CEPSTRA, self.stand_ins, seed)
