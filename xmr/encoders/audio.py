@@ -250,10 +250,9 @@ class AudioEncoder(Encoder):
         moved = ((torch.rand(rows, 1) * 2 - 1) * 2 * self.shift).to(values.device)
         place = torch.linspace(-1, 1, length, device=values.device) * rate + moved
         grid = torch.stack([place, torch.zeros_like(place)], dim=-1)[:, None]
-        heard = F.grid_sample(values[:, :, None], grid, mode="bilinear", padding_mode="zeros", align_corners=True)[
-            :, :, 0
-        ]
-        return replace(encoded, values=shuffle(heard) if self.shuffle == "positions" else heard, fixed=None)
+        heard = F.grid_sample(values[:, :, None], grid, mode="bilinear", padding_mode="zeros", align_corners=True)
+        varied = heard[:, :, 0]
+        return replace(encoded, values=shuffle(varied) if self.shuffle == "positions" else varied, fixed=None)
 
     def state(self) -> dict[str, Any]:
         """See `Encoder.state`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,9 +16,15 @@ def shuffled_order(length: int) -> np.ndarray:
 
 def shuffle(values: Tensor) -> Tensor:
     """Put the last axis into `shuffled_order`."""
-    return values[..., torch.from_numpy(shuffled_order(values.shape[-1])).to(values.device)]
+    return values[..., _there_and_back(values.shape[-1])[0].to(values.device)]
 
 
 def unshuffle(values: Tensor) -> Tensor:
     """The inverse of `shuffle`: what is varied in training is varied as it stood, and shuffled again."""
-    return values[..., torch.from_numpy(np.argsort(shuffled_order(values.shape[-1]))).to(values.device)]
+    return values[..., _there_and_back(values.shape[-1])[1].to(values.device)]
+
+
+@lru_cache(maxsize=8)
+def _there_and_back(length: int) -> tuple[Tensor, Tensor]:
+    order = shuffled_order(length)
+    return torch.from_numpy(order), torch.from_numpy(np.argsort(order))
