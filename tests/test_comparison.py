@@ -58,7 +58,11 @@ def test_the_controls_a_recipe_can_have():
     assert set(controls(load_recipe("table/wine"))) == {"random source", "no source", "shuffled labels"}
     assert set(controls(load_recipe("forecast/etth1"))) == {"random source", "no source"}
     assert controls(load_recipe("audio/spoken_digits"))["no source"] == ["source={name: cepstra, samples: 16000}"]
-    assert "no source" not in controls(load_recipe("audio/spoken_digits", ["source={name: cepstra}"]))
+    for source, clip in (("yamnet", "15600"), ("{name: speech, model: x}", "16000")):
+        without = controls(load_recipe("audio/spoken_digits", [f"source={source}"]))["no source"]
+        assert without == [f"source={{name: cepstra, samples: {clip}}}"]
+    for source in ("cepstra", "{name: log_mel, model: x}"):  # no network already; hears longer than is known here
+        assert "no source" not in controls(load_recipe("audio/spoken_digits", [f"source={source}"]))
     assert "no source" not in controls(load_recipe("image/digits_cifar"))
 
 

@@ -30,7 +30,6 @@ from xmr.workers import Run, Workers, outcome
 PROGRAM = "program"
 SURE = 0.05  # a p below this is called a difference
 _TOKEN_WIDTH = 384
-_CLIP = 16000  # samples, where a wave source does not say
 _NO_SOURCES = ("none", "cepstra")
 
 
@@ -113,16 +112,18 @@ class Comparison:
 def controls(recipe: Recipe) -> dict[str, list[str]]:
     """The controls a recipe can have: name -> overrides."""
     found: dict[str, list[str]] = {}
-    if (
-        "weights" in schema(SOURCES.get(recipe.source["name"])).model_fields
-        and recipe.source.get("weights") != "random"
-    ):
+    name = recipe.source["name"]
+    source = SOURCES.get(name)
+    fields = schema(source).model_fields
+    if "weights" in fields and recipe.source.get("weights") != "random":
         found["random source"] = ["source.weights=random"]
-    space, name = SOURCES.entry(recipe.source["name"]).fact("space"), recipe.source["name"]
+    space = SOURCES.entry(name).fact("space")
     if space == "token" and name not in _NO_SOURCES:
         found["no source"] = [f"source={{name: none, width: {_TOKEN_WIDTH}}}"]
-    if space == "wave" and name not in _NO_SOURCES:
-        found["no source"] = [f"source={{name: cepstra, samples: {recipe.source.get('samples', _CLIP)}}}"]
+    if space == "wave" and name not in _NO_SOURCES:  # only where it hears as much of a recording as the source does
+        clip = recipe.source.get("samples", fields["samples"].default) if "samples" in fields else None
+        clip = clip or getattr(source, "clip", None)
+        found |= {"no source": [f"source={{name: cepstra, samples: {clip}}}"]} if clip else {}
     orders = "shuffle" in schema(ENCODERS.get(recipe.encoder["name"])).model_fields
     if orders and recipe.task != "residue_classification":  # labels of residues would not follow
         found["shuffled positions"] = ["encoder.shuffle=positions"]

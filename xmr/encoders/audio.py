@@ -200,6 +200,7 @@ class AudioEncoder(Encoder):
         rules = self._rules()
 
         def one(index: int) -> np.ndarray | str:
+            """The clips of a recording, (windows, samples), or what is wrong with its file."""
             try:
                 return rules.read(root / records.inputs[index])
             except ValueError as error:

@@ -160,6 +160,7 @@ class ImageEncoder(Encoder):
         rules = self._rules()
 
         def one(index: int) -> np.ndarray | str:
+            """A picture, (height, width, channels) uint8, or what is wrong with its file."""
             path = paths[index]
             assert path is not None
             try:

@@ -70,6 +70,7 @@ class AttentionRNN(ModuleWave):
     """
 
     names: ClassVar[tuple[str, ...]] = COMMANDS
+    clip: ClassVar[int | None] = SAMPLES
     filters: Tensor
 
     def __init__(
@@ -127,6 +128,7 @@ class KeywordCNN(ModuleWave):
     """
 
     names: ClassVar[tuple[str, ...]] = KEYWORDS
+    clip: ClassVar[int | None] = SAMPLES
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ class WaveSource(Source):
     space: WaveSpace
     head: nn.Module
     taps: int = 1
+    clip: ClassVar[int | None] = None  # samples at 16 kHz, where all models of the kind hear as many
 
     def settle(self, names: tuple[str, ...] = ()) -> Self:
         """Measure the features on silence, and freeze."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
 from annotated_types import Ge
@@ -30,6 +30,7 @@ class Yamnet(WaveSource):
         taps: features from so many depths, the last and others evenly spaced.
     """
 
+    clip: ClassVar[int | None] = WINDOW + (FRAMES - 1) * HOP
     filters: Tensor
 
     def __init__(self, model: str = "yamnet", weights: Weights = "pretrained", taps: Annotated[int, Ge(1)] = 1) -> None:
@@ -57,7 +58,8 @@ class Yamnet(WaveSource):
         self.head = take_classifier(model)
         self.body = model
         spectrum = Spectrum(WINDOW, HOP, 512, FRAMES)
-        self.space = WaveSpace(RATE, WINDOW + (FRAMES - 1) * HOP, spectrum)
+        assert self.clip is not None
+        self.space = WaveSpace(RATE, self.clip, spectrum)
         self.register_buffer(
             "filters", mel_filters(spectrum.bins, RATE, 125.0, 7500.0, 64, "htk", None), persistent=False
         )
