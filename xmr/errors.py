@@ -8,6 +8,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from types import ModuleType
 
+MOST_PROBLEMS = 10  # listed in one message; the rest is counted
+_LONGEST = 300  # characters of what was found
+
+
+def printable(text: str) -> str:
+    """The text on one line: control characters, line breaks and lone surrogates as their escapes (\\x1b, \\n, \\udce9).
+
+    A name that comes from a file cannot steer a terminal or begin a line of its own.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def shortened(text: str, most: int = _LONGEST) -> str:
+    """The text, or its first characters and how many there are in all."""
+    return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
+
 
 class XmrError(Exception):
     """Base of every error xmr raises on purpose. `exit_status` is what the command line leaves with."""
@@ -26,11 +44,11 @@ class Problem:
 
     def __str__(self) -> str:
         hint = f"; did you mean {self.suggestion}?" if self.suggestion else ""
-        return f"{self.place}: found {self.found}; expected {self.expected}{hint}"
+        return printable(f"{self.place}: found {shortened(self.found)}; expected {self.expected}{hint}")
 
 
 class InputError(XmrError, ValueError):
-    """The user's input is wrong; carries every `Problem` found, not only the first."""
+    """The user's input is wrong; carries every `Problem` found, not only the first. The message lists ten of them."""
 
     exit_status = 2
 
@@ -40,7 +58,10 @@ class InputError(XmrError, ValueError):
             super().__init__(problems)
             return
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
-        super().__init__("\n".join(map(str, self.problems)))
+        lines = [str(problem) for problem in self.problems[:MOST_PROBLEMS]]
+        if len(self.problems) > MOST_PROBLEMS:
+            lines.append(f"and {len(self.problems) - MOST_PROBLEMS:,} more problems")
+        super().__init__("\n".join(lines))
 
 
 class RecipeError(InputError):
