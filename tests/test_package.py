@@ -8,15 +8,17 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from xmr.data.read import read_all
 from xmr.data.records import Skipped
 from xmr.data.tables import Columns
+from xmr.errors import XmrWarning
 from xmr.program import Program
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "files", "memory"},
+    {"errors", "files", "memory", "output_folder"},
     {"registry"},
     {"spaces", "component"},
     {"data"},
@@ -25,7 +27,7 @@ LAYERS = [
     {"evaluation"},
     {"training"},
     {"compare", "recipe"},
-    {"report"},
+    {"report", "run_folder"},
     {
         "job",
         "estimate",
@@ -63,7 +65,8 @@ def test_a_wheel_brings_the_recipes(tmp_path):
 
 def test_program_folder_of_version_1_keeps_loading():
     folder = ROOT / "tests" / "fixtures" / "program_v1"
-    program = Program.load(folder)
+    with pytest.warns(XmrWarning, match="without checksums"):
+        program = Program.load(folder)
     records = read_all(ROOT / "docs" / "examples" / "peptides.fasta", Columns(need_target=False), "fail", Skipped())
     expected = json.loads((folder.parent / "program_v1_answers.json").read_text())
     assert np.allclose(program.predict(records).values, expected, atol=1e-3)

@@ -1,6 +1,8 @@
 """The composition: invariance, ensembles, save and load."""
 
+import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from tests.tiny import tiny_model, tiny_source
 from xmr.component import check_section, create
 from xmr.data.records import Records
 from xmr.data.targets import Targets
-from xmr.errors import DataError, ProgramError
+from xmr.errors import DataError, ProgramError, XmrWarning
+from xmr.files import json_sha256
 from xmr.program import Program
 from xmr.registry import ENCODERS
 from xmr.sources.language import Language
@@ -107,21 +110,31 @@ def _broken(folder: Path, tmp_path: Path) -> Path:
     return target
 
 
+def _signed(folder: Path, **changes) -> Path:
+    """Change program.json (... takes a key away) and make the checksums right again, as somebody could on purpose."""
+    facts = json.loads((folder / "program.json").read_text()) | changes
+    facts = {key: value for key, value in facts.items() if value is not ... and key != "sha256"}
+    sums = {"program.safetensors": hashlib.sha256((folder / "program.safetensors").read_bytes()).hexdigest()}
+    sums |= {"encoder.json": json_sha256(json.loads((folder / "encoder.json").read_text()))}
+    facts["sha256"] = {**sums, "program.json": json_sha256(facts)}
+    (folder / "program.json").write_text(json.dumps(facts))
+    return folder
+
+
 def test_a_wrong_program_folder_says_why(folder_source, tmp_path):
     program, _ = build(folder_source)
     good = tmp_path / "program"
     program.save(good)
 
     def edited(**changes):
-        folder = _broken(good, tmp_path)
-        facts = json.loads((folder / "program.json").read_text()) | changes
-        (folder / "program.json").write_text(json.dumps({k: v for k, v in facts.items() if v is not ...}))
-        return folder
+        return _signed(_broken(good, tmp_path), **changes)
 
     with pytest.raises(ProgramError, match=r"no program\.json"):
         Program.load(tmp_path / "nowhere")
     with pytest.raises(ProgramError, match="extra"):
         Program.load(edited(extra=1))
+    with pytest.warns(XmrWarning, match=r"newer xmr \(format 99\)"):
+        Program.load(edited(format_version=99))
     with pytest.warns(UserWarning, match="newer"):
         Program.load(edited(extra=1, format_version=99))
     with pytest.raises(ProgramError, match="no targets"):
@@ -147,15 +160,93 @@ def test_a_wrong_program_folder_says_why(folder_source, tmp_path):
     ):
         save_file(tensors | change, folder / "program.safetensors")
         with pytest.raises(ProgramError, match=message):
-            Program.load(folder)
+            Program.load(_signed(folder))
+    for change, message in (
+        ({"programs": 1_000_000}, "1000000 programs beside the tensors of 1"),
+        ({"programs": True}, "programs"),
+        ({"length": 10**9}, "length"),
+        ({"format_version": True}, "format_version: found True"),
+        ({"targets": {"task": "classification"}}, "do not fit together"),
+        ({"targets": []}, "do not fit together"),
+        ({"encoder": {"name": "protein", "max_length": "x"}}, "max_length"),
+    ):
+        with pytest.raises(ProgramError if "max_length" not in message else ValueError, match=message):
+            Program.load(edited(**change))
+
+
+@pytest.mark.parametrize("name", ["program.json", "encoder.json", "program.safetensors"])
+def test_every_flipped_bit_is_noticed(folder_source, tmp_path, name):
+    program, records = build(folder_source)
+    program.save(tmp_path / "program")
+    expected, path = program.predict(records).values, tmp_path / "program" / name
+    content = path.read_bytes()
+    for place in range(0, len(content), max(1, len(content) // 60)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ (1 << place % 8)]) + content[place + 1 :])
+        try:
+            loaded = Program.load(tmp_path / "program")
+        except ProgramError:
+            continue
+        # White space between the values of a JSON file carries nothing.
+        assert np.array_equal(loaded.predict(records).values, expected)
+    path.write_bytes(content)
+    assert np.array_equal(Program.load(tmp_path / "program").predict(records).values, expected)
+
+
+def test_swapped_class_names_are_noticed(folder_source, tmp_path):
+    program, _ = build(folder_source)
+    program.save(tmp_path / "program")
+    path = tmp_path / "program" / "program.json"
+    facts = json.loads(path.read_text())
+    facts["targets"]["names"].reverse()
+    path.write_text(json.dumps(facts))
+    with pytest.raises(ProgramError, match=r"program\.json: found a file that was changed or damaged"):
+        Program.load(tmp_path / "program")
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"[" * 100_000, "not JSON"),
+        (b'{"a": ' + b"9" * 6000 + b"}", "not JSON"),
+        (b'{"a": NaN}', "not finite"),
+        (b'{"a": 1e999}', "not finite"),
+        (b"\xff\xfe", "not JSON"),
+        (b"[]", "a JSON list"),
+    ],
+)
+def test_json_that_no_program_wrote(folder_source, tmp_path, content, found):
+    program, _ = build(folder_source)
+    program.save(tmp_path / "program")
+    (tmp_path / "program" / "encoder.json").write_bytes(content)
+    with pytest.raises(ProgramError, match=found):
+        Program.load(tmp_path / "program")
+
+
+def test_only_regular_files_in_the_folder_itself_are_read(folder_source, tmp_path):
+    program, _ = build(folder_source)
+    program.save(tmp_path / "program")
+    path = tmp_path / "program" / "encoder.json"
+    path.rename(tmp_path / "elsewhere.json")
+    path.symlink_to(tmp_path / "elsewhere.json")
+    with pytest.raises(ProgramError, match="a link to"):
+        Program.load(tmp_path / "program")
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ProgramError, match="no regular file"):
+        Program.load(tmp_path / "program")
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(ProgramError, match="cannot be read"):
+        Program.load(tmp_path / "program")
+    (tmp_path / "file.txt").write_text("x")
+    with pytest.raises(ProgramError, match="found a file; expected a run's folder"):
+        Program.load(tmp_path / "file.txt")
 
 
 def test_a_component_name_in_a_program_folder_runs_no_code(folder_source, tmp_path):
     program, _ = build(folder_source)
     program.save(tmp_path / "program")
-    facts = json.loads((tmp_path / "program" / "program.json").read_text())
-    facts["transform"] = {"name": "os:system"}
-    (tmp_path / "program" / "program.json").write_text(json.dumps(facts))
+    _signed(tmp_path / "program", transform={"name": "os:system"})
     with pytest.raises(ValueError, match="os:system"):
         Program.load(tmp_path / "program")
 

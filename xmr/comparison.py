@@ -18,10 +18,11 @@ import numpy as np
 
 from xmr.compare import CONTROLS, PROTEIN_BASELINES, SOURCE_BASELINES, baselines_of
 from xmr.component import schema
-from xmr.errors import Problem, RecipeError, one_of
+from xmr.errors import Problem, RecipeError, one_of, visible
 from xmr.evaluation.metrics import higher_is_better
 from xmr.evaluation.seeds import paired_p
 from xmr.files import finite, write_csv, write_json, write_text
+from xmr.output_folder import held
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.schema import Recipe
 from xmr.registry import ENCODERS, SOURCES
@@ -172,7 +173,7 @@ def compare(
 
     plan = planned(name, overrides, budgets, leave_out)
     comparison = Comparison("", [], [])
-    with Workers(jobs, train or run) as workers:
+    with held(folder), Workers(jobs, train or run) as workers:
         runs = [
             workers.start_seeds(each.recipe, folder / folder_of(each), seeds, " ".join([name, *each.asked]))
             for each in plan
@@ -305,7 +306,9 @@ def write_comparison(folder: Path, name: str, comparison: Comparison) -> None:
     failed = "".join(f"<li>{escape(row)}: {escape(why)}</li>" for row, why in comparison.failures)
     write_text(
         folder / "compare.html",
-        f"<!doctype html><meta charset=utf-8><title>{escape(name)}</title><style>{_STYLE}{_LEFT}</style>"
-        f"<h1>{escape(name)}</h1><ul>{''.join(f'<li>{escape(text)}</li>' for text in verdicts)}</ul>{picture}"
-        f"{''.join(tables)}{f'<h2>What failed</h2><ul>{failed}</ul>' if failed else ''}",
+        visible(
+            f"<!doctype html><meta charset=utf-8><title>{escape(name)}</title><style>{_STYLE}{_LEFT}</style>"
+            f"<h1>{escape(name)}</h1><ul>{''.join(f'<li>{escape(text)}</li>' for text in verdicts)}</ul>{picture}"
+            f"{''.join(tables)}{f'<h2>What failed</h2><ul>{failed}</ul>' if failed else ''}"
+        ),
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import ModuleType
 
 MOST_PROBLEMS = 10  # listed in one message; the rest is counted
+_HIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONGEST = 300  # characters of what was found
 
 
@@ -22,6 +24,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def visible(text: str) -> str:
+    """A page of text with control and direction characters as their escapes; line breaks and tabs stay."""
+    return _HIDDEN.sub(lambda found: printable(found[0]), text)
+
+
 def shortened(text: str, most: int = _LONGEST) -> str:
     """The text, or its first characters and how many there are in all."""
     return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
@@ -31,6 +38,10 @@ class XmrError(Exception):
     """Base of every error xmr raises on purpose. `exit_status` is what the command line leaves with."""
 
     exit_status = 1
+
+
+class XmrWarning(UserWarning):
+    """Something the user should know that does not stop the work; the command line prints it as a note."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,10 @@ class DataUnavailableError(DataError):
 
 class ProgramError(InputError):
     """A saved program cannot be loaded as it is."""
+
+
+class OutputError(InputError):
+    """What xmr would write cannot go where it was asked to, or would replace what is not xmr's."""
 
 
 class MissingExtraError(XmrError, ImportError):

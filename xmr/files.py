@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import math
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xmr.errors import OutputError, Problem
+
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor
+
+NAMES = "surrogateescape"  # bytes of a file name that are not UTF-8 are written as they were
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of a formula
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path that takes the place of `path` when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A temporary path that takes the place of `path` when the block ends without an error.
+
+    Raises OutputError where the file cannot be written: no permission, no space, a folder in its place.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # some writers make private files
-        os.replace(temporary, path)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says against writing `path` (no permission, no space) into an OutputError."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+        found = f"a place that cannot be written ({reason})"
+        raise OutputError(Problem(str(path), found, "a writable place with space on it")) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -49,6 +69,28 @@ def write_array(path: Path, values: np.ndarray) -> None:
         numpy.save(handle, values, allow_pickle=False)
 
 
+def write_tensors(path: Path, tensors: dict[str, Tensor]) -> str:
+    """Write tensors (safetensors) in one step -> the sha256 of the file."""
+    from safetensors.torch import save
+
+    content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def json_sha256(value: Any) -> str:
+    """The sha256 of a JSON value, whatever the order of its keys and its layout in a file."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def array_sha256(values: np.ndarray) -> str:
+    """The sha256 of an array: its type, shape and numbers."""
+    digest = hashlib.sha256(f"{values.dtype.str} {values.shape}".encode())
+    digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
 def finite(value: Any) -> Any:
     """JSON has no NaN: numbers that are not finite become null."""
     if isinstance(value, dict):
@@ -60,10 +102,15 @@ def finite(value: Any) -> Any:
 
 def write_csv(path: Path, header: list[str], rows: Iterable[Iterable[Any]]) -> None:
     """Write a CSV table in one step."""
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8", errors=NAMES) as handle:
         table = csv.writer(handle)
         table.writerow(header)
         table.writerows(rows)
+
+
+def escape_formula(cell: Any) -> Any:
+    """A text that a spreadsheet would take for a formula, with an apostrophe before it; anything else as it is."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
 def leads_out(text: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import platform
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -25,22 +24,24 @@ from xmr.data.records import Records, without_bad
 from xmr.data.targets import Targets
 from xmr.encoders.base import Encoder
 from xmr.encoders.forecast import ForecastEncoder
-from xmr.errors import DataError, Problem, ProgramError, reason
+from xmr.errors import DataError, OutputError, Problem, reason
 from xmr.evaluation.intervals import bootstrap
 from xmr.evaluation.metrics import main_metric, metrics_of
-from xmr.files import finite, write_array, write_csv, write_json, write_text
+from xmr.files import array_sha256, finite, json_sha256, write_array, write_csv, write_json, write_text
 from xmr.memory import PeakMemory
 from xmr.prediction_table import in_own_units, prediction_table
 from xmr.prepare import Prepared, positive_of, prepare
 from xmr.program import Prediction, Program
-from xmr.recipe.load import dump_recipe, load_recipe
+from xmr.program_folder import FILES as PROGRAM_FILES
+from xmr.recipe.load import dump_recipe
 from xmr.recipe.schema import Recipe
 from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.report.html import write_report
 from xmr.report.learned import speakers
+from xmr.run_folder import claimed, is_finished, joined
 from xmr.sources.base import Source
 from xmr.training.divergence import check_answers
-from xmr.training.loop import LabelledSet, Report, train
+from xmr.training.loop import History, LabelledSet, Report, train
 from xmr.training.precision import resolve_precision
 
 MOST_LINES = 40  # said of what an encoder decided
@@ -138,14 +139,27 @@ def run(
     """
     folder = Path(folder)
     accelerator = make_accelerator(device)
+    if not accelerator.is_main_process:
+        accelerator.wait_for_everyone()
+        place = joined(folder)
+        if not (resume and is_finished(place.work)):
+            _run(recipe, place.work, accelerator, resume, comment, lambda _: None, lambda _: None)
+        return {}
+    with claimed(folder, recipe, resume, force) as place:
+        accelerator.wait_for_everyone()
+        if place.metrics is not None:
+            say(f"{folder} holds this run, finished; nothing to do")
+            return place.metrics
+        result = _run(recipe, place.work, accelerator, resume, comment, report, say)
+        place.finish(keep_checkpoint="report_error" in result)
+    return result
+
+
+def _run(
+    recipe: Recipe, folder: Path, accelerator: Any, resume: bool, comment: str, report: Report, say: Say
+) -> dict[str, Any]:
+    """One process's share of a run; the first of several alone writes."""
     main = accelerator.is_main_process
-    if not main:
-        report, say = (lambda _: None), (lambda _: None)
-    finished = _claim(folder, recipe, resume, force) if main else None
-    accelerator.wait_for_everyone()
-    if finished is not None or (not main and resume and (folder / "metrics.json").is_file()):
-        say(f"{folder} holds this run, finished; nothing to do")
-        return finished or {}
     job = load_job(recipe, str(accelerator.device))
     say(job.prepared.summary())
     said = job.encoder.describe()
@@ -212,17 +226,31 @@ def run(
         "failed_baselines": {},
     }
     job.program.save(folder / "program")
-    result["program_bytes"] = sum(path.stat().st_size for path in (folder / "program").iterdir())
-    baselines = _baselines(job, result, folder, say)
+    result["program_bytes"] = sum((folder / "program" / name).stat().st_size for name in PROGRAM_FILES)
+    # What training gave is kept before what may still fail.
+    write_json(folder / "metrics.json", finite({**result, "finished": False}))
     answered = Prediction(job.parts["test"].ids, values, spread, lengths)
-    _write(folder, job, result, history.rows, in_own_units(answered, job.encoder, job.parts["test"]))
+    _write(folder, job, history.rows, in_own_units(answered, job.encoder, job.parts["test"]))
+    baselines = _baselines(job, result, folder, say)
+    write_json(folder / "metrics.json", finite({**result, "finished": False}))
+    try:
+        _report(folder, job, result, history, values, baselines)
+    except Exception as error:  # a drawing library's; metrics and program are there whatever it was
+        result["report_error"] = reason(error)
+        say(f"the report could not be written ({reason(error)}); everything else is there, and --resume tries it again")
+    result["finished"] = True
+    write_json(folder / "metrics.json", finite(result))
+    return result
+
+
+def _report(
+    folder: Path, job: Job, result: dict[str, Any], history: History, values: np.ndarray, baselines: dict[str, Any]
+) -> None:
+    """report.html."""
     truth = job.sets["test"].target.numpy()
     examples = job.sets["test"].data.batch(np.arange(min(8, len(job.sets["test"]))))
     ids = job.parts["test"].ids
     write_report(folder, job.program, job.prepared.summary(), truth, result, history, values, baselines, examples, ids)
-    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
-    write_json(folder / "metrics.json", finite(result))  # last: a folder with metrics.json is a finished run
-    return result
 
 
 def make_accelerator(device: str) -> Any:
@@ -241,26 +269,6 @@ def make_accelerator(device: str) -> Any:
     cpu = device == "cpu" or not torch.accelerator.is_available()
     # Other processes wait for the first one's baselines before the next seed.
     return Accelerator(cpu=cpu, kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=2))])
-
-
-def _claim(folder: Path, recipe: Recipe, resume: bool, force: bool) -> dict[str, Any] | None:
-    """Make sure the folder is this run's. Returns the metrics of a finished run to resume."""
-    written = folder / "recipe.yaml"
-    if force and folder.is_dir():
-        for name in ("checkpoint", "program"):
-            shutil.rmtree(folder / name, ignore_errors=True)
-        for name in ("recipe.yaml", "metrics.json"):
-            (folder / name).unlink(missing_ok=True)
-    if not written.is_file():
-        return None
-    if not resume:
-        raise ProgramError(Problem(str(folder), "a run", "another folder, --resume to go on, or --force to replace it"))
-    if load_recipe(written).model_dump() != recipe.model_dump():
-        raise ProgramError(
-            Problem(str(written), "another recipe", "the same recipe and overrides as the run to resume")
-        )
-    finished = folder / "metrics.json"
-    return json.loads(finished.read_text(encoding="utf-8")) if finished.is_file() else None
 
 
 def describe_program(program: Program) -> str:
@@ -310,26 +318,46 @@ def _baselines(job: Job, result: dict[str, Any], folder: Path, say: Say) -> dict
     )
     answers: dict[str, np.ndarray] = {}
     for name in names:
-        kept, cost = (folder / "checkpoint" / "baselines" / f"{name}.{end}" for end in ("npy", "json"))
-        started, memory = time.perf_counter(), PeakMemory().start()
+        place = folder / "checkpoint" / "baselines" / name
         try:
-            if not cost.is_file():
-                write_array(kept, run_baseline(name, parts))
-                took = {"seconds": time.perf_counter() - started, "peak_memory_mib": memory.mib()}
-                write_json(cost, took)  # last: an interrupted run does not ask again
-            answers[name] = np.load(kept, allow_pickle=False)
+            kept = _kept_answers(place)
+            if kept is None:
+                started, memory = time.perf_counter(), PeakMemory().start()
+                found = run_baseline(name, parts)
+                cost = {"seconds": time.perf_counter() - started, "peak_memory_mib": memory.mib()}
+                kept = _keep_answers(place, found, cost)
+        except OutputError:
+            raise  # a full disk is not the baseline's fault
         except Exception as error:  # out of memory, a singular matrix: the program's own result is not lost by it
             result["failed_baselines"][name] = reason(error)
             say(f"baseline {name} failed: {reason(error)}")
             continue
+        answers[name], cost = kept
         values = metrics_of(job.recipe.task, answers[name], job.sets["test"].target, job.targets)
-        result["baselines"][name] = {**values, **json.loads(cost.read_text(encoding="utf-8"))}
+        result["baselines"][name] = {**values, **cost}
     return answers
 
 
-def _write(
-    folder: Path, job: Job, result: dict[str, Any], history: list[dict[str, float]], prediction: Prediction
-) -> None:
+def _keep_answers(place: Path, answers: np.ndarray, cost: dict[str, float]) -> tuple[np.ndarray, dict[str, float]]:
+    """Keep what a baseline answered and what that cost, the note last: an interrupted run does not ask again."""
+    write_array(place.with_suffix(".npy"), answers)
+    noted = {"cost": cost, "answers_sha256": array_sha256(answers)}
+    write_json(place.with_suffix(".json"), {**noted, "sha256": json_sha256(noted)})
+    return answers, cost
+
+
+def _kept_answers(place: Path) -> tuple[np.ndarray, dict[str, float]] | None:
+    """What was kept, or None where there is nothing or it was changed since."""
+    try:
+        noted = json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
+        answers = np.load(place.with_suffix(".npy"), allow_pickle=False)
+        whole = noted.pop("sha256") == json_sha256(noted) and noted["answers_sha256"] == array_sha256(answers)
+    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, RecursionError, SyntaxError):
+        return None
+    return (answers, noted["cost"]) if whole else None
+
+
+def _write(folder: Path, job: Job, history: list[dict[str, float]], prediction: Prediction) -> None:
     """predictions.csv, history.csv, mapping.csv (where there is a label mapping), environment.json, skipped.csv."""
     header, rows = prediction_table(prediction, job.targets, job.parts["test"])
     write_csv(folder / "predictions.csv", header, rows)

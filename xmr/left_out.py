@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from xmr.errors import Problem, RecipeError
 from xmr.evaluation.metrics import higher_is_better, main_metric, metrics_of
 from xmr.files import write_json
 from xmr.job import Job, load_job
+from xmr.output_folder import held
 from xmr.outputs.ridge import Ridge, leave_one_out, numbers_of
 from xmr.program import to_device
 from xmr.recipe.load import dump_recipe
@@ -62,14 +64,17 @@ def left_out_score(job: Job) -> float:
 def measure(recipe: Recipe, folder: Path, resume: bool = True, comment: str = "") -> dict[str, Any]:
     """`left_out_score` of a recipe as what a run gives, kept in `left_out.json` of its folder: nothing is trained."""
     kept, digest = folder / "left_out.json", hashlib.sha256(dump_recipe(recipe).encode()).hexdigest()
+    found: dict[str, Any] = {}
     if resume and kept.is_file():
-        found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
-        if found["recipe_sha256"] == digest:
+        with suppress(ValueError):  # damaged: measured again
+            found = json.loads(kept.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and found.get("recipe_sha256") == digest:
             return found
     started = time.perf_counter()
     job = load_job(recipe)
     found = {"left_out": left_out_score(job), "recipe": comment, "recipe_sha256": digest}
     found["trainable_parameters"] = sum(p.numel() for p in job.program.trained_parameters())
     found["seconds"] = {"train": time.perf_counter() - started}
-    write_json(kept, found)
+    with held(folder):
+        write_json(kept, found)
     return found

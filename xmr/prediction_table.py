@@ -11,6 +11,7 @@ from xmr.data.records import Records
 from xmr.data.targets import Targets
 from xmr.encoders.base import Encoder
 from xmr.encoders.forecast import ForecastEncoder
+from xmr.files import escape_formula
 from xmr.program import Prediction
 
 
@@ -23,9 +24,12 @@ def in_own_units(prediction: Prediction, encoder: Encoder, records: Records) -> 
 
 
 def prediction_table(
-    prediction: Prediction, targets: Targets, records: Records | None = None
+    prediction: Prediction, targets: Targets, records: Records | None = None, escape_formulas: bool = False
 ) -> tuple[list[str], list[list[Any]]]:
-    """Header and rows of predictions.csv; with `records`, the true labels beside the answers."""
+    """Header and rows of predictions.csv; with `records`, the true labels beside the answers.
+
+    escape_formulas: an apostrophe before every text that a spreadsheet would take for a formula.
+    """
     names = targets.names
     if targets.task == "residue_classification":
         assert prediction.lengths is not None
@@ -63,4 +67,19 @@ def prediction_table(
         truths = ["|".join(row) for row in zip(*(records.labels[column] for column in records.labels))]
         header = [header[0], "label", *header[1:]]
         rows = [[row[0], truth, *row[1:]] for row, truth in zip(rows, truths)]
+    if escape_formulas:
+        header, rows = [escape_formula(name) for name in header], [[escape_formula(x) for x in row] for row in rows]
     return header, [[f"{x:.6g}" if isinstance(x, float | np.floating) else x for x in row] for row in rows]
+
+
+def is_prediction_header(header: list[str]) -> bool:
+    """Whether this is the header of a table that `prediction_table` makes of records without labels."""
+    if header[:2] == ["id", "predicted"]:
+        others = header[2:]
+        if others in (["spread"], ["mean_probability"]):
+            return True
+        half = len(others) // 2
+        names = [name.removeprefix("p[") for name in others[:half]]
+        return bool(half) and others == [f"p[{n}" for n in names] + [f"spread[{n}" for n in names]
+    steps = header[1:]
+    return header[:1] == ["id"] and bool(steps) and steps == list(Targets.steps(len(steps)).names)

@@ -5,7 +5,11 @@ docs/program-folder.md documents the format; folders of older versions stay in t
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
+import os
+import stat
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -13,18 +17,22 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load
+from torch import Tensor
 
 from xmr import __version__
 from xmr.component import check_section, create
 from xmr.data.tables import Columns
 from xmr.data.targets import Targets
-from xmr.errors import Problem, ProgramError
-from xmr.files import replacing, write_json
+from xmr.errors import Problem, ProgramError, XmrError, XmrWarning
+from xmr.files import json_sha256, write_json, write_tensors
 from xmr.program import Program
 from xmr.registry import ENCODERS, SOURCES
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+FILES = ("program.safetensors", "encoder.json", "program.json")
+MOST_BYTES = 256 * 2**20  # of each JSON file; what `xmr run` writes are kilobytes
+MOST_PROGRAMS, MOST_POSITIONS = 1000, 10_000_000
 _KEYS = {
     "format_version",
     "xmr_version",
@@ -36,7 +44,10 @@ _KEYS = {
     "programs",
     "length",
 }
-_LATER = {"columns"}  # that folders written before have not
+_LATER = {"columns", "sha256"}  # that folders of version 1 lack
+_WRITTEN = "what `xmr run` wrote"
+# What a constructor or `restore` raises where a value is of another type or range than the one that was saved.
+_MISFITS = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError, RuntimeError)
 
 
 def save_program(program: Program, folder: Path) -> None:
@@ -50,65 +61,138 @@ def save_program(program: Program, folder: Path) -> None:
         for name, tensor in module.state_dict().items()
     }
     source = program.source
-    with replacing(folder / "program.safetensors") as temporary:
-        save_file(tensors, temporary)
-    write_json(folder / "encoder.json", program.encoder.state())
-    write_json(
-        folder / "program.json",
-        {
-            "format_version": FORMAT_VERSION,
-            "xmr_version": __version__,
-            "encoder": program.encoder.section,
-            "source": {**source.describe(), "seed": getattr(source, "seed", 0), "sha256": source.identity},
-            "transform": transforms[0].section,
-            "output": outputs[0].section,
-            "targets": program.targets.state(),
-            "programs": len(transforms),
-            "length": program.length,
-            "columns": program.columns.given(),
-        },
-    )
+    learned = program.encoder.state()
+    sums = {"program.safetensors": write_tensors(folder / "program.safetensors", tensors)}
+    sums["encoder.json"] = json_sha256(learned)
+    write_json(folder / "encoder.json", learned)
+    facts = {
+        "format_version": FORMAT_VERSION,
+        "xmr_version": __version__,
+        "encoder": program.encoder.section,
+        "source": {**source.describe(), "seed": getattr(source, "seed", 0), "sha256": source.identity},
+        "transform": transforms[0].section,
+        "output": outputs[0].section,
+        "targets": program.targets.state(),
+        "programs": len(transforms),
+        "length": program.length,
+        "columns": program.columns.given(),
+    }
+    write_json(folder / "program.json", {**facts, "sha256": {**sums, "program.json": json_sha256(facts)}})
+
+
+def read_facts(folder: Path | str) -> tuple[Path, dict[str, Any], dict[str, Any]]:
+    """The folder of a program (or of its run) -> where its files lie, what program.json says, what encoder.json says.
+
+    Nothing is built. Raises ProgramError for what is missing, damaged, or not what was written.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise ProgramError(Problem(str(folder), "a file", "a run's folder, or its program folder"))
+    if not (folder / "program.json").is_file() and (folder / "program" / "program.json").is_file():
+        folder = folder / "program"
+    place = folder / "program.json"
+    facts, learned = _read_json(place), _read_json(folder / "encoder.json")
+    version = facts.get("format_version")
+    if type(version) is not int or version < 1:
+        raise ProgramError(Problem(f"{place}: format_version", repr(version), f"a number from 1 to {FORMAT_VERSION}"))
+    unknown = sorted(set(facts) - _KEYS - _LATER)
+    if unknown and version <= FORMAT_VERSION:
+        raise ProgramError(Problem(str(place), f"unknown keys {unknown}", f"only {sorted(_KEYS)}"))
+    missing = sorted((_KEYS if version == 1 else _KEYS | _LATER) - set(facts))
+    if missing:
+        raise ProgramError(Problem(str(place), f"no {', '.join(missing)}", "all of its keys"))
+    if version > FORMAT_VERSION:
+        ignored = f"; ignored {', '.join(unknown)}" if unknown else ""
+        warnings.warn(f"{folder}: written by a newer xmr (format {version}){ignored}", XmrWarning, stacklevel=2)
+    elif version == 1:
+        note = "written by xmr 0.1 without checksums, so damage to it cannot be noticed (`xmr run` writes them)"
+        warnings.warn(f"{folder}: {note}", XmrWarning, stacklevel=2)
+    if version > 1:
+        sums = facts["sha256"] if isinstance(facts["sha256"], dict) else {}
+        rest = {key: value for key, value in facts.items() if key != "sha256"}
+        if version == FORMAT_VERSION:
+            _check_sum(place, json_sha256(rest), sums)
+        _check_sum(folder / "encoder.json", json_sha256(learned), sums)
+    return folder, facts, learned
+
+
+def _check_sum(path: Path, found: str, sums: dict[str, Any]) -> None:
+    if sums.get(path.name) != found:
+        expected = f"{_WRITTEN} (a copy of the folder, or a new run)"
+        raise ProgramError(Problem(str(path), "a file that was changed or damaged after it was written", expected))
+
+
+def _bytes_of(path: Path, most: int | None = None) -> bytes:
+    """The content of a regular file that lies in its own folder, by whatever links. Raises ProgramError."""
+    try:
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as handle:
+            status = os.fstat(handle.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ProgramError(Problem(str(path), "something that is no regular file", _WRITTEN))
+            if path.resolve().parent != path.parent.resolve():
+                raise ProgramError(Problem(str(path), f"a link to {path.resolve()}", "a file in the program folder"))
+            if most is not None and status.st_size > most:
+                raise ProgramError(Problem(str(path), f"{status.st_size:,} bytes", f"at most {most:,}"))
+            return handle.read()
+    except FileNotFoundError:
+        expected = "a program folder (`xmr run` writes one as DIR/program)"
+        raise ProgramError(Problem(str(path.parent), f"no {path.name}", expected)) from None
+    except OSError as error:
+        raise ProgramError(Problem(str(path), f"a file that cannot be read ({error.strerror})", _WRITTEN)) from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    content = _bytes_of(path, MOST_BYTES)
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ProgramError(
-            Problem(str(path.parent), f"no {path.name}", "a program folder (`xmr run` writes one as DIR/program)")
-        ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ProgramError(Problem(str(path), f"text that is not JSON ({error})", "what `xmr run` wrote")) from error
+        value = json.loads(content.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
+    except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
+        raise ProgramError(Problem(str(path), f"text that is not JSON ({error})", _WRITTEN)) from error
     if not isinstance(value, dict):
         raise ProgramError(Problem(str(path), f"a JSON {type(value).__name__}", "a JSON object"))
     return value
 
 
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text[:40]}, which is not finite")
+    return value
+
+
 def load_program(folder: Path | str, device: str = "cpu") -> Program:
-    """Load a program and its source; refuses a source whose weights are not those it was trained on."""
-    folder = Path(folder)
-    if not (folder / "program.json").is_file() and (folder / "program" / "program.json").is_file():
-        folder = folder / "program"
-    facts = _read_json(folder / "program.json")
-    version = facts.get("format_version")
-    if not isinstance(version, int):
-        raise ProgramError(Problem(f"{folder / 'program.json'}: format_version", repr(version), "a number"))
-    unknown = sorted(set(facts) - _KEYS - _LATER)
-    if unknown and version <= FORMAT_VERSION:
-        raise ProgramError(Problem(str(folder / "program.json"), f"unknown keys {unknown}", f"only {sorted(_KEYS)}"))
-    if unknown:
-        warnings.warn(f"{folder}: written by a newer xmr; ignored {', '.join(unknown)}", stacklevel=2)
-    missing = sorted(_KEYS - set(facts))
-    if missing:
-        raise ProgramError(Problem(str(folder / "program.json"), f"no {', '.join(missing)}", "all of its keys"))
+    """Load a program and its source; refuses a source whose weights are not those it was trained on.
+
+    Raises ProgramError for a folder that is not what was written.
+    """
+    folder, facts, learned = read_facts(folder)
+    path = folder / "program.safetensors"
+    content = _bytes_of(path)
+    if facts["format_version"] > 1:
+        _check_sum(path, hashlib.sha256(content).hexdigest(), facts["sha256"])
     try:
-        program = _assemble(facts, _read_json(folder / "encoder.json"), str(folder / "program.json"))
-    except (KeyError, TypeError) as error:
-        raise ProgramError(
-            Problem(str(folder), f"settings that do not fit together ({error!r})", "what `xmr run` wrote")
-        ) from error
-    _fill(program, folder / "program.safetensors")
+        tensors = load(content)
+    except (SafetensorError, ValueError) as error:
+        raise ProgramError(Problem(str(path), f"a damaged file ({error})", _WRITTEN)) from error
+    _check_size(facts, tensors, folder / "program.json")
+    try:
+        program = _assemble(facts, learned, str(folder / "program.json"))
+        _fill(program, path, tensors)
+    except XmrError:
+        raise
+    except _MISFITS as error:
+        raise ProgramError(Problem(str(folder), f"settings that do not fit together ({error!r})", _WRITTEN)) from error
     return program.to(device).eval()
+
+
+def _check_size(facts: dict[str, Any], tensors: dict[str, Tensor], place: Path) -> None:
+    """Before anything is built: numbers that would build a million programs, or one of a billion positions."""
+    programs, length = facts["programs"], facts["length"]
+    members = {name.split(".")[1] for name in tensors if name.count(".") > 1}
+    if type(programs) is not int or not (programs == len(members) or (not members and 1 <= programs <= MOST_PROGRAMS)):
+        found = f"{programs!r} programs beside the tensors of {len(members)}"
+        raise ProgramError(Problem(f"{place}: programs", found, "as many as there are tensors of"))
+    if length is not None and (type(length) is not int or not 1 <= length <= MOST_POSITIONS):
+        raise ProgramError(Problem(f"{place}: length", repr(length), f"null, or a number up to {MOST_POSITIONS:,}"))
 
 
 def _assemble(facts: dict[str, Any], encoder_state: dict[str, Any], place: str) -> Program:
@@ -139,14 +223,8 @@ def _assemble(facts: dict[str, Any], encoder_state: dict[str, Any], place: str) 
     return program
 
 
-def _fill(program: Program, path: Path) -> None:
+def _fill(program: Program, path: Path, tensors: dict[str, Tensor]) -> None:
     """Put the saved tensors in place; every one must be there, of the right shape, and no other."""
-    try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise ProgramError(
-            Problem(str(path), f"a damaged or missing file ({error})", "what `xmr run` wrote")
-        ) from error
     for part, modules in (("transform", program.transforms), ("output", program.outputs)):
         for member, module in enumerate(modules):
             own = module.state_dict()
@@ -169,22 +247,23 @@ def columns_of(folder: Path, wanted: Columns) -> Columns:
 
     Raises ProgramError.
     """
-    if not (folder / "program.json").is_file() and (folder / "program" / "program.json").is_file():
-        folder = folder / "program"
-    facts = _read_json(folder / "program.json")
-    checked = check_section("encoder", facts.get("encoder"), f"{folder / 'program.json'}: encoder")
-    reads = ENCODERS.get(checked["name"]).reads  # type: ignore[attr-defined]
+    folder, facts, state = read_facts(folder)
+    place = folder / "program.json"
     try:
+        checked = check_section("encoder", facts.get("encoder"), f"{place}: encoder")
+        reads = ENCODERS.get(checked["name"]).reads  # type: ignore[attr-defined]
         wanted = replace(wanted, reads=reads, trained=Columns.of(facts.get("columns", {})))
-    except (TypeError, AttributeError) as error:
-        raise ProgramError(Problem(f"{folder / 'program.json'}", str(error), "names of columns")) from error
-    if reads not in ("table", "table over time"):
-        return wanted
-    state, targets = _read_json(folder / "encoder.json"), facts.get("targets", {})
-    if reads == "table over time":
-        return replace(wanted, features=tuple(state.get("names", ())))
-    names = tuple(state.get("file_columns", ()))
-    used = tuple(column["name"] for column in state.get("columns", ()) if column["kind"] != "skip")
-    column = targets.get("column") or ""
-    labels = wanted.target or ((column,) if column else tuple(targets.get("names", ())))
-    return replace(wanted, target=labels, names=names, features=used)
+        if reads not in ("table", "table over time"):
+            return wanted
+        if reads == "table over time":
+            return replace(wanted, features=tuple(state.get("names", ())))
+        targets = facts["targets"]
+        names = tuple(state.get("file_columns", ()))
+        used = tuple(column["name"] for column in state.get("columns", ()) if column["kind"] != "skip")
+        column = targets.get("column") or ""
+        labels = wanted.target or ((column,) if column else tuple(targets.get("names", ())))
+        return replace(wanted, target=labels, names=names, features=used)
+    except XmrError:
+        raise
+    except _MISFITS as error:
+        raise ProgramError(Problem(str(place), f"settings that do not fit together ({error!r})", _WRITTEN)) from error

@@ -21,8 +21,12 @@ from xmr.combinations import combinations
 from xmr.errors import Problem, RecipeError
 from xmr.evaluation.metrics import higher_is_better
 from xmr.files import write_csv, write_json, write_text
+from xmr.output_folder import held
 from xmr.recipe.load import load_recipe
+from xmr.recipe.schema import Recipe
 from xmr.workers import Run, Workers, outcome
+
+_NEEDED = "a validation part, by which a sweep chooses, or --untrained (with output ridge)"
 
 
 @dataclass(frozen=True)
@@ -63,18 +67,33 @@ def sweep(
 
     asked = combinations(overrides, most)
     recipes = {each: load_recipe(name, [*each, "baselines=[]"]) for each in asked}
-    needed = "a validation part, by which a sweep chooses, or --untrained (with output ridge)"
     for recipe in recipes.values():
         if untrained and recipe.output["name"] != "ridge":
             raise RecipeError(
                 Problem("output.name", repr(recipe.output["name"]), "ridge, which --untrained chooses by")
             )
         if not untrained and not recipe.data.split.validation and recipe.data.split.by != "column":
-            raise RecipeError(Problem("data.split.validation", "0", needed))
+            raise RecipeError(Problem("data.split.validation", "0", _NEEDED))
+    with held(folder):
+        return _sweep(name, recipes, folder, seeds, train or run, say, jobs, measure if untrained else None)
+
+
+def _sweep(
+    name: str,
+    recipes: dict[tuple[str, ...], Recipe],
+    folder: Path,
+    seeds: int,
+    train: Run,
+    say: Callable[[str], None],
+    jobs: int,
+    measure: Run | None,
+) -> list[Trial]:
+    """measure: what scores a combination without training, where that chooses."""
+    untrained = measure is not None
     trials: list[Trial] = []
     failures: list[tuple[str, str]] = []
     chosen_by = "left_out" if untrained else "validation"
-    with Workers(jobs, measure if untrained else train or run) as workers:
+    with Workers(jobs, measure or train) as workers:
         runs = {
             each: workers.start_seeds(recipe, folder / folder_of(each), seeds, " ".join([name, *each]))
             for each, recipe in recipes.items()
@@ -88,7 +107,7 @@ def sweep(
                 continue
             scores = [result[chosen_by] for result in results]
             if None in scores:
-                raise RecipeError(Problem("data.split.validation", _unscored(results[scores.index(None)]), needed))
+                raise RecipeError(Problem("data.split.validation", _unscored(results[scores.index(None)]), _NEEDED))
             trials.append(Trial(each, float(np.mean(scores)), tuple(results)))
             say(f"{tried}: {chosen_by.replace('_', ' ')} {trials[-1].score:.4f}")
             write_trials(folder, ranked(trials), chosen_by, failures)
@@ -97,7 +116,7 @@ def sweep(
     trials = ranked(trials)
     if untrained:
         best = trials[0].overrides
-        with Workers(jobs, train or run) as workers:
+        with Workers(jobs, train) as workers:
             seeded = workers.start_seeds(recipes[best], folder / folder_of(best), seeds, " ".join([name, *best]))
             trials[0] = replace(trials[0], results=tuple(result() for result in seeded))
     write_trials(folder, trials, chosen_by, failures)

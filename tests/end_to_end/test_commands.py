@@ -23,6 +23,7 @@ def rows_of(path):
 def test_run_leaves_what_it_promises(small_run):
     names = {path.name for path in small_run.iterdir()}
     assert names == {
+        ".xmr.json",
         "recipe.yaml",
         "program",
         "metrics.json",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from xmr import __version__
 from xmr.cli import catalogue, check, compare, data, doctor, evaluate, new, predict, run, scan, show, sweep
-from xmr.errors import XmrError
+from xmr.errors import XmrError, XmrWarning, printable
 
 app = typer.Typer(
     name="xmr",
@@ -57,26 +60,42 @@ app.add_typer(data.app, name="data")
 
 
 def execute(arguments: list[str]) -> int:
-    """Run the command line -> exit status. Errors are one line each on stderr, without a traceback."""
+    """Run the command line -> exit status. Errors and notes are one line each on stderr, without a traceback."""
     errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
-    try:
-        result = app(arguments, standalone_mode=False)
-        return result if isinstance(result, int) else 0
-    except XmrError as error:
-        if "--debug" in arguments:
-            raise
-        for line in str(error).splitlines() or [type(error).__name__]:
-            errors.print(f"xmr: {line}")
-        return error.exit_status
-    except (typer.Abort, KeyboardInterrupt):
-        errors.print("xmr: stopped")
-        return 1
-    except Exception as error:
-        usage = getattr(error, "format_message", None)  # a wrong command or option, whichever click typer brings
-        if usage is not None:
-            errors.print(f"xmr: {usage()} (see `xmr --help`)")
-            return 2
-        if "--debug" in arguments:
-            raise
-        errors.print(f"xmr: {type(error).__name__}: {error} (run with `xmr --debug ...` for the traceback)")
-        return 1
+
+    def say(text: str) -> None:
+        errors.print(f"xmr: {printable(text)}")
+
+    def note(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+        if issubclass(category, XmrWarning):
+            say(f"note: {message}")
+        else:
+            shown(message, category, *rest)
+
+    with warnings.catch_warnings():
+        shown, warnings.showwarning = warnings.showwarning, note  # type: ignore[assignment]
+        warnings.simplefilter("once", XmrWarning)
+        try:
+            result = app(arguments, standalone_mode=False)
+            return result if isinstance(result, int) else 0
+        except XmrError as error:
+            if "--debug" in arguments:
+                raise
+            for line in str(error).splitlines() or [type(error).__name__]:
+                say(line)
+            return error.exit_status
+        except (typer.Abort, KeyboardInterrupt):
+            say("stopped")
+            return 1
+        except BrokenPipeError:  # `| head`: nobody reads on
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        except Exception as error:
+            usage = getattr(error, "format_message", None)  # a wrong command or option, whichever click typer brings
+            if usage is not None:
+                say(f"{usage()} (see `xmr --help`)")
+                return 2
+            if "--debug" in arguments:
+                raise
+            say(f"{type(error).__name__}: {error} (run with `xmr --debug ...` for the traceback)")
+            return 1

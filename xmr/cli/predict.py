@@ -26,7 +26,12 @@ def predict(
         typer.Option("--input", help="Column of the input (forecasts: of time), if not the trained or usual one."),
     ] = None,
     identifier: Annotated[str | None, typer.Option("--id", help="Column of the ids.")] = None,
-    force: Annotated[bool, typer.Option(help="Begin anew instead of going on with a stopped prediction.")] = False,
+    force: Annotated[
+        bool, typer.Option(help="Begin anew, and replace a file that `xmr predict` did not write.")
+    ] = False,
+    escape_formulas: Annotated[
+        bool, typer.Option("--escape-formulas", help="An apostrophe before ids and labels that begin with = + - or @.")
+    ] = False,
     precision: Annotated[str, typer.Option(help="full, or bf16 where the processor computes in it.")] = "full",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
 ) -> None:
@@ -55,7 +60,10 @@ def predict(
             force=force,
             precision=precision,
             device=device,
+            escape_formulas=escape_formulas,
             report=lambda n, rate: status.update(f"{n:,} records, {rate:,.0f} a second"),
         )
+    for note in done.notes:
+        console.print(f"note: {note}", markup=False, soft_wrap=True)
     skipped = f", {done.skipped:,} skipped (listed in {done.skipped_file})" if done.skipped else ""
     console.print(f"{done.written:,} records{skipped} -> {target}", markup=False, soft_wrap=True)

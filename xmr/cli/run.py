@@ -32,6 +32,12 @@ def run(
     if seeds == 1:
         _one(loaded, folder, comment, console, resume, force, device, quiet)
         return
+    from xmr.evaluation.metrics import headline
+    from xmr.evaluation.seeds import summarise
+    from xmr.files import write_json
+    from xmr.output_folder import check_folder, held
+
+    check_folder(folder)  # before hours of training
     results = []
     for seed in range(loaded.seed, loaded.seed + seeds):
         each = loaded.model_copy(update={"seed": seed}, deep=True)
@@ -40,12 +46,9 @@ def run(
         )
     if not all(results):
         return  # one of several processes: the first one writes
-    from xmr.evaluation.metrics import headline
-    from xmr.evaluation.seeds import summarise
-    from xmr.files import write_json
-
     summary = summarise(results)
-    write_json(folder / "summary.json", summary)
+    with held(folder):
+        write_json(folder / "summary.json", summary)
     metric = headline(results[0]["metric"], {name: row["mean"] for name, row in summary["rows"]["program"].items()})
     console.print(f"test {metric}, mean and standard deviation over {seeds} seeds:")
     for name, values in summary["rows"].items():
@@ -93,5 +96,6 @@ def _one(
     for name, values in result["baselines"].items():
         if is_defined(values.get(shown)):
             console.print(f"  {name} {values[shown]:.3f}")
-    console.print(f"report: {folder / 'report.html'}", markup=False, soft_wrap=True)
+    if "report_error" not in result:
+        console.print(f"report: {folder / 'report.html'}", markup=False, soft_wrap=True)
     return result

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jinja2 import Environment
+from markupsafe import Markup
 
 from xmr.data.targets import IGNORE
+from xmr.errors import visible
 from xmr.evaluation.metrics import headline, main_metric
 from xmr.files import write_text
 from xmr.report import plots
@@ -99,7 +101,6 @@ def write_report(
     interval = result["test_interval"].get(metric)
     words, picture = words_of_symbols(program)
     page = Environment(autoescape=True).from_string(_PAGE)
-    from markupsafe import Markup
 
     text = page.render(
         title=f"{result['recipe']}: {', '.join(targets.names) if targets.outputs <= 6 else targets.task}",
@@ -129,7 +130,7 @@ def write_report(
         facts=_facts(result),
         recipe=(folder / "recipe.yaml").read_text(encoding="utf-8"),
     )
-    write_text(folder / "report.html", text)
+    write_text(folder / "report.html", visible(text))
 
 
 def largest_errors(

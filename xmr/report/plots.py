@@ -21,6 +21,8 @@ _STYLE: Any = {
     "grid.alpha": 0.25,
     "svg.hashsalt": "xmr",
     "svg.fonttype": "path",
+    "text.parse_math": False,  # a class may be called $ or $$
+    "text.usetex": False,
 }
 
 

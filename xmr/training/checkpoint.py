@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from xmr.errors import Problem, ProgramError
-from xmr.files import replacing, write_text
+from xmr.errors import Problem, ProgramError, reason
+from xmr.files import json_sha256, write_tensors, write_text
 from xmr.outputs.base import Output
 
 
@@ -76,9 +78,8 @@ def save_checkpoint(folder: Path, tensors: dict[str, Tensor], progress: dict[str
     """Write both files under a new number, then name it in `latest`: a kill at any point leaves a whole checkpoint."""
     folder.mkdir(parents=True, exist_ok=True)
     name = f"step-{progress['step']}-{progress['epoch']}-{progress['batch']}"
-    with replacing(folder / f"{name}.safetensors") as temporary:
-        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, temporary)
-    write_text(folder / f"{name}.json", json.dumps(progress))
+    noted = {"progress": progress, "tensors_sha256": write_tensors(folder / f"{name}.safetensors", tensors)}
+    write_text(folder / f"{name}.json", json.dumps({**noted, "sha256": json_sha256(noted)}))
     write_text(folder / "latest", name)
     for old in folder.glob("step-*"):
         if old.stem != name:
@@ -86,20 +87,19 @@ def save_checkpoint(folder: Path, tensors: dict[str, Tensor], progress: dict[str
 
 
 def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """The latest checkpoint, or None where there is none. Raises ProgramError for a damaged one."""
+    """The latest checkpoint, or None where there is none. Raises ProgramError for one that is not what was saved."""
     latest = folder / "latest"
     if not latest.is_file():
         return None
-    name = latest.read_text(encoding="utf-8").strip()
-    if not name.startswith("step-") or "/" in name:
-        raise ProgramError(Problem(str(latest), repr(name), "the name of a checkpoint"))
     try:
-        return load_file(folder / f"{name}.safetensors"), json.loads((folder / f"{name}.json").read_text("utf-8"))
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
-        raise ProgramError(
-            Problem(
-                str(folder / name),
-                f"a damaged checkpoint ({error})",
-                "a whole one; delete the folder to begin anew",
-            )
-        ) from error
+        name = latest.read_text(encoding="utf-8").strip()
+        if not re.fullmatch(r"step-[0-9]+-[0-9]+-[0-9]+", name):
+            raise ValueError(f"the name {name[:80]!r}")
+        noted = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        content = (folder / f"{name}.safetensors").read_bytes()
+        if noted.pop("sha256") != json_sha256(noted) or sha256(content).hexdigest() != noted["tensors_sha256"]:
+            raise ValueError("a file changed after it was written")
+        return load(content), noted["progress"]
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        found = f"a damaged checkpoint ({reason(error)})"
+        raise ProgramError(Problem(str(latest), found, "what the run saved; --force begins anew")) from error
