@@ -52,12 +52,12 @@ def locked(path: Path, what: Path) -> Iterator[None]:
     what: the folder or file that is locked, for the message.
     """
     lock = FileLock(path, timeout=0)
-    try:
-        with writing(what):
+    with writing(what):
+        try:
             lock.acquire()
-    except Timeout:
-        expected = "one writer at a time: wait for it, or write elsewhere (-o)"
-        raise OutputError(Problem(str(what), "that another xmr process is writing it", expected)) from None
+        except Timeout:
+            expected = "one writer at a time: wait for it, or write elsewhere (-o)"
+            raise OutputError(Problem(str(what), "that another xmr process is writing it", expected)) from None
     try:
         yield
     finally:

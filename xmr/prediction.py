@@ -136,7 +136,9 @@ def _predict(
     bad_part = target.with_name(f".{target.name}.skipped.part")
     rows, bad, state = _Growing(part), _Growing(bad_part), {"read": 0, "written": 0, "skipped": 0}
     noted = None if force else _noted(note, key)
-    if noted is not None and rows.goes_on(noted["rows"]) and bad.goes_on(noted["bad"]):
+    if noted is not None and rows.is_whole(noted["rows"]) and bad.is_whole(noted["bad"]):
+        rows.go_on(noted["rows"])
+        bad.go_on(noted["bad"])
         state = noted["state"]
     started, before, passed = time.perf_counter(), state["read"], 0
     context: AbstractContextManager | None = None
@@ -229,20 +231,24 @@ class _Growing:
         self.path, self.bytes, self.digest = path, 0, sha256()
         self.handle: IO[bytes] | None = None
 
-    def goes_on(self, noted: dict[str, Any]) -> bool:
-        """Take over what an earlier process wrote, if its first bytes are those that were noted."""
-        digest, left = sha256(), int(noted["bytes"])
+    def is_whole(self, noted: dict[str, Any]) -> bool:
+        """Whether its first bytes are those that were noted."""
         try:
-            with self.path.open("rb") as handle:
-                while left > 0 and (block := handle.read(min(left, 1 << 20))):
-                    digest.update(block)
-                    left -= len(block)
+            return self._digest(noted["bytes"]).hexdigest() == noted["sha256"]
         except OSError:
             return False
-        if left or digest.hexdigest() != noted["sha256"]:
-            return False
-        self.bytes, self.digest = int(noted["bytes"]), digest
-        return True
+
+    def go_on(self, noted: dict[str, Any]) -> None:
+        """Take over what an earlier process wrote."""
+        self.bytes, self.digest = noted["bytes"], self._digest(noted["bytes"])
+
+    def _digest(self, size: int) -> Any:
+        digest, left = sha256(), size
+        with self.path.open("rb") as handle:
+            while left > 0 and (block := handle.read(min(left, 1 << 20))):
+                digest.update(block)
+                left -= len(block)
+        return digest
 
     def open(self) -> IO[bytes]:
         """Open it at the end of what counts; what a kill left behind that is cut off."""

@@ -8,6 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from xmr.cli.lines import line
+
 
 def catalogue(
     kind: Annotated[str | None, typer.Argument(help="encoders, transforms, sources, outputs, recipes.")] = None,
@@ -40,4 +42,4 @@ def catalogue(
         words = help_of(entry.load())
         for name, field in schema(entry.load()).model_fields.items():
             default = "required" if field.is_required() else f"default {field.default!r}"
-            console.print(f"    {name} ({default}): {words.get(name, '')}", markup=False, soft_wrap=True)
+            line(console, f"    {name} ({default}): {words.get(name, '')}")

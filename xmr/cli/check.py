@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from xmr.cli.lines import line
+
 
 def check(
     recipe: Annotated[str | None, typer.Argument(help="A packaged recipe or a path to one.")] = None,
@@ -26,12 +28,14 @@ def check(
                 console.print(f"ok     {name}")
             except RecipeError as error:
                 wrong += 1
-                console.print(f"WRONG  {name}\n{error}", markup=False, soft_wrap=True)
+                line(console, f"WRONG  {name}")
+                for text in str(error).splitlines():
+                    line(console, text)
         return 2 if wrong else 0
     if recipe is None:
         raise RecipeError("check needs a recipe, or --all")
     from xmr.estimate import estimate
 
     for name, value in estimate(load_recipe(recipe, overrides or [])):
-        console.print(f"{name:<24} {value}", markup=False, soft_wrap=True)
+        line(console, f"{name:<24} {value}")
     return 0

@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from xmr.cli.lines import line
+
 
 def compare(
     recipe: Annotated[str, typer.Argument(help="A packaged recipe (protein/amp) or a path to one.")],
@@ -34,7 +36,7 @@ def compare(
         [budget.strip() for budget in budgets.split(",")],
         seeds,
         tuple(without or ()),
-        say=lambda text: errors.print(text, markup=False, soft_wrap=True),
+        say=lambda text: line(errors, text),
         jobs=jobs,
     )
     table = Table()
@@ -46,7 +48,7 @@ def compare(
         table.add_row(row, *(found.get(budget, "") for budget in comparison.budgets()))
     console.print(table)
     for budget in comparison.budgets():
-        console.print(comparison.verdict(budget), markup=False, soft_wrap=True)
+        line(console, comparison.verdict(budget))
     for row, why in comparison.failures:
-        console.print(f"failed: {row}: {why}", markup=False, soft_wrap=True)
-    console.print(f"report: {folder / 'compare.html'}", markup=False, soft_wrap=True)
+        line(console, f"failed: {row}: {why}")
+    line(console, f"report: {folder / 'compare.html'}")

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from xmr.cli.lines import line
+
 MOST_LINES = 20  # of records left out
 
 
@@ -51,8 +53,9 @@ def new(
     write_text(path, made.text(path))
     console = Console(highlight=False)
     for place, name, reason in skipped.rows[:MOST_LINES]:
-        console.print(f"left out: {place}: record {name!r}: {reason}", markup=False, soft_wrap=True)
+        line(console, f"left out: {place}: record {name!r}: {reason}")
     if len(skipped) > MOST_LINES:
         console.print(f"and {len(skipped) - MOST_LINES:,} more (`xmr run` lists all in skipped.csv)")
-    console.print("\n".join(made.found), markup=False, soft_wrap=True)
-    console.print(f"wrote {path}; now: xmr check {path}, then xmr run {path}", markup=False, soft_wrap=True)
+    for text in made.found:
+        line(console, text)
+    line(console, f"wrote {path}; now: xmr check {path}, then xmr run {path}")

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from xmr.cli.lines import line
+
 
 def predict(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, or its program folder.")],
@@ -64,6 +66,6 @@ def predict(
             report=lambda n, rate: status.update(f"{n:,} records, {rate:,.0f} a second"),
         )
     for note in done.notes:
-        console.print(f"note: {note}", markup=False, soft_wrap=True)
+        line(console, f"note: {note}")
     skipped = f", {done.skipped:,} skipped (listed in {done.skipped_file})" if done.skipped else ""
-    console.print(f"{done.written:,} records{skipped} -> {target}", markup=False, soft_wrap=True)
+    line(console, f"{done.written:,} records{skipped} -> {target}")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from xmr.cli.lines import line
+
 if TYPE_CHECKING:
     from xmr.recipe.schema import Recipe
 
@@ -56,7 +58,7 @@ def run(
             p = summary["paired"].get(name, {}).get(metric)
             compared = "" if p is None else f"  (paired p = {p:.2g})"
             console.print(f"  {name:<22} {values[metric]['mean']:.3f} ± {values[metric]['sd']:.3f}{compared}")
-    console.print(f"summary: {folder / 'summary.json'}", markup=False, soft_wrap=True)
+    line(console, f"summary: {folder / 'summary.json'}")
 
 
 def _one(
@@ -82,7 +84,7 @@ def _one(
             force=force,
             comment=comment,
             report=bar.report,
-            say=lambda text: console.print(text, markup=False, soft_wrap=True),
+            say=lambda text: line(console, text),
         )
     if not result:
         return result
@@ -97,5 +99,5 @@ def _one(
         if is_defined(values.get(shown)):
             console.print(f"  {name} {values[shown]:.3f}")
     if "report_error" not in result:
-        console.print(f"report: {folder / 'report.html'}", markup=False, soft_wrap=True)
+        line(console, f"report: {folder / 'report.html'}")
     return result

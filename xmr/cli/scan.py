@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from xmr.cli.lines import line
+
 
 def scan(
     recipe: Annotated[str, typer.Argument(help="A packaged recipe (protein/amp) or a path to one.")],
@@ -37,7 +39,7 @@ def scan(
         overrides or [],
         [each for asked in source or [] for each in separated(asked)],
         folder,
-        say=lambda text: errors.print(text, markup=False, soft_wrap=True),
+        say=lambda text: line(errors, text),
         reference=reference,
     )
     table = Table()
@@ -55,4 +57,4 @@ def scan(
             f"{row.seconds:.1f}",
         )
     console.print(table)
-    console.print(f"table: {folder / 'scan.csv'}", markup=False, soft_wrap=True)
+    line(console, f"table: {folder / 'scan.csv'}")

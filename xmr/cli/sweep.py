@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from xmr.cli.lines import line
+
 
 def sweep(
     recipe: Annotated[str, typer.Argument(help="A packaged recipe (protein/amp) or a path to one.")],
@@ -43,7 +45,7 @@ def sweep(
         folder,
         seeds,
         most,
-        say=lambda text: errors.print(text, markup=False, soft_wrap=True),
+        say=lambda text: line(errors, text),
         jobs=jobs,
         untrained=untrained,
     )
@@ -63,5 +65,5 @@ def sweep(
     best = trials[0]
     metric = best.results[0]["metric"]
     tests = ", ".join(f"{result['test'][metric]:.3f}" for result in best.results)
-    console.print(f"chosen: {' '.join(best.overrides)}; test {metric} {tests}", markup=False, soft_wrap=True)
-    console.print(f"table and plot: {folder / 'sweep.csv'}, {folder / 'sweep.svg'}", markup=False, soft_wrap=True)
+    line(console, f"chosen: {' '.join(best.overrides)}; test {metric} {tests}")
+    line(console, f"table and plot: {folder / 'sweep.csv'}, {folder / 'sweep.svg'}")
