@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import pathlib
 import shutil
 import threading
 
@@ -126,7 +127,7 @@ def test_an_exchange_that_a_kill_stopped_is_finished_by_the_next_call(tmp_path, 
         with monkeypatch.context() as patch:
             patch.setattr("xmr.run_folder.os.replace", counted(os.replace))
             patch.setattr("xmr.run_folder.os.rename", counted(os.rename))
-            patch.setattr("pathlib.Path.unlink", counted(os.unlink))
+            patch.setattr(pathlib.Path, "unlink", counted(pathlib.Path.unlink))
             try:
                 with claimed(out, other, resume=True, force=False):
                     pass
@@ -216,7 +217,7 @@ def test_metrics_are_there_before_baselines_and_report(tmp_path, recipe, monkeyp
 
 @pytest.mark.parametrize("labels", [("$", "$$"), ("$a^$", "$\\foo$"), ("\x07bell", "<script>x</script>")])
 def test_labels_are_text_to_the_plots(tmp_path, labels):
-    recipe = write(tmp_path)
+    recipe = write(tmp_path).model_copy(update={"baselines": []})
     path = tmp_path / "x.csv"
     rows = path.read_text().replace(",a,", f",{labels[0]},").replace(",b,", f",{labels[1]},").replace("odd", labels[0])
     path.write_text(rows)

@@ -32,6 +32,14 @@ def test_every_picture_is_an_svg():
         assert plots.svg(draw).startswith("<svg")
 
 
+def test_names_are_text_and_never_mathematics_or_control_characters():
+    names, label = ("$", "$\\foo$", "a\x07b"), np.array([0, 1, 2])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for draw in (plots.confusion(label, label, names), plots.bars(list(names), [0.1, 0.2, 0.3], "auroc", None)):
+            assert plots.svg(draw).startswith("<svg")
+
+
 def test_nearest_words_by_hand():
     embedding = torch.tensor([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
     found = nearest_words(torch.tensor([[3.0, 0.1]]), embedding, ("x", "y", "xy"), 2)

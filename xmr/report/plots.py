@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter
 from sklearn import metrics as sk
+
+from xmr.errors import visible
 
 BLUE, ORANGE, GREY = "#2f6db3", "#d9822b", "#9aa3ad"
 _STYLE: Any = {
@@ -37,9 +42,24 @@ def panels(draws: Sequence[Callable[[Axes], None]], width: float = 3.4, height: 
         figure = Figure(figsize=(width * len(draws), height), layout="constrained")
         for draw, axes in zip(draws, figure.subplots(1, len(draws), squeeze=False)[0]):
             draw(axes)
+        _escape(figure)
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None})
     return out.getvalue()[out.getvalue().index("<svg") :]
+
+
+def _escape(figure: Figure) -> None:
+    """Control characters in the texts of a figure as their escapes."""
+    for text in figure.findobj(Text):
+        text.set_text(visible(text.get_text()))
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        formatter = axis.get_major_formatter()
+        if isinstance(formatter, FuncFormatter):  # what `set_xticks` makes of labels
+            axis.set_major_formatter(FuncFormatter(partial(_label, formatter)))
+
+
+def _label(formatter: FuncFormatter, value: float, position: int | None = None) -> str:
+    return visible(formatter(value, position))
 
 
 def budgets(
