@@ -77,18 +77,18 @@ def download(
         return [package_file(chosen)]
     root = folder or cache_folder()
     with _plainly(root):
+        preparation = _Preparation(chosen, root, fetcher, force, say)
         here = None if force else _here(chosen, root)
-        if here is None:
-            if not (chosen.archives or chosen.official):
-                locate(chosen.main, chosen.name, root, thorough=True)  # the message says where it is looked for
-                raise DataError(Problem(f"data get {chosen.name}", "no official address", "no --force for this set"))
-            with _alone(chosen, root, say):
-                preparation = _Preparation(chosen, root, fetcher, force, say)
-                preparation.sweep()
-                here = None if force else _here(chosen, root)  # another process may have brought it meanwhile
-                if here is None:
-                    here = preparation.run()
-    return here
+        if here is not None and not preparation.left():
+            return here
+        if not (chosen.archives or chosen.official):
+            locate(chosen.main, chosen.name, root, thorough=True)  # the message says where it is looked for
+            raise DataError(Problem(f"data get {chosen.name}", "no official address", "no --force for this set"))
+        with _alone(chosen, root, say):
+            preparation = _Preparation(chosen, root, fetcher, force, say)
+            preparation.sweep()
+            here = None if force else _here(chosen, root)  # another process may have brought it meanwhile
+            return preparation.run() if here is None else here
 
 
 def _here(chosen: Dataset, root: Path) -> list[Path] | None:
@@ -147,21 +147,26 @@ class _Preparation:
         self.chosen, self.root, self.fetcher, self.force, self.say = chosen, root, fetcher, force, say
         self.official = root / "official" / chosen.name
         self.incoming = self.official / ".incoming"
+        self.target = root / chosen.folder
+        self.part = self.target.with_name(f".{self.target.name}.part")  # where the set is unpacked
+        self.old = self.target.with_name(f".{self.target.name}.old")  # the one it replaces, soon to be deleted
         self.record = Record(root, chosen.name)
         self.fetched: set[Path] = set()  # official files that this call downloaded
         self.aside: dict[Path, str] = {}  # official files that were here and are renamed, and why
         self.sums: dict[str, dict[str, object]] = {}
 
+    def left(self) -> list[Path]:
+        """What a preparation that was killed has left, or one at work has begun."""
+        paths = (self.record.path, *(self.root / name for name in _prepared(self.chosen)))
+        parts = [left for path in paths for left in path.parent.glob(f".{glob.escape(path.name)}.*.part")]
+        return [*parts, *(path for path in (self.incoming, self.part, self.old) if os.path.lexists(path))]
+
     def sweep(self) -> None:
         """Remove what a preparation that was killed has left, and put a set back that it was about to replace."""
-        for path in (self.record.path, *(self.root / name for name in _prepared(self.chosen))):
-            for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-                _remove(left)
-        target, (part, old) = self.root / self.chosen.folder, self._beside()
-        if old.exists() and not os.path.lexists(target):
-            os.rename(old, target)
-        for folder in (self.incoming, part, old):
-            _remove(folder)
+        if os.path.lexists(self.old) and not os.path.lexists(self.target):
+            os.rename(self.old, self.target)
+        for path in self.left():
+            _remove(path)
 
     def run(self) -> list[Path]:
         """Obtain and prepare; once more, with files fetched anew, where those found here are damaged."""
@@ -206,11 +211,6 @@ class _Preparation:
             except DataUnavailableError:
                 missing.append(relative)
         return missing
-
-    def _beside(self) -> tuple[Path, Path]:
-        """Where a set is unpacked, and where the one that it replaces waits to be deleted."""
-        target = self.root / self.chosen.folder
-        return target.with_name(f".{target.name}.part"), target.with_name(f".{target.name}.old")
 
     def _obtain(self, address: str, published: str) -> Path:
         """An official file, from the folder or its address, compared with every checksum that is known."""
@@ -269,7 +269,7 @@ class _Preparation:
         from xmr.data.picture_sets import CONVERTERS
         from xmr.data.signal_sets import SIGNAL_CONVERTERS, ucr
 
-        chosen, target, (part, old) = self.chosen, self.root / self.chosen.folder, self._beside()
+        chosen, target, part, old = self.chosen, self.target, self.part, self.old
         main = str(PurePosixPath(chosen.main).relative_to(chosen.folder)).removeprefix(".")
         convert = ucr if chosen.name.startswith("ucr/") else (CONVERTERS | SIGNAL_CONVERTERS)[chosen.name]
         part.mkdir(parents=True)
