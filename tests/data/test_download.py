@@ -10,14 +10,16 @@ import threading
 import time
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 
 import pytest
 
 from tests.conftest import ROOT, SHARED
 from tests.data.archived import From, coffee, cut, everything, kinds_of_sound, spoken, tree, unreachable, zipped
 from xmr.cli.app import execute
-from xmr.data.datasets import DATASETS, IncompleteError, cache_folder, dataset, locate, status
+from xmr.data.datasets import DATASETS, IncompleteError, cache_folder, dataset, locate, package_file, status
 from xmr.data.download import download, prepare_datasets
+from xmr.data.glyphs import glyphs
 from xmr.data.stamp import STAMP
 from xmr.errors import DataError, DataUnavailableError
 
@@ -116,6 +118,39 @@ def test_what_lies_below_xmr_data_is_the_users(tmp_path, origin, monkeypatch):
     )
     with pytest.raises(IncompleteError, match=r"found .*images/cifar10 with the files of 'cifar10'"):
         locate("images/cifar10", "cifar10_sample")
+
+
+def test_a_run_refuses_a_part(cache, origin, tmp_path, capsys):
+    (folder,) = download(spoken(origin), None, From(origin))
+    (folder / STAMP).unlink()
+    recipe = tmp_path / "digits.yaml"
+    recipe.write_text(
+        "task: classification\ndata: {dataset: fsdd}\nencoder: {name: audio}\nsource: {name: none}\n"
+        "transform: {name: signal_patches}\noutput: {name: linear}\n"
+    )
+    assert execute(["run", str(recipe), "-o", str(tmp_path / "out")]) == 2
+    assert not (tmp_path / "out" / "metrics.json").exists()
+    message = capsys.readouterr().err
+    assert f"xmr: data.dataset: fsdd: found {folder} with no stamp (.xmr-set.json): a preparation" in message
+    assert "expected the whole set: run `xmr data get fsdd`" in message
+
+
+def test_files_in_packages_are_compared(tmp_path, monkeypatch):
+    (tmp_path / "modlamp" / "data").mkdir(parents=True)
+    chosen = DATASETS["amp_vs_uniprot"]
+    spec = SimpleNamespace(submodule_search_locations=[str(tmp_path / "modlamp")])
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
+    with pytest.raises(DataError, match=r"AMPvsUniProt\.csv: found no such file; expected the file of modlamp"):
+        package_file(chosen)
+    (tmp_path / "modlamp/data/AMPvsUniProt.csv").write_text("200,1,AMP,UniProt\n")
+    with pytest.raises(DataError, match=r"AMPvsUniProt\.csv: found sha256 \w+; expected the file of modlamp"):
+        package_file(chosen)
+
+
+def test_letters_need_all_fonts(tmp_path, monkeypatch):
+    monkeypatch.setattr("matplotlib.get_data_path", lambda: str(tmp_path))
+    with pytest.raises(DataError, match=r"glyphs: found 0 of matplotlib's fonts in .*; expected its 20"):
+        glyphs()
 
 
 def test_a_set_without_an_address(capsys):

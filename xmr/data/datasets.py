@@ -575,13 +575,22 @@ def _fault(chosen: Dataset, relative: str, root: Path, own: bool, thorough: bool
 
 
 def package_file(chosen: Dataset) -> Path:
-    """The file of a data set that comes inside a pip package (found without importing the package)."""
+    """The file of a data set that comes inside a pip package (found without importing the package).
+
+    Raises MissingExtraError without the package, DataError where its file is another one.
+    """
     spec = importlib.util.find_spec(chosen.package or "")
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtraError(
             f"the data set {chosen.name} needs the package {chosen.package}: pip install 'xmr[protein]'"
         )
-    return Path(next(iter(spec.submodule_search_locations)), "data", chosen.main)
+    path = Path(next(iter(spec.submodule_search_locations)), "data", chosen.main)
+    digest = chosen.files[chosen.main]
+    if not path.is_file() or sha256(path) != digest:
+        found = "no such file" if not path.is_file() else f"sha256 {sha256(path)}"
+        expected = f"the file of {chosen.package} with sha256 {digest}: reinstall the package"
+        raise DataError(Problem(str(path), found, expected))
+    return path
 
 
 def read_modlamp(path: Path) -> Records:
