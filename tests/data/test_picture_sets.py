@@ -242,6 +242,28 @@ def test_cifar_binaries(tmp_path):
     assert np.array_equal(records.arrays[0], planes[0].transpose(1, 2, 0))
 
 
+def test_a_list_that_names_what_is_not_there_is_refused(tmp_path):
+    files = small(tmp_path)["dtd"][0]
+    tar(
+        files["dtd-r1.0.1.tar.gz"],
+        {
+            "dtd/images/banded/b_1.jpg": picture(),
+            "dtd/labels/train1.txt": b"banded/b_1.jpg\nbanded/b_2.jpg\n",
+            "dtd/labels/val1.txt": b"",
+            "dtd/labels/test1.txt": b"",
+        },
+    )
+    with pytest.raises(DataError, match=r"1 of 2 listed files missing \(dtd/images/banded/b_2.jpg\)"):
+        CONVERTERS["dtd"](files, tmp_path / "out")
+
+
+def test_a_mat_file_that_is_none_is_refused(tmp_path):
+    for content in (b"", b"text" * 50, b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + b"\x0f\0\0\0\xff\0\0\0abc"):
+        (tmp_path / "train_32x32.mat").write_bytes(content)
+        with pytest.raises(DataError, match=r"train_32x32\.mat: found"):
+            CONVERTERS["svhn"]({"train_32x32.mat": tmp_path / "train_32x32.mat"}, tmp_path / "out")
+
+
 def test_svhn(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3, 3)).astype(np.uint8)
     for name in ("train_32x32.mat", "test_32x32.mat"):
@@ -284,6 +306,7 @@ def test_download_checks_the_archive_and_takes_what_was_brought_by_hand(tmp_path
     wrong = replace(chosen, archives={"https://example.org/EuroSAT.zip": "0" * 32})
     with pytest.raises(DataError, match="as published"):
         download(wrong, None, fetcher)
+    assert (tmp_path / "cache/official/eurosat/EuroSAT.zip.damaged").read_bytes() == archive.read_bytes()
 
 
 def test_every_set_has_a_converter_and_an_address():
@@ -291,5 +314,5 @@ def test_every_set_has_a_converter_and_an_address():
     assert {name for name in sets if not name.startswith("ucr/")} == set(CONVERTERS | SIGNAL_CONVERTERS)
     for name in sets:
         for address, digest in DATASETS[name].archives.items():
-            assert address.startswith("http")
-            assert len(digest) in (0, 32, 64)
+            assert address.startswith("https://")
+            assert set(map(len, digest.split())) <= {32, 64}

@@ -23,11 +23,20 @@ def listing() -> None:
 
 
 @app.command("get")
-def get(name: Annotated[str, typer.Argument(help="A name from `xmr data list`.")]) -> None:
+def get(
+    name: Annotated[str, typer.Argument(help="A name from `xmr data list`.")],
+    force: Annotated[
+        bool,
+        typer.Option(help="Prepare it anew, and take official files whose checksum nobody publishes as they are now."),
+    ] = False,
+) -> None:
     """Download a data set from its official address into the cache, checking every file's checksum."""
-    from xmr.data.datasets import dataset
+    from xmr.data.datasets import dataset, place_of
     from xmr.data.download import download
 
     chosen = dataset(name, "data get")
-    for path in download(chosen):
+    paths = download(chosen, force=force)
+    for path in paths:
         print(path)
+    if not paths:
+        print(f"{place_of(chosen)}: nothing to download")

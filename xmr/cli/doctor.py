@@ -60,7 +60,7 @@ def doctor() -> int:
 
     offline = constants.HF_HUB_OFFLINE
     line("hub", "switched off (HF_HUB_OFFLINE=1)" if offline else "asked only for models given by hub name")
-    here = sum(where != "not here" for _, where in status())
+    here = sum(not where.startswith("not here") for _, where in status())
     line("data sets", f"{here} of {len(list(status()))} here (`xmr data list`)")
     return broken
 

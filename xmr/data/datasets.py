@@ -1,20 +1,23 @@
 """Public data sets by name: where each comes from, under which licence, with which checksum, and how it is read.
 
-Files are looked for in the folder `XMR_DATA` first, then in xmr's cache, where `xmr data get NAME` puts them. Sets of
+Files are looked for in the folder `XMR_DATA` first, then in xmr's cache, where `xmr data get NAME` puts them. What lies
+below `XMR_DATA` is the user's own and is taken as it is (a stamp that xmr left there is still believed); in the cache a
+set that was unpacked counts only with its stamp (`xmr.data.stamp`), a single file only with its checksum. Sets of
 modlAMP, scikit-learn and matplotlib come inside those packages.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from xmr.data.checksums import Record, sha256
 from xmr.data.records import Records
+from xmr.data.stamp import STAMP, stamp_fault
 from xmr.errors import DataError, DataUnavailableError, MissingExtraError, Problem, one_of
 
 
@@ -44,6 +47,12 @@ class Dataset:
     rows: Mapping[str, str] = field(default_factory=dict)
     archives: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def folder(self) -> str:
+        """The folder below a root that an unpacked set has for itself."""
+        main = PurePosixPath(self.main)
+        return str(main.parent if main.suffix else main)
+
     def records(self) -> Records:
         """The records of a set that comes inside a package. Raises MissingExtraError without that package."""
         if self.package and not self.made:
@@ -65,8 +74,8 @@ _EMI = "protein/emi_antibody/emi_binding.csv"
 _VGG = "https://www.robots.ox.ac.uk/~vgg/data"
 _TORONTO = "https://www.cs.toronto.edu/~kriz"
 _SIGNS = "https://sid.erda.dk/public/archives/daaeac0d7ce1152aea9b61d9f1e19370"
-_NUMBERS = "http://ufldl.stanford.edu/housenumbers"
-_COMMANDS = "http://download.tensorflow.org/data"
+_NUMBERS = "https://ufldl.stanford.edu/housenumbers"
+_COMMANDS = "https://storage.googleapis.com/download.tensorflow.org/data"
 _COMMANDS_DIGEST = "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58"
 _MODLAMP = "modlAMP, Mueller et al. 2017, Bioinformatics 33:2753"
 
@@ -222,14 +231,20 @@ DATASETS = {
             "10 kinds of objects, 32 x 32, 50,000 + 10,000",
             "none stated by the authors",
             "Krizhevsky 2009",
-            {f"{_TORONTO}/cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530"},
+            {
+                f"{_TORONTO}/cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530"
+                " c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
+            },
         ),
         _pictures(
             "cifar100",
             "100 kinds of objects, 32 x 32, 50,000 + 10,000",
             "none stated by the authors",
             "Krizhevsky 2009",
-            {f"{_TORONTO}/cifar-100-binary.tar.gz": "03b5dce01913d631647c71ecec9e9cb8"},
+            {
+                f"{_TORONTO}/cifar-100-binary.tar.gz": "03b5dce01913d631647c71ecec9e9cb8"
+                " 58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec"
+            },
         ),
         _pictures(
             "svhn",
@@ -237,8 +252,10 @@ DATASETS = {
             "non-commercial use",
             "Netzer et al. 2011",
             {
-                f"{_NUMBERS}/train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",
-                f"{_NUMBERS}/test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
+                f"{_NUMBERS}/train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373"
+                " 435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8",
+                f"{_NUMBERS}/test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3"
+                " cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b",
             },
         ),
         _pictures(
@@ -257,7 +274,10 @@ DATASETS = {
             "10 kinds of land seen by Sentinel-2, 64 x 64, 27,000",
             "MIT",
             "Helber et al. 2019",
-            {"https://madm.dfki.de/files/sentinel/EuroSAT.zip": "c8fa014336c82ac7804f0398fcb19387"},
+            {
+                "https://madm.dfki.de/files/sentinel/EuroSAT.zip": "c8fa014336c82ac7804f0398fcb19387"
+                " 8ebea626349354c5328b142b96d0430e647051f26efc2dc974c843f25ecf70bd"
+            },
         ),
         _pictures(
             "flowers102",
@@ -265,9 +285,12 @@ DATASETS = {
             "none stated by the authors",
             "Nilsback & Zisserman 2008",
             {
-                f"{_VGG}/flowers/102/102flowers.tgz": "52808999861908f626f3c1f4e79d11fa",
-                f"{_VGG}/flowers/102/imagelabels.mat": "e0620be6f572b9609742df49c70aed4d",
-                f"{_VGG}/flowers/102/setid.mat": "a5357ecc9cb78c4bef273ce3793fc85c",
+                f"{_VGG}/flowers/102/102flowers.tgz": "52808999861908f626f3c1f4e79d11fa"
+                " 2d01ecc807db462958cfe3d92f57a8c252b4abd240eb955770201e45f783b246",
+                f"{_VGG}/flowers/102/imagelabels.mat": "e0620be6f572b9609742df49c70aed4d"
+                " 4903e94206bac23bf772aadf06451916df56b58fc483a62db32a97b82656651d",
+                f"{_VGG}/flowers/102/setid.mat": "a5357ecc9cb78c4bef273ce3793fc85c"
+                " 46b8678f91fd95d3c8f4feab80d271a6c834a1dd896fe29fd3e6ad9ce5c8dccd",
             },
         ),
         _pictures(
@@ -275,14 +298,20 @@ DATASETS = {
             "47 textures, 1,880 a part",
             "free for research",
             "Cimpoi et al. 2014",
-            {f"{_VGG}/dtd/download/dtd-r1.0.1.tar.gz": "fff73e5086ae6bdbea199a49dfb8a4c1"},
+            {
+                f"{_VGG}/dtd/download/dtd-r1.0.1.tar.gz": "fff73e5086ae6bdbea199a49dfb8a4c1"
+                " e42855a52a4950a3b59612834602aa253914755c95b0cff9ead6d07395f8e205"
+            },
         ),
         _pictures(
             "food101",
             "101 dishes, 75,750 + 25,250",
             "none stated by the authors",
             "Bossard et al. 2014",
-            {"http://data.vision.ee.ethz.ch/cvl/food-101.tar.gz": "85eeb15f3717b99a5da872d97d918f87"},
+            {
+                "https://data.vision.ee.ethz.ch/cvl/food-101.tar.gz": "85eeb15f3717b99a5da872d97d918f87"
+                " d97d15e438b7f4498f96086a4f7e2fa42a32f2712e87d3295441b2b6314053a4"
+            },
         ),
         _pictures(
             "oxford_pets",
@@ -290,8 +319,10 @@ DATASETS = {
             "CC BY-SA 4.0",
             "Parkhi et al. 2012",
             {
-                f"{_VGG}/pets/data/images.tar.gz": "5c4f3ee8e5d25df40f4fd59a7f44e54c",
-                f"{_VGG}/pets/data/annotations.tar.gz": "95a8c909bbe2e81eed6a22bccdf3f68f",
+                f"{_VGG}/pets/data/images.tar.gz": "5c4f3ee8e5d25df40f4fd59a7f44e54c"
+                " 67195c5e1c01f1ab5f9b6a5d22b8c27a580d896ece458917e61d459337fa318d",
+                f"{_VGG}/pets/data/annotations.tar.gz": "95a8c909bbe2e81eed6a22bccdf3f68f"
+                " 52425fb6de5c424942b7626b428656fcbd798db970a937df61750c0f1d358e91",
             },
         ),
         _pictures(
@@ -300,8 +331,11 @@ DATASETS = {
             "none stated by the authors",
             "Xiao et al. 2010",
             {
-                "http://vision.princeton.edu/projects/2010/SUN/SUN397.tar.gz": "8ca2778205c41d23104230ba66911c7a",
-                "https://vision.princeton.edu/projects/2010/SUN/download/Partitions.zip": "",
+                "https://vision.princeton.edu/projects/2010/SUN/SUN397.tar.gz": "8ca2778205c41d23104230ba66911c7a"
+                " f404130965a7ad77bed5ececc71e720ab50f3cc1e1bb257257610d38f3b928ec",
+                "https://vision.princeton.edu/projects/2010/SUN/download/Partitions.zip": (
+                    "e3311ea5f812d4cc6faef194688343d1111f6cd6f70f2c62f393c2b8d6ba1ec9"
+                ),
             },
         ),
         _pictures(
@@ -310,11 +344,14 @@ DATASETS = {
             "non-commercial research",
             "Krause et al. 2013",
             {
-                "https://ai.stanford.edu/~jkrause/cars/car_devkit.tgz": "c3b158d763b6e2245038c8ad08e45376",
-                "https://ai.stanford.edu/~jkrause/car196/cars_train.tgz": "065e5b463ae28d29e77c1b4b166cfe61",
-                "https://ai.stanford.edu/~jkrause/car196/cars_test.tgz": "4ce7ebf6a94d07f1952d94dd34c4d501",
+                "https://ai.stanford.edu/~jkrause/cars/car_devkit.tgz": "c3b158d763b6e2245038c8ad08e45376"
+                " b97deb463af7d58b6bfaa18b2a4de9829f0f79e8ce663dfa9261bf7810e9accd",
+                "https://ai.stanford.edu/~jkrause/car196/cars_train.tgz": "065e5b463ae28d29e77c1b4b166cfe61"
+                " 512b227b30e2f0a8aab9e09485786ab4479582073a144998da74d64b801fd288",
+                "https://ai.stanford.edu/~jkrause/car196/cars_test.tgz": "4ce7ebf6a94d07f1952d94dd34c4d501"
+                " bffea656d6f425cba3c91c6d83336e4c5f86c6cffd8975b0f375d3a10da8e243",
                 "https://ai.stanford.edu/~jkrause/car196/cars_test_annos_withlabels.mat": (
-                    "b0a2b23655a3edd16d84508592a98d10"
+                    "b0a2b23655a3edd16d84508592a98d10 790f75be8ea34eeded134cc559332baf23e30e91367e9ddca97d26ed9b895f05"
                 ),
             },
         ),
@@ -324,7 +361,9 @@ DATASETS = {
             "free for research",
             "Soomro et al. 2012; frames by CoOp, Zhou et al. 2022",
             {
-                "https://www.crcv.ucf.edu/data/UCF101/UCF101TrainTestSplits-RecognitionTask.zip": "",
+                "https://www.crcv.ucf.edu/data/UCF101/UCF101TrainTestSplits-RecognitionTask.zip": (
+                    "5c0d1a53b8ed364a2ac830a73f405e51bece7d98ce1254fd19ed4a36b224bd27"
+                ),
                 "https://github.com/KaiyangZhou/CoOp/blob/main/DATASETS.md#UCF-101-midframes.zip": "",
             },
         ),
@@ -479,36 +518,79 @@ def dataset(name: str, place: str = "data.dataset") -> Dataset:
     return DATASETS[name]
 
 
+class IncompleteError(DataUnavailableError):
+    """The public data set is on this machine, but only a part of it, or another one in its place."""
+
+
 def cache_folder() -> Path:
-    """Where downloads go: XMR_CACHE, or the user's cache folder."""
-    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "xmr"
-    return Path(os.environ.get("XMR_CACHE", default))
+    """Where downloads go: XMR_CACHE, or the user's cache folder. Raises DataError without a home folder."""
+    if os.environ.get("XMR_CACHE"):
+        return Path(os.environ["XMR_CACHE"])
+    if os.environ.get("XDG_CACHE_HOME"):
+        return Path(os.environ["XDG_CACHE_HOME"]) / "xmr"
+    try:
+        return Path.home() / ".cache" / "xmr"
+    except RuntimeError as error:
+        raise DataError(Problem("XMR_CACHE", "no value, and no home folder", "a folder for downloads")) from error
 
 
-def locate(relative: str, name: str) -> Path:
-    """A data set's file, from XMR_DATA or the cache. Raises DataUnavailableError that says how to get it."""
-    roots = [Path(os.environ["XMR_DATA"])] if "XMR_DATA" in os.environ else []
-    tried = [root / relative for root in (*roots, cache_folder())]
-    for path in tried:
-        if path.exists():
+def locate(relative: str, name: str, folder: Path | None = None, thorough: bool = False) -> Path:
+    """A data set's file or folder, from XMR_DATA or the cache (or `folder` in its stead).
+
+    thorough: every file of an unpacked set is counted, not only its index. Raises DataUnavailableError that says how to
+    get it, and IncompleteError where what lies there is not the whole set.
+    """
+    chosen = dataset(name)
+    own = folder or cache_folder()
+    roots = [Path(os.environ["XMR_DATA"]), own] if os.environ.get("XMR_DATA") else [own]
+    faults = []
+    for root in roots:
+        path = root / relative
+        try:
+            fault = _fault(chosen, relative, root, root is own, thorough) if path.exists() else ""
+        except OSError as error:
+            fault = f"what cannot be read ({error.strerror})"
+        if fault is None:
             return path
-    raise DataUnavailableError(
-        Problem(
-            f"data.dataset: {name}",
-            f"no {relative} in {' or '.join(str(root) for root in (*roots, cache_folder()))}",
-            f"the data set there: run `xmr data get {name}`, or set XMR_DATA to a folder that holds it",
-        )
-    )
+        if fault:
+            faults.append(f"{path} with {fault}")
+    here = "set XMR_DATA to a folder that holds it"
+    remedy = f"run `xmr data get {name}`, or {here}" if chosen.archives or chosen.official else here
+    if faults:
+        raise IncompleteError(Problem(f"data.dataset: {name}", " and ".join(faults), f"the whole set: {remedy}"))
+    found = f"no {relative} in {' or '.join(map(str, roots))}"
+    raise DataUnavailableError(Problem(f"data.dataset: {name}", found, f"the data set there: {remedy}"))
+
+
+def _fault(chosen: Dataset, relative: str, root: Path, own: bool, thorough: bool) -> str | None:
+    """Why what lies at root/relative is not what it should be, or None. own: xmr prepared it, the user did not."""
+    digests = {**chosen.files, **chosen.rows}
+    if relative not in digests:
+        folder = root / chosen.folder
+        return stamp_fault(folder, chosen.name, thorough) if own or (folder / STAMP).exists() else None
+    digest = own and (digests[relative] or Record(root, chosen.name).prepared.get(relative))
+    if digest and (found := sha256(root / relative)) != digest:
+        return f"sha256 {found}, not {digest}"
+    return None
 
 
 def package_file(chosen: Dataset) -> Path:
-    """The file of a data set that comes inside a pip package (found without importing the package)."""
+    """The file of a data set that comes inside a pip package (found without importing the package).
+
+    Raises MissingExtraError without the package, DataError where its file is another one.
+    """
     spec = importlib.util.find_spec(chosen.package or "")
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtraError(
             f"the data set {chosen.name} needs the package {chosen.package}: pip install 'xmr[protein]'"
         )
-    return Path(next(iter(spec.submodule_search_locations)), "data", chosen.main)
+    path = Path(next(iter(spec.submodule_search_locations)), "data", chosen.main)
+    digest = chosen.files[chosen.main]
+    if not path.is_file() or sha256(path) != digest:
+        found = "no such file" if not path.is_file() else f"sha256 {sha256(path)}"
+        expected = f"the file of {chosen.package} with sha256 {digest}: reinstall the package"
+        raise DataError(Problem(str(path), found, expected))
+    return path
 
 
 def read_modlamp(path: Path) -> Records:
@@ -521,12 +603,6 @@ def read_modlamp(path: Path) -> Records:
     return Records([str(line) for line in lines], inputs, {"label": labels}, line=lines, file=path.name)
 
 
-def sha256(path: Path) -> str:
-    """Checksum of a file, read in blocks."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
 def place_of(chosen: Dataset) -> str:
     """Where a data set is. Raises DataError or MissingExtraError when it is not here."""
     if chosen.made:
@@ -535,9 +611,11 @@ def place_of(chosen: Dataset) -> str:
 
 
 def status() -> Iterator[tuple[Dataset, str]]:
-    """Every data set and where it is: a path, or the reason it is not here."""
+    """Every data set and where it is: a path, or "not here", with "whole" where only a part of it is."""
     for chosen in DATASETS.values():
         try:
             yield chosen, place_of(chosen)
+        except IncompleteError:
+            yield chosen, "not here whole"
         except (DataError, MissingExtraError):
             yield chosen, "not here"

@@ -8,16 +8,18 @@ import numpy as np
 
 from xmr.data.pictures import records_of
 from xmr.data.records import Records
+from xmr.errors import DataError, Problem
 
 LETTERS = "ABCDEFGHKLMNRST"
-SIDE, COPIES = 32, 4
+SIDE, COPIES, FONTS = 32, 4, 20
 _FONTS = ("DejaVuSans", "DejaVuSerif", "STIXGeneral", "cmb10", "cmr10", "cmss10", "cmtt10")
 
 
 def glyphs() -> Records:
     """Fifteen capital letters in twenty fonts, each four times: turned, shifted, resized, in grey on grey, 32 x 32.
 
-    Always the same pictures: all that is random is drawn from one fixed seed.
+    Always the same pictures: all that is random is drawn from one fixed seed. Raises DataError where matplotlib was
+    installed without some of its fonts, which would make another set of the same name.
     """
     import matplotlib
     from PIL import Image, ImageDraw, ImageFont
@@ -25,6 +27,9 @@ def glyphs() -> Records:
     rng = np.random.default_rng(20)
     folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
     fonts = [p for p in sorted(folder.glob("*.ttf")) if p.stem.startswith(_FONTS) and "Display" not in p.stem]
+    if len(fonts) != FONTS:
+        found = f"{len(fonts)} of matplotlib's fonts in {folder}"
+        raise DataError(Problem("data.dataset: glyphs", found, f"its {FONTS}: reinstall matplotlib with pip"))
     images, labels = [], []
     for path in fonts:
         for letter in LETTERS:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
-import tarfile
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from xmr.errors import DataError, Problem
+from xmr.data.archives import ArchiveError, damage_said, members
+from xmr.errors import Problem
 from xmr.files import replacing, write_csv
 
 PICTURES = (".jpg", ".jpeg", ".png", ".ppm")
@@ -24,66 +23,58 @@ Row = tuple[str, str, str]  # path below the set's folder, label, set
 Files = dict[str, Path]  # name of an archive -> where it lies
 
 
-def members(archive: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Plain files of a zip or tar archive: name, and a function that reads it. Read each before asking for the next."""
-    if archive.suffix == ".zip":
-        with zipfile.ZipFile(archive) as opened:
-            for entry in opened.infolist():
-                if not entry.is_dir():
-                    yield entry.filename, lambda entry=entry: opened.read(entry)  # type: ignore[misc]
-        return
-    with tarfile.open(archive, "r|*") as stream:
-        for member in stream:
-            if member.isfile():
-                handle = stream.extractfile(member)
-                assert handle is not None
-                yield member.name, handle.read
-
-
-def inside(target: Path, name: str) -> Path:
-    """Where a member goes. Raises DataError for one that would leave the folder."""
-    parts = PurePosixPath(name).parts
-    if not parts or ".." in parts or PurePosixPath(name).is_absolute():
-        raise DataError(Problem(str(target), f"the archive member {name!r}", "members below the archive's own folder"))
-    return target.joinpath(*parts)
-
-
-def unpack(archives: Iterable[Path], target: Path) -> dict[str, bytes]:
-    """Write every picture below `target`; hand back the small text and .mat members by name."""
+def unpack(archives: Iterable[Path], target: Path) -> tuple[set[str], dict[str, bytes]]:
+    """Write every picture below `target` -> their names, and the small text and .mat members by name."""
+    pictures: set[str] = set()
     texts: dict[str, bytes] = {}
+    held = 0
     for archive in archives:
-        for name, read in members(archive):
+        for member in members(archive):
+            name = member.name
             if name.lower().endswith(PICTURES) and not PurePosixPath(name).name.startswith("."):
-                place = inside(target, name)
-                if not place.is_file():
-                    with replacing(place) as temporary:
-                        temporary.write_bytes(read())
+                member.write(target)
+                pictures.add(str(PurePosixPath(name)))
             elif name.lower().endswith((".txt", ".csv", ".mat")):
-                texts[name] = read()
-    return texts
+                held += member.size
+                if held > member.limits.text:
+                    raise member.error(f"more than {member.limits.text:,} bytes of tables", "an official archive")
+                texts[name] = member.read()
+    return pictures, texts
 
 
 def _lines(texts: dict[str, bytes], ending: str) -> list[str]:
-    """The lines of the member whose name ends so. Raises DataError when there is none."""
+    """The lines of the member whose name ends so. Raises ArchiveError when there is none."""
     for name, content in texts.items():
         if name.endswith(ending):
             return [line.strip() for line in content.decode("utf-8", "replace").splitlines() if line.strip()]
-    raise DataError(Problem("archive", f"no member ending in {ending}", "the official archive"))
+    raise ArchiveError(Problem("the archives", f"no member ending in {ending}", "the official archives"))
 
 
 def _mat(content: bytes | Path) -> dict[str, Any]:
     """A MATLAB file (before version 7.3), squeezed."""
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
-    return loadmat(io.BytesIO(content) if isinstance(content, bytes) else content, squeeze_me=True)
+    place = content if isinstance(content, Path) else None
+    try:
+        with damage_said(place or Path("a .mat member")):
+            return loadmat(io.BytesIO(content) if isinstance(content, bytes) else content, squeeze_me=True)
+    except MatReadError as error:
+        found = f"a file that MATLAB did not write ({error})"
+        raise ArchiveError(Problem(str(place or "a .mat member"), found, "the official file"), place) from error
 
 
 def listed(rows: Callable[[dict[str, bytes], Files], Iterable[Row]]) -> Callable[[Files, Path], None]:
-    """A converter: unpack all archives, then write index.csv from the rows."""
+    """A converter: unpack all archives, then write index.csv from the rows, each of a picture that is there."""
 
     def convert(files: Files, target: Path) -> None:
-        texts = unpack([p for p in files.values() if p.suffix != ".mat"], target)
-        write_csv(target / "index.csv", ["path", "label", "set"], rows(texts, files))
+        pictures, texts = unpack([p for p in files.values() if p.suffix != ".mat"], target)
+        listed = [(str(PurePosixPath(path)), label, role) for path, label, role in rows(texts, files)]
+        missing = [path for path, _, _ in listed if path not in pictures]
+        if missing or not listed:
+            found = f"{len(missing):,} of {len(listed):,} listed files missing ({', '.join(missing[:2]) or 'none'})"
+            raise ArchiveError(Problem("the archives", found, "every file that their lists name"))
+        write_csv(target / "index.csv", ["path", "label", "set"], listed)
 
     return convert
 
@@ -93,8 +84,9 @@ def cifar(train: tuple[str, ...], test: str, names: str, skip: int) -> Callable[
 
     def convert(files: Files, target: Path) -> None:
         held: dict[str, bytes] = {}
-        for name, read in members(next(iter(files.values()))):
-            held[PurePosixPath(name).name] = read()
+        for member in members(next(iter(files.values()))):
+            if (own := PurePosixPath(member.name).name) in (*train, test, names):
+                held[own] = member.read()
         words = [line.strip() for line in held[names].decode().splitlines() if line.strip()]
         images, labels, sets = [], [], []
         for name in (*train, test):
@@ -125,18 +117,18 @@ def _write_npz(target: Path, images: np.ndarray, labels: list[str], sets: list[s
 
 def gtsrb(texts: dict[str, bytes], files: Files) -> Iterator[Row]:
     """Training pictures by class folder; test pictures by the ground-truth table."""
-    for name, _ in members(files["GTSRB-Training_fixed.zip"]):
-        if name.endswith(".ppm"):
-            yield name, str(int(PurePosixPath(name).parts[-2])), "train"
+    for member in members(files["GTSRB-Training_fixed.zip"]):
+        if member.name.endswith(".ppm"):
+            yield member.name, str(int(PurePosixPath(member.name).parts[-2])), "train"
     for row in csv.DictReader(_lines(texts, "GT-final_test.csv"), delimiter=";"):
         yield f"GTSRB/Final_Test/Images/{row['Filename']}", row["ClassId"], "test"
 
 
 def eurosat(texts: dict[str, bytes], files: Files) -> Iterator[Row]:
     """2750/<class>/<class>_<n>.jpg; no official split."""
-    for name, _ in members(files["EuroSAT.zip"]):
-        if name.endswith(".jpg"):
-            yield name, PurePosixPath(name).parts[-2], ""
+    for member in members(files["EuroSAT.zip"]):
+        if member.name.endswith(".jpg"):
+            yield member.name, PurePosixPath(member.name).parts[-2], ""
 
 
 def flowers102(texts: dict[str, bytes], files: Files) -> Iterator[Row]:
@@ -188,12 +180,13 @@ def stanford_cars(texts: dict[str, bytes], files: Files) -> Iterator[Row]:
 
 def ucf101(texts: dict[str, bytes], files: Files) -> Iterator[Row]:
     """The middle frame of every video, v_<Class>_g<group>_c<clip>.jpg; the first official partition."""
-    frames = {PurePosixPath(n).stem: n for n, _ in members(files["UCF-101-midframes.zip"]) if n.endswith(".jpg")}
+    names = [member.name for member in members(files["UCF-101-midframes.zip"])]
+    frames = {PurePosixPath(name).stem.casefold(): name for name in names if name.endswith(".jpg")}
     for key, role in (("trainlist01", "train"), ("testlist01", "test")):
         for line in _lines(texts, f"{key}.txt"):
             stem = PurePosixPath(line.split()[0]).stem
-            if stem in frames:
-                yield frames[stem], stem.split("_")[1], role
+            if stem.casefold() in frames:  # lists and frames differ in case in some classes
+                yield frames[stem.casefold()], stem.split("_")[1], role
 
 
 _CIFAR10 = tuple(f"data_batch_{i}.bin" for i in range(1, 6))

@@ -1,4 +1,4 @@
-"""Public sets of series and recordings: official archives to files that xmr reads, below the set's own folder."""
+"""Public sets of series and recordings: official archives to files that xmr reads, in the set's own folder."""
 
 from __future__ import annotations
 
@@ -6,38 +6,39 @@ import csv
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from xmr.data.picture_sets import Files, members
-from xmr.errors import DataError, Problem
-from xmr.files import replacing, write_csv
+from xmr.data.archives import ArchiveError, members
+from xmr.data.picture_sets import Files
+from xmr.errors import Problem
+from xmr.files import write_csv
 
-
-def _keep(place: Path, content: bytes) -> None:
-    """Write a member unless it is there; its name alone counts, so nothing lands outside the folder."""
-    if not place.is_file():
-        with replacing(place) as temporary:
-            temporary.write_bytes(content)
+# Of a member's path its name alone is kept, so nothing lands outside the folder.
 
 
 def ucr(files: Files, folder: Path) -> None:
-    """The archive's own train and test parts, NAME_TRAIN.ts and NAME_TEST.ts. `folder` is the set's folder's parent."""
+    """The archive's own train and test parts, NAME_TRAIN.ts and NAME_TEST.ts."""
     for archive in files.values():
-        target, parts = folder / archive.stem, 0
-        for name, read in members(archive):
-            path = PurePosixPath(name)
+        parts: set[str] = set()
+        for member in members(archive):
+            path = PurePosixPath(member.name)
             if path.suffix == ".ts" and path.stem.upper().endswith(("_TRAIN", "_TEST")):
-                _keep(target / path.name, read())
-                parts += 1
-        if parts != 2:
-            raise DataError(Problem(str(archive), f"{parts} .ts files", "NAME_TRAIN.ts and NAME_TEST.ts"))
+                member.write(folder, path.name)
+                parts.add(path.name)
+        if sorted(name.upper().rpartition("_")[2] for name in parts) != ["TEST.TS", "TRAIN.TS"]:
+            found = f"{len(parts)} .ts files"
+            raise ArchiveError(Problem(str(archive), found, "NAME_TRAIN.ts and NAME_TEST.ts"), archive)
 
 
 def fsdd(files: Files, folder: Path) -> None:
     """Spoken digits: `digit_speaker_take.wav`, all in one folder."""
     for archive in files.values():
-        for name, read in members(archive):
-            path = PurePosixPath(name)
+        recordings = 0
+        for member in members(archive):
+            path = PurePosixPath(member.name)
             if path.suffix == ".wav" and path.parent.name == "recordings":
-                _keep(folder / "fsdd" / path.name, read())
+                member.write(folder, path.name)
+                recordings += 1
+        if not recordings:
+            raise ArchiveError(Problem(str(archive), "no recordings/*.wav", "the official archive"), archive)
 
 
 def speech_commands(files: Files, folder: Path) -> None:
@@ -45,14 +46,17 @@ def speech_commands(files: Files, folder: Path) -> None:
     words: list[str] = []
     lists: dict[str, str] = {}
     for archive in files.values():
-        for name, read in members(archive):
-            path = PurePosixPath(name)
+        for member in members(archive):
+            path = PurePosixPath(member.name)
             if path.name in ("validation_list.txt", "testing_list.txt"):
                 role = "validation" if path.name.startswith("val") else "test"
-                lists |= dict.fromkeys(read().decode().split(), role)
+                lists |= dict.fromkeys(member.read().decode().split(), role)
             elif path.suffix == ".wav" and not path.parent.name.startswith("_"):
                 words.append(f"{path.parent.name}/{path.name}")
-                _keep(folder / path.parent.name / path.name, read())
+                member.write(folder, words[-1])
+        if not words or len(set(lists.values())) != 2 or not lists.keys() <= set(words):
+            found = f"{len(words):,} words, and lists of {len(lists):,} for validation and test"
+            raise ArchiveError(Problem(str(archive), found, "recordings, and both lists of some of them"), archive)
     rows = [
         [word, word.split("/")[0], lists.get(word, "train"), word.split("/")[1].split("_")[0]] for word in sorted(words)
     ]
@@ -61,18 +65,21 @@ def speech_commands(files: Files, folder: Path) -> None:
 
 def esc50(files: Files, folder: Path) -> None:
     """Fifty kinds of sound in five folds: index.csv with path, label and group (the fold)."""
-    rows: list[list[str]] = []
     for archive in files.values():
-        for name, read in members(archive):
-            path = PurePosixPath(name)
+        rows: list[list[str]] = []
+        recordings: set[str] = set()
+        for member in members(archive):
+            path = PurePosixPath(member.name)
             if path.suffix == ".wav":
-                _keep(folder / path.name, read())
+                member.write(folder, path.name)
+                recordings.add(path.name)
             elif path.name == "esc50.csv":
-                table = csv.DictReader(read().decode().splitlines())
+                table = csv.DictReader(member.read().decode().splitlines())
                 rows = [[row["filename"], row["category"], row["fold"]] for row in table]
-    if not rows:
-        raise DataError(Problem(str(folder), "no meta/esc50.csv in the archive", "the official archive"))
-    write_csv(folder / "index.csv", ["path", "label", "group"], rows)
+        if not rows or not {row[0] for row in rows} <= recordings:
+            found = f"a table (meta/esc50.csv) of {len(rows):,} recordings, and {len(recordings):,} recordings"
+            raise ArchiveError(Problem(str(archive), found, "the official archive"), archive)
+        write_csv(folder / "index.csv", ["path", "label", "group"], rows)
 
 
 SIGNAL_CONVERTERS: dict[str, Callable[[Files, Path], None]] = {

@@ -1,0 +1,26 @@
+"""`kill -9` at every file-system step of `xmr data get`: no part counts as the whole, and the next try gives it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@pytest.mark.parametrize(
+    ("scenario", "kind", "how", "steps"),
+    [
+        ("every", "spoken", "new", 35),
+        ("every", "spoken", "force", 30),
+        ("every", "sounds", "new", 35),
+        ("every", "promoters", "new", 20),
+        ("every", "promoters", "force", 12),
+        ("recovers", "spoken", "new", 10),
+    ],
+)
+def test_killed(scenario, kind, how, steps):
+    command = [sys.executable, "-m", "tests.data.killing", scenario, kind, how]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= steps
