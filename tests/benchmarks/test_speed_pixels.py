@@ -174,7 +174,7 @@ def test_decoding(tmp_path: Path) -> None:
     for i in range(200):
         noise = rng.integers(0, 256, (24, 32, 3)).astype(np.uint8)
         Pillow.fromarray(noise).resize((500, 375)).save(tmp_path / "a" / f"{i}.jpg")
-    records = read_all(tmp_path, Columns(), "fail", Skipped())
+    records = read_all(tmp_path, Columns(reads="images"), "fail", Skipped())
     encoder = create(ENCODERS, check_section("encoder", {"name": "image", "size": 160}, ""))
     started = time.perf_counter()
     encoder.check(records)

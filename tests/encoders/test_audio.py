@@ -1,5 +1,7 @@
 """Recordings of every rate and width become the same clips; what is broken is named."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -190,3 +192,85 @@ def test_few_labels_hold_every_class_before_every_group():
         made = group_split(group, "speaker 0", classes, 0, 12, seed)
         assert set(classes[made.train]) == set(range(10))
         assert len(made.train) == 12
+
+
+def test_a_stream_of_unknown_length_is_read_to_its_end(tmp_path):
+    """libsndfile announces 2^63 - 1 samples for a FLAC whose header says zero, as encoders to a pipe write."""
+    soundfile.write(tmp_path / "known.flac", np.stack([tone(16000, 1.3), tone(16000, 1.3, 90)], axis=1), 16000)
+    whole = bytearray((tmp_path / "known.flac").read_bytes())
+    whole[21] &= 0xF0
+    whole[22:26] = bytes(4)
+    (tmp_path / "x.flac").write_bytes(whole)
+    for arguments in ({}, {"length": "window"}, {"trim": True}, {"place": "start"}):
+        both = bound(**arguments).encode(records(tmp_path, "known.flac", "x.flac"))
+        known, unknown = (both.batch(np.array([i])).values for i in range(2))
+        assert torch.equal(known, unknown)
+    assert "1.30 seconds" in bound(length="fail").check(records(tmp_path, "x.flac"))[0]
+    (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
+    assert "damaged" in bound().check(records(tmp_path, "cut.flac"))[0]
+
+
+def test_what_would_take_too_much_memory_is_refused(tmp_path, monkeypatch):
+    for module in ("recording", "audio"):
+        monkeypatch.setattr(f"xmr.encoders.{module}.LARGEST", 20_000)
+    soundfile.write(tmp_path / "x.wav", tone(16000, 2), 16000)
+    soundfile.write(tmp_path / "x.flac", tone(16000, 2), 16000)
+    whole = bytearray((tmp_path / "x.flac").read_bytes())
+    whole[21] &= 0xF0
+    whole[22:26] = bytes(4)
+    (tmp_path / "unknown.flac").write_bytes(whole)
+    for name, samples, arguments in (
+        ("x.wav", "56,000", {"length": "window"}),
+        ("x.wav", "32,000", {"trim": True}),
+        ("unknown.flac", "32,000", {}),
+    ):
+        (message,) = bound(**arguments).check(records(tmp_path, name)).values()
+        assert message.startswith(f"found {name}, {samples} samples to be held at once; expected at most 20,000: its")
+    assert not bound().check(records(tmp_path, "x.wav"))
+    with pytest.raises(RecipeError, match=r"encoder\.seconds: found clips of 32,000 samples \(16,000 per second\)"):
+        bound(seconds=2)
+
+
+def test_an_announced_length_takes_no_memory(tmp_path):
+    soundfile.write(tmp_path / "x.flac", tone(16000, 1), 16000)
+    whole = bytearray((tmp_path / "x.flac").read_bytes())
+    whole[21] |= 0x0F  # 60 thousand million samples
+    (tmp_path / "x.flac").write_bytes(whole)
+    for arguments in ({}, {"length": "window"}, {"trim": True}, {"place": "start", "seconds": 3.0}):
+        (message,) = bound(**arguments).check(records(tmp_path, "x.flac")).values()
+        assert message.startswith("found x.flac, ")
+
+
+def test_what_is_no_recording_by_rule(tmp_path):
+    soundfile.write(tmp_path / "slow.wav", tone(16000), 99)
+    soundfile.write(tmp_path / "fast.wav", tone(16000), 10_000_001)
+    soundfile.write(tmp_path / "loud.wav", np.array([0.0, 1e30] * 50), 16000, subtype="FLOAT")
+    soundfile.write(tmp_path / "inf.wav", np.array([[0.0, np.inf]] * 50), 16000, subtype="FLOAT")
+    (tmp_path / "x.raw").write_bytes(bytes(1000))
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "device.wav").symlink_to("/dev/zero")
+    (tmp_path / "dead.wav").symlink_to("gone.wav")
+    (tmp_path / "folder.wav").mkdir()
+    names = ["slow", "fast", "loud", "inf", "pipe", "device", "dead", "folder"]
+    wrong = bound().check(records(tmp_path, *[f"{name}.wav" for name in names], "x.raw", "a" * 300, "a\0.wav"))
+    said = dict(
+        zip([*names, "raw", "long", "zero"], [message.partition(", ")[2] for _, message in sorted(wrong.items())])
+    )
+    assert said["slow"] == "99 samples per second; expected 100 to 10,000,000"
+    assert said["fast"] == "10,000,001 samples per second; expected 100 to 10,000,000"
+    assert said["loud"] == "a sample of 1e+30; expected at most 2,147,483,648 in size"
+    assert said["inf"] == "samples that are not finite; expected numbers"
+    assert said["pipe"] == "a pipe; expected a sound file"
+    assert said["device"].startswith("a link that leads out of its folder; expected a file below it")
+    assert said["dead"] == "a link to nothing; expected a sound file"
+    assert said["folder"] == "a folder; expected a sound file"
+    assert said["raw"].startswith("raw samples, which do not state their rate; expected WAV")
+    assert said["long"] == "a file that cannot be read (File name too long); expected a sound file"
+    assert said["zero"] == "no such file; expected a sound file"
+
+
+def test_names_that_are_not_utf8_are_read(tmp_path):
+    name = os.fsdecode(b"t\xff.wav")
+    soundfile.write(tmp_path / "x.wav", tone(16000), 16000)
+    (tmp_path / "x.wav").rename(tmp_path / name)
+    assert bound().check(records(tmp_path, name)) == {}

@@ -1,5 +1,12 @@
 """Every kind of picture a user may have: modes, depths, orientation, sizes, broken files, folders, lists and arrays."""
 
+import os
+import struct
+import time
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +20,8 @@ from xmr.data.read import read_all, stream
 from xmr.data.records import Skipped
 from xmr.data.tables import Columns
 from xmr.encoders import image as module
+from xmr.encoders.budget import Budget
+from xmr.encoders.decoding import Decoding
 from xmr.errors import DataError
 from xmr.prepare import prepare
 from xmr.registry import ENCODERS
@@ -28,7 +37,7 @@ def folder_of(root, pictures):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         picture.save(path)
-    return read_all(root, Columns(), "fail", Skipped())
+    return read_all(root, Columns(reads="images"), "fail", Skipped())
 
 
 def solid(mode, colour, size=(6, 4)):
@@ -75,7 +84,7 @@ def test_exif_orientation(tmp_path):
     (tmp_path / "a").mkdir()
     Pillow.fromarray(pixels).save(tmp_path / "a" / "x.png", exif=exif)
     Pillow.fromarray(np.ascontiguousarray(pixels.transpose(1, 0, 2))).save(tmp_path / "a" / "y.png")
-    values = encoded(read_all(tmp_path, Columns(), "fail", Skipped()))
+    values = encoded(read_all(tmp_path, Columns(reads="images"), "fail", Skipped()))
     assert values.shape[-2:] == (6, 4)
     assert torch.equal(values[0], values[1])
 
@@ -95,7 +104,7 @@ def broken_folder(tmp_path):
 
 def test_broken_files_are_named(tmp_path):
     broken_folder(tmp_path)
-    records = read_all(tmp_path, Columns(), "fail", Skipped())
+    records = read_all(tmp_path, Columns(reads="images"), "fail", Skipped())
     wrong = {records.ids[i]: message for i, message in encoder().check(records).items()}
     assert set(wrong) == {"a/zero.png", "a/text.png", "b/cut.png", "b/big.png"}
     assert "zero bytes" in wrong["a/zero.png"]
@@ -122,11 +131,11 @@ def test_on_bad_skip_lists_them(tmp_path):
 
 def test_folders_that_are_no_data(tmp_path):
     with pytest.raises(DataError, match="an empty folder"):
-        read_all(tmp_path, Columns(), "fail", Skipped())
+        read_all(tmp_path, Columns(reads="images"), "fail", Skipped())
     solid("L", 3).save(tmp_path / "loose.png")
     with pytest.raises(DataError, match="a file outside any class"):
-        read_all(tmp_path, Columns(), "fail", Skipped())
-    assert read_all(tmp_path, Columns(need_target=False), "fail", Skipped()).ids == ["loose.png"]
+        read_all(tmp_path, Columns(reads="images"), "fail", Skipped())
+    assert read_all(tmp_path, Columns(need_target=False, reads="images"), "fail", Skipped()).ids == ["loose.png"]
 
 
 @pytest.mark.parametrize("parts", [("a", "b"), ("train/a", "train/b", "test/a", "test/b")])
@@ -136,9 +145,9 @@ def test_a_file_beside_the_classes_is_named_and_can_be_skipped(tmp_path, parts):
         solid("L", 3).save(tmp_path / part / "x.png")
     (tmp_path / "README.txt").write_text("about these pictures")
     with pytest.raises(DataError, match=r"record 'README.txt': found a file outside any class"):
-        read_all(tmp_path, Columns(), "fail", Skipped())
+        read_all(tmp_path, Columns(reads="images"), "fail", Skipped())
     skipped = Skipped()
-    records = read_all(tmp_path, Columns(), "skip", skipped)
+    records = read_all(tmp_path, Columns(reads="images"), "skip", skipped)
     assert sorted(records.labels["label"]) == sorted(part[-1] for part in parts)
     assert [row[1] for row in skipped.rows] == ["README.txt"]
 
@@ -152,7 +161,7 @@ def test_train_and_test_folders(tmp_path):
 def test_a_list_of_paths(tmp_path):
     folder_of(tmp_path, {"pics/a.png": solid("L", 0), "pics/b.png": solid("L", 255)})
     (tmp_path / "list.csv").write_text("file,label\npics/a.png,dark\npics/b.png,bright\npics/no.png,dark\n../x.png,x\n")
-    records = read_all(tmp_path / "list.csv", Columns(), "fail", Skipped())
+    records = read_all(tmp_path / "list.csv", Columns(reads="images"), "fail", Skipped())
     made = encoder()
     wrong = made.check(records)
     assert "no such file" in wrong[2]
@@ -169,7 +178,11 @@ def test_sizes(tmp_path, fit):
     (tmp_path / "a").mkdir()
     Pillow.fromarray(wide).save(tmp_path / "a" / "x.png")
     values = encoded(
-        read_all(tmp_path, Columns(), "fail", Skipped()), size=8, fit=fit, interpolation="nearest", background=0
+        read_all(tmp_path, Columns(reads="images"), "fail", Skipped()),
+        size=8,
+        fit=fit,
+        interpolation="nearest",
+        background=0,
     )[0, 0]
     bright = values > 0.5
     assert values.shape == (8, 8)
@@ -181,21 +194,21 @@ def test_arrays(tmp_path):
     floats = rng.random((5, 4, 4))
     for images in (floats, (floats * 255).astype(np.uint8), (floats * 65535).astype(np.uint16), floats > 0.5):
         np.savez(tmp_path / "x.npz", images=images, labels=[0, 1, 0, 1, 1])
-        records = read_all(tmp_path / "x.npz", Columns(), "fail", Skipped())
+        records = read_all(tmp_path / "x.npz", Columns(reads="images"), "fail", Skipped())
         values = encoded(records)
         assert values.shape == (5, 1, 4, 4)
         expected = floats if images.dtype != bool else images
         assert np.allclose(values[:, 0].numpy(), expected, atol=0.006)
-    assert [len(part) for part in stream(tmp_path / "x.npz", Columns(), 2)] == [2, 2, 1]
+    assert [len(part) for part in stream(tmp_path / "x.npz", Columns(reads="images"), 2)] == [2, 2, 1]
     np.savez(tmp_path / "x.npz", images=floats * 3, labels=[0, 1, 0, 1, 1])
     with pytest.raises(DataError, match=r"floats in \[0, 1\]"):
-        read_all(tmp_path / "x.npz", Columns(), "fail", Skipped())
+        read_all(tmp_path / "x.npz", Columns(reads="images"), "fail", Skipped())
     np.savez(tmp_path / "x.npz", images=floats, labels=[0, 1])
     with pytest.raises(DataError, match="5 images and 2 labels"):
-        read_all(tmp_path / "x.npz", Columns(), "fail", Skipped())
+        read_all(tmp_path / "x.npz", Columns(reads="images"), "fail", Skipped())
     np.savez(tmp_path / "x.npz", pictures=np.array([{}], dtype=object))
     with pytest.raises(DataError):
-        read_all(tmp_path / "x.npz", Columns(), "fail", Skipped())
+        read_all(tmp_path / "x.npz", Columns(reads="images"), "fail", Skipped())
     with pytest.raises(DataError, match="shape"):
         as_bytes(floats[..., None, None], "x")
 
@@ -267,7 +280,7 @@ def test_a_shuffled_picture_is_varied_as_it_stood_before():
 def test_duplicates_are_found_by_content(tmp_path):
     folder_of(tmp_path, {"a/1.png": solid("L", 5), "b/2.png": solid("L", 9)})
     (tmp_path / "b" / "again.png").write_bytes((tmp_path / "a" / "1.png").read_bytes())
-    records = read_all(tmp_path, Columns(), "fail", Skipped())
+    records = read_all(tmp_path, Columns(reads="images"), "fail", Skipped())
     texts = encoder().canonical(records)
     assert texts[0] == texts[records.ids.index("b/again.png")]
     assert len(set(texts)) == 2
@@ -295,5 +308,142 @@ def test_hidden_folders_above_the_data_do_not_hide_it(tmp_path):
     records = folder_of(tmp_path / ".cache" / "d", {"a/1.png": solid("L", 5), "b/2.png": solid("L", 9)})
     (tmp_path / ".cache" / "d" / ".thumbs").mkdir()
     solid("L", 1).save(tmp_path / ".cache" / "d" / ".thumbs" / "t.png")
-    again = read_all(tmp_path / ".cache" / "d", Columns(), "fail", Skipped())
+    again = read_all(tmp_path / ".cache" / "d", Columns(reads="images"), "fail", Skipped())
     assert again.ids == records.ids == ["a/1.png", "b/2.png"]
+
+
+def test_links_pipes_and_devices_in_a_folder(tmp_path):
+    """A link within the folder is a file like any other; what leads out, or never ends, is named and not opened."""
+    outside = tmp_path / "outside.png"
+    solid("L", 3).save(outside)
+    data = tmp_path / "data"
+    folder_of(data, {"a/1.png": solid("L", 5), "b/2.png": solid("L", 9)})
+    (data / "b" / "3.png").symlink_to("2.png")
+    (data / "b" / "dead.png").symlink_to("gone.png")
+    (data / "b" / "device.png").symlink_to("/dev/zero")
+    (data / "b" / "out.png").symlink_to(outside)
+    os.mkfifo(data / "b" / "pipe.png")
+    (tmp_path / "link").symlink_to(data)  # the folder itself may be one
+    for folder in (data, tmp_path / "link"):
+        records = read_all(folder, Columns(reads="images"), "fail", Skipped())
+        wrong = {records.ids[i]: message for i, message in encoder(size=4).check(records).items()}
+        leads_out = "found a link that leads out of its folder; expected a file below it, or a copy (cp -rL)"
+        assert wrong == {
+            "b/dead.png": "found a link to nothing; expected a picture",
+            "b/device.png": leads_out,
+            "b/out.png": leads_out,
+            "b/pipe.png": "found a pipe; expected a picture",
+        }
+
+
+def test_links_to_folders_are_refused_and_not_passed_over(tmp_path):
+    folder_of(tmp_path / "data", {"a/1.png": solid("L", 5), "b/2.png": solid("L", 9)})
+    (tmp_path / "data" / "c").symlink_to(tmp_path / "data" / "a")
+    with pytest.raises(DataError, match=r"data/c: found a link to a folder; expected the folder itself: links to fold"):
+        read_all(tmp_path / "data", Columns(reads="images"), "fail", Skipped())
+
+
+def test_parts_beside_classes_are_refused(tmp_path):
+    """`train` and `test` would have been two more classes, unsaid."""
+    folder_of(tmp_path, {f"{name}/x.png": solid("L", 5) for name in ("train/a", "train/b", "test/a")})
+    (tmp_path / "extra").mkdir()
+    solid("L", 5).save(tmp_path / "extra" / "1.png")
+    expected = (
+        r"found the folders test, train beside extra; expected only parts \(train, validation, test\), or only cl"
+    )
+    with pytest.raises(DataError, match=expected):
+        read_all(tmp_path, Columns(reads="images"), "fail", Skipped())
+
+
+def test_a_folder_is_no_file_of_sequences(tmp_path):
+    folder_of(tmp_path, {"a/1.png": solid("L", 5)})
+    with pytest.raises(DataError, match=r"found a folder; expected a file: one of \.fasta"):
+        read_all(tmp_path, Columns(need_target=False), "fail", Skipped())
+
+
+def test_too_many_pixels_are_refused_before_they_are_decoded(tmp_path, recwarn):
+    for name, size in (("a/1.png", (9_500, 9_500)), ("a/2.png", (20_000, 20_000))):
+        (tmp_path / "a").mkdir(exist_ok=True)
+        packed = zlib.compress(bytes(100))  # a header alone
+        chunks = [(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, 0)), (b"IDAT", packed), (b"IEND", b"")]
+        body = b"".join(struct.pack(">I", len(c)) + k + c + struct.pack(">I", zlib.crc32(k + c)) for k, c in chunks)
+        (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    records = read_all(tmp_path, Columns(reads="images"), "fail", Skipped())
+    wrong = encoder(size=8).check(records)
+    assert wrong[0] == "found 9,500 x 9,500 pixels; expected at most 89,478,485 in all: a smaller copy"
+    assert wrong[1] == "found too many pixels; expected at most 89,478,485 in all: a smaller copy"
+    assert not recwarn.list
+
+
+def test_large_images_wait_for_each_other():
+    """What all threads decode at once stays within the budget; one image larger than it is decoded alone."""
+    budget, lock, held, most = Budget(10), Lock(), [0], [0]
+
+    def one(amount):
+        with budget.of(amount):
+            with lock:
+                held[0] += amount
+                most[0] = max(most[0], held[0])
+            time.sleep(0.002)
+            with lock:
+                held[0] -= amount
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(one, [3, 4, 10, 2, 30, 1, 6, 5, 5] * 4))
+    assert most[0] == 30
+    with ThreadPoolExecutor(8) as pool:
+        most[0] = 0
+        list(pool.map(one, [3, 4, 2, 1, 6, 5] * 6))
+    assert 5 < most[0] <= 10
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "I;16"])
+def test_bands_change_nothing(tmp_path, monkeypatch, mode):
+    rng = np.random.default_rng(0)
+    if mode == "I;16":
+        picture = Pillow.fromarray(rng.integers(0, 65536, (40, 30)).astype(np.uint16))
+    else:
+        picture = Pillow.fromarray(rng.integers(0, 256, (40, 30, 4)).astype(np.uint8)).convert(
+            mode if mode != "P" else "RGB"
+        )
+        picture = picture.convert("P") if mode == "P" else picture
+    picture.save(tmp_path / "x.png", **({"transparency": 7} if mode in ("P", "L") else {}))
+    whole = Decoding(3, None, "stretch", "bilinear", 200).read(tmp_path / "x.png")
+    monkeypatch.setattr("xmr.encoders.decoding.BAND", 70)
+    assert np.array_equal(Decoding(3, None, "stretch", "bilinear", 200).read(tmp_path / "x.png"), whole)
+
+
+def test_frames_colours_and_deep_colours_by_rule(tmp_path):
+    """The first frame; CMYK as RGB; of 16-bit colours the upper eight bits; LAB and floats are refused."""
+    frames = [solid("L", level) for level in (30, 200)]
+    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "x.tif", save_all=True, append_images=frames[1:])
+    solid("CMYK", (0, 255, 255, 0)).save(tmp_path / "cmyk.tif")
+    solid("LAB", (50, 0, 0)).save(tmp_path / "lab.tif")
+    solid("F", 0.5).save(tmp_path / "float.tif")
+    raw = b"P6 2 1 65535\n" + np.array([[0x12FF, 0xFF00, 0], [1, 2, 3]], ">u2").tobytes()
+    (tmp_path / "deep.ppm").write_bytes(raw)
+
+    def read(name):
+        return Decoding(3, None, "stretch", "bilinear", 255).read(tmp_path / name)
+
+    assert read("x.gif")[0, 0].tolist() == read("x.tif")[0, 0].tolist() == [30, 30, 30]
+    assert read("cmyk.tif")[0, 0].tolist() == [255, 0, 0]
+    with pytest.raises(ValueError, match="found a picture in LAB colours; expected grey, RGB or CMYK"):
+        read("lab.tif")
+    with pytest.raises(ValueError, match="found a picture of floats"):
+        read("float.tif")
+    assert read("deep.ppm").shape == (1, 2, 3)
+    solid("L", 5, (2000, 1)).save(tmp_path / "thin.png")
+    with pytest.raises(ValueError, match=r"found 2,000 x 1 pixels; expected a less narrow image for encoder\.fit: pad"):
+        Decoding(3, 8, "pad", "bilinear", 255).read(tmp_path / "thin.png")
+
+
+def test_without_a_size_large_sets_go_to_a_memory_map_too(tmp_path, monkeypatch):
+    records = folder_of(tmp_path, {f"a/{i}.png": solid("RGB", (i, 0, 0)) for i in range(9)})
+    monkeypatch.setattr(module, "MEMORY", 100)
+    made = encoder()
+    assert made.check(records) == {}
+    mapped = made.fit(records).encode(records)
+    assert isinstance(mapped.values, np.memmap)
+    assert mapped.values[:, 0, 0, 0].tolist() == list(range(9))

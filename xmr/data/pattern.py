@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 from xmr.data.fasta import role_of
@@ -13,21 +16,77 @@ USED = ("label", "group", "set")
 _FIELD = re.compile(r"\{([a-z_]*)\}")
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern of {fields} as a regular expression; every other character stands for itself. Raises RecipeError."""
-    names = _FIELD.findall(pattern)
-    twice = next((name for name in names if name and names.count(name) > 1), None)
+@dataclass(frozen=True)
+class Pattern:
+    """Texts with fields between them, one list per part of the path: texts[i] stands before fields[i].
+
+    A field holds at least one character and no slash. Each takes as few as it can, the last of a part takes the rest.
+    """
+
+    texts: tuple[tuple[str, ...], ...]
+    fields: tuple[tuple[str, ...], ...]
+
+    @property
+    def names(self) -> set[str]:
+        """The fields that have a name."""
+        return {name for part in self.fields for name in part if name}
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """What each named field holds, or None. Takes time linear in the path: no choice is ever taken back."""
+        parts = path.split("/")
+        if len(parts) != len(self.texts):
+            return None
+        found: dict[str, str] = {}
+        for part, texts, fields in zip(parts, self.texts, self.fields):
+            held = _fields(part, texts)
+            if held is None:
+                return None
+            found.update((name, value) for name, value in zip(fields, held) if name)
+        return found
+
+
+def _fields(part: str, texts: tuple[str, ...]) -> list[str] | None:
+    """What stands between the texts. The first place of each text leaves the most to those behind it."""
+    if len(texts) == 1:
+        return [] if part == texts[0] else None
+    first, *between, last = texts
+    if not part.startswith(first) or not part.endswith(last):
+        return None
+    begin, end = len(first), len(part) - len(last)
+    held = []
+    for text in between:
+        place = part.find(text, begin + 1, end)
+        if place < 0:
+            return None
+        held.append(part[begin:place])
+        begin = place + len(text)
+    return [*held, part[begin:end]] if begin < end else None
+
+
+def compiled(pattern: str) -> Pattern:
+    """A pattern of {fields}; every other character stands for itself.
+
+    Raises RecipeError without a field that is used, with one twice, or with two fields side by side: nothing would say
+    where the first one ends.
+    """
+    names = [name for name in _FIELD.findall(pattern) if name]
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if not set(names) & set(USED) or twice:
         found = f"{pattern!r}" + (f", {{{twice}}} twice" if twice else "")
         raise RecipeError(
             Problem("data.pattern", found, "{label}, {group} or {set}, each once, e.g. {label}_{group}_{take}")
         )
-    pieces = _FIELD.split(pattern)
-    text = "".join(
-        re.escape(piece) if number % 2 == 0 else f"(?P<{piece}>[^/]+?)" if piece else "[^/]+?"
-        for number, piece in enumerate(pieces)
-    )
-    return re.compile(text + r"\Z")
+    texts, fields = [], []
+    for part in pattern.split("/"):
+        pieces = _FIELD.split(part)
+        texts.append(tuple(pieces[::2]))
+        fields.append(tuple(pieces[1::2]))
+        beside = next((a for (a, b), text in zip(pairwise(fields[-1]), pieces[2:-1:2]) if not text), None)
+        if beside is not None:
+            found = f"two fields side by side in {pattern!r} ({{{beside}}} and the next)"
+            expected = "some character between them, e.g. {label}_{take}, or one field for both"
+            raise RecipeError(Problem("data.pattern", found, expected))
+    return Pattern(tuple(texts), tuple(fields))
 
 
 def apply_pattern(records: Records, pattern: str) -> dict[int, str]:
@@ -41,15 +100,18 @@ def apply_pattern(records: Records, pattern: str) -> dict[int, str]:
     rows: list[dict[str, str]] = []
     for index, name in enumerate(records.inputs):
         path = PurePosixPath(name)
-        found = rule.match(str(path.with_suffix("")) if "/" in pattern else path.stem)
+        found = rule.match(str(path.parent / path.stem) if "/" in pattern else path.stem)
         if found is None:
             wrong[index] = f"found the name {name!r}; expected one like {pattern} (data.pattern)"
-        rows.append(found.groupdict() if found else {})
-    names = set(rule.groupindex)
+        rows.append(found or {})
+    names = rule.names
     if "label" in names:
         records.labels = {"label": [row.get("label", "") for row in rows]}
     if "group" in names:
         records.group = [row.get("group", "") for row in rows]
     if "set" in names:
         records.role = [role_of(row.get("set", ""), "") for row in rows]
+        for index, role in enumerate(records.role):
+            if index not in wrong and role not in ("train", "validation", "test"):
+                wrong[index] = f"found the set {role!r} in the name; expected train, validation or test (data.pattern)"
     return wrong

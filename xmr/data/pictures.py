@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
+from xmr.data.arrays import load_arrays
 from xmr.data.records import Records
 from xmr.errors import DataError, Problem
 
 ROLES = {"train": "train", "training": "train", "validation": "validation", "val": "validation", "test": "test"}
+AT_ONCE = 256  # images
 _SETS = ("set", "sets", "split")
 _IMAGES, _LABELS = ("images", "image", "x", "X", "data"), ("labels", "label", "y", "Y", "target", "targets")
 
@@ -21,15 +23,18 @@ def read_folder(folder: Path, need_target: bool, chunk: int) -> Iterator[Records
     """Files below a folder: the name of the subfolder is the class; `train`, `test` ... above it say the part.
 
     Without `need_target` files may lie in the folder itself. Hidden files are passed over; whether a file is what it
-    should be, the encoder says. A file outside any class has an empty label. Raises DataError for an empty folder, or
-    one without classes.
+    should be, the encoder says. A file outside any class has an empty label. Raises DataError for an empty folder, one
+    without classes, one with a link to another folder, and one where `train` and `test` stand beside other folders.
     """
-    relative = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    relative = [path for path in relative if not any(part.startswith(".") for part in path.parts)]
+    relative = _files(folder)
     if not relative:
         raise DataError(Problem(str(folder), "an empty folder", "files, one class a subfolder"))
-    tops = {path.parts[0].casefold() for path in relative if len(path.parts) > 1}
-    split = bool(tops) and tops <= set(ROLES)
+    tops = {path.parts[0] for path in relative if len(path.parts) > 1}
+    parts = {top for top in tops if top.casefold() in ROLES}
+    split = bool(tops) and tops == parts
+    if tops != parts and {"train", "test"} <= {ROLES[part.casefold()] for part in parts}:
+        found = f"the folders {', '.join(sorted(parts))} beside {', '.join(sorted(tops - parts)[:5])}"
+        raise DataError(Problem(str(folder), found, "only parts (train, validation, test), or only classes"))
     depth = 1 + split
     loose = [path for path in relative if len(path.parts) <= depth]
     if len(loose) == len(relative) and need_target:
@@ -49,35 +54,65 @@ def read_folder(folder: Path, need_target: bool, chunk: int) -> Iterator[Records
         )
 
 
-def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a .npz file, or of a .npy file as `values`. Nothing is unpickled. Raises DataError."""
-    try:
-        held = np.load(path, allow_pickle=False)
-        if isinstance(held, np.ndarray):
-            return {"values": held}
-        with held as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0][:120]
-        raise DataError(Problem(str(path), f"an archive that cannot be read ({reason})", "plain arrays")) from error
+def _files(folder: Path) -> list[Path]:
+    """All that is no folder below a folder, hidden names left out, in order: links, pipes and dead links too.
+
+    Raises DataError for links to folders, whose files would be passed over, and for folders that cannot be listed.
+    """
+    found: list[Path] = []
+    links: list[Problem] = []
+
+    def refuse(error: OSError) -> None:
+        raise DataError(Problem(str(error.filename), f"a folder that cannot be read ({error.strerror})", "its files"))
+
+    for here, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        below = Path(here).relative_to(folder)
+        for name in folders:
+            if os.path.islink(os.path.join(here, name)):
+                expected = "the folder itself: links to folders are not followed"
+                links.append(Problem(os.path.join(here, name), "a link to a folder", expected))
+        found.extend(below / name for name in files if not name.startswith("."))
+    if links:
+        raise DataError(sorted(links, key=lambda problem: problem.place))
+    return sorted(found)
 
 
 def read_npz(path: Path, need_target: bool, chunk: int) -> Iterator[Records]:
     """A NumPy archive: `images` (n, H, W) or (n, H, W, C), `labels` (n,), perhaps `set` (n,). Nothing is unpickled."""
     held = load_arrays(path)
-    listed = ", ".join(held)
     images = next((held[name] for name in _IMAGES if name in held), None)
     labels = next((held[name] for name in _LABELS if name in held), None)
     if images is None or (labels is None and need_target):
-        raise DataError(Problem(str(path), f"arrays {listed}", "arrays `images` and `labels`"))
-    if labels is not None and len(labels) != len(images):
-        raise DataError(Problem(str(path), f"{len(images)} images and {len(labels)} labels", "as many of both"))
-    whole = records_of(images, None if labels is None else [str(label) for label in labels], str(path))
+        listed = f"arrays {', '.join(held)}" if held else "no array"
+        raise DataError(Problem(str(path), listed, "arrays `images` and `labels`"))
+    values = as_bytes(images, str(path))
+    n = len(values)
+    whole = records_of(values, None if labels is None else _texts(labels, "labels", n, path), str(path))
     roles = next((held[name] for name in _SETS if name in held), None)
     if roles is not None:
-        whole.role = [str(role) for role in roles]
-    for begin in range(0, len(whole), chunk):
-        yield whole.take(range(begin, min(begin + chunk, len(whole))))
+        whole.role = _texts(roles, "set", n, path)
+    for begin in range(0, n, chunk):
+        yield whole.take(range(begin, min(begin + chunk, n)))
+
+
+def _texts(values: np.ndarray, name: str, n: int, path: Path) -> list[str]:
+    """One text per image of an array of texts, bytes or numbers. Raises DataError."""
+    if values.ndim and len(values) != n:
+        raise DataError(Problem(str(path), f"{n} images and {len(values)} {name}", "as many of both"))
+    if values.ndim != 1 or values.dtype.kind not in "USiufb":
+        found = f"{name} of shape {values.shape} and type {values.dtype}"
+        raise DataError(Problem(str(path), found, "one text or number per image"))
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values))[0]) + 1
+        raise DataError(Problem(f"{path}:{row}", f"{values[row - 1]} in {name}", "a text or a finite number"))
+    if values.dtype.kind == "S":
+        try:
+            return [value.decode() for value in values.tolist()]
+        except UnicodeDecodeError as error:
+            found = f"bytes in {name} that are not text ({error.reason})"
+            raise DataError(Problem(str(path), found, "UTF-8 text")) from error
+    return [str(value) for value in values]
 
 
 def records_of(images: np.ndarray, labels: list[str] | None, file: str) -> Records:
@@ -99,18 +134,31 @@ def records_of(images: np.ndarray, labels: list[str] | None, file: str) -> Recor
 def as_bytes(images: np.ndarray, file: str) -> np.ndarray:
     """(n, H, W, C) uint8. Raises DataError for another shape, type or range."""
     values = images[..., None] if images.ndim == 3 else images
-    if values.ndim != 4 or values.shape[-1] not in (1, 3):
+    if values.ndim != 4 or values.shape[-1] not in (1, 3) or 0 in values.shape[1:]:
         raise DataError(Problem(file, f"images of shape {images.shape}", "(n, H, W), (n, H, W, 1) or (n, H, W, 3)"))
     if values.dtype == np.uint8:
         return values
+    if not len(values):
+        return values.astype(np.uint8)
     if values.dtype == np.bool_:
         return values.astype(np.uint8) * 255
     if values.dtype == np.uint16:
-        return (values / 257).round().astype(np.uint8)
-    if values.dtype.kind == "f" and np.isfinite(values).all() and 0 <= values.min() <= values.max() <= 1:
-        return (values * 255).round().astype(np.uint8)
-    span = f"{values.dtype} from {values.min()} to {values.max()}"
-    raise DataError(Problem(file, f"pixel values of type {span}", "uint8, uint16, bool, or floats in [0, 1]"))
+        return _rounded(values, lambda part: part / 257)
+    kind = str(values.dtype)
+    if values.dtype.kind in "iuf":
+        low, high = values.min(), values.max()
+        if values.dtype.kind == "f" and low >= 0 and high <= 1:
+            return _rounded(values, lambda part: part * 255)
+        kind += f" from {low} to {high}"
+    raise DataError(Problem(file, f"pixel values of type {kind}", "uint8, uint16, bool, or floats in [0, 1]"))
+
+
+def _rounded(values: np.ndarray, scale: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """The scaled values as uint8, some images at a time: in floating point they would take eight times the memory."""
+    made = np.empty(values.shape, np.uint8)
+    for begin in range(0, len(values), AT_ONCE):
+        made[begin : begin + AT_ONCE] = scale(values[begin : begin + AT_ONCE]).round()
+    return made
 
 
 def digits() -> Records:

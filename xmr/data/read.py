@@ -50,6 +50,8 @@ def stream(path: Path, columns: Columns, chunk: int = CHUNK) -> Iterator[Records
         yield from _said_plainly(path, stream_named(path, columns, chunk))
         return
     if path.is_dir():
+        if columns.reads == "text":
+            raise DataError(Problem(str(path), "a folder", f"a file: one of {', '.join(FORMATS)} (or .gz)"))
         yield from read_folder(path, columns.need_target, chunk)
         return
     if path.stat().st_size == 0:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from xmr.data.arrays import load_arrays
 from xmr.data.dates import is_date, moment, way_of, ways_of
 from xmr.data.delimiter import delimited, with_points
 from xmr.data.fasta import open_text, role_of
-from xmr.data.pictures import load_arrays
 from xmr.data.records import Records
 from xmr.data.tables import USUAL, Columns
 from xmr.errors import DataError, Problem, nearest, require

@@ -24,7 +24,7 @@ class Columns:
     set: str | None = None
     need_target: bool = True
     time: str | None = None  # series: the column of time in a file of one row a time step
-    reads: str = "text"  # what the encoder reads: text (also of file names), audio files, series, or a table's rows
+    reads: str = "text"  # what the encoder reads: text, images or audio (names of files), series, or a table's rows
     group: str | None = None  # the column that says who a record comes from
     skip: tuple[str, ...] = ()  # columns of a table that are not read: no samples, no channels, no features
     names: tuple[str, ...] = ()  # tables: every column in order, for files without a header

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,24 +14,21 @@ import torch
 import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
 
+from xmr.data.media import Media
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
+from xmr.encoders.budget import Budget
 from xmr.encoders.positions import shuffle, shuffled_order, unshuffle
+from xmr.encoders.recording import LARGEST, Recording, too_long
+from xmr.encoders.resampling import resampled
 from xmr.encoders.signal import SignalSet
-from xmr.errors import DataError, require
-from xmr.files import leads_out
+from xmr.errors import DataError, Problem, RecipeError, require
 from xmr.spaces import Encoded, Signal, Trace
 
 THREADS = 4
 RATE = 16000  # where neither the recipe nor the source names a rate
 SHORTEST = 16  # samples; anything shorter is no recording
 SILENT = 10 ** (-40 / 20)  # of the peak: quieter ends are silence
-
-
-@lru_cache(maxsize=32)
-def _resampler(old: int, new: int) -> Any:
-    """A windowed-sinc resampler, its kernel worked out once a pair of rates."""
-    return require("torchaudio.transforms", "audio", "resampling").Resample(old, new)
 
 
 @dataclass(frozen=True)
@@ -46,53 +42,39 @@ class _Rules:
     place: str
     level: str
     trim: bool
+    budget: Budget
 
     def read(self, path: Path) -> np.ndarray:
         """(clips, samples) float32. Raises ValueError with what was found."""
-        soundfile = require("soundfile", "audio", "reading sound files")
-        if not path.is_file():
-            raise ValueError("found no such file; expected a sound file")
-        if path.stat().st_size == 0:
-            raise ValueError("found a file of zero bytes; expected a sound file")
-        try:
-            with soundfile.SoundFile(path) as file:
-                return self.clips(file)
-        except soundfile.LibsndfileError as error:
-            reason = str(error).partition(": ")[2] or str(error)
-            raise ValueError(
-                f"found a file that is no sound or is damaged ({reason[:80]}); expected a whole one"
-            ) from None
+        with Recording(path) as recording:
+            return self.clips(recording)
 
-    def clips(self, file: Any) -> np.ndarray:
+    def clips(self, recording: Recording) -> np.ndarray:
         """What of the recording is used, at the rate asked for; windows are read one by one."""
-        ratio = file.samplerate / self.rate
+        frames, ratio = recording.frames, recording.rate / self.rate
         needed = math.ceil(self.samples * ratio)
-        if file.frames < max(1, SHORTEST * ratio):
-            raise ValueError(f"found {file.frames} samples; expected at least {math.ceil(SHORTEST * ratio)}")
-        if self.length == "fail" and file.frames > needed + 1:
-            found, most = file.frames / file.samplerate, self.samples / self.rate
+        if frames < max(1, SHORTEST * ratio):
+            raise ValueError(f"found {frames} samples; expected at least {math.ceil(SHORTEST * ratio)}")
+        if self.length == "fail" and frames > needed + 1:
+            found, most = frames / recording.rate, self.samples / self.rate
             raise ValueError(f"found {found:.2f} seconds; expected at most {most:.2f}, or encoder.length: window")
-        if self.length == "window" and file.frames > needed:
+        if self.length == "window" and frames > needed:
             hop = self.hop * ratio
-            count = max(1, math.ceil((file.frames - needed) / hop) + 1)
-            starts = [min(round(i * hop), file.frames - needed) for i in range(count)]
-            return np.stack([self.clip(self._part(file, start, needed), file.samplerate) for start in starts])
-        if self.trim or file.frames <= needed:
-            return self.clip(self._sounding(self._part(file, 0, file.frames)), file.samplerate)[None]
-        start = (file.frames - needed) // 2 if self.place == "centre" else 0
-        return self.clip(self._part(file, start, needed), file.samplerate)[None]
-
-    def _part(self, file: Any, start: int, frames: int) -> np.ndarray:
-        """So many frames from `start`, all channels averaged."""
-        file.seek(start)
-        wave = file.read(frames, dtype="float32", always_2d=True)
-        if len(wave) < min(frames, file.frames - start):
-            raise ValueError(
-                f"found {start + len(wave)} samples where {file.frames} are announced; expected all of them"
-            )
-        if not np.isfinite(wave).all():
-            raise ValueError("found samples that are not finite; expected numbers")
-        return wave.mean(axis=1)
+            count = max(1, math.ceil((frames - needed) / hop) + 1)
+            if count * self.samples > LARGEST:
+                raise too_long(count * self.samples)
+            with self.budget.of(count * self.samples + needed):
+                made = np.empty((count, self.samples), np.float32)
+                for i in range(count):
+                    start = min(round(i * hop), frames - needed)
+                    made[i] = self.clip(recording.part(start, needed), recording.rate)
+                return made
+        if self.trim or frames <= needed:
+            with self.budget.of(frames):
+                return self.clip(self._sounding(recording.part(0, frames)), recording.rate)[None]
+        start = (frames - needed) // 2 if self.place == "centre" else 0
+        with self.budget.of(needed):
+            return self.clip(recording.part(start, needed), recording.rate)[None]
 
     def _sounding(self, wave: np.ndarray) -> np.ndarray:
         """Without silence at both ends, where that is asked for."""
@@ -103,7 +85,7 @@ class _Rules:
 
     def clip(self, wave: np.ndarray, rate: int) -> np.ndarray:
         """At the rate, length and level asked for: (samples,)."""
-        heard = wave if rate == self.rate else _resampler(rate, self.rate)(torch.from_numpy(wave)).numpy()
+        heard = resampled(wave, rate, self.rate)
         extra = len(heard) - self.samples
         if extra > 0:
             begin = extra // 2 if self.place == "centre" else 0
@@ -178,12 +160,17 @@ class AudioEncoder(Encoder):
             self.samples = round(source_length * self.heard_rate / rate)
         else:
             self.samples = self.heard_rate
+        if self.samples > LARGEST:
+            found = f"clips of {self.samples:,} samples ({self.heard_rate:,} per second)"
+            raise RecipeError(Problem("encoder.seconds", found, f"at most {LARGEST:,}"))
 
     def _rules(self) -> _Rules:
         assert self.samples is not None
         assert self.heard_rate is not None
         hop = max(1, round(self.hop * self.samples))
-        return _Rules(self.heard_rate, self.samples, self.length, hop, self.place, self.level, self.trim)
+        return _Rules(
+            self.heard_rate, self.samples, self.length, hop, self.place, self.level, self.trim, Budget(LARGEST)
+        )
 
     def _keys(self, records: Records) -> list[str]:
         return [f"{records.file}\t{text}" for text in records.inputs]
@@ -192,17 +179,16 @@ class AudioEncoder(Encoder):
         """Recordings that cannot be read, each with what is wrong. What was decoded is kept until `encode`."""
         if records.arrays is not None:
             return dict.fromkeys(range(len(records)), "found series of numbers; expected names of sound files")
-        root = Path(records.file) if Path(records.file).is_dir() else Path(records.file).parent
+        media = Media(records.file, "a sound file")
         keys = self._keys(records)
-        out = "found a path that leads out of its folder; expected one below it"
-        wrong = {index: out for index, text in enumerate(records.inputs) if leads_out(text)}
-        new = [i for i, key in enumerate(keys) if key not in self._decoded and i not in wrong]
+        wrong: dict[int, str] = {}
+        new = [i for i, key in enumerate(keys) if key not in self._decoded]
         rules = self._rules()
 
         def one(index: int) -> np.ndarray | str:
             """The clips of a recording, (windows, samples), or what is wrong with its file."""
             try:
-                return rules.read(root / records.inputs[index])
+                return rules.read(media.path(records.inputs[index]))
             except ValueError as error:
                 return str(error)
 
@@ -270,11 +256,13 @@ class AudioEncoder(Encoder):
 
     def canonical(self, records: Records) -> list[str]:
         """Digests of the files' bytes."""
-        root = Path(records.file) if Path(records.file).is_dir() else Path(records.file).parent
-        for key, text in zip(self._keys(records), records.inputs):
+        media = Media(records.file, "a sound file")
+        for index, (key, text) in enumerate(zip(self._keys(records), records.inputs)):
             if key not in self._digests:
-                with (root / text).open("rb") as handle:
-                    self._digests[key] = hashlib.file_digest(handle, "sha256").hexdigest()[:24]
+                try:
+                    self._digests[key] = media.digest(text)
+                except ValueError as error:
+                    raise DataError(records.problem(index, str(error))) from error
         return [self._digests[key] for key in self._keys(records)]
 
 

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Le, Lt
 from torch import Tensor
 
+from xmr.data.media import Media
 from xmr.data.pictures import records_of
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.decoding import Decoding
 from xmr.encoders.fixed import kept
 from xmr.encoders.positions import shuffle, shuffled_order, unshuffle
-from xmr.errors import DataError, Problem
-from xmr.files import leads_out
+from xmr.errors import DataError
 from xmr.spaces import Encoded, Image, Picture
 
 MEMORY = 2 << 30  # bytes of decoded pictures kept in memory; beyond it they go to a memory-mapped temporary file
@@ -80,10 +79,11 @@ class ImageEncoder(Encoder):
     """
 
     emits: ClassVar[str] = "Image"
+    reads: ClassVar[str] = "images"
 
     def __init__(
         self,
-        size: Annotated[int, Ge(1)] | None = None,
+        size: Annotated[int, Ge(1), Le(4096)] | None = None,
         fit: Literal["stretch", "crop", "pad"] = "stretch",
         interpolation: Literal["nearest", "bilinear", "bicubic", "area"] = "bilinear",
         channels: Literal[1, 3] = 3,
@@ -110,12 +110,6 @@ class ImageEncoder(Encoder):
     def _rules(self) -> Decoding:
         return Decoding(self.channels, self.size, self.fit_how, self.interpolation, self.background)
 
-    def _paths(self, records: Records) -> list[Path | None]:
-        """The file of each record, below the folder that lists it; None for a path that leads out of it."""
-        home = Path(records.file)
-        root = home if home.is_dir() else home.parent
-        return [None if leads_out(text) else root / text for text in records.inputs]
-
     def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
         """Pictures that cannot be read, or differ in size where no size is given. What was decoded is kept."""
         if records.arrays is not None:
@@ -132,54 +126,60 @@ class ImageEncoder(Encoder):
 
     def _of_another_size(self, records: Records, wrong: dict[int, str]) -> dict[int, str]:
         """Without `size`, every picture must be as large as the first (or as those of training)."""
-        expected = (self.height, self.width) if self.height is not None else None
+        expected = self._size
         other: dict[int, str] = {}
         for index, text in enumerate(self._keys(records)):
             if index in wrong:
                 continue
             block, row = self._decoded[text]
-            found = block[row].shape[:2]
-            expected = expected or found
-            if found != expected:
-                other[index] = (
-                    f"found {found[1]} x {found[0]} pixels; "
-                    f"expected {expected[1]} x {expected[0]} like the others, or a size in encoder.size"
-                )
+            expected = expected or block[row].shape[:2]
+            if block[row].shape[:2] != expected:
+                other[index] = _of_size(block[row], expected)
         return other
+
+    @property
+    def _size(self) -> tuple[int, int] | None:
+        """(height, width) of every picture, where it is known."""
+        return None if self.height is None or self.width is None else (self.height, self.width)
 
     def _keys(self, records: Records) -> list[str]:
         return [f"{records.file}\t{text}" for text in records.inputs]
 
     def _decode(self, records: Records) -> dict[int, str]:
         """Decode what is not decoded yet, in threads -> index: what is wrong with it."""
-        keys, paths = self._keys(records), self._paths(records)
-        wrong = dict.fromkeys(_nones(paths), "found a path that leads out of its folder; expected one below it")
-        new = [i for i, key in enumerate(keys) if key not in self._decoded and i not in wrong]
+        keys, media = self._keys(records), Media(records.file, "a picture")
+        wrong: dict[int, str] = {}
+        new = [i for i, key in enumerate(keys) if key not in self._decoded]
         if not new:
             return wrong
+        from PIL import Image as Pillow
+
         rules = self._rules()
 
         def one(index: int) -> np.ndarray | str:
             """A picture, (height, width, channels) uint8, or what is wrong with its file."""
-            path = paths[index]
-            assert path is not None
             try:
-                return rules.read(path)
+                return rules.read(media.path(records.inputs[index]))
             except ValueError as error:
                 return str(error)
 
+        before = (self._decoded[key][0].shape[1:3] for key in keys if key in self._decoded)
+        expected = self._size or next(before, None)
         block: np.ndarray | None = None
-        if rules.size is not None:
-            block = self._block((len(new), rules.size, rules.size, self.channels))
-        with ThreadPoolExecutor(THREADS) as pool:
+        with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
+            warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)  # `Decoding` refuses them
             for row, (index, made) in enumerate(zip(new, pool.map(one, new))):
                 if isinstance(made, str):
                     wrong[index] = made
-                elif block is not None:
-                    block[row] = made
-                    self._decoded[keys[index]] = (block, row)
-                else:
-                    self._decoded[keys[index]] = (made[None], 0)
+                    continue
+                expected = expected or made.shape[:2]
+                if made.shape[:2] != expected:
+                    wrong[index] = _of_size(made, expected)
+                    continue
+                if block is None:
+                    block = self._block((len(new), *made.shape))
+                block[row] = made
+                self._decoded[keys[index]] = (block, row)
         return wrong
 
     def _block(self, shape: tuple[int, ...]) -> np.ndarray:
@@ -310,22 +310,24 @@ class ImageEncoder(Encoder):
         """A digest of each file's bytes, or of each array."""
         if records.arrays is not None:
             return records.inputs
-        keys = self._keys(records)
+        keys, media = self._keys(records), Media(records.file, "a picture")
         new = [i for i, key in enumerate(keys) if key not in self._digests]
-        paths = self._paths(records)
+
+        def one(index: int) -> str:
+            """A digest. The file was read before: what is wrong now has changed since."""
+            try:
+                return media.digest(records.inputs[index])
+            except ValueError as error:
+                raise DataError(records.problem(index, str(error))) from error
+
         with ThreadPoolExecutor(THREADS) as pool:
-            self._digests.update(zip([keys[i] for i in new], pool.map(_digest, [paths[i] for i in new])))
+            self._digests.update(zip([keys[i] for i in new], pool.map(one, new)))
         return [self._digests[key] for key in keys]
 
 
-def _digest(path: Path | None) -> str:
-    assert path is not None
-    try:
-        with path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()[:24]
-    except OSError as error:
-        raise DataError(Problem(str(path), error.strerror or "a file that cannot be read", "a picture")) from error
-
-
-def _nones(paths: list[Path | None]) -> list[int]:
-    return [index for index, path in enumerate(paths) if path is None]
+def _of_size(picture: np.ndarray, expected: tuple[int, ...]) -> str:
+    """That a picture (H, W, C) is not of the size that all the others have."""
+    return (
+        f"found {picture.shape[1]} x {picture.shape[0]} pixels; "
+        f"expected {expected[1]} x {expected[0]} like the others, or a size in encoder.size"
+    )
