@@ -1,9 +1,11 @@
 """Files as spreadsheets write them where the comma is the decimal sign."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from xmr.data.delimiter import with_points
+from xmr.data.delimiter import DecimalCommas
 from xmr.data.forecast import read_time_table
 from xmr.data.read import read_all
 from xmr.data.records import Skipped
@@ -18,7 +20,7 @@ def read(tmp_path, text, columns, name="x.csv"):
 
 
 def test_only_numbers_lose_their_comma():
-    assert with_points(["1,5", "-0,25e-3", "a,b", "1,2,3", "1,", ",5", " 2,0 "]) == [
+    assert DecimalCommas(Path("x.csv")).points(1, ["1,5", "-0,25e-3", "a,b", "1,2,3", "1,", ",5", " 2,0 "]) == [
         "1.5", "-0.25e-3", "a,b", "1,2,3", "1,", ",5", " 2.0 ",
     ]  # fmt: skip
 
