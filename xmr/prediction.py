@@ -39,6 +39,7 @@ class Done:
     written: int
     skipped: int
     skipped_file: Path
+    notes: tuple[str, ...] = ()  # rules that acted while the file was read
 
 
 def predict_file(
@@ -76,12 +77,13 @@ def predict_file(
     context: AbstractContextManager | None = None
     if precision == "bf16":
         context = torch.autocast(program.device.type, torch.bfloat16)
-    passed = 0
+    passed, notes = 0, dict[str, None]()
     with partial.open("r+b" if state["bytes"] else "wb") as handle:
         handle.seek(state["bytes"])
         handle.truncate()
         for part in stream(source, columns, chunk or program.encoder.chunk):
             passed += len(part)
+            notes |= dict.fromkeys(part.notes)
             if passed <= state["read"]:
                 continue
             clean = without_bad(part, program.encoder.check(part, fitted=True), on_bad, skipped)
@@ -100,7 +102,7 @@ def predict_file(
     skipped_file = target.with_name(f"{target.name}.skipped.csv")
     if len(skipped):
         write_csv(skipped_file, ["place", "id", "reason"], skipped.rows)
-    return Done(state["written"], len(skipped), skipped_file)
+    return Done(state["written"], len(skipped), skipped_file, tuple(notes))
 
 
 def _forecast_file(folder: Path, source: Path, target: Path, columns: Columns, device: str) -> Done:
@@ -114,7 +116,7 @@ def _forecast_file(folder: Path, source: Path, target: Path, columns: Columns, d
     header, rows = prediction_table(answered, program.targets)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_csv(target, header, rows)
-    return Done(len(rows), 0, target.with_name(f"{target.name}.skipped.csv"))
+    return Done(len(rows), 0, target.with_name(f"{target.name}.skipped.csv"), table.notes)
 
 
 def _append(handle: Any, program: Program, part: Records, first: bool, context: AbstractContextManager | None) -> None:

@@ -57,5 +57,7 @@ def predict(
             device=device,
             report=lambda n, rate: status.update(f"{n:,} records, {rate:,.0f} a second"),
         )
+    for note in done.notes:
+        console.print(note, markup=False, soft_wrap=True)
     skipped = f", {done.skipped:,} skipped (listed in {done.skipped_file})" if done.skipped else ""
     console.print(f"{done.written:,} records{skipped} -> {target}", markup=False, soft_wrap=True)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from xmr.data.delimiter import parted, unquoted
 from xmr.data.numbers import is_gap, is_number
 from xmr.errors import DataError, Problem, nearest
 
 _ATTRIBUTE = re.compile(r"""@attribute\s+('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\s{]+)\s*(.*)""", re.IGNORECASE)
+_CELL = re.compile(r"""\s*('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,]*)\s*(,|$)""")
 _NUMBERS = ("numeric", "real", "integer")
 
 
@@ -26,7 +26,7 @@ def read_arff(path: Path, handle: IO[str]) -> tuple[list[str], Iterator[tuple[in
         if word == "@data":
             break
         if word == "@attribute":
-            name, kind = _attribute(text, path, number)
+            name, kind = _attribute(text, f"{path}:{number}")
             names.append(name)
             kinds.append(kind)
         elif text and not text.startswith("%") and word != "@relation":
@@ -38,17 +38,15 @@ def read_arff(path: Path, handle: IO[str]) -> tuple[list[str], Iterator[tuple[in
     return names, _rows(path, handle, number, names, kinds)
 
 
-def _attribute(text: str, path: Path, number: int) -> tuple[str, tuple[str, ...] | str]:
+def _attribute(text: str, place: str) -> tuple[str, tuple[str, ...] | str]:
     """The name of an attribute, and its categories or the word for its kind."""
-    found, place = _ATTRIBUTE.fullmatch(text), f"{path}:{number}"
+    found = _ATTRIBUTE.fullmatch(text)
     if found is None:
         raise DataError(Problem(place, repr(text[:60]), "@attribute NAME TYPE"))
     name, kind = found.groups()
-    name = unquoted(name)
+    name = _bare(name)
     if kind.startswith("{") and kind.endswith("}"):
-        quote = '"' if '"' in kind else "'"
-        listed = next((cells for _, cells in parted(path, [kind[1:-1]], ",", quote, True, "\\", number - 1)), [])
-        return name, tuple(cell.strip() for cell in listed)
+        return name, tuple(_cells(kind[1:-1], place))
     word = (kind.split() or [""])[0].casefold()
     if word in _NUMBERS:
         return name, "number"
@@ -68,8 +66,7 @@ def _rows(
         place = f"{path}:{line}"
         if text.startswith("{"):
             raise DataError(Problem(place, "a sparse row", "a value for every attribute, with commas between"))
-        quote = '"' if '"' in text and "'" not in text else "'"
-        cells = [cell.strip() for cell in next(parted(path, [text], ",", quote, True, "\\", line - 1))[1]]
+        cells = _cells(text, place)
         if len(cells) != len(names):
             raise DataError(Problem(place, f"{len(cells)} values", f"{len(names)}, one for each attribute"))
         for at in numbers:
@@ -84,3 +81,25 @@ def _rows(
                 expected = f"one of {', '.join(sorted(known)[:12])}, as its @attribute lists"
                 raise DataError(Problem(f"{place}: {name}", repr(cell), expected, nearest(cell, known)))
         yield line, cells
+
+
+def _cells(text: str, place: str) -> list[str]:
+    """What stands between the commas of a line. Raises DataError for a quote that is not closed."""
+    cells, at, more = [], 0, ","
+    text = text.strip()
+    while more:
+        found = _CELL.match(text, at)
+        assert found is not None  # any text up to a comma is a cell
+        cell, more = found[1].strip(), found[2]
+        if cell[:1] in ("'", '"') and (len(cell) < 2 or cell[-1] != cell[0]):
+            raise DataError(Problem(place, f"a quote that is not closed in {cell[:40]!r}", "well-formed quoting"))
+        cells.append(_bare(cell))
+        at = found.end()
+    return cells
+
+
+def _bare(text: str) -> str:
+    """Without the quotes around it and the backslashes before what they protect."""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        return re.sub(r"\\(.)", r"\1", text[1:-1])
+    return text

@@ -18,28 +18,18 @@ _DECIMAL = re.compile(r"\s*[+-]?[0-9]+[.,][0-9]+([eE][+-]?[0-9]+)?\s*")
 
 
 def parted(
-    path: Path | str,
-    lines: Iterable[str],
-    delimiter: str,
-    quote: str = '"',
-    blanks: bool = False,
-    escape: str | None = None,
-    before: int = 0,
+    path: Path, lines: Iterable[str], delimiter: str, quote: str = '"', blanks: bool = False
 ) -> Iterator[tuple[int, list[str]]]:
-    """The line on which each row begins, and its cells; an empty line has none.
-
-    blanks: skipped behind a delimiter. escape: stands before a quote that is none. before: lines above these.
+    """The line on which each row begins, and its cells; an empty line has none. blanks: skipped behind a delimiter.
 
     Raises DataError for broken quotes. Between tabs a cell with both tabs and line breaks is a lone quote that took
     whole rows in: refused.
     """
-    rows = csv.reader(
-        lines, delimiter=delimiter, quotechar=quote, skipinitialspace=blanks, escapechar=escape, strict=True
-    )
-    above = before
+    rows = csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=blanks, strict=True)
+    before = 0
     try:
         for row in rows:
-            line, before = before + 1, above + rows.line_num
+            line, before = before + 1, rows.line_num
             if before > line and delimiter == "\t" and any("\t" in cell and "\n" in cell for cell in row):
                 found = f"a quote that goes on to line {before}, over tabs and line breaks"
                 raise DataError(Problem(f"{path}:{line}", found, "quotes that close in their row"))
@@ -49,13 +39,6 @@ def parted(
         if "limit" in str(error):
             expected = f"cells of at most {LONGEST:,} characters (is a quote never closed?)"
         raise DataError(Problem(f"{path}:{before + 1}", str(error), expected)) from error
-
-
-def unquoted(text: str) -> str:
-    """Without the quotes around it and the backslashes before what they protect."""
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-        return re.sub(r"\\(.)", r"\1", text[1:-1])
-    return text
 
 
 def delimited(path: Path, handle: IO[str], usual: str) -> tuple[Iterator[tuple[int, list[str]]], DecimalCommas | None]:

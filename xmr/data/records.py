@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from xmr.errors import DataError, Problem
+from xmr.errors import DataError, Problem, shortened
 
 
 class Noted(Protocol):
@@ -107,7 +107,8 @@ class Records:
     def problem(self, index: int, message: str) -> Problem:
         """A `Problem` at a record; message is "found ...; expected ..."."""
         found, _, expected = message.partition("; expected ")
-        return Problem(f"{self.place(index)}: record {self.ids[index]!r}", found.removeprefix("found "), expected)
+        place = f"{self.place(index)}: record {shortened(self.ids[index], 80)!r}"
+        return Problem(place, found.removeprefix("found "), expected)
 
 
 def _joined(arrays: list[np.ndarray]) -> np.ndarray:

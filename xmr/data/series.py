@@ -19,7 +19,7 @@ import numpy as np
 from xmr.data.dates import is_date, moment, way_of, ways_of
 from xmr.data.delimiter import DecimalCommas, delimited
 from xmr.data.fasta import role_of
-from xmr.data.numbers import as_numbers, is_gap, is_plain
+from xmr.data.numbers import as_numbers, is_gap, is_number, is_plain
 from xmr.data.parquet import open_parquet
 from xmr.data.pictures import load_arrays
 from xmr.data.records import Records
@@ -463,7 +463,8 @@ def _clock(texts: list[str]) -> tuple[np.ndarray | None, int | None]:
     if way := way_of(texts):
         return np.array([moment(text, way) for text in texts], dtype="datetime64[us]"), None
     usual = ways_of(texts[:1])
-    return None, next((i for i, text in enumerate(texts) if not any(is_date(text, way) for way in usual)), 0)
+    fits = is_number if is_number(texts[0]) else lambda text: any(is_date(text, way) for way in usual)
+    return None, next((i for i, text in enumerate(texts) if not fits(text)), 0)
 
 
 def bundled(name: str) -> Records:
