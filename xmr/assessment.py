@@ -68,6 +68,7 @@ def assess_file(
             "skipped": len(skipped),
             "test": metrics_of(targets.task, values, target, targets),
             "test_interval": bootstrap(values, target, targets, per_record),
+            **({"notes": list(records.notes)} if records.notes else {}),
         }
     )
 
@@ -81,4 +82,5 @@ def _assess_forecast(folder: Path, source: Path, columns: Columns, device: str) 
     records = windows(encoder.scaled(table), encoder.look_back, encoder.horizon, 0, len(table.values))
     values = program.answer(encoder.encode(records)).mean(dim=0).numpy()
     found = metrics_of("forecasting", values, program.targets.encode(records), program.targets)
-    return finite({"n": len(records), "skipped": 0, "test": found, "test_interval": {}})
+    notes = {"notes": list(table.notes)} if table.notes else {}
+    return finite({"n": len(records), "skipped": 0, "test": found, "test_interval": {}, **notes})

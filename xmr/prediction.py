@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -45,7 +45,7 @@ class Done:
     written: int
     skipped: int
     skipped_file: Path
-    notes: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()  # what the user should know of the input
 
 
 def predict_file(
@@ -144,11 +144,12 @@ def _predict(
     context: AbstractContextManager | None = None
     if task.precision == "bf16":
         context = torch.autocast(task.program.device.type, torch.bfloat16)
-    ids = _Ids()
+    ids, notes = _Ids(), dict[str, None]()
     with rows.open(), bad.open():
         for records in stream(task.source, task.columns, task.chunk):
             passed += len(records)
             ids.add(records.ids)
+            notes |= dict.fromkeys(records.notes)
             if passed <= state["read"]:
                 continue
             skipped = Skipped()
@@ -176,7 +177,7 @@ def _predict(
         os.replace(part, target)
         note.unlink(missing_ok=True)
         bad_part.unlink(missing_ok=True)
-    return Done(state["written"], state["skipped"], skipped_file, ids.notes())
+    return Done(state["written"], state["skipped"], skipped_file, (*notes, *ids.notes()))
 
 
 def _forecast_file(
@@ -191,7 +192,7 @@ def _forecast_file(
     answered = in_own_units(replace(program.predict(records), ids=list(records.group)), encoder, records)
     header, rows = prediction_table(answered, program.targets, escape_formulas=escape_formulas)
     write_csv(target, header, rows)
-    return Done(len(rows), 0, target.with_name(f"{target.name}.skipped.csv"))
+    return Done(len(rows), 0, target.with_name(f"{target.name}.skipped.csv"), table.notes)
 
 
 def _answered(task: _Task, part: Records, first: bool, context: AbstractContextManager | None) -> bytes:

@@ -42,10 +42,11 @@ class Prepared:
         return self.records.take(getattr(self.split, name))
 
     def summary(self) -> str:
-        """One sentence for the log and the report."""
+        """One sentence for the log and the report, and the rules that acted while the file was read."""
         left = f"{self.duplicates} duplicate rows and {self.contradictions} inputs with two labels"
         sizes = f"{len(self.split.train)} train, {len(self.split.validation)} validation, {len(self.split.test)} test"
-        return f"{self.read} records read, {left} found, {len(self.records)} used: {sizes}; split {self.split.how}"
+        used = f"{self.read} records read, {left} found, {len(self.records)} used: {sizes}; split {self.split.how}"
+        return "; ".join((used, *self.records.notes))
 
 
 def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> Prepared:
@@ -233,8 +234,8 @@ def _strata(records: Records, task: Task) -> np.ndarray | None:
     if task not in ("classification", "multilabel"):
         return None
     rows = list(zip(*records.labels.values()))
-    _, strata = np.unique(np.array(["\t".join(row) for row in rows]), return_inverse=True)
-    return strata
+    number = {row: index for index, row in enumerate(sorted(set(rows)))}
+    return np.array([number[row] for row in rows])
 
 
 def _split(settings: DataSettings, records: Records, texts: list[str], strata: np.ndarray | None, seed: int) -> Split:

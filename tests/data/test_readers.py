@@ -1,6 +1,7 @@
 """Readers, cleaning and targets."""
 
 import gzip
+import time
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from xmr.data.tables import Columns
 from xmr.data.targets import IGNORE, Targets, check_raw
 from xmr.encoders.protein import ProteinEncoder
 from xmr.errors import DataError, MissingExtraError, require
-from xmr.prepare import prepare
+from xmr.prepare import _strata, prepare
 
 FASTA = """>a first protein TARGET=1.5 SET=train VALIDATION=False
 ACD
@@ -212,3 +213,33 @@ def test_residue_order_of_windows():
     batch = data.batch(np.array([0, 1]))
     assert batch.windows is not None
     assert batch.windows.owner.tolist() == [0] * (len(batch.ids) - 1) + [1]
+
+
+def test_long_headers_take_linear_time(tmp_path):
+    """Twice the letters, twice the time: a pattern tried from every letter took minutes for one such header."""
+    seconds = []
+    for letters in (200_000, 400_000):
+        path = tmp_path / f"{letters}.fasta"
+        path.write_text(f">{'A' * letters}\nACD\n>{'A' * letters} TARGET=1\nACD\n")
+        started = time.process_time()
+        records = Records.join(list(stream(path, Columns())))
+        seconds.append(time.process_time() - started)
+        assert records.labels == {"TARGET": ["", "1"]}
+        assert len(records.ids[0]) == letters
+    assert max(seconds) < 2
+
+
+def test_fields_of_headers_are_found_where_they_were(tmp_path):
+    path = tmp_path / "x.fasta"
+    path.write_text(">a|TARGET=x=y;SET=z set=train\nA\n>b (TARGET=1) OS=Homo OS=sapiens\nA\n")
+    records = Records.join(list(stream(path, Columns())))
+    assert records.labels == {"TARGET": ["x=y;SET=z", "1)"]}
+    assert records.role == ["train", ""]
+    path.write_text(">a TARGET=1\nA\n>b TARGET=1 target=2\nA\n")
+    with pytest.raises(DataError, match=r"x\.fasta:3: found TARGET= twice in a header; expected each field once"):
+        list(stream(path, Columns()))
+
+
+def test_labels_with_tabs_and_nul_are_classes_of_their_own():
+    records = Records.of(["A"] * 4, {"p": ["a\tb", "a", "c", "c\0"], "q": ["c", "b\tc", "", ""]})
+    assert len(set(_strata(records, "multilabel"))) == 4

@@ -12,6 +12,7 @@ from xmr.data.records import Skipped
 from xmr.data.rows import SEPARATOR, from_bunch, from_frame
 from xmr.data.tables import Columns
 from xmr.data.uci import plain_rows
+from xmr.encoders.table import TableEncoder
 from xmr.errors import DataError
 
 
@@ -155,8 +156,8 @@ def test_parquet_arff_frames_and_bunches_say_the_same(tmp_path):
         "31,clerk,yes\n40,?,no\n?,smith,yes\n"
     )
     assert cells(read(tmp_path / "t.arff")) == [["31", "clerk"], ["40", "?"], ["", "smith"]]
-    (tmp_path / "s.arff").write_text("@relation t\n@attribute words string\n@data\n'a b'\n")
-    with pytest.raises(DataError, match="ARFF that cannot be read"):
+    (tmp_path / "s.arff").write_text("@relation t\n@attribute words relational\n@data\n'a b'\n")
+    with pytest.raises(DataError, match=r"s\.arff:2: words: found the type 'relational'"):
         read(tmp_path / "s.arff")
     wine = from_bunch(load_wine())
     assert len(wine) == 178
@@ -226,3 +227,24 @@ def test_a_hundred_thousand_rows_are_read_in_chunks(tmp_path):
     assert max(map(len, parts)) == 4096
     assert sum(map(len, parts)) == 100_000
     assert parts[-1].line[-1] == 100_001
+
+
+def test_a_cell_with_the_separator_itself_is_refused(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,label\nu,v,1\n" + "w,x\x1f5,2\n" * 3)
+    with pytest.raises(DataError, match=r"t\.csv:3: b: found the control character 0x1f; expected text without it"):
+        read(path)
+    frame = pd.DataFrame({"a": ["u\x1fv"], "label": ["yes"]})
+    with pytest.raises(DataError, match=r"<frame>:1: a: found the control character 0x1f"):
+        from_frame(frame, "label")
+
+
+def test_an_infinite_number_of_a_frame_is_no_gap():
+    records = from_frame(pd.DataFrame({"a": [1.0, np.inf, np.nan, 2.5], "label": list("xyxy")}), "label")
+    assert records.inputs == ["1", "inf", "", "2.5"]
+    assert "found 'inf' in column 'a'" in TableEncoder(columns={"a": "number"}).check(records)[1]
+
+
+def test_bytes_of_a_frame_that_are_no_text():
+    with pytest.raises(DataError, match=r"<frame>: found bytes that are not text"):
+        from_frame(pd.DataFrame({"a": [b"\xff"], "label": ["yes"]}), "label")

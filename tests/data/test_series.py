@@ -9,6 +9,8 @@ from xmr.data.datasets import dataset
 from xmr.data.read import read_all
 from xmr.data.records import Skipped
 from xmr.data.tables import Columns
+from xmr.data.targets import check_raw
+from xmr.encoders.series import SeriesEncoder
 from xmr.errors import DataError
 
 VALUES = np.array([[1, 2, 3, 4], [5, 6, 7, 8], [0, -1, -2, -3]], dtype=np.float32)
@@ -178,3 +180,107 @@ def test_the_archive_by_name(shared_data):
     assert wine.role.count("train") == 57
     with pytest.raises(DataError, match="GunPoint"):
         dataset("ucr/GunPont!")
+
+
+LONG = "id,time,x,label\np,1,1,a\np,2,2,a\nq,1,3,b\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("p,2,9,a", r"x\.csv:5: found time '2' of 'p' again \(first on line 3\); expected each time of a series once"),
+        ("p,2.0,9,a", r"x\.csv:5: found time '2\.0' of 'p' again \(first on line 3\)"),
+        ("q,,4,b", r"x\.csv:5: time: found ''; expected numbers, or dates"),
+        ("q,nan,4,b", r"x\.csv:5: time: found 'nan'; expected numbers"),
+        ("q,NaT,4,b", r"x\.csv:5: time: found 'NaT'; expected numbers"),
+        ("q,inf,4,b", r"x\.csv:5: time: found 'inf'; expected numbers"),
+        ("q,1_0,4,b", r"x\.csv:5: time: found '1_0'; expected numbers"),
+        ("q,2,4_0,b", r"x\.csv:5: x: found '4_0'; expected a number"),
+        ("q,2,\u0664,b", r"x\.csv:5: x: found '\u0664'; expected a number"),
+    ],
+)
+def test_long_rows_that_say_no_time_or_one_twice(tmp_path, row, said):
+    path = tmp_path / "x.csv"
+    path.write_text(LONG + row + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=said):
+        read(path)
+
+
+def test_dates_of_long_rows_are_dates_alone(tmp_path):
+    path = tmp_path / "x.csv"
+    head = "id,time,x,label\np,2020-01-01,1,a\n"
+    path.write_text(head + "p,now,2,a\n")
+    with pytest.raises(DataError, match=r"x\.csv:3: time: found 'now'"):
+        read(path)
+    path.write_text(head + "p,9999-01-01,2,a\np,,3,a\n")
+    with pytest.raises(DataError, match=r"x\.csv:4: time: found ''"):
+        read(path)
+    path.write_text(head + "p,9999-01-01,3,a\np,2020-01-02,2,a\n")
+    assert read(path).arrays.tolist() == [[[1, 2, 3]]]
+
+
+def test_blanks_and_commas_do_not_both_part_fields(tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_text("a,1,5,2\nb, 1, 5, 2\n")
+    assert read(path, need_target=True).arrays.shape == (2, 1, 3)
+    path.write_text("1 1.5 2\n1 1,5 2\n")
+    with pytest.raises(DataError, match=r"x\.txt:2: found '1 1'; expected fields between commas or between blanks"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ("1", "1"), ("1.0", "1"), ("1.0000000e+00", "1"), ("-1.0", "-1"), ("01", "01"), ("1_0", "1_0"),
+        ("1.5", "1.5"), ("inf", "inf"), ("nan", "nan"), ("1e400", "1e400"), ("\u0661.0", "\u0661.0"),
+    ],
+)  # fmt: skip
+def test_only_whole_numbers_lose_their_point(tmp_path, label, said):
+    path = tmp_path / "x_TRAIN.tsv"
+    path.write_text(f"{label}\t1\t2\n", encoding="utf-8")
+    assert read(path).labels == {"label": [said]}
+
+
+def test_a_missing_label_is_no_class(tmp_path):
+    path = tmp_path / "x_TRAIN.tsv"
+    path.write_text("1\t1\t2\nnan\t2\t3\n")
+    assert list(check_raw("classification", read(path))) == [1]
+
+
+def test_gaps_are_those_of_tables(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("label,t0,t1,t2\na,1,n/a,3\nb,-,2,NULL\n")
+    np.testing.assert_array_equal(read(path).arrays[:, 0], [[1, np.nan, 3], [np.nan, 2, np.nan]])
+
+
+def test_rows_of_no_value_are_named(tmp_path):
+    path = tmp_path / "x_TRAIN.tsv"
+    path.write_text("1\n2\n")
+    assert "found a series of 0 values" in SeriesEncoder().check(read(path))[0]
+
+
+def test_a_column_twice_in_a_header(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("label,t0,t1,label\na,1,2,b\n")
+    with pytest.raises(DataError, match=r"x\.csv:1: found column 'label' twice"):
+        read(path)
+
+
+TS = "@problemName x\n@timeStamps false\n@univariate true\n@equalLength true\n@classLabel true up down\n@data\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (TS + "1,2,3:up\n1,2,4:dwn\n", r"x\.ts:8: found the label 'dwn'; expected one that @classLabel lists; did you"),
+        (TS + "1,2,3:up\n1,2_0,4:down\n", r"x\.ts:8: found values that are no numbers; expected ASCII digits"),
+        (TS.replace("false", "true") + "(0,1),(1,-2):up\n", r"x\.ts:2: found time stamps beside the values"),
+    ],
+)
+def test_what_a_ts_file_does_not_announce(tmp_path, text, said):
+    pytest.importorskip("aeon")
+    (tmp_path / "x.ts").write_text(text)
+    with pytest.raises(DataError, match=said):
+        read(tmp_path / "x.ts")
+    (tmp_path / "x.ts").write_text(TS + "1,2,3:up\n1,2,4:down\n")
+    assert read(tmp_path / "x.ts").labels == {"label": ["up", "down"]}

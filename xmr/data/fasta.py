@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -10,16 +9,10 @@ from pathlib import Path
 from typing import IO
 
 from xmr.data.records import Records
+from xmr.data.text import open_text
 from xmr.errors import DataError, Problem, require
 
-_FIELD = re.compile(r"(\w+)=(\S*)")
-
-
-def open_text(path: Path) -> IO[str]:
-    """Open a text file for reading, through gzip where its first bytes say so, without a byte order mark."""
-    with path.open("rb") as probe:
-        zipped = probe.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rt", encoding="utf-8-sig") if zipped else path.open(encoding="utf-8-sig")
+_FIELD = re.compile(r"(?<!\w)(\w++)=(\S*)")  # tried once a word: a header may be a whole genome
 
 
 class _Lines:
@@ -61,8 +54,11 @@ def read_fasta(path: Path, chunk: int) -> Iterator[Records]:
         lines = _Lines(handle, path)
         part = _empty(path)
         for title, sequence in parser(lines):
-            fields = {name.upper(): value for name, value in _FIELD.findall(title)}
-            part.ids.append(title.split()[0])
+            found = _FIELD.findall(title)
+            fields = {name.upper(): value for name, value in found}
+            if len(fields) < len(found):
+                _once([name.upper() for name, _ in found], f"{path}:{lines.headers[0]}")
+            part.ids.append(title.split(maxsplit=1)[0])
             part.inputs.append(sequence)
             part.labels["TARGET"].append(fields.get("TARGET", ""))
             part.role.append(role_of(fields.get("SET", ""), fields.get("VALIDATION", "")))
@@ -73,6 +69,13 @@ def read_fasta(path: Path, chunk: int) -> Iterator[Records]:
                 part = _empty(path)
         if len(part):
             yield part
+
+
+def _once(names: list[str], place: str) -> None:
+    """Raises DataError for a field of ours that a header has twice."""
+    twice = next((name for name in ("TARGET", "SET", "VALIDATION", "MASK") if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(Problem(place, f"{twice}= twice in a header", "each field once"))
 
 
 def _empty(path: Path) -> Records:

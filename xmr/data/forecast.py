@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from xmr.data.dates import moment, way_of, ways_of
+from xmr.data.numbers import as_numbers, is_gap
 from xmr.data.records import Records
-from xmr.data.series import format_of, numbers, rows_of
-from xmr.data.tables import Columns
+from xmr.data.series import format_of, rows_of, table_of
+from xmr.data.tables import Columns, once
+from xmr.data.text import reading
 from xmr.errors import DataError, Problem, nearest
 
+CHUNK = 4096  # rows turned into numbers at once
 TIME = ("date", "time", "datetime", "timestamp", "ds")
 
 
 @dataclass(frozen=True)
 class TimeTable:
     """values: (T, C) float32, one row a time step, NaN where a value is missing; names: the channels; times: the text
-    of each step; file, and the line of each step in it."""
+    of each step; file, and the line of each step in it; notes: rules that acted while it was read."""
 
     values: np.ndarray
     names: tuple[str, ...]
     times: list[str]
     file: str
     lines: list[int]
+    notes: tuple[str, ...] = ()
 
     def rows(self, begin: int, end: int) -> TimeTable:
         """A stretch of it."""
-        return TimeTable(self.values[begin:end], self.names, self.times[begin:end], self.file, self.lines[begin:end])
+        part = slice(begin, end)
+        return replace(self, values=self.values[part], times=self.times[part], lines=self.lines[part])
 
 
 def read_time_table(path: Path, columns: Columns, most: int | None = None) -> TimeTable:
@@ -51,11 +56,17 @@ def read_time_table(path: Path, columns: Columns, most: int | None = None) -> Ti
     kind = format_of(path)
     if kind not in (".csv", ".tsv", ".txt", ".parquet"):
         raise DataError(Problem(str(path), f"a file ending in {kind!r}", "a table: .csv, .tsv or .parquet"))
-    rows = rows_of(path, kind)
+    with reading(path):
+        return _table(path, kind, columns, most)
+
+
+def _table(path: Path, kind: str, columns: Columns, most: int | None) -> TimeTable:
+    rows, commas = rows_of(path, kind)
     first = next(rows, None)
     if first is None:
-        raise DataError(Problem(f"{path}:1", "no row", "a header and a row a time step"))
+        raise DataError(Problem(f"{path}:1", "no row", "a header and a row for every time step"))
     header = [name.strip() for name in first[1]]
+    once(header, f"{path}:{first[0]}")
     folded = [name.casefold() for name in header]
     columns = columns.within(header)
     time = columns.time
@@ -75,30 +86,35 @@ def read_time_table(path: Path, columns: Columns, most: int | None = None) -> Ti
     times: list[str] = []
     lines: list[int] = []
     values: list[np.ndarray] = []
-    for line, fields in rows:
-        if most is not None and len(times) == most:
-            break
-        if len(fields) != len(header):
-            raise DataError(Problem(f"{path}:{line}", f"{len(fields)} fields", f"{len(header)} as in the header"))
-        found = numbers([fields[i] for i in kept], f"{path}:{line}", channels)
-        if np.isinf(found).any():
-            channel = channels[int(np.flatnonzero(np.isinf(found))[0])]
-            raise DataError(Problem(f"{path}:{line}: {channel}", "an infinite value", "a number"))
-        times.append(fields[place])
-        lines.append(line)
+    rows = islice(rows, most)
+    while part := list(islice(rows, CHUNK)):
+        for at, (line, fields) in enumerate(part):
+            if len(fields) != len(header):
+                raise DataError(Problem(f"{path}:{line}", f"{len(fields)} fields", f"{len(header)} as in the header"))
+            if commas is not None:
+                part[at] = line, commas.points(line, fields)
+            if is_gap(fields[place]):
+                raise DataError(Problem(f"{path}:{line}: {clock}", repr(fields[place]), "a time in every row"))
+        found = table_of(part, kept, path, channels)
+        if len(endless := np.argwhere(np.isinf(found))):
+            row, channel = endless[0]
+            raise DataError(Problem(f"{path}:{part[row][0]}: {channels[channel]}", "an infinite value", "a number"))
+        times.extend(fields[place].strip() for _, fields in part)
+        lines.extend(line for line, _ in part)
         values.append(found)
     if (back := _goes_back(times)) is not None:
         order = f"{clock} {times[back]!r} after {times[back - 1]!r}"
         raise DataError(Problem(f"{path}:{lines[back]}", order, "times in order: numbers, or dates (2020-12-31)"))
-    if len(header) < 2 or not values or not kept:
-        raise DataError(Problem(str(path), f"{len(values)} rows of {len(header)} columns", "a time and a channel"))
-    return TimeTable(np.stack(values), tuple(channels), times, str(path), lines)
+    if not times or not kept:
+        raise DataError(Problem(str(path), f"{len(times)} rows of {len(header)} columns", "a time and a channel"))
+    notes = (commas.note,) if commas is not None and commas.note else ()
+    return TimeTable(np.concatenate(values), tuple(channels), times, str(path), lines, notes)
 
 
 def steps_in_words(times: list[str]) -> str:
     """How far apart most steps are, and how many are further: rows that are not there, which windows do not see."""
     try:
-        clock, dated = np.array(times, dtype=np.float64), False
+        clock, dated = as_numbers(times), False
     except ValueError:
         way = way_of(times)
         if way is None:
@@ -117,7 +133,7 @@ def _goes_back(times: list[str]) -> int | None:
     """The first row whose time does not come after the one before it, in the reading that gets furthest: numbers by
     value, ISO 8601 and other texts by their letters, dates written otherwise by what they say."""
     try:
-        return _unordered([float(time) for time in times])
+        return _unordered(as_numbers(times).tolist())
     except ValueError:
         places = [_unordered(times)]
     for way in ways_of(times) if places[0] is not None else []:

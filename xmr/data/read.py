@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,24 +11,21 @@ from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.rows import stream_named, stream_rows
 from xmr.data.series import stream_series
 from xmr.data.tables import Columns, read_delimited, read_parquet
+from xmr.data.text import reading
 from xmr.errors import DataError, Problem, nearest
 
 FASTA = (".fasta", ".fa", ".faa", ".fna", ".fas")
-FORMATS = (*FASTA, ".csv", ".tsv", ".parquet", ".npz")
+TEXTS = (*FASTA, ".csv", ".tsv", ".parquet")
+FORMATS = (*TEXTS, ".npz")
 CHUNK = 4096
 
 
-def format_of(path: Path) -> str:
+def format_of(path: Path, known: tuple[str, ...] = FORMATS) -> str:
     """The suffix that names the format, before a `.gz`. Raises DataError for one that is not read."""
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    if suffix.lower() not in FORMATS:
-        raise DataError(
-            Problem(
-                str(path),
-                f"a file ending in {suffix or 'nothing'!r}",
-                f"one of {', '.join(FORMATS)} (or .gz)",
-            )
-        )
+    if suffix.lower() not in known:
+        found = f"a file ending in {suffix or 'nothing'!r}"
+        raise DataError(Problem(str(path), found, f"one of {', '.join(known)} (or .gz)"))
     return suffix.lower()
 
 
@@ -39,24 +34,28 @@ def stream(path: Path, columns: Columns, chunk: int = CHUNK) -> Iterator[Records
 
     Raises DataError: missing, empty, unreadable, or broken at a line.
     """
+    with reading(path):
+        yield from _by_kind(path, columns, chunk)
+
+
+def _by_kind(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
     if columns.reads == "series":
-        yield from _said_plainly(path, stream_series(path, columns, chunk))
-        return
-    if columns.reads == "table":
-        yield from _said_plainly(path, stream_rows(path, columns, chunk))
-        return
-    must_exist(path)
-    if columns.names:
-        yield from _said_plainly(path, stream_named(path, columns, chunk))
-        return
-    if path.is_dir():
-        if columns.reads == "text":
-            raise DataError(Problem(str(path), "a folder", f"a file: one of {', '.join(FORMATS)} (or .gz)"))
-        yield from read_folder(path, columns.need_target, chunk)
-        return
-    if path.stat().st_size == 0:
-        raise DataError(Problem(str(path), "an empty file", "records"))
-    yield from _said_plainly(path, _by_format(path, format_of(path), columns, chunk))
+        yield from stream_series(path, columns, chunk)
+    elif columns.reads == "table":
+        yield from stream_rows(path, columns, chunk)
+    else:
+        must_exist(path)
+        if columns.reads == "sequences" and path.is_dir():
+            raise DataError(Problem(str(path), "a folder", f"a file of records: {', '.join(TEXTS)} (or .gz)"))
+        if columns.names:
+            yield from stream_named(path, columns, chunk)
+        elif path.is_dir():
+            yield from read_folder(path, columns.need_target, chunk)
+        elif path.stat().st_size == 0:
+            raise DataError(Problem(str(path), "an empty file", "records"))
+        else:
+            formats = TEXTS if columns.reads == "sequences" else FORMATS
+            yield from _by_format(path, format_of(path, formats), columns, chunk)
 
 
 def must_exist(path: Path) -> None:
@@ -75,18 +74,6 @@ def _by_format(path: Path, kind: str, columns: Columns, chunk: int) -> Iterator[
         yield from read_parquet(path, columns, chunk)
     else:
         yield from read_delimited(path, "\t" if kind == ".tsv" else ",", columns, chunk)
-
-
-def _said_plainly(path: Path, records: Iterator[Records]) -> Iterator[Records]:
-    """The records; text that is not UTF-8 and damaged gzip files as one line."""
-    try:
-        yield from records
-    except UnicodeDecodeError as error:
-        raise DataError(
-            Problem(str(path), f"bytes that are not text ({error.reason} at byte {error.start})", "UTF-8 text")
-        ) from error
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(Problem(str(path), "a gzip file cut short or damaged", "a whole gzip file")) from error
 
 
 def read_all(path: Path, columns: Columns, on_bad: str, skipped: Skipped) -> Records:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
-from xmr.errors import DataError, Problem
+from xmr.errors import DataError, Problem, shortened
+
+
+class Noted(Protocol):
+    """A rule of a reader; `note` is what it did, empty where it did nothing."""
+
+    note: str
 
 
 @dataclass
@@ -19,7 +26,7 @@ class Records:
     a record: pictures as (n, H, W, C) uint8, series as (n, C, L) float32 with NaN for what is missing. `inputs` are
     then digests of it. `group`: who a record comes from (a speaker, a patient), where the data says so. `columns`: rows
     of a table: the names of the cells that each input holds side by side (`xmr.data.rows.SEPARATOR`); `header`: of all
-    columns of the file in their order, labels too.
+    columns of the file in their order, labels too. `notes`: rules that acted while the file was read, to be told.
     """
 
     ids: list[str]
@@ -33,6 +40,7 @@ class Records:
     group: list[str] = field(default_factory=list)
     columns: tuple[str, ...] = ()
     header: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @staticmethod
     def of(inputs: list[str], labels: dict[str, list[str]] | None = None, file: str = "<memory>") -> Records:
@@ -62,7 +70,14 @@ class Records:
             pick(self.group),
             self.columns,
             self.header,
+            self.notes,
         )
+
+    def noted(self, rule: Noted | None) -> Records:
+        """Itself, with what a rule has to say."""
+        if rule is not None and rule.note:
+            self.notes = tuple(dict.fromkeys((*self.notes, rule.note)))
+        return self
 
     @staticmethod
     def join(parts: list[Records]) -> Records:
@@ -82,6 +97,7 @@ class Records:
             [x for part in parts for x in part.group],
             first.columns,
             first.header,
+            tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         )
 
     def place(self, index: int) -> str:
@@ -91,7 +107,8 @@ class Records:
     def problem(self, index: int, message: str) -> Problem:
         """A `Problem` at a record; message is "found ...; expected ..."."""
         found, _, expected = message.partition("; expected ")
-        return Problem(f"{self.place(index)}: record {self.ids[index]!r}", found.removeprefix("found "), expected)
+        place = f"{self.place(index)}: record {shortened(self.ids[index], 80)!r}"
+        return Problem(place, found.removeprefix("found "), expected)
 
 
 def _joined(arrays: list[np.ndarray]) -> np.ndarray:

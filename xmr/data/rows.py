@@ -17,15 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from xmr.data.delimiter import SEMICOLON, with_points
-from xmr.data.fasta import open_text, role_of
+from xmr.data.arff import read_arff
+from xmr.data.delimiter import SEMICOLON, DecimalCommas, parted
+from xmr.data.fasta import role_of
+from xmr.data.numbers import MISSING, is_number
+from xmr.data.parquet import open_parquet
 from xmr.data.records import Records
-from xmr.data.tables import USUAL, Columns, Layout
-from xmr.errors import DataError, Problem, nearest, require
+from xmr.data.tables import USUAL, Columns, Layout, once
+from xmr.data.text import open_text
+from xmr.errors import DataError, Problem, nearest
 
-SEPARATOR = "\x1f"  # between the cells of a record's input
+SEPARATOR = "\x1f"  # between the cells of a record's input; refused within one
 FORMATS = (".csv", ".tsv", ".txt", ".data", ".test", ".parquet", ".arff")
-MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "-"})
 _DELIMITERS = (SEMICOLON, "\t", "|", ",")  # the comma last: it may stand in the numbers between the others
 _PARTS = frozenset({"train", "training", "validation", "valid", "test"})
 _HEAD = 200  # lines looked at before the delimiter, the quotes and the header are decided
@@ -47,37 +50,32 @@ def stream_rows(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
         header, rows = _parquet(path)
         yield from _records(path, header, rows, columns, chunk)
     elif suffix == ".arff":
-        header, rows = _arff(path)
-        yield from _records(path, header, rows, columns, chunk)
+        with open_text(path) as handle:
+            header, rows = read_arff(path, handle)
+            yield from _records(path, header, rows, columns, chunk)
     else:
         with open_text(path) as handle:
-            first, rows = _delimited(path, handle, suffix)
-            yield from _records(path, *_with_header(path, first, rows, columns), columns, chunk)
+            first, rows, commas = _delimited(path, handle, suffix)
+            yield from _records(path, *_with_header(path, first, rows, columns), columns, chunk, commas)
 
 
 def stream_named(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
     """Records of one input column from delimited text without a header, whose columns `columns.names` names."""
     with open_text(path) as handle:
-        first, rows = _delimited(path, handle, path.suffix.lower())
+        first, rows, commas = _delimited(path, handle, path.suffix.lower())
         header, rows = _with_header(path, first, rows, columns)
         layout = Layout.of(header, columns, f"{path}:1")
-        part = layout.empty(path)
-        for line, row in rows:
-            if len(row) != layout.width:
-                raise DataError(Problem(f"{path}:{line}", f"{len(row)} fields", f"{layout.width}: {', '.join(header)}"))
-            layout.add(part, row, line)
-            if len(part) == chunk:
-                yield part
-                part = layout.empty(path)
-    if len(part):
-        yield part
+        yield from layout.records(path, rows, commas, f"{layout.width}: {', '.join(header)}", chunk)
 
 
 def from_frame(frame: Any, target: str | list[str] | None = None) -> Records:
     """Records of a pandas or polars frame; target: its label column or columns. Raises DataError."""
     header = [str(name) for name in frame.columns]
-    _once(header, "<frame>")
-    cells = [[_text(value) for value in frame[name].to_list()] for name in frame.columns]
+    once(header, "<frame>")
+    try:
+        cells = [[_text(value) for value in frame[name].to_list()] for name in frame.columns]
+    except UnicodeDecodeError as error:
+        raise DataError(Problem("<frame>", f"bytes that are not text ({error.reason})", "UTF-8 text")) from error
     names = (target,) if isinstance(target, str) else tuple(target or ())
     rows = ((number, list(row)) for number, row in enumerate(zip(*cells), start=1))
     wanted = Columns(target=names, need_target=bool(names), reads="table")
@@ -104,57 +102,44 @@ def bundled(name: str) -> Records:
 
 
 def _text(value: Any) -> str:
-    """A cell as text; what a frame holds for a gap is empty, a whole number has no point."""
+    """A cell as text; what a frame holds for a gap is empty, a whole number has no point.
+
+    Raises UnicodeDecodeError for bytes that are not text.
+    """
     if value is None or value is False or value is True:
         return "" if value is None else str(value).lower()
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace").strip()
+        return value.decode("utf-8").strip()
     if isinstance(value, float):
         if not np.isfinite(value):
-            return ""
+            return "" if np.isnan(value) else str(value)
         return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
     text = str(value).strip()
     return "" if text in ("NaT", "<NA>") else text
 
 
 def _parquet(path: Path) -> tuple[list[str], _Rows]:
-    parquet = require("pyarrow.parquet", "parquet", "reading Parquet")
-    arrow = require("pyarrow", "parquet", "reading Parquet")
-    try:
-        file = parquet.ParquetFile(path)
-    except arrow.ArrowInvalid as error:
-        raise DataError(Problem(str(path), "a file that is not Parquet", "Parquet as its name says")) from error
+    names, batches = open_parquet(path, 4096)
 
     def rows() -> _Rows:
         """(row number, cells as text), a batch of the file at a time."""
         line = 0
-        for batch in file.iter_batches(batch_size=4096):
-            cells = [[_text(value) for value in column.to_pylist()] for column in batch.columns]
+        for batch in batches:
+            try:
+                cells = [[_text(value) for value in column] for column in batch]
+            except UnicodeDecodeError as error:
+                found = f"bytes that are not text behind row {line} ({error.reason})"
+                raise DataError(Problem(str(path), found, "numbers, or UTF-8 text")) from error
             for row in zip(*cells):
                 line += 1
                 yield line, list(row)
 
-    return list(file.schema_arrow.names), rows()
+    return names, rows()
 
 
-def _arff(path: Path) -> tuple[list[str], _Rows]:
-    """ARFF with numbers and categories, as SciPy reads it."""
-    from scipy.io import arff
-
-    try:
-        with open_text(path) as handle:
-            values, meta = arff.loadarff(handle)
-    except (arff.ArffError, NotImplementedError, ValueError, StopIteration) as error:
-        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-        expected = "attributes that are numbers or categories, and rows that fit them"
-        raise DataError(Problem(str(path), f"ARFF that cannot be read ({reason})", expected)) from None
-    rows = ((number, [_text(cell) for cell in row]) for number, row in enumerate(values.tolist(), start=1))
-    return list(meta.names()), rows
-
-
-def _delimited(path: Path, handle: Any, suffix: str) -> tuple[list[tuple[int, list[str]]], _Rows]:
-    """The first rows, to decide by, and all rows. Remarks (lines before the first row that begin with a bar) and empty
-    lines are passed over."""
+def _delimited(path: Path, handle: Any, suffix: str) -> tuple[list[tuple[int, list[str]]], _Rows, DecimalCommas | None]:
+    """The first rows, to decide by, all rows, and their decimal commas where they may have some. Remarks (lines before
+    the first row that begin with a bar) and empty lines are passed over."""
     head = list(islice(handle, _HEAD))
     kept = [line for line in head if line.strip()]
     while kept and kept[0].startswith("|"):
@@ -168,7 +153,13 @@ def _delimited(path: Path, handle: Any, suffix: str) -> tuple[list[tuple[int, li
         first.extend(_split(path, iter(head), delimiter, quote))
     if not first:
         first = [next(_split(path, iter(head), delimiter, quote))]
-    return first, _split(path, lines, delimiter, quote)
+    rows = _split(path, lines, delimiter, quote)
+    if delimiter != SEMICOLON:
+        return first, rows, None
+    with suppress(DataError):  # the pass over all rows knows which columns are ids
+        seen = DecimalCommas(path)
+        first = [(line, seen.points(line, cells)) for line, cells in first]
+    return first, rows, DecimalCommas(path)
 
 
 def _delimiter(lines: list[str]) -> str | None:
@@ -195,23 +186,17 @@ def _quote(lines: list[str], delimiter: str | None) -> str:
 
 
 def _split(path: Path, lines: Iterator[str], delimiter: str | None, quote: str) -> _Rows:
-    rows: Any = (text.split() for text in lines)
+    rows: _Rows = ((line, text.split()) for line, text in enumerate(lines, start=1))
     if delimiter is not None:
-        rows = csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True, strict=True)
-    begun, before, number = False, 0, 0
-    try:
-        for row in rows:
-            number = rows.line_num if delimiter is not None else number + 1
-            line, before = before + 1, number
-            if not row or (len(row) == 1 and not row[0].strip()):
-                continue
-            if not begun and delimiter != "|" and row[0].startswith("|"):
-                continue
-            begun = True
-            cells = [cell.strip() for cell in row]
-            yield line, with_points(cells) if delimiter == SEMICOLON else cells
-    except csv.Error as error:
-        raise DataError(Problem(f"{path}:{rows.line_num}", str(error), "well-formed quoting")) from error
+        rows = parted(path, lines, delimiter, quote, blanks=True)
+    begun = False
+    for line, row in rows:
+        if len(row) < 2 and not "".join(row).strip():
+            continue
+        if not begun and delimiter != "|" and row[0].startswith("|"):
+            continue
+        begun = True
+        yield line, list(map(str.strip, row))
 
 
 def _with_header(
@@ -246,18 +231,12 @@ def _is_header(first: list[tuple[int, list[str]]]) -> bool:
     return not any(name == cell for _, row in first[1:] for name, cell in zip(top, row))
 
 
-def is_number(text: str) -> bool:
-    """Whether a cell is a finite number."""
-    try:
-        return bool(np.isfinite(float(text)))
-    except ValueError:
-        return False
-
-
-def _records(path: Path, header: list[str], rows: _Rows, columns: Columns, chunk: int) -> Iterator[Records]:
+def _records(
+    path: Path, header: list[str], rows: _Rows, columns: Columns, chunk: int, commas: DecimalCommas | None = None
+) -> Iterator[Records]:
     """Cut rows into records. Raises DataError for a label column that is not there and for rows of another width."""
     place = f"{path}:1"
-    _once(header, place)
+    once(header, place)
     columns = columns.within(header)
     targets = _targets(header, columns, place)
     named = {"id": columns.id, "set": columns.set, "group": columns.group}
@@ -279,39 +258,39 @@ def _records(path: Path, header: list[str], rows: _Rows, columns: Columns, chunk
     cells = itemgetter(*kept) if len(kept) > 1 else lambda row: (row[kept[0]],)
     names = tuple(header[index] for index in kept)
     part, dotted = _empty(path, targets, names, header), dict.fromkeys(targets, False)
-    begun = False
+    begun, within = False, len(kept) - 1
+    name_at, set_at, group_at, prefix = at["id"], at["set"], at["group"], columns.prefix
     for line, row in chain([first] if first is not None else [], rows):
         if len(row) != len(header):
             found = f"{len(row)} fields"
             raise DataError(Problem(f"{path}:{line}", found, f"{len(header)} as in the first row"))
+        if commas is not None:
+            row = commas.points(line, row, at.values())
         if not begun:
             begun, dotted = True, {name: _dotted(row[index]) for name, index in targets.items()}
-        part.inputs.append(SEPARATOR.join(cells(row)))
-        part.ids.append(row[at["id"]] if at["id"] is not None else f"{columns.prefix}{line}")
+        joined = SEPARATOR.join(cells(row))
+        if joined.count(SEPARATOR) != within:
+            name = next(header[index] for index in kept if SEPARATOR in row[index])
+            raise DataError(Problem(f"{path}:{line}: {name}", "the control character 0x1f", "text without it"))
+        part.inputs.append(joined)
+        part.ids.append(row[name_at] if name_at is not None else f"{prefix}{line}")
         for name, index in targets.items():
             label = row[index]
             part.labels[name].append(label[:-1] if dotted[name] and _dotted(label) else label)
-        if at["set"] is not None:
-            part.role.append(role_of(row[at["set"]], ""))
-        if at["group"] is not None:
-            part.group.append(row[at["group"]])
+        if set_at is not None:
+            part.role.append(role_of(row[set_at], ""))
+        if group_at is not None:
+            part.group.append(row[group_at])
         part.line.append(line)
         if len(part) == chunk:
-            yield part
+            yield part.noted(commas)
             part = _empty(path, targets, names, header)
     if len(part):
-        yield part
+        yield part.noted(commas)
 
 
 def _empty(path: Path, targets: dict[str, int], names: tuple[str, ...], header: list[str]) -> Records:
     return Records([], [], {name: [] for name in targets}, file=str(path), columns=names, header=tuple(header))
-
-
-def _once(header: list[str], place: str) -> None:
-    """Raises DataError for a name that two columns have."""
-    if len(set(header)) != len(header):
-        twice = next(name for name in header if header.count(name) > 1)
-        raise DataError(Problem(place, f"column {twice!r} twice", "each column name once"))
 
 
 def _dotted(label: str) -> bool:

@@ -5,26 +5,33 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from importlib.resources import files
 from itertools import chain, islice
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from xmr.data.arrays import load_arrays
 from xmr.data.dates import is_date, moment, way_of, ways_of
-from xmr.data.delimiter import delimited, with_points
-from xmr.data.fasta import open_text, role_of
+from xmr.data.delimiter import DecimalCommas, delimited
+from xmr.data.fasta import role_of
+from xmr.data.numbers import as_numbers, is_gap, is_number, is_plain
+from xmr.data.parquet import open_parquet
 from xmr.data.records import Records
-from xmr.data.tables import USUAL, Columns
+from xmr.data.tables import USUAL, Columns, once
+from xmr.data.text import open_text, reading
 from xmr.errors import DataError, Problem, nearest, require
 
 TIME = ("time", "timestamp", "timepoint", "t", "step")
 FORMATS = (".ts", ".arff", ".tsv", ".csv", ".txt", ".parquet", ".npz", ".npy")
-_MISSING = frozenset({"", "?", "na", "nan", "null", "none"})
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)\.0+|-?[0-9]\.[0-9]*[eE][+-]?[0-9]+")
+_DATES = re.compile(r"[0-9T:. -]*")
+_BY_AEON = (ValueError, OSError, LookupError, TypeError, AttributeError, NameError, ArithmeticError)  # what it raises
 _VALUES = ("series", "values", "X", "x", "data")
 _LABELS = ("labels", "label", "y", "Y", "target", "targets")
 
@@ -108,7 +115,11 @@ def _folder(folder: Path, columns: Columns, chunk: int) -> Iterator[Records]:
         expected = "files named NAME_TRAIN and NAME_TEST (.ts, .tsv, .arff, ...)"
         raise DataError(Problem(str(folder), "none", expected))
     ordered = sorted(found, key=part_of, reverse=True)  # train first
-    yield from _cut(Records.join([part for path in ordered for part in stream_series(path, columns, chunk)]), chunk)
+    parts: list[Records] = []
+    for path in ordered:
+        with reading(path):
+            parts.extend(stream_series(path, columns, chunk))
+    yield from _cut(Records.join(parts), chunk)
 
 
 def _cut(records: Records, chunk: int) -> Iterator[Records]:
@@ -120,9 +131,11 @@ def _by_aeon(path: Path, kind: str) -> Records:
     """.ts and .arff, as aeon reads them."""
     datasets = require("aeon.datasets", "series", f"reading {kind} files")
     load = datasets.load_from_ts_file if kind == ".ts" else datasets.load_from_arff_file
+    with open_text(path) as handle:
+        _as_announced(path, handle, ":" if kind == ".ts" else ",")
     try:
         values, labels = load(str(path))[:2]
-    except Exception as error:  # aeon raises many kinds for a broken file
+    except _BY_AEON as error:
         reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
         raise DataError(
             Problem(str(path), f"a file that aeon cannot read ({reason})", f"a whole {kind} file")
@@ -132,14 +145,40 @@ def _by_aeon(path: Path, kind: str) -> Records:
     return series_records(values, [_plain(label) for label in labels], str(path), part_of(path))
 
 
+def _as_announced(path: Path, handle: IO[str], mark: str) -> None:
+    """What aeon would guess is refused: numbers that `float` takes too generously, time stamps, unlisted classes."""
+    classes: set[str] = set()
+    begun = False
+    for line, text in enumerate(handle, start=1):
+        values, _, label = text.strip().rpartition(mark)
+        if begun and values and not text.startswith("%"):
+            if not is_plain(values):
+                raise DataError(Problem(f"{path}:{line}", "values that are no numbers", "ASCII digits, without _"))
+            if classes and label.strip().casefold() not in classes:
+                expected = "one that @classLabel lists"
+                raise DataError(
+                    Problem(f"{path}:{line}", f"the label {label.strip()!r}", expected, nearest(label, classes))
+                )
+        elif not begun:
+            words = text.casefold().split()
+            begun = words[:1] == ["@data"]
+            if words[:2] == ["@classlabel", "true"]:
+                classes = {*words[2:]}
+            if words[:2] == ["@timestamps", "true"]:
+                expected = "values alone, or a CSV file with a row for every time step"
+                raise DataError(Problem(f"{path}:{line}", "time stamps beside the values", expected))
+
+
 def _plain(label: object) -> str:
-    """A label as text; 1.0 is the class 1 (UCR files write both)."""
+    """A label as text; 1.0, also as 1.0000000e+00, is the class 1 (UCR files write all three)."""
     text = str(label).strip()
+    if isinstance(label, str) and not _WHOLE.fullmatch(text):
+        return text
     try:
         number = float(text)
     except ValueError:
         return text
-    return str(int(number)) if number == int(number) and abs(number) < 1e15 else text
+    return str(int(number)) if abs(number) < 1e15 and number == int(number) else text
 
 
 def _arrays(path: Path, columns: Columns) -> Records:
@@ -162,34 +201,45 @@ def _arrays(path: Path, columns: Columns) -> Records:
     return records
 
 
-def rows_of(path: Path, kind: str) -> Iterator[tuple[int, list[str]]]:
-    """(line, fields) of delimited text or Parquet."""
+def rows_of(path: Path, kind: str) -> tuple[Iterator[tuple[int, list[str]]], DecimalCommas | None]:
+    """(line, fields) of delimited text or Parquet, and its decimal commas where it may have some."""
     if kind == ".parquet":
-        parquet = require("pyarrow.parquet", "parquet", "reading Parquet")
-        file = parquet.ParquetFile(path)
-        yield 1, list(file.schema_arrow.names)
-        line = 1
-        for batch in file.iter_batches(batch_size=4096):
-            columns = [
-                ["" if value is None else str(value) for value in column.to_pylist()] for column in batch.columns
-            ]
-            for fields in zip(*columns):
-                line += 1
-                yield line, list(fields)
-        return
-    with open_text(path) as handle:
-        if kind == ".csv":
-            rows, commas = delimited(handle, ",")
-            try:
-                for row in rows:
-                    if row:
-                        yield rows.line_num, with_points(row) if commas else row
-            except csv.Error as error:
-                raise DataError(Problem(f"{path}:{rows.line_num}", str(error), "well-formed quoting")) from error
-            return
-        for line, text in enumerate(handle, start=1):
-            if text.strip():
-                yield line, text.rstrip("\r\n").split("\t") if "\t" in text else text.replace(",", " ").split()
+        return _of_parquet(path), None
+    handle = open_text(path)
+    if kind != ".csv":
+        lines = enumerate(handle, start=1)
+        return _until_read(handle, ((line, _fields(path, line, text)) for line, text in lines if text.strip())), None
+    rows, commas = delimited(path, handle, ",")
+    return _until_read(handle, ((line, row) for line, row in rows if row)), commas
+
+
+def _until_read(handle: IO[str], rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    with handle:
+        yield from rows
+
+
+def _of_parquet(path: Path) -> Iterator[tuple[int, list[str]]]:
+    names, batches = open_parquet(path, 4096)
+    yield 1, names
+    line = 1
+    for batch in batches:
+        for fields in zip(*[["" if value is None else str(value) for value in column] for column in batch]):
+            line += 1
+            yield line, list(fields)
+
+
+def _fields(path: Path, line: int, text: str) -> list[str]:
+    """The fields of a line: between tabs, else between commas, else between blanks."""
+    if "\t" in text:
+        return text.rstrip("\r\n").split("\t")
+    if "," not in text:
+        return text.split()
+    fields = [field.strip() for field in text.split(",")]
+    for field in fields:
+        if len(parts := field.split()) > 1 and all(map(_number_like, parts)):
+            expected = "fields between commas or between blanks, not both (decimal commas: CSV with semicolons)"
+            raise DataError(Problem(f"{path}:{line}", repr(field[:40]), expected))
+    return fields
 
 
 def _is_header(row: list[str]) -> bool:
@@ -198,10 +248,9 @@ def _is_header(row: list[str]) -> bool:
 
 
 def _number_like(field: str) -> bool:
-    if field.strip().casefold() in _MISSING:
-        return True
+    """Whether a field is a number or a gap; an infinite one is refused where it is known whose it is."""
     try:
-        float(field)
+        as_numbers([field])
     except ValueError:
         return False
     return True
@@ -213,35 +262,48 @@ def numbers(fields: list[str], place: str, names: Sequence[str] = ()) -> np.ndar
     names: what the fields are called; where they have no names their number is said.
     """
     try:
-        return np.array(fields, dtype=np.float32)
+        return as_numbers(fields, np.float32)
     except ValueError:
-        cleaned = ["nan" if field.strip().casefold() in _MISSING else field for field in fields]
-    try:
-        return np.array(cleaned, dtype=np.float32)
-    except ValueError:
-        index = next(i for i, field in enumerate(cleaned) if not _number_like(field))
+        index = next(i for i, field in enumerate(fields) if not _number_like(field))
         called = names[index] if names else f"field {index + 1}"
         expected = "a number" + (f" (or data.skip: [{called}])" if names else "")
         raise DataError(Problem(f"{place}: {called}", repr(fields[index][:40]), expected)) from None
 
 
+def table_of(rows: list[tuple[int, list[str]]], kept: list[int], path: Path, names: Sequence[str]) -> np.ndarray:
+    """The fields `kept` of rows of (line, fields), as (rows, kept) float32. Raises DataError with line and name."""
+    try:
+        return as_numbers([fields[i] for _, fields in rows for i in kept], np.float32).reshape(-1, len(kept))
+    except ValueError:  # all at once is fast; line by line names the place
+        return np.stack([numbers([fields[i] for i in kept], f"{path}:{line}", names) for line, fields in rows])
+
+
 def _tabular(path: Path, kind: str, columns: Columns, chunk: int) -> Iterator[Records]:
     """Wide (a series a row) or long (a time step a row: the header has a time column) delimited text."""
-    rows = rows_of(path, kind)
+    rows, commas = rows_of(path, kind)
     first = next(rows, None)
     if first is None:
         raise DataError(Problem(str(path), "an empty file", "series"))
     header = [name.strip() for name in first[1]]
-    if _is_header(header):
+    if _is_header(header if commas is None else DecimalCommas(path).points(1, header)):
+        once(header, f"{path}:{first[0]}")
         columns = columns.within(header)
+        if commas is not None:
+            texts = {
+                _where(header, getattr(columns, role), role, f"{path}:1", False) for role in ("id", "set", "group")
+            }
+            rows = commas.over(rows, texts)
         folded = [name.casefold() for name in header]
         time = columns.time or next((header[folded.index(name)] for name in TIME if name in folded), None)
         if time is not None:
-            yield from _cut(_long(path, header, time, rows, columns), chunk)
+            yield from _cut(_long(path, header, time, rows, columns).noted(commas), chunk)
         else:
-            yield from _wide(path, header, rows, columns, chunk)
+            yield from (part.noted(commas) for part in _wide(path, header, rows, columns, chunk))
         return
-    yield from _headless(path, chain([first], rows), columns, chunk)
+    rows = chain([first], rows)
+    if commas is not None:
+        rows = commas.over(rows, ())
+    yield from (part.noted(commas) for part in _headless(path, rows, columns, chunk))
 
 
 def _headless(path: Path, rows: Iterator[tuple[int, list[str]]], columns: Columns, chunk: int) -> Iterator[Records]:
@@ -294,7 +356,7 @@ def _wide(
         for line, fields in part:
             if len(fields) != len(header):
                 raise DataError(Problem(f"{path}:{line}", f"{len(fields)} fields", f"{len(header)} as in the header"))
-        values = [numbers([fields[i] for i in kept], f"{path}:{line}", called)[None] for line, fields in part]
+        values = table_of(part, kept, path, called)[:, None]
         records = series_records(
             values,
             {label: [_plain(fields[index]) for _, fields in part] for label, index in targets.items()},
@@ -332,17 +394,20 @@ def _long(path: Path, header: list[str], time: str, rows: Iterator[tuple[int, li
         if len(fields) != len(header):
             raise DataError(Problem(f"{path}:{line}", f"{len(fields)} fields", f"{len(header)} as in the header"))
     assert name is not None
-    names = np.array([fields[name].strip() for _, fields in everything])
-    _, start, owner = np.unique(names, return_index=True, return_inverse=True)
-    rank = np.argsort(np.argsort(start))[owner]  # series in the order they begin
-    when = _times([fields[clock] for _, fields in everything], path, lines)
+    names = [fields[name].strip() for _, fields in everything]
+    if not names:
+        raise DataError(Problem(str(path), "a header and no rows", "a row for every time step"))
+    begun = {whole: number for number, whole in enumerate(dict.fromkeys(names))}  # series in the order they begin
+    rank = np.array([begun[whole] for whole in names])
+    texts = [fields[clock].strip() for _, fields in everything]
+    when = _times(texts, path, lines)
     order = np.lexsort((when, rank))
-    try:
-        flat = numbers([fields[i] for _, fields in everything for i in kept], str(path)).reshape(-1, len(kept))
-    except DataError:  # all at once is fast; line by line names the place
-        for line, fields in everything:
-            numbers([fields[i] for i in kept], f"{path}:{line}", [header[i] for i in kept])
-        raise
+    again = np.flatnonzero((np.diff(rank[order]) == 0) & (when[order][1:] == when[order][:-1]))
+    if len(again):
+        one, other = (order[again[0] + step] for step in (0, 1))
+        found = f"{time} {texts[other]!r} of {names[other]!r} again (first on line {lines[one]})"
+        raise DataError(Problem(f"{path}:{lines[other]}", found, "each time of a series once"))
+    flat = table_of(everything, kept, path, [header[i] for i in kept])
     ends = np.cumsum(np.bincount(rank))
     groups = np.split(order, ends[:-1])
     labels: dict[str, list[str]] = {}
@@ -371,20 +436,35 @@ def _long(path: Path, header: list[str], time: str, rows: Iterator[tuple[int, li
 
 
 def _times(texts: list[str], path: Path, lines: np.ndarray) -> np.ndarray:
-    """Numbers or dates, as something to sort by."""
+    """Numbers or dates, as something to sort by. Raises DataError where one is missing or is written otherwise."""
+    clock: np.ndarray | None = None
+    wrong = next((index for index, text in enumerate(texts) if is_gap(text)), None)
+    if wrong is None:
+        clock, wrong = _clock(texts)
+    if wrong is not None:
+        expected = "numbers, or dates all written in one way (2020-12-31)"
+        raise DataError(Problem(f"{path}:{lines[wrong]}: time", repr(texts[wrong]), expected))
+    assert clock is not None
+    return clock
+
+
+def _clock(texts: list[str]) -> tuple[np.ndarray | None, int | None]:
+    """Times as something to sort by, or the index of the first that does not fit."""
     try:
-        return np.array(texts, dtype=np.float64)
+        clock = as_numbers(texts)
     except ValueError:
         pass
-    try:
-        return np.array(texts, dtype="datetime64[ns]")
-    except ValueError:
-        if way := way_of(texts):
-            return np.array([moment(text, way) for text in texts], dtype="datetime64[us]")
-        usual = ways_of(texts[:1])
-        index = next((i for i, text in enumerate(texts) if not any(is_date(text, way) for way in usual)), 0)
-        expected = "numbers, or dates all written in one way (2020-12-31)"
-        raise DataError(Problem(f"{path}:{lines[index]}: time", repr(texts[index]), expected)) from None
+    else:
+        endless = np.flatnonzero(np.isinf(clock))
+        return clock, int(endless[0]) if len(endless) else None
+    if _DATES.fullmatch("".join(texts)):  # NumPy would also take `now`
+        with suppress(ValueError):
+            return np.array(texts, dtype="datetime64[us]"), None
+    if way := way_of(texts):
+        return np.array([moment(text, way) for text in texts], dtype="datetime64[us]"), None
+    usual = ways_of(texts[:1])
+    fits = is_number if is_number(texts[0]) else lambda text: any(is_date(text, way) for way in usual)
+    return None, next((i for i, text in enumerate(texts) if not fits(text)), 0)
 
 
 def bundled(name: str) -> Records:

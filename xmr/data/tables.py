@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from xmr.data.delimiter import delimited, with_points
-from xmr.data.fasta import open_text, role_of
+from xmr.data.delimiter import DecimalCommas, delimited
+from xmr.data.fasta import role_of
+from xmr.data.parquet import open_parquet
 from xmr.data.records import Records
-from xmr.errors import DataError, Problem, nearest, require
+from xmr.data.text import open_text
+from xmr.errors import DataError, Problem, nearest
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Columns:
     set: str | None = None
     need_target: bool = True
     time: str | None = None  # series: the column of time in a file of one row a time step
-    reads: str = "text"  # what the encoder reads: text, images or audio (names of files), series, or a table's rows
+    reads: str = "text"  # what the encoder reads: sequences, text, images or audio (by file names), series, or a table
     group: str | None = None  # the column that says who a record comes from
     skip: tuple[str, ...] = ()  # columns of a table that are not read: no samples, no channels, no features
     names: tuple[str, ...] = ()  # tables: every column in order, for files without a header
@@ -123,6 +124,13 @@ def _find(header: list[str], wanted: str | None, role: str, place: str, required
     return None
 
 
+def once(header: list[str], place: str) -> None:
+    """Raises DataError for a name that two columns have."""
+    if len(set(header)) != len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise DataError(Problem(place, f"column {twice!r} twice", "each column name once"))
+
+
 @dataclass(frozen=True)
 class Layout:
     """Column indices worked out once from a header."""
@@ -138,9 +146,7 @@ class Layout:
     @staticmethod
     def of(header: list[str], columns: Columns, place: str) -> Layout:
         """Raises DataError for a column that is not there, with the nearest name."""
-        if len(set(header)) != len(header):
-            twice = next(name for name in header if header.count(name) > 1)
-            raise DataError(Problem(place, f"column {twice!r} twice", "each column name once"))
+        once(header, place)
         columns = columns.within(header)
         found = _find(header, columns.input, "input", place, True)
         assert found is not None
@@ -185,47 +191,52 @@ class Layout:
         """Records to add rows to."""
         return Records([], [], {name: [] for name in self.targets}, file=str(path))
 
+    def records(
+        self,
+        path: Path,
+        rows: Iterable[tuple[int, list[str]]],
+        commas: DecimalCommas | None,
+        width: str,
+        chunk: int,
+    ) -> Iterator[Records]:
+        """Rows of (line, cells) as records, in chunks. Labels alone may have decimal commas.
+
+        Raises DataError at the line of a row that is not as wide as `width` says.
+        """
+        texts = {*range(self.width)} - {*self.targets.values()}
+        part = self.empty(path)
+        for line, row in rows:
+            if not row:
+                continue
+            if len(row) != self.width:
+                raise DataError(Problem(f"{path}:{line}", f"{len(row)} fields", width))
+            self.add(part, row if commas is None else commas.points(line, row, texts), line)
+            if len(part) == chunk:
+                yield part.noted(commas)
+                part = self.empty(path)
+        if len(part):
+            yield part.noted(commas)
+
 
 def read_delimited(path: Path, delimiter: str, columns: Columns, chunk: int) -> Iterator[Records]:
     """CSV or TSV with a header row (see `delimited`). Raises DataError at the line of a row of another width."""
     with open_text(path) as handle:
-        rows, commas = delimited(handle, delimiter)
-        try:
-            header = next((row for row in rows if any(map(str.strip, row))), None)
-            if header is None:
-                raise DataError(Problem(f"{path}:1", "an empty file", "a header row and records"))
-            layout = Layout.of([name.strip() for name in header], columns, f"{path}:{rows.line_num}")
-            part = layout.empty(path)
-            before = rows.line_num
-            for row in rows:
-                line, before = before + 1, rows.line_num
-                if not row:
-                    continue
-                if len(row) != layout.width:
-                    raise DataError(Problem(f"{path}:{line}", f"{len(row)} fields", f"{layout.width} as in the header"))
-                layout.add(part, with_points(row) if commas else row, line)
-                if len(part) == chunk:
-                    yield part
-                    part = layout.empty(path)
-        except csv.Error as error:
-            raise DataError(Problem(f"{path}:{rows.line_num}", str(error), "well-formed quoting")) from error
-    if len(part):
-        yield part
+        rows, commas = delimited(path, handle, delimiter)
+        line, header = next(((line, row) for line, row in rows if any(map(str.strip, row))), (1, None))
+        if header is None:
+            raise DataError(Problem(f"{path}:1", "an empty file", "a header row and records"))
+        layout = Layout.of([name.strip() for name in header], columns, f"{path}:{line}")
+        yield from layout.records(path, rows, commas, f"{layout.width} as in the header", chunk)
 
 
 def read_parquet(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
     """Parquet, streamed by row groups; the "line" of a record is its row number."""
-    parquet = require("pyarrow.parquet", "parquet", "reading Parquet")
-    arrow = require("pyarrow", "parquet", "reading Parquet")
-    try:
-        file = parquet.ParquetFile(path)
-    except arrow.ArrowInvalid as error:
-        raise DataError(Problem(str(path), "a file that is not Parquet", "Parquet as its name says")) from error
-    layout = Layout.of(list(file.schema_arrow.names), columns, str(path))
+    names, batches = open_parquet(path, chunk)
+    layout = Layout.of(names, columns, str(path))
     line = 0
-    for batch in file.iter_batches(batch_size=chunk):
+    for batch in batches:
         part = layout.empty(path)
-        table = [["" if value is None else str(value) for value in column.to_pylist()] for column in batch.columns]
+        table = [["" if value is None else str(value) for value in column] for column in batch]
         for row in zip(*table):
             line += 1
             layout.add(part, list(row), line)

@@ -10,6 +10,7 @@ import torch
 from scipy.special import ndtri
 from torch import Tensor
 
+from xmr.data.numbers import is_number
 from xmr.data.records import Records
 from xmr.errors import DataError, nearest, one_of
 
@@ -166,7 +167,9 @@ def check_raw(task: Task, records: Records) -> dict[int, str]:
         for index, label in enumerate(labels):
             if label == "" and task != "multilabel":
                 wrong[index] = f"found no label in {column!r}; expected one"
-            elif task == "regression" and not _is_number(label):
+            elif task == "classification" and label.casefold() == "nan":
+                wrong[index] = f"found {label!r} in {column!r}, which is no label; expected one"
+            elif task == "regression" and not is_number(label):
                 wrong[index] = f"found {label!r} in {column!r}; expected a finite number"
             elif task == "multilabel" and label.casefold() not in ("", *_TRUE, *_FALSE):
                 wrong[index] = f"found {label!r} in {column!r}; expected 0 or 1 (empty: not known)"
@@ -189,13 +192,6 @@ def _truth(text: str) -> float:
     return float("nan") if text == "" else float(text.casefold() in _TRUE)
 
 
-def _is_number(text: str) -> bool:
-    try:
-        return bool(np.isfinite(float(text)))
-    except ValueError:
-        return False
-
-
 def _natural(text: str) -> tuple[int, float, str]:
     """Sort numbers by value before words by letters."""
-    return (0, float(text), "") if _is_number(text) else (1, 0.0, text)
+    return (0, float(text), "") if is_number(text) else (1, 0.0, text)

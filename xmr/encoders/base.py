@@ -51,7 +51,7 @@ class Encoder(ABC):
 
     section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
     emits: ClassVar[str]
-    reads: ClassVar[str] = "text"  # what a file of records holds: text, images or audio (as names of files), or series
+    reads: ClassVar[str] = "text"  # what a file of records holds: see `xmr.data.tables.Columns.reads`
     chunk: ClassVar[int] = 4096  # records read and answered at a time when a file is predicted
 
     @property

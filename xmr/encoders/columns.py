@@ -11,8 +11,9 @@ from typing import Literal
 import numpy as np
 
 from xmr.data.dates import ISO, moment
+from xmr.data.numbers import as_numbers, is_gap, is_number
 from xmr.data.records import Records
-from xmr.data.rows import MISSING, SEPARATOR, is_number
+from xmr.data.rows import SEPARATOR
 
 Kind = Literal["number", "category", "date", "text", "skip"]
 QUANTILES = 129  # kept of each number column
@@ -49,11 +50,6 @@ def cells_by_column(records: Records) -> list[list[str]]:
     return [flat[place::width] for place in range(width)]
 
 
-def is_gap(cell: str) -> bool:
-    """Whether a cell says that nothing is known: empty, NA, null and the like."""
-    return cell.casefold() in MISSING
-
-
 def natural(text: str) -> tuple[int, float, str]:
     """Numbers by value before words by letters."""
     return (0, float(text), "") if is_number(text) else (1, 0.0, text)
@@ -61,7 +57,7 @@ def natural(text: str) -> tuple[int, float, str]:
 
 def counts_rows(name: str, known: list[str]) -> bool:
     """Whether cells are whole numbers, all different: of a column called id or index, or a hundred with few between."""
-    if len(known) < 20 or not all(cell.isdigit() for cell in known):
+    if len(known) < 20 or not all(cell.isascii() and cell.isdigit() and len(cell) < 19 for cell in known):
         return False
     values = np.array([int(cell) for cell in known])
     if len(np.unique(values)) < len(values):
@@ -77,9 +73,9 @@ def numbers_of(cells: list[str], way: str | None = None) -> np.ndarray:
         days = {cell: (date - start).total_seconds() / 86400 for cell, date in _dates(cells, way).items()}
         return np.array([days.get(cell, np.nan) for cell in cells])
     try:
-        return np.array(cells, dtype=np.float64)
+        return as_numbers(cells)
     except ValueError:
-        return np.array(["nan" if is_gap(cell) or not is_number(cell) else cell for cell in cells], dtype=np.float64)
+        return as_numbers([cell if is_number(cell) else "" for cell in cells])
 
 
 def calendar_of(cells: list[str], way: str) -> list[np.ndarray]:

@@ -61,6 +61,7 @@ class DnaEncoder(Encoder):
     """
 
     emits: ClassVar[str] = "Symbols"
+    reads: ClassVar[str] = "sequences"
 
     def __init__(
         self,

@@ -60,7 +60,7 @@ class ForecastEncoder(Encoder):
         self.names = list(table.names)
         known = ~np.isnan(table.values)
         steps = steps_in_words(table.times)
-        self.said = [f"steps: {steps}"] if steps else []
+        self.said = [*table.notes, *([f"steps: {steps}"] if steps else [])]
         if not known.all():
             self.said.append(f"missing: {(~known).sum():,} of {known.size:,} values, seen as the value before")
         count = np.maximum(known.sum(axis=0), 1)

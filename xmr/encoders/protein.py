@@ -57,6 +57,7 @@ class ProteinEncoder(Encoder):
     """
 
     emits: ClassVar[str] = "Symbols"
+    reads: ClassVar[str] = "sequences"
     alphabet = PROTEIN
 
     def __init__(

@@ -202,6 +202,8 @@ class SeriesEncoder(Encoder):
 def _lengths(values: np.ndarray) -> np.ndarray:
     """(n, C, L) with NaN behind the end -> (n,) samples up to the last value of any channel."""
     known = (~np.isnan(values)).any(axis=1)
+    if not values.shape[2]:
+        return np.zeros(len(values), np.int64)
     return np.where(known.any(axis=1), values.shape[2] - np.argmax(known[:, ::-1], axis=1), 0)
 
 

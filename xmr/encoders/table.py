@@ -13,8 +13,9 @@ from annotated_types import Ge
 from torch import Tensor
 
 from xmr.data.dates import ISO, in_words, is_date, way_of
+from xmr.data.numbers import MISSING, is_gap, is_number
 from xmr.data.records import Records
-from xmr.data.rows import MISSING, SEPARATOR, is_number
+from xmr.data.rows import SEPARATOR
 from xmr.encoders.base import Encoder
 from xmr.encoders.columns import (
     OTHER,
@@ -25,7 +26,6 @@ from xmr.encoders.columns import (
     codes_of,
     counts_rows,
     fit_numbers,
-    is_gap,
     natural,
     numbers_of,
 )

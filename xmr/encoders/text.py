@@ -36,6 +36,7 @@ class TextEncoder(Encoder):
     """
 
     emits: ClassVar[str] = "Symbols"
+    reads: ClassVar[str] = "sequences"
 
     def __init__(
         self,

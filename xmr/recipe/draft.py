@@ -66,6 +66,7 @@ def draft(
         raise DataError(Problem(str(source), "no usable record", "at least a few"))
     task, why = guess_task(records, encoder.canonical(records) if domain in ("protein", "dna") else [])
     made = OF_RECORDS[domain](Sample(domain, encoder, records, source, recipe, column, target, task, why))
+    made.found.extend(records.notes)
     if len(skipped):
         made.body["data"]["on_bad"] = "skip"
         made.found.append(f"{len(skipped):,} others cannot be read and are left out (data.on_bad: skip)")

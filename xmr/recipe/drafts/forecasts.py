@@ -54,7 +54,7 @@ def forecast(table: TimeTable, source: Path, recipe: Path, time: str | None) -> 
         "baselines": ["last_value", *(["seasonal_naive"] if season > 1 else []), "linear"],
     }
     found = f"{rows:,} steps of {channels} channel{'s' if channels > 1 else ''} of {source.name}, {why}: "
-    notes = [f"{found}the next {horizon} from the last {look_back}"]
+    notes = [f"{found}the next {horizon} from the last {look_back}", *table.notes]
     if "longer" in (steps := steps_in_words(table.times)):
         notes.append(f"steps {steps}")
     if gaps:

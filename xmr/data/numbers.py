@@ -1,0 +1,42 @@
+"""What is a number, and what a missing value, in text: one rule for every reader.
+
+Numbers are written with ASCII digits; what Python's `float` takes beyond that (1_000, digits of other scripts) is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+
+import numpy as np
+
+MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "-"})
+
+
+def is_gap(cell: str) -> bool:
+    """Whether a cell says that nothing is known: empty, NA, null and the like."""
+    return cell.strip().casefold() in MISSING
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell is a finite number."""
+    try:
+        return is_plain(text) and isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def is_plain(text: str) -> bool:
+    """Whether text holds only what numbers are written with as far as `float` is too generous; fast for long texts."""
+    return text.isascii() and "_" not in text
+
+
+def as_numbers(cells: Sequence[str], dtype: type[np.floating] = np.float64) -> np.ndarray:
+    """Cells (n,) as numbers, NaN at gaps; infinite where one says so or is too large. Raises ValueError for others."""
+    if not is_plain("".join(cells)):
+        raise ValueError("no numbers")
+    with np.errstate(over="ignore"):
+        try:
+            return np.array(cells, dtype=dtype)
+        except ValueError:
+            return np.array(["nan" if is_gap(cell) else cell for cell in cells], dtype=dtype)
