@@ -255,7 +255,7 @@ def _claim(folder: Path, recipe: Recipe, resume: bool, force: bool) -> dict[str,
         return None
     if not resume:
         raise ProgramError(Problem(str(folder), "a run", "another folder, --resume to go on, or --force to replace it"))
-    if load_recipe(written).model_dump() != recipe.model_dump():
+    if dump_recipe(load_recipe(written)) != dump_recipe(recipe):  # as written: nan is not nan
         raise ProgramError(
             Problem(str(written), "another recipe", "the same recipe and overrides as the run to resume")
         )

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Le, Lt
 from torch import Tensor
 
 from xmr.data.pictures import records_of
@@ -83,7 +83,7 @@ class ImageEncoder(Encoder):
 
     def __init__(
         self,
-        size: Annotated[int, Ge(1)] | None = None,
+        size: Annotated[int, Ge(1), Le(4096)] | None = None,
         fit: Literal["stretch", "crop", "pad"] = "stretch",
         interpolation: Literal["nearest", "bilinear", "bicubic", "area"] = "bilinear",
         channels: Literal[1, 3] = 3,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 
 from xmr.errors import MissingExtraError, Problem, RecipeError
@@ -50,11 +50,11 @@ class Language(Source):
         self,
         model: str,
         revision: str | None = None,
-        layers: Annotated[int, Ge(1)] | None = None,
+        layers: Annotated[int, Ge(1), Le(1000)] | None = None,
         weights: Literal["pretrained", "random"] = "pretrained",
         attention: Literal["auto", "eager", "sdpa"] = "auto",
         text: str | None = None,
-        taps: Annotated[int, Ge(1)] = 1,
+        taps: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__()
         self.text, self.taps = text, taps
@@ -230,11 +230,11 @@ class MiniLM(Language):
 
     def __init__(
         self,
-        layers: Annotated[int, Ge(1)] | None = None,
+        layers: Annotated[int, Ge(1), Le(1000)] | None = None,
         weights: Literal["pretrained", "random"] = "pretrained",
         attention: Literal["auto", "eager", "sdpa"] = "auto",
         text: str | None = None,
-        taps: Annotated[int, Ge(1)] = 1,
+        taps: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__("all-MiniLM-L6-v2", None, layers, weights, attention, text, taps)
 

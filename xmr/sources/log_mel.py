@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 
 from xmr.errors import Problem, RecipeError
@@ -42,7 +42,7 @@ class LogMel(WaveSource):
         model: str,
         revision: str | None = None,
         weights: Weights = "pretrained",
-        taps: Annotated[int, Ge(1)] = 1,
+        taps: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__()
         self.model_name, self.revision, self.weights, self.taps = model, revision, weights, taps

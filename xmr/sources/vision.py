@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 
 from xmr.errors import Problem, RecipeError, SourceUnavailableError, require
@@ -136,8 +136,8 @@ class Vision(VisionSource):
         model: str,
         revision: str | None = None,
         weights: Weights = "pretrained",
-        size: Annotated[int, Ge(8)] | None = None,
-        taps: Annotated[int, Ge(1)] = 1,
+        size: Annotated[int, Ge(8), Le(4096)] | None = None,
+        taps: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__()
         self.model_name, self.revision, self.weights, self.size = model, revision, weights, size
@@ -179,8 +179,8 @@ class Timm(VisionSource):
         self,
         model: str,
         weights: Weights = "pretrained",
-        size: Annotated[int, Ge(8)] | None = None,
-        taps: Annotated[int, Ge(1)] = 1,
+        size: Annotated[int, Ge(8), Le(4096)] | None = None,
+        taps: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__()
         self.model_name, self.weights, self.size, self.taps = model, weights, size, taps
@@ -225,7 +225,9 @@ class ModuleSource(VisionSource):
     channel_std: ClassVar[tuple[float, ...]] = IMAGENET_STD
     names: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, weights_file: str, weights: Weights = "pretrained", taps: Annotated[int, Ge(1)] = 1) -> None:
+    def __init__(
+        self, weights_file: str, weights: Weights = "pretrained", taps: Annotated[int, Ge(1), Le(1000)] = 1
+    ) -> None:
         super().__init__()
         self.weights_file, self.weights, self.taps = weights_file, weights, taps
         self.seed = 0

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 
 from xmr.errors import MissingExtraError, Problem, RecipeError
@@ -94,7 +94,9 @@ class ModuleWave(WaveSource):
 
     names: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, weights_file: str, weights: Weights = "pretrained", taps: Annotated[int, Ge(1)] = 1) -> None:
+    def __init__(
+        self, weights_file: str, weights: Weights = "pretrained", taps: Annotated[int, Ge(1), Le(1000)] = 1
+    ) -> None:
         super().__init__()
         self.weights_file, self.weights, self.taps = weights_file, weights, taps
         self.seed = 0
@@ -146,8 +148,8 @@ class Speech(WaveSource):
         model: str,
         revision: str | None = None,
         weights: Weights = "pretrained",
-        samples: Annotated[int, Ge(400)] = 16000,
-        taps: Annotated[int, Ge(1)] = 1,
+        samples: Annotated[int, Ge(400), Le(9_600_000)] = 16000,
+        taps: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__()
         self.model_name, self.revision, self.weights, self.samples, self.taps = model, revision, weights, samples, taps

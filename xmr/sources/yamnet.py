@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Self
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from torch import Tensor
 
 from xmr.sources.hugging_face import Checkpoint
@@ -31,7 +31,9 @@ class Yamnet(WaveSource):
     clip: ClassVar[int | None] = WINDOW + (FRAMES - 1) * HOP
     filters: Tensor
 
-    def __init__(self, model: str = "yamnet", weights: Weights = "pretrained", taps: Annotated[int, Ge(1)] = 1) -> None:
+    def __init__(
+        self, model: str = "yamnet", weights: Weights = "pretrained", taps: Annotated[int, Ge(1), Le(1000)] = 1
+    ) -> None:
         super().__init__()
         self.model_name, self.weights, self.taps = model, weights, taps
         self.seed = 0
