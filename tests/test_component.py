@@ -4,6 +4,7 @@ import pytest
 
 from xmr.component import KINDS, MOST_NUMBER, check_section, schema
 from xmr.errors import RecipeError
+from xmr.recipe.load import load_recipe
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,22 @@ def test_one_value_or_a_list_of_them(argument, found, said):
     with pytest.raises(RecipeError, match=rf"^r\.yaml: transform\.{said}$") as error:
         check_section("transform", {"name": "signal_picture", argument: found}, "r.yaml")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("training.epochs=true", r"training\.epochs: found True; expected a number"),
+        ("seed=false", r"seed: found False; expected a number"),
+        ("data.split.test=true", r"data\.split\.test: found True; expected a number"),
+        ("source.layers=true", r"source\.layers: found True; expected a number"),
+        ("data.split.test=.nan", r"data\.split\.test: found nan; expected a finite number"),
+    ],
+)
+def test_true_is_no_number(change, said):
+    with pytest.raises(RecipeError, match=said):
+        load_recipe("protein/amp", [change])
+    assert load_recipe("protein/amp", ["data.shuffle_labels=true"]).data.shuffle_labels is True
 
 
 ENDLESS = {"weights_file": "x", "model": "x"}  # arguments without a default

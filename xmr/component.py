@@ -13,7 +13,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, create_model, field_validator
 
 from xmr.errors import MOST_PROBLEMS, Problem, RecipeError, nearest, one_of, shortened
 from xmr.registry import ENCODERS, OUTPUTS, SOURCES, TRANSFORMS, Registry
@@ -26,6 +26,20 @@ KINDS: dict[str, Registry] = {
 }
 MOST_NUMBER = 10_000_000
 Place = Callable[[tuple[str | int, ...]], str]  # a field's path -> "file:line: field"
+
+
+class Section(BaseModel):
+    """What every section of a recipe obeys: no unknown key, finite numbers, no true or false for a number."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = str(cls.model_fields[info.field_name or ""].annotation)
+        if isinstance(value, bool) and re.search(r"\b(int|float)\b", kind) and "bool" not in kind:
+            raise ValueError("a number")
+        return value
 
 
 def create(registry: Registry, section: dict[str, Any]) -> Any:
@@ -46,9 +60,8 @@ def schema(component: type) -> type[BaseModel]:
         for name, parameter in signature.parameters.items()
         if name != "self"
     }
-    config = ConfigDict(extra="forbid", protected_namespaces=(), allow_inf_nan=False)
     limited: Any = field_validator("*")(_not_huge)
-    return create_model(component.__name__, __config__=config, __validators__={"limited": limited}, **fields)
+    return create_model(component.__name__, __base__=Section, __validators__={"limited": limited}, **fields)
 
 
 def _not_huge(value: Any) -> Any:

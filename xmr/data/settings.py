@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from xmr.component import Section
 
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]  # what all generators of random numbers take
 Amount = Annotated[float, Ge(0), Le(1_000_000_000)]
 
 
-class SplitSettings(BaseModel):
+class SplitSettings(Section):
     """How records become train, validation and test."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     by: Literal["random", "cluster", "column", "fold", "group", "time"] = Field(
         "random",
@@ -41,10 +41,8 @@ class SplitSettings(BaseModel):
     fold: Annotated[int, Ge(0)] = Field(0, description="fold: which one is the test part")
 
 
-class DataSettings(BaseModel):
+class DataSettings(Section):
     """Where the records are and how they are read."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     dataset: str | None = Field(None, description="a public data set by name (`xmr data list`)")
     path: str | None = Field(

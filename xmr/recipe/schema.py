@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from annotated_types import Ge, Le
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from xmr.compare import baselines_of
-from xmr.component import KINDS, Place, problems_of, section_problems
+from xmr.component import KINDS, Place, Section, problems_of, section_problems
 from xmr.data.settings import DataSettings, Seed
 from xmr.data.targets import Task
 from xmr.errors import MOST_PROBLEMS, Problem, RecipeError, one_of
@@ -16,10 +16,8 @@ from xmr.registry import TRANSFORMS, grid
 from xmr.training.settings import TrainingSettings
 
 
-class Recipe(BaseModel):
+class Recipe(Section):
     """One task from data to result. Component sections hold a `name` and that component's arguments."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     task: Task = Field(description="what is asked of each record")
     seed: Seed = Field(0, description="splits, initialisation and order all come from it")

@@ -214,9 +214,12 @@ def unreachable(name: str, error: Exception, instead: str, local: bool = False) 
     """The problem "this model cannot be loaded", with the reason and what would work."""
     from huggingface_hub import constants
 
-    offline = constants.HF_HUB_OFFLINE and not local
     said = (str(error).strip().splitlines() or [""])[0][:160]
-    if not isinstance(error, OSError | ValueError):
+    unsafe = "cannot be loaded with `safetensors`" in str(error)
+    offline = constants.HF_HUB_OFFLINE and not local and not unsafe
+    if unsafe:
+        said = "it has no weights as safetensors, and pickles are not read"
+    elif not isinstance(error, OSError | ValueError):
         said = f"{type(error).__name__}: {said}"
     reason = "the hub is switched off (HF_HUB_OFFLINE=1)" if offline else said
     return Problem(

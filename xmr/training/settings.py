@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from xmr.component import Section
 
 
-class TrainingSettings(BaseModel):
+class TrainingSettings(Section):
     """By default AdamW with linear warm-up and cosine decay, gradients clipped for each program on its own."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     epochs: Annotated[int, Ge(1), Le(1_000_000)] = Field(20, description="passes over the training part")
     min_steps: Annotated[int, Ge(0), Le(10_000_000)] = Field(
