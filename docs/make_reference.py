@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from xmr.component import help_of, schema
+from xmr.component import MOST_NUMBER, help_of, schema
 from xmr.data.settings import DataSettings, SplitSettings
+from xmr.recipe.plain_yaml import MOST_BYTES, MOST_DEPTH, MOST_VALUES
 from xmr.recipe.schema import Recipe
 from xmr.registry import ENCODED_KINDS, REGISTRIES, SPACE_KINDS, TRANSFORMS, grid
 from xmr.training.settings import TrainingSettings
@@ -43,7 +44,7 @@ def _values(shape: dict[str, Any]) -> str:
     if shape.get("type") == "array":
         return f"list of {_values(shape['items'])}"
     kind = KINDS_OF_VALUE.get(shape.get("type", ""), "section")
-    bounds = [f"{sign} {shape[key]:g}" for key, sign in BOUNDS.items() if key in shape]
+    bounds = [f"{sign} {shape[key]:,.10g}" for key, sign in BOUNDS.items() if key in shape]
     of = shape.get("additionalProperties")
     to = f" to {_values(of)}" if isinstance(of, dict) and of else ""
     return kind + to + (f" {', '.join(bounds)}" if bounds else "")
@@ -82,9 +83,18 @@ def _component(name: str, component: type) -> list[str]:
     return [f"### {name}", "", text, "", *table]
 
 
+LIMITS = [
+    f"A recipe is YAML 1.2 of at most {MOST_BYTES:,} bytes, {MOST_VALUES:,} keys and values and {MOST_DEPTH} levels:",
+    "mappings by text keys (each once), lists, texts, numbers, true, false and null, in one document of UTF-8. Tags,",
+    "aliases, merges (`<<`) and directives are refused; dates are texts. Overrides (`section.key=value`) likewise.",
+    f"Numbers are finite; whole numbers of a component end at {MOST_NUMBER:,} where its table states no other limit.",
+]
+
+
 def reference() -> str:
     """docs/recipe-reference.md."""
     lines = ["# Recipe reference", "", "Made by `python docs/make_reference.py` from the components themselves.", ""]
+    lines += [*LIMITS, ""]
     lines += _settings("A recipe", Recipe) + _settings("data", DataSettings) + _settings("data.split", SplitSettings)
     lines += _settings("training", TrainingSettings)
     for kind, registry in REGISTRIES.items():

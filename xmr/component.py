@@ -13,9 +13,9 @@ from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, create_model, field_validator
 
-from xmr.errors import Problem, RecipeError, nearest, one_of
+from xmr.errors import MOST_PROBLEMS, Problem, RecipeError, nearest, one_of, shortened
 from xmr.registry import ENCODERS, OUTPUTS, SOURCES, TRANSFORMS, Registry
 
 KINDS: dict[str, Registry] = {
@@ -24,7 +24,22 @@ KINDS: dict[str, Registry] = {
     "transform": TRANSFORMS,
     "output": OUTPUTS,
 }
+MOST_NUMBER = 10_000_000
 Place = Callable[[tuple[str | int, ...]], str]  # a field's path -> "file:line: field"
+
+
+class Section(BaseModel):
+    """What every section of a recipe obeys: no unknown key, finite numbers, no true or false for a number."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = str(cls.model_fields[info.field_name or ""].annotation)
+        if isinstance(value, bool) and re.search(r"\b(int|float)\b", kind) and "bool" not in kind:
+            raise ValueError("a number")
+        return value
 
 
 def create(registry: Registry, section: dict[str, Any]) -> Any:
@@ -45,8 +60,16 @@ def schema(component: type) -> type[BaseModel]:
         for name, parameter in signature.parameters.items()
         if name != "self"
     }
-    config = ConfigDict(extra="forbid", protected_namespaces=())
-    return create_model(component.__name__, __config__=config, **fields)
+    limited: Any = field_validator("*")(_not_huge)
+    return create_model(component.__name__, __base__=Section, __validators__={"limited": limited}, **fields)
+
+
+def _not_huge(value: Any) -> Any:
+    """No whole number beyond MOST_NUMBER: a limit for arguments that state none."""
+    for number in value if isinstance(value, list | tuple) else (value,):
+        if isinstance(number, int) and abs(number) > MOST_NUMBER:
+            raise ValueError(f"at most {MOST_NUMBER:,}")
+    return value
 
 
 def help_of(component: type) -> dict[str, str]:
@@ -70,7 +93,7 @@ def section_problems(kind: str, section: Any, place: Place) -> tuple[dict[str, A
     registry = KINDS[kind]
     if "name" not in section:
         return {}, [Problem(place((kind,)), "no name", f"name: one of {', '.join(sorted(registry.names()))}")]
-    if section["name"] not in registry.names():
+    if not isinstance(section["name"], str) or section["name"] not in registry.names():
         return {}, [one_of(place((kind, "name")), section["name"], registry.names())]
     model = schema(registry.get(section["name"]))
     arguments = {key: value for key, value in section.items() if key != "name"}
@@ -83,7 +106,9 @@ def section_problems(kind: str, section: Any, place: Place) -> tuple[dict[str, A
 
 def check_section(kind: str, section: Any, place: str) -> dict[str, Any]:
     """A section with all defaults filled in. Raises RecipeError with everything wrong with it."""
-    checked, problems = section_problems(kind, section, lambda path: f"{place}: {'.'.join(map(str, path))}")
+    checked, problems = section_problems(
+        kind, section, lambda path: f"{place}: {shortened('.'.join(map(str, path)), 100)}"
+    )
     if problems:
         raise RecipeError(problems)
     return checked
@@ -94,7 +119,9 @@ def problems_of(
 ) -> list[Problem]:
     """Pydantic's errors as ours: one line each, with the nearest right name."""
     items = [_of_one_kind(dict(item), model) for item in error.errors()]
-    return [_problem(item, model, place, prefix) for item in items if item is not None]
+    found = [item for item in items if item is not None]
+    # Of more problems than a message lists, all are counted and only those listed get a suggestion, which takes time.
+    return [_problem(item, model, place, prefix, number < MOST_PROBLEMS) for number, item in enumerate(found)]
 
 
 def _of_one_kind(item: dict[str, Any], model: type[BaseModel]) -> dict[str, Any] | None:
@@ -112,14 +139,16 @@ def _of_one_kind(item: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]
     return item
 
 
-def _problem(item: dict[str, Any], model: type[BaseModel], place: Place, prefix: tuple[str | int, ...]) -> Problem:
+def _problem(
+    item: dict[str, Any], model: type[BaseModel], place: Place, prefix: tuple[str | int, ...], suggest: bool
+) -> Problem:
     path = (*prefix, *(part for part in item["loc"]))
     where = place(path)
     if item["type"] == "extra_forbidden":
         known = _fields_at(model, item["loc"][:-1])
         listed = f"one of {', '.join(known)}" if known else "no key at all: it takes none"
         also = ["name"] if len(path) == 2 and prefix and prefix[0] in KINDS else []  # checked before its arguments
-        guess = nearest(str(item["loc"][-1]), [*known, *also])
+        guess = nearest(str(item["loc"][-1]), [*known, *also]) if suggest else None
         return Problem(where, f"the unknown key {item['loc'][-1]!r}", listed, guess)
     if item["type"] == "missing":
         return Problem(where, "nothing", "a value: this field has no default")
@@ -127,7 +156,7 @@ def _problem(item: dict[str, Any], model: type[BaseModel], place: Place, prefix:
     if item["type"] == "too_short":
         expected = f"at least {item['ctx']['min_length']} of them"
     guess = None
-    if item["type"] == "literal_error":
+    if item["type"] == "literal_error" and suggest:
         guess = nearest(str(item["input"]), re.findall(r"'([^']+)'", item["ctx"]["expected"]))
     return Problem(where, repr(item["input"]), expected, guess)
 

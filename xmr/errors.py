@@ -115,6 +115,8 @@ def reason(error: Exception) -> str:
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:
     """The choice most like `name`, or None when nothing is close."""
+    if len(name) > 200:  # no name that anybody mistyped, and slow to compare
+        return None
     by_folded = {choice.casefold(): choice for choice in choices}
     close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
     return by_folded[close[0]] if close else None

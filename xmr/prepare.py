@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -51,6 +52,7 @@ class Prepared:
 
 def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> Prepared:
     """Read, check, clean and split. Raises DataError that names file and line."""
+    _check_paths(settings)
     if isinstance(encoder, ForecastEncoder):
         return _prepare_forecast(settings, encoder)
     skipped = Skipped()
@@ -88,6 +90,14 @@ def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> 
         _check_classes(records, split)
     digest = hashlib.sha256("\n".join(f"{a}\t{b}" for a, b in zip(records.ids, texts)).encode()).hexdigest()
     return Prepared(records, split, skipped, read, cleaned.duplicates, cleaned.contradictions, digest, columns)
+
+
+def _check_paths(settings: DataSettings) -> None:
+    """Refuse pipes and devices, which may never end: data is read more than once."""
+    for name in ("path", "test_path", "residue_labels", "residue_mask"):
+        path = getattr(settings, name)
+        if path is not None and os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+            raise DataError(Problem(f"data.{name}", f"{path}, a pipe or a device", "a file or a folder"))
 
 
 def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepared:

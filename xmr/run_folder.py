@@ -17,7 +17,7 @@ from typing import Any
 
 from xmr.errors import Problem, ProgramError
 from xmr.output_folder import held
-from xmr.recipe.load import load_recipe
+from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.schema import Recipe
 
 _NEW, _DONE = ".new", ".done"
@@ -157,7 +157,7 @@ def _remove_empty(folder: Path) -> None:
 
 
 def _same(folder: Path, recipe: Recipe) -> bool:
-    return load_recipe(folder / "recipe.yaml").model_dump() == recipe.model_dump()
+    return dump_recipe(load_recipe(folder / "recipe.yaml")) == dump_recipe(recipe)  # as written: nan is not nan
 
 
 def _made(folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 from pathlib import Path
 
@@ -134,6 +135,32 @@ def test_recipes(
     (tmp_path / "r.yaml").write_text(RECIPE.format(file=tmp_path / "x.csv"))
     error = answer(capsys, "run", str(tmp_path / "r.yaml"), *overrides, "-o", str(tmp_path / "out"), "--quiet")
     assert re.search(message, error), error
+
+
+@pytest.mark.parametrize("field", ["path", "test_path", "residue_labels"])
+def test_pipes_and_devices_are_no_data(tmp_path: Path, capsys: pytest.CaptureFixture[str], field: str) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "x.csv").write_text(ROWS)
+    (tmp_path / "r.yaml").write_text(RECIPE.format(file=tmp_path / "x.csv"))
+    for path in (tmp_path / "fifo", "/dev/zero"):
+        error = answer(capsys, "run", str(tmp_path / "r.yaml"), f"data.{field}={path}", "-o", str(tmp_path / "out"))
+        assert error == f"xmr: data.{field}: found {path}, a pipe or a device; expected a file or a folder\n"
+
+
+def test_a_recipe_with_an_odd_name_runs_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "caf\udce9\x1b[31m.yaml"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.csv").write_text(ROWS)
+    text = RECIPE.format(file=tmp_path / "x.csv").replace("name: minilm, layers: 1", "name: none, width: 8")
+    (tmp_path / name).write_text(text)
+    asked = ["run", name, "expected={a: .nan, b: .inf, c: 2020-01-01}", "--quiet"]
+    assert execute(asked) == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert folder.name.isprintable()
+    assert (folder / "recipe.yaml").read_text().splitlines()[0].isprintable()
+    (folder / "metrics.json").unlink()
+    assert execute([*asked, "--resume"]) == 0
+    assert (folder / "metrics.json").is_file()
 
 
 def test_steps_that_are_too_large(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from xmr.component import create
 from xmr.errors import RecipeError
 from xmr.registry import SOURCES
 from xmr.sources.base import SourceChangedError
-from xmr.sources.hub import unreachable
+from xmr.sources.hugging_face import unreachable
 from xmr.sources.language import Language, MiniLM
 from xmr.sources.specials import Specials
 from xmr.spaces import TokenInput

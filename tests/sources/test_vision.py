@@ -272,3 +272,12 @@ class OneLayer(nn.Module):
 
     def forward(self, x):
         return self.linear(x.flatten(1))
+
+
+def test_pipes_and_devices_are_no_weights(tmp_path):
+    os.mkfifo(tmp_path / "fifo.pt")
+    for name in (tmp_path / "fifo.pt", "/dev/zero", tmp_path, "a" * 5000, "a\0b", ""):
+        with pytest.raises(
+            RecipeError, match=r"source\.weights_file: found no file .*; expected a \.safetensors or \.pt"
+        ):
+            load_weights(str(name))

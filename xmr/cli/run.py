@@ -25,11 +25,12 @@ def run(
     quiet: Annotated[bool, typer.Option(help="No progress bar.")] = False,
 ) -> None:
     """Train a recipe, choose on validation, test once, write a folder with program, metrics and report."""
+    from xmr.errors import printable
     from xmr.recipe.load import load_recipe
 
     loaded = load_recipe(recipe, overrides or [])
-    comment = " ".join([recipe, *(overrides or [])])
-    folder = out or Path("runs") / Path(recipe).with_suffix("").name
+    comment = printable(" ".join([recipe, *(overrides or [])]))
+    folder = out or Path("runs") / printable(Path(recipe).with_suffix("").name)
     console = Console(stderr=True, highlight=False)
     if seeds == 1:
         _one(loaded, folder, comment, console, resume, force, device, quiet)

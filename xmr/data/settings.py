@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from annotated_types import Ge, Gt, Le
+from pydantic import Field, model_validator
 
-Amount = Annotated[float, Ge(0)]
+from xmr.component import Section
+
+Seed = Annotated[int, Ge(0), Le(2**32 - 1)]  # what all generators of random numbers take
+Amount = Annotated[float, Ge(0), Le(1_000_000_000)]
 
 
-class SplitSettings(BaseModel):
+class SplitSettings(Section):
     """How records become train, validation and test."""
-
-    model_config = ConfigDict(extra="forbid")
 
     by: Literal["random", "cluster", "column", "fold", "group", "time"] = Field(
         "random",
@@ -36,14 +37,12 @@ class SplitSettings(BaseModel):
         description="cluster: auto takes MMseqs2 where it is on PATH; say which, and the split is the same everywhere",
     )
     group: str | None = Field(None, description="group: the one left out for the test part")
-    folds: Annotated[int, Ge(2)] = Field(5, description="fold: number of folds")
+    folds: Annotated[int, Ge(2), Le(10_000)] = Field(5, description="fold: number of folds")
     fold: Annotated[int, Ge(0)] = Field(0, description="fold: which one is the test part")
 
 
-class DataSettings(BaseModel):
+class DataSettings(Section):
     """Where the records are and how they are read."""
-
-    model_config = ConfigDict(extra="forbid")
 
     dataset: str | None = Field(None, description="a public data set by name (`xmr data list`)")
     path: str | None = Field(
@@ -82,7 +81,7 @@ class DataSettings(BaseModel):
     residue_labels: str | None = Field(None, description="per-residue tasks: FASTA of label strings, by id")
     residue_mask: str | None = Field(None, description="per-residue tasks: FASTA of 0/1 strings, 0 = not scored")
     split: SplitSettings = Field(default_factory=SplitSettings)
-    seed: int | None = Field(None, description="pins the split; by default the recipe's seed")
+    seed: Seed | None = Field(None, description="pins the split; by default the recipe's seed")
     longest: Annotated[int, Ge(1)] | None = Field(
         None,
         description="records with more symbols than this are left out, counted and listed in skipped.csv",

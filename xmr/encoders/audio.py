@@ -126,8 +126,8 @@ class AudioEncoder(Encoder):
 
     def __init__(
         self,
-        seconds: Annotated[float, Gt(0)] | None = None,
-        rate: Annotated[int, Ge(100)] | None = None,
+        seconds: Annotated[float, Gt(0), Le(3600)] | None = None,
+        rate: Annotated[int, Ge(100), Le(192_000)] | None = None,
         length: Literal["trim", "window", "fail"] = "trim",
         hop: Annotated[float, Gt(0), Le(1)] = 0.5,
         place: Literal["start", "centre"] = "centre",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from xmr.data.forecast import TimeTable, steps_in_words, windows
 from xmr.data.records import Records
@@ -36,8 +36,8 @@ class ForecastEncoder(Encoder):
 
     def __init__(
         self,
-        look_back: Annotated[int, Ge(2)] = 336,
-        horizon: Annotated[int, Ge(1)] = 96,
+        look_back: Annotated[int, Ge(2), Le(100_000)] = 336,
+        horizon: Annotated[int, Ge(1), Le(100_000)] = 96,
         every: Annotated[int, Ge(1)] = 1,
         season: Annotated[int, Ge(1)] = 24,
         missing: Literal["fail", "carry"] = "fail",

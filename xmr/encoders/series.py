@@ -43,7 +43,7 @@ class SeriesEncoder(Encoder):
     def __init__(
         self,
         length: Literal["pad", "resample", "truncate", "window", "fail"] = "pad",
-        size: Annotated[int, Ge(2)] | None = None,
+        size: Annotated[int, Ge(2), Le(100_000)] | None = None,
         hop: Annotated[float, Gt(0), Le(1)] = 0.5,
         missing: Literal["interpolate", "zero", "fail"] = "interpolate",
         normalise: Literal["channel", "series", "train", "none"] = "channel",

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from torch import Tensor
 
 from xmr.data.dates import ISO, in_words, is_date, way_of
@@ -108,7 +108,7 @@ class TableEncoder(Encoder):
         most_categories: Annotated[int, Ge(2)] = 64,
         beyond: Literal["other", "hash"] = "other",
         unseen: Literal["mean", "fail"] = "mean",
-        most_words: Annotated[int, Ge(1)] = 64,
+        most_words: Annotated[int, Ge(1), Le(4096)] = 64,
         render: bool = False,
     ) -> None:
         self.columns, self.scaling, self.most_categories, self.beyond = columns, scaling, most_categories, beyond

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Self
 
 import torch
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Le, Lt
 from torch import Generator, Tensor, nn
 
 from xmr.outputs.base import Output
@@ -28,7 +28,9 @@ class Forecast(Output):
 
     tasks: ClassVar[tuple[str, ...]] = ("forecasting",)
 
-    def __init__(self, width: Annotated[int, Ge(1)] = 32, dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0) -> None:
+    def __init__(
+        self, width: Annotated[int, Ge(1), Le(4096)] = 32, dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0
+    ) -> None:
         super().__init__()
         self.width, self.dropout = width, dropout
 

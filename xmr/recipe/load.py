@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from xmr.component import KINDS, schema
-from xmr.errors import Problem, RecipeError, nearest
+from xmr.errors import Problem, RecipeError, nearest, printable, shortened
+from xmr.recipe.plain_yaml import MOST_DEPTH, read_file, read_text
 from xmr.recipe.schema import Recipe, check_recipe
 from xmr.training.settings import TrainingSettings
 
-MOST_BYTES = 1_000_000
+MOST_CHARACTERS = 100_000  # of an override
 
 
 def recipes_folder() -> Path:
@@ -37,9 +36,10 @@ def find_recipe(name: str) -> Path:
     """A recipe by path, or a packaged one by name. Raises RecipeError with the nearest name."""
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
-        if path.is_file():
+        if os.path.isfile(path):
             return path
-        raise RecipeError(Problem(name, "no such file", "a recipe file", nearest(name, recipe_names())))
+        found = "no file, but a folder or a device" if os.path.exists(path) else "no such file"
+        raise RecipeError(Problem(name, found, "a recipe file", nearest(name, recipe_names())))
     if name in recipe_names():
         return recipes_folder() / f"{name}.yaml"
     raise RecipeError(
@@ -55,17 +55,19 @@ def find_recipe(name: str) -> Path:
 def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read, override and check a recipe. Raises RecipeError with every problem, each with file and line."""
     path = find_recipe(str(name))
-    raw, lines = read_yaml(path)
+    raw, lines = read_file(path)
+    if not isinstance(raw, dict):
+        raise RecipeError(Problem(f"{path}:1", "no sections" if raw is None else repr(raw), "a recipe's sections"))
     changed: dict[tuple[str, ...], str] = {}
     for override in overrides:
         keys = _apply(raw, override)
         changed[keys] = override
 
     def place(field: tuple[str | int, ...]) -> str:
-        dotted = ".".join(map(str, field))
+        dotted = shortened(".".join(map(str, field)), 100)
         for keys, override in changed.items():
             if tuple(map(str, field[: len(keys)])) == keys or keys[: len(field)] == tuple(map(str, field)):
-                return f"override {override}: {dotted}"
+                return f"override {shortened(override, 80)}: {dotted}"
         known: tuple[str | int, ...] = field
         while known and known not in lines:
             known = known[:-1]
@@ -81,78 +83,18 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     return recipe
 
 
-def read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str | int, ...], int]]:
-    """Safe YAML 1.2 -> plain data, and the line of every key. Duplicate keys, tags and aliases are refused."""
-    if path.stat().st_size > MOST_BYTES:
-        raise RecipeError(Problem(str(path), f"{path.stat().st_size} bytes", f"a recipe of at most {MOST_BYTES}"))
-    yaml = YAML(typ="rt", pure=True)
-    try:
-        text = path.read_text(encoding="utf-8")
-        tree = yaml.load(text)
-    except UnicodeDecodeError as error:
-        raise RecipeError(Problem(str(path), "bytes that are not UTF-8", "a text file")) from error
-    except DuplicateKeyError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise RecipeError(Problem(f"{path}:{line}", str(error.problem).splitlines()[0], "each key once")) from error
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise RecipeError(
-            Problem(f"{path}:{mark.line + 1 if mark else 1}", str(error.problem or "broken YAML"), "YAML 1.2")
-        ) from error
-    except YAMLError as error:
-        raise RecipeError(Problem(str(path), str(error).splitlines()[0], "YAML 1.2")) from error
-    if not isinstance(tree, CommentedMap):
-        raise RecipeError(
-            Problem(f"{path}:1", "no sections" if tree is None else type(tree).__name__, "a recipe's sections")
-        )
-    lines: dict[tuple[str | int, ...], int] = {}
-    seen: set[int] = set()
-
-    def plain(node: Any, where: tuple[str | int, ...]) -> Any:
-        tag = getattr(getattr(node, "tag", None), "value", None)
-        if tag is not None:
-            raise RecipeError(Problem(f"{path}:{lines.get(where, 1)}", f"the YAML tag {tag}", "plain values"))
-        if isinstance(node, CommentedMap | CommentedSeq):
-            if id(node) in seen:
-                raise RecipeError(Problem(f"{path}:{lines.get(where, 1)}", "a YAML alias", "values written out"))
-            seen.add(id(node))
-        if isinstance(node, CommentedMap):
-            result = {}
-            for key in node:
-                lines[(*where, str(key))] = node.lc.key(key)[0] + 1
-                result[str(key)] = plain(node[key], (*where, str(key)))
-            return result
-        if isinstance(node, CommentedSeq):
-            for index in range(len(node)):
-                lines[(*where, index)] = node.lc.item(index)[0] + 1
-            return [plain(item, (*where, index)) for index, item in enumerate(node)]
-        return _scalar(node)
-
-    return plain(tree, ()), lines
-
-
-def _scalar(node: Any) -> Any:
-    """ruamel's scalar types (which remember their notation) as Python's own."""
-    if node is None or isinstance(node, bool):
-        return node
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return str(node)
-
-
 def _apply(raw: dict[str, Any], override: str) -> tuple[str, ...]:
-    """Put `section.key=value` into plain data; the value is read as YAML."""
+    """Put `section.key=value` into plain data; the value is read as YAML, as strictly as a recipe file."""
     left, equals, right = override.partition("=")
     keys = tuple(left.strip().split("."))
-    if not equals or not all(keys):
-        raise RecipeError(Problem(f"override {override!r}", "no section.key=value", "e.g. training.epochs=5"))
-    try:
-        value = YAML(typ="safe", pure=True).load(right) if right.strip() else None
-    except YAMLError as error:
+    place = f"override {shortened(override, 80)}"
+    if len(override) > MOST_CHARACTERS:
+        raise RecipeError(Problem(place, f"{len(override):,} characters", f"at most {MOST_CHARACTERS:,}"))
+    if not equals or not all(keys) or len(keys) > MOST_DEPTH:
         raise RecipeError(
-            Problem(f"override {override!r}", "a value that is not YAML", "e.g. training.epochs=5")
-        ) from error
+            Problem(f"override {shortened(override, 80)!r}", "no section.key=value", "e.g. training.epochs=5")
+        )
+    value, _ = read_text(right, lambda _: place)
     node = raw
     for key in keys[:-1]:
         inner = node.get(key)
@@ -172,11 +114,18 @@ def dump_recipe(recipe: Recipe, comment: str = "") -> str:
     yaml.default_flow_style = False
     yaml.width = 110
     out = StringIO()
-    body = recipe.model_dump(mode="json")
+    body = _plain(recipe.model_dump())
     fields: dict[str, Any] = {"training": TrainingSettings.model_fields}
     fields |= {kind: schema(KINDS[kind].get(body[kind]["name"])).model_fields for kind in KINDS}
     yaml.dump({key: _without_nulls(value, fields.get(key, {})) for key, value in body.items()}, out)
-    return "".join(f"# {line}\n" for line in comment.splitlines()) + out.getvalue()
+    return (f"# {printable(comment)}\n" if comment else "") + out.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists: YAML has no others."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _without_nulls(value: Any, fields: dict[str, Any]) -> Any:

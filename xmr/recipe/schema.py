@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from annotated_types import Ge
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from annotated_types import Ge, Le
+from pydantic import Field, ValidationError
 
 from xmr.compare import baselines_of
-from xmr.component import KINDS, Place, problems_of, section_problems
-from xmr.data.settings import DataSettings
+from xmr.component import KINDS, Place, Section, problems_of, section_problems
+from xmr.data.settings import DataSettings, Seed
 from xmr.data.targets import Task
-from xmr.errors import Problem, RecipeError, one_of
+from xmr.errors import MOST_PROBLEMS, Problem, RecipeError, one_of
 from xmr.registry import TRANSFORMS, grid
 from xmr.training.settings import TrainingSettings
 
 
-class Recipe(BaseModel):
+class Recipe(Section):
     """One task from data to result. Component sections hold a `name` and that component's arguments."""
 
-    model_config = ConfigDict(extra="forbid")
-
     task: Task = Field(description="what is asked of each record")
-    seed: int = Field(0, description="splits, initialisation and order all come from it")
+    seed: Seed = Field(0, description="splits, initialisation and order all come from it")
     data: DataSettings = Field(description="which records")
     encoder: Any = Field(description="the modality's encoder")
     source: Any = Field(description="the frozen source model; `none` is a control")
     transform: Any = Field(description="the input transformation, one cell of the grid")
     output: Any = Field(description="the output transformation")
     training: TrainingSettings = Field(default_factory=TrainingSettings)
-    ensemble: Annotated[int, Ge(1)] = Field(1, description="programs of different seeds, averaged, over one source")
+    ensemble: Annotated[int, Ge(1), Le(1000)] = Field(
+        1, description="programs of different seeds, averaged, over one source"
+    )
     baselines: list[str] = Field(default_factory=list, description="run beside it on the same split")
     expected: dict[str, Any] = Field(
         default_factory=dict, description="figures to expect, for the reader and the tests"
@@ -92,11 +92,8 @@ def _fit_problems(recipe: Recipe, place: Place) -> list[Problem]:
         )
     emits = KINDS["encoder"].entry(recipe.encoder["name"]).fact("emits")
     known = baselines_of(recipe.task, emits, space_of(recipe.source["name"]), recipe.encoder["name"])
-    problems += [
-        one_of(place(("baselines", index)), name, known)
-        for index, name in enumerate(recipe.baselines)
-        if name not in known
-    ]
+    strange = [(index, name) for index, name in enumerate(recipe.baselines) if name not in known]
+    problems += [one_of(place(("baselines", index)), name, known) for index, name in strange[:MOST_PROBLEMS]]
     fixed_length = recipe.encoder.get("columns") == "variable"
     if recipe.output.get("pool") == "concat" and not fixed_length and not recipe.encoder.get("aligned"):
         problems.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Self
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 
 from xmr.sources.depths import pooled
@@ -47,7 +47,9 @@ class Cepstra(WaveSource):
 
     head: _StandIn
 
-    def __init__(self, samples: Annotated[int, Ge(400)] = RATE, stand_ins: Annotated[int, Ge(2)] = 36) -> None:
+    def __init__(
+        self, samples: Annotated[int, Ge(400), Le(9_600_000)] = RATE, stand_ins: Annotated[int, Ge(2), Le(10_000)] = 36
+    ) -> None:
         super().__init__()
         self.samples, self.stand_ins = samples, stand_ins
         self.seed = 0

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from xmr.errors import Problem, RecipeError, SourceUnavailableError
-from xmr.sources.hub import quiet, unreachable
-from xmr.sources.vision import VisionSource, Weights, drawn, space_of
+from xmr.errors import Problem, RecipeError
+from xmr.sources.hugging_face import Checkpoint
+from xmr.sources.vision import BELOW, VisionSource, Weights, space_of
 from xmr.sources.weights import find_model
 from xmr.spaces import PixelInput, PixelSpace
 
@@ -65,31 +64,21 @@ class Clip(VisionSource):
 
     def load(self, seed: int = 0) -> Self:
         """Load both towers, encode the texts, keep the picture tower. Raises RecipeError when they cannot be had."""
-        from transformers import AutoConfig, AutoTokenizer, CLIPModel
-
         self.seed = seed
-        name = find_model(self.model_name)
-        where: dict[str, Any] = {"local_files_only": Path(name).is_dir()}
-        where |= {"revision": self.revision} if self.revision else {}
+        checkpoint = Checkpoint(self.model_name, find_model(self.model_name), self.revision, f"CLIP in {BELOW}")
         pairs = self.sentences()
-        try:
-            with quiet():
-                config = AutoConfig.from_pretrained(name, **where)
-                tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **where)
-                space = space_of(name, config.vision_config, None, where)
-                if self.weights == "random":
-                    model = drawn(lambda: CLIPModel(config), seed)
-                else:
-                    model = CLIPModel.from_pretrained(name, config=config, dtype=torch.float32, **where)
-        except (OSError, ValueError, AttributeError) as error:
-            raise SourceUnavailableError(
-                unreachable(self.model_name, error, "a CLIP folder below XMR_MODELS")
-            ) from error
-        encoded = tokenizer([text for _, text in pairs], padding=True, truncation=True, return_tensors="pt")
-        with torch.no_grad():
-            pooled = model.eval().text_model(**encoded).pooler_output
-            vectors = nn.functional.normalize(model.text_projection(pooled).float(), dim=1)
-        return self.take(model, space, pairs, vectors)
+        with checkpoint.loading():
+            config, tokenizer = checkpoint.config(), checkpoint.tokenizer()
+            if config.model_type != "clip" or tokenizer is None:
+                found = f"a model of type {config.model_type}{'' if tokenizer else ' without a tokenizer'}"
+                raise RecipeError(Problem("source.model", found, "clip, with its tokenizer (pictures alone: vision)"))
+            space = space_of(checkpoint, config.vision_config, None)
+            model = checkpoint.model("AutoModel", config, self.weights, seed)
+            encoded = tokenizer([text for _, text in pairs], padding=True, truncation=True, return_tensors="pt")
+            with torch.no_grad():
+                pooled = model.eval().text_model(**encoded).pooler_output
+                vectors = nn.functional.normalize(model.text_projection(pooled).float(), dim=1)
+            return self.take(model, space, pairs, vectors)
 
     def take(self, model: Any, space: PixelSpace, pairs: list[tuple[str, str]], vectors: Tensor) -> Self:
         """Keep the picture tower and its projection; the texts' unit vectors (K_S, D') become the classifier."""

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from einops import rearrange
 from torch import Tensor, nn
 
@@ -77,7 +77,7 @@ class AttentionRNN(ModuleWave):
         self,
         weights_file: str = "attrnn_speech_commands.safetensors",
         weights: Weights = "pretrained",
-        taps: Annotated[int, Ge(1)] = 1,
+        taps: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__(weights_file, weights, taps)
 
@@ -134,7 +134,7 @@ class KeywordCNN(ModuleWave):
         self,
         weights_file: str = "honk_speech_commands.pt",
         weights: Weights = "pretrained",
-        taps: Annotated[int, Ge(1)] = 1,
+        taps: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__(weights_file, weights, taps)
 

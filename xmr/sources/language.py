@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import copy
 import importlib.util
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 
-from xmr.errors import MissingExtraError, Problem, RecipeError, SourceUnavailableError
+from xmr.errors import MissingExtraError, Problem, RecipeError
 from xmr.sources.base import Source
 from xmr.sources.depths import spread
-from xmr.sources.hub import quiet, unreachable
+from xmr.sources.hugging_face import Checkpoint
 from xmr.sources.specials import Specials, special_tokens
 from xmr.sources.vocabulary_head import VocabularyHead, vocabulary_head
 from xmr.spaces import SourceOutput, TokenSpace
@@ -52,11 +50,11 @@ class Language(Source):
         self,
         model: str,
         revision: str | None = None,
-        layers: Annotated[int, Ge(1)] | None = None,
+        layers: Annotated[int, Ge(1), Le(1000)] | None = None,
         weights: Literal["pretrained", "random"] = "pretrained",
         attention: Literal["auto", "eager", "sdpa"] = "auto",
         text: str | None = None,
-        taps: Annotated[int, Ge(1)] = 1,
+        taps: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__()
         self.text, self.taps = text, taps
@@ -74,25 +72,21 @@ class Language(Source):
     def load(self, seed: int = 0) -> Self:
         """Load config, tokenizer and weights. Raises RecipeError that says what to pass when they cannot be had."""
         self.seed = seed
-        name, where = self.folder(), self._where()
-        with _reachable(name):
-            model = _build(name, self._config(), self.weights, seed, where)
-        return self.adopt(model, special_tokens(name, where, self.text))
+        checkpoint = self._checkpoint()
+        with checkpoint.loading():
+            config = checkpoint.config()
+            model = checkpoint.model(_kind(config), config, self.weights, seed)
+            return self.adopt(model, special_tokens(checkpoint, self.text))
 
     def blocks(self) -> int:
         """How many blocks the model has before it is cut. Reads its configuration alone; raises as `load` does."""
-        with _reachable(self.folder()):
-            return int(self._config().num_hidden_layers)
+        checkpoint = self._checkpoint()
+        with checkpoint.loading():
+            return int(checkpoint.config().num_hidden_layers)
 
-    def _where(self) -> dict[str, Any]:
-        """How transformers is to look for the model's files."""
-        revision = {"revision": self.revision} if self.revision else {}
-        return {**revision, "local_files_only": Path(self.folder()).is_dir()}
-
-    def _config(self) -> Any:
-        from transformers import AutoConfig
-
-        return AutoConfig.from_pretrained(self.folder(), **self._where())
+    def _checkpoint(self) -> Checkpoint:
+        instead = "source: {name: minilm}, which needs no network"
+        return Checkpoint(self.model_name, self.folder(), self.revision, instead)
 
     def adopt(self, model: Any, specials: Specials | None = None) -> Self:
         """Take a model in memory as the source: cut it to `layers`, find its head, freeze it."""
@@ -109,6 +103,9 @@ class Language(Source):
         before = (*specials.prefix, *specials.text)
         room = len(before) + len(specials.suffix)
         words = _named(specials.words, len(embedding))
+        if _longest(model.config) <= room:
+            found = f"{len(specials.text)} tokens of text in a model of {_longest(model.config)} positions"
+            raise RecipeError(Problem("source.text", found, "a shorter text, which leaves room for records"))
         self.space = TokenSpace(embedding, _longest(model.config) - room, specials.prefix, specials.suffix, words)
         self.own_width = self.hidden_width = model.config.hidden_size
         self.hidden_width *= 1 + len(spread(1 + (self.layers or model.config.num_hidden_layers), self.taps))
@@ -233,11 +230,11 @@ class MiniLM(Language):
 
     def __init__(
         self,
-        layers: Annotated[int, Ge(1)] | None = None,
+        layers: Annotated[int, Ge(1), Le(1000)] | None = None,
         weights: Literal["pretrained", "random"] = "pretrained",
         attention: Literal["auto", "eager", "sdpa"] = "auto",
         text: str | None = None,
-        taps: Annotated[int, Ge(1)] = 1,
+        taps: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__("all-MiniLM-L6-v2", None, layers, weights, attention, text, taps)
 
@@ -256,33 +253,12 @@ class MiniLM(Language):
         return {"name": "minilm", **settings, "text": self.text, "taps": self.taps}
 
 
-@contextmanager
-def _reachable(name: str) -> Iterator[None]:
-    """Quiet transformers; a model it cannot find is an error that says what to pass."""
-    try:
-        with quiet():
-            yield
-    except (OSError, ValueError) as error:
-        raise SourceUnavailableError(
-            unreachable(name, error, "source: {name: minilm}, which needs no network")
-        ) from error
-
-
-def _build(name: str, config: Any, weights: str, seed: int, where: dict[str, Any]) -> Any:
-    """The model with its language-model head where its checkpoint has one."""
-    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM
-
+def _kind(config: Any) -> str:
+    """transformers' class of the model with its language-model head, where its checkpoint has one."""
     architecture = (config.architectures or [""])[0]
-    factory: Any = AutoModel
     if architecture.endswith("ForMaskedLM"):
-        factory = AutoModelForMaskedLM
-    elif architecture.endswith(("LMHeadModel", "ForCausalLM")):
-        factory = AutoModelForCausalLM
-    if weights == "random":
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return factory.from_config(config)
-    return factory.from_pretrained(name, config=config, dtype=torch.float32, trust_remote_code=False, **where)
+        return "AutoModelForMaskedLM"
+    return "AutoModelForCausalLM" if architecture.endswith(("LMHeadModel", "ForCausalLM")) else "AutoModel"
 
 
 def _named(words: tuple[str, ...], rows: int) -> tuple[str, ...]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Self
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 
-from xmr.errors import Problem, RecipeError, SourceUnavailableError
-from xmr.sources.hub import quiet, unreachable
-from xmr.sources.vision import Weights, class_names, drawn
+from xmr.errors import Problem, RecipeError
+from xmr.sources.hugging_face import Checkpoint
+from xmr.sources.vision import BELOW, Weights, class_names
 from xmr.sources.wave import WaveSource
 from xmr.sources.weights import find_model
 from xmr.spaces import WaveInput, WaveSpace
@@ -43,7 +42,7 @@ class LogMel(WaveSource):
         model: str,
         revision: str | None = None,
         weights: Weights = "pretrained",
-        taps: Annotated[int, Ge(1)] = 1,
+        taps: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__()
         self.model_name, self.revision, self.weights, self.taps = model, revision, weights, taps
@@ -51,26 +50,14 @@ class LogMel(WaveSource):
 
     def load(self, seed: int = 0) -> Self:
         """Load config and weights. Raises RecipeError that says what to pass when they cannot be had."""
-        from transformers import AutoConfig, AutoModel, AutoModelForAudioClassification
-
         self.seed = seed
-        name = find_model(self.model_name)
-        where: dict[str, Any] = {"local_files_only": Path(name).is_dir()}
-        where |= {"revision": self.revision} if self.revision else {}
-        try:
-            with quiet():
-                config = AutoConfig.from_pretrained(name, **where)
-                classifier = (config.architectures or [""])[0].endswith("ForAudioClassification")
-                factory: Any = AutoModelForAudioClassification if classifier else AutoModel
-                if self.weights == "random":
-                    model = drawn(lambda: factory.from_config(config), seed)
-                else:
-                    model = factory.from_pretrained(
-                        name, config=config, dtype=torch.float32, trust_remote_code=False, **where
-                    )
-        except (OSError, ValueError) as error:
-            raise SourceUnavailableError(unreachable(self.model_name, error, "a folder below XMR_MODELS")) from error
-        return self.adopt(model, class_names(config) if classifier else ())
+        checkpoint = Checkpoint(self.model_name, find_model(self.model_name), self.revision, BELOW)
+        with checkpoint.loading():
+            config = checkpoint.config()
+            classifier = (config.architectures or [""])[0].endswith("ForAudioClassification")
+            kind = "AutoModelForAudioClassification" if classifier else "AutoModel"
+            model = checkpoint.model(kind, config, self.weights, seed)
+            return self.adopt(model, class_names(config) if classifier else ())
 
     def adopt(self, model: Any, names: tuple[str, ...] = ()) -> Self:
         """Take a model in memory as the source. Raises RecipeError for one that is neither AST nor Whisper."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Self
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from torch import Tensor
 
 from xmr.sources.base import Source
@@ -26,9 +26,9 @@ class NoSource(Source):
 
     def __init__(
         self,
-        width: Annotated[int, Ge(1)] = 384,
-        vocabulary: Annotated[int, Ge(32)] = 1000,
-        max_length: Annotated[int, Ge(1)] = 512,
+        width: Annotated[int, Ge(1), Le(8192)] = 384,
+        vocabulary: Annotated[int, Ge(32), Le(100_000)] = 1000,
+        max_length: Annotated[int, Ge(1), Le(100_000)] = 512,
     ) -> None:
         super().__init__()
         self.width, self.vocabulary, self.max_length = width, vocabulary, max_length

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 
 from xmr.sources.vision import ModuleSource, Weights
@@ -67,7 +67,7 @@ class ResNet20(ModuleSource):
         self,
         weights_file: str = "resnet20_cifar10.pt",
         weights: Weights = "pretrained",
-        taps: Annotated[int, Ge(1)] = 1,
+        taps: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__(weights_file, weights, taps)
 

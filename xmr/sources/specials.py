@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xmr.sources.hub import quiet
+from xmr.sources.hugging_face import Checkpoint
 from xmr.spaces import Tokenize
 
 
@@ -22,14 +22,13 @@ class Specials:
         self.prefix, self.suffix, self.words, self.text, self.tokenize = prefix, suffix, words, text, tokenize
 
 
-def special_tokens(name: str, where: dict[str, Any], text: str | None = None) -> Specials:
-    """Ask the tokenizer what it puts around a text; a model without a tokenizer has no special tokens."""
-    from transformers import AutoTokenizer
+def special_tokens(checkpoint: Checkpoint, text: str | None = None) -> Specials:
+    """Ask the tokenizer what it puts around a text; a model without a tokenizer has no special tokens.
 
-    try:
-        with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **where)
-    except (OSError, ValueError, ImportError):
+    Called in `checkpoint.loading()`, which makes one error of a tokenizer that cannot be read.
+    """
+    tokenizer = checkpoint.tokenizer()
+    if tokenizer is None:
         return Specials()
     plain = tokenizer("a", add_special_tokens=False)["input_ids"]
     whole = tokenizer("a")["input_ids"]

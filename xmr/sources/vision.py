@@ -7,25 +7,27 @@ as `head`, so the source's own class logits are `head(features)` and nothing is 
 from __future__ import annotations
 
 import copy
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 
 from xmr.errors import Problem, RecipeError, SourceUnavailableError, require
 from xmr.sources.base import Source
 from xmr.sources.depths import several, with_maps
 from xmr.sources.folding import Folded, fold_batch_norms, unfold
-from xmr.sources.hub import quiet, unreachable
+from xmr.sources.hugging_face import Checkpoint, drawn, unreachable
 from xmr.sources.weights import fill, find_model, load_weights
 from xmr.spaces import FeatureOutput, PixelInput, PixelSpace
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 Weights = Literal["pretrained", "random"]
+BELOW = "a folder below XMR_MODELS"  # what else a recipe could name
+MOST_PIXELS = 4096  # of a side
 
 
 class VisionSource(Source):
@@ -134,8 +136,8 @@ class Vision(VisionSource):
         model: str,
         revision: str | None = None,
         weights: Weights = "pretrained",
-        size: Annotated[int, Ge(8)] | None = None,
-        taps: Annotated[int, Ge(1)] = 1,
+        size: Annotated[int, Ge(8), Le(4096)] | None = None,
+        taps: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__()
         self.model_name, self.revision, self.weights, self.size = model, revision, weights, size
@@ -144,26 +146,13 @@ class Vision(VisionSource):
 
     def load(self, seed: int = 0) -> Self:
         """Load config and weights. Raises RecipeError that says what to pass when they cannot be had."""
-        from transformers import AutoConfig, AutoModelForImageClassification
-
         self.seed = seed
-        name = find_model(self.model_name)
-        local = Path(name).is_dir()
-        where: dict[str, Any] = {"local_files_only": local}
-        where |= {"revision": self.revision} if self.revision else {}
-        try:
-            with quiet():
-                config = AutoConfig.from_pretrained(name, **where)
-                space = space_of(name, config, self.size, where)
-                if self.weights == "random":
-                    model = drawn(lambda: AutoModelForImageClassification.from_config(config), seed)
-                else:
-                    model = AutoModelForImageClassification.from_pretrained(
-                        name, config=config, dtype=torch.float32, trust_remote_code=False, **where
-                    )
-        except (OSError, ValueError) as error:
-            raise SourceUnavailableError(unreachable(self.model_name, error, "a folder below XMR_MODELS")) from error
-        return self.adopt(model, space, class_names(config))
+        checkpoint = Checkpoint(self.model_name, find_model(self.model_name), self.revision, BELOW)
+        with checkpoint.loading():
+            config = checkpoint.config()
+            space = space_of(checkpoint, config, self.size)
+            model = checkpoint.model("AutoModelForImageClassification", config, self.weights, seed)
+            return self.adopt(model, space, class_names(config))
 
     def run(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         """The model without its classifier hands the classifier's input back as its logits."""
@@ -190,8 +179,8 @@ class Timm(VisionSource):
         self,
         model: str,
         weights: Weights = "pretrained",
-        size: Annotated[int, Ge(8)] | None = None,
-        taps: Annotated[int, Ge(1)] = 1,
+        size: Annotated[int, Ge(8), Le(4096)] | None = None,
+        taps: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__()
         self.model_name, self.weights, self.size, self.taps = model, weights, size, taps
@@ -199,6 +188,9 @@ class Timm(VisionSource):
 
     def load(self, seed: int = 0) -> Self:
         """Make the model by timm. Raises MissingExtraError without timm, RecipeError for an unknown model."""
+        if ":" in self.model_name:  # `hf-hub:` and `local-dir:`, whose weights timm may read from pickles
+            found = f"{self.model_name!r}, a model that is not timm's own"
+            raise RecipeError(Problem("source.model", found, "a name of timm.list_models(); others: source vision"))
         timm = require("timm", "timm", "source timm")
         self.seed = seed
         try:
@@ -233,7 +225,9 @@ class ModuleSource(VisionSource):
     channel_std: ClassVar[tuple[float, ...]] = IMAGENET_STD
     names: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, weights_file: str, weights: Weights = "pretrained", taps: Annotated[int, Ge(1)] = 1) -> None:
+    def __init__(
+        self, weights_file: str, weights: Weights = "pretrained", taps: Annotated[int, Ge(1), Le(1000)] = 1
+    ) -> None:
         super().__init__()
         self.weights_file, self.weights, self.taps = weights_file, weights, taps
         self.seed = 0
@@ -254,13 +248,6 @@ class ModuleSource(VisionSource):
         """See `Source.describe`."""
         depths = {"taps": self.taps} if self.taps > 1 else {}  # a subclass's constructor may not know them
         return {"name": self.section["name"], "weights_file": self.weights_file, "weights": self.weights, **depths}
-
-
-def drawn(make: Any, seed: int) -> Any:
-    """What `make` makes, with torch's generator at `seed` while it does, and as it was before afterwards."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return make()
 
 
 def take_classifier(model: nn.Module) -> nn.Module:
@@ -289,14 +276,12 @@ def class_names(config: Any) -> tuple[str, ...]:
     return () if all(name.startswith("LABEL_") for name in names) else names
 
 
-def space_of(name: str, config: Any, size: int | None, where: dict[str, Any]) -> PixelSpace:
-    """Input size, mean and deviation, as the model's preprocessor states them; ImageNet's where it says nothing."""
-    from transformers.image_processing_base import ImageProcessingMixin
+def space_of(checkpoint: Checkpoint, config: Any, size: int | None) -> PixelSpace:
+    """Input size, mean and deviation, as the model's preprocessor states them; ImageNet's where it says nothing.
 
-    try:
-        facts, _ = ImageProcessingMixin.get_image_processor_dict(name, **where)
-    except (OSError, ValueError):
-        facts = {}
+    Called in `checkpoint.loading()`. Raises RecipeError for statements that no picture meets.
+    """
+    facts = checkpoint.image_facts()
     channels = int(getattr(config, "num_channels", 3))
     mean, std = facts.get("image_mean", IMAGENET_MEAN), facts.get("image_std", IMAGENET_STD)
     if facts.get("do_normalize") is False:
@@ -304,7 +289,14 @@ def space_of(name: str, config: Any, size: int | None, where: dict[str, Any]) ->
     height, width = _sides(facts, config)
     if size is not None:
         height = width = size
-    return PixelSpace(height, width, tuple(mean)[:channels], tuple(std)[:channels])
+    mean, std = tuple(map(float, mean))[:channels], tuple(map(float, std))[:channels]
+    if not (1 <= min(height, width) <= max(height, width) <= MOST_PIXELS and channels >= 1):
+        found = f"{checkpoint.asked!r}, which takes {channels} channels of {height} x {width} pixels"
+        raise RecipeError(Problem("source.model", found, f"sides of 1 to {MOST_PIXELS} pixels"))
+    if not (len(mean) == len(std) == channels and all(map(math.isfinite, (*mean, *std))) and min(std) > 0):
+        found = f"{checkpoint.asked!r}, whose image_mean {mean} and image_std {std} do not suit {channels} channels"
+        raise RecipeError(Problem("source.model", found, "a finite mean and a deviation above zero for each channel"))
+    return PixelSpace(height, width, mean, std)
 
 
 def _sides(facts: dict[str, Any], config: Any) -> tuple[int, int]:

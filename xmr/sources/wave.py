@@ -7,19 +7,18 @@ model that starts with a short-time Fourier transform says so in its space and t
 from __future__ import annotations
 
 from abc import abstractmethod
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 
-from xmr.errors import MissingExtraError, SourceUnavailableError
+from xmr.errors import MissingExtraError, Problem, RecipeError
 from xmr.sources.base import Source
 from xmr.sources.depths import several
-from xmr.sources.hub import quiet, unreachable
-from xmr.sources.vision import Weights, class_names, drawn
+from xmr.sources.hugging_face import Checkpoint, drawn
+from xmr.sources.vision import BELOW, Weights, class_names
 from xmr.sources.weights import fill, find_model, load_weights
 from xmr.spaces import FeatureOutput, WaveInput, WaveSpace
 
@@ -95,7 +94,9 @@ class ModuleWave(WaveSource):
 
     names: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, weights_file: str, weights: Weights = "pretrained", taps: Annotated[int, Ge(1)] = 1) -> None:
+    def __init__(
+        self, weights_file: str, weights: Weights = "pretrained", taps: Annotated[int, Ge(1), Le(1000)] = 1
+    ) -> None:
         super().__init__()
         self.weights_file, self.weights, self.taps = weights_file, weights, taps
         self.seed = 0
@@ -147,8 +148,8 @@ class Speech(WaveSource):
         model: str,
         revision: str | None = None,
         weights: Weights = "pretrained",
-        samples: Annotated[int, Ge(400)] = 16000,
-        taps: Annotated[int, Ge(1)] = 1,
+        samples: Annotated[int, Ge(400), Le(9_600_000)] = 16000,
+        taps: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__()
         self.model_name, self.revision, self.weights, self.samples, self.taps = model, revision, weights, samples, taps
@@ -156,27 +157,15 @@ class Speech(WaveSource):
 
     def load(self, seed: int = 0) -> Self:
         """Load config and weights. Raises RecipeError that says what to pass when they cannot be had."""
-        from transformers import AutoConfig, AutoModel, AutoModelForAudioClassification
-
         self.seed = seed
-        name = find_model(self.model_name)
-        where: dict[str, Any] = {"local_files_only": Path(name).is_dir()}
-        where |= {"revision": self.revision} if self.revision else {}
-        try:
-            with quiet():
-                config = AutoConfig.from_pretrained(name, **where)
-                classifier = (config.architectures or [""])[0].endswith("ForSequenceClassification")
-                factory: Any = AutoModelForAudioClassification if classifier else AutoModel
-                if self.weights == "random":
-                    model = drawn(lambda: factory.from_config(config), seed)
-                else:
-                    model = factory.from_pretrained(
-                        name, config=config, dtype=torch.float32, trust_remote_code=False, **where
-                    )
-                rate, normalise = _front_of(name, where)
-        except (OSError, ValueError) as error:
-            raise SourceUnavailableError(unreachable(self.model_name, error, "a folder below XMR_MODELS")) from error
-        return self.adopt(model, rate, normalise, class_names(config) if classifier else ())
+        checkpoint = Checkpoint(self.model_name, find_model(self.model_name), self.revision, BELOW)
+        with checkpoint.loading():
+            config = checkpoint.config()
+            classifier = (config.architectures or [""])[0].endswith("ForSequenceClassification")
+            kind = "AutoModelForAudioClassification" if classifier else "AutoModel"
+            model = checkpoint.model(kind, config, self.weights, seed)
+            rate, normalise = _front_of(checkpoint)
+            return self.adopt(model, rate, normalise, class_names(config) if classifier else ())
 
     def adopt(self, model: Any, rate: int = 16000, normalise: bool = True, names: tuple[str, ...] = ()) -> Self:
         """Take a model in memory as the source. normalise: each wave to mean 0 and deviation 1, as it was trained."""
@@ -202,15 +191,17 @@ class Speech(WaveSource):
         return {**settings, "samples": self.samples, "taps": self.taps}
 
 
-def _front_of(name: str, where: dict[str, Any]) -> tuple[int, bool]:
-    """Sample rate and whether waves are normalised, from the model's preprocessor; 16 kHz and yes without one."""
-    from transformers import AutoFeatureExtractor
+def _front_of(checkpoint: Checkpoint) -> tuple[int, bool]:
+    """Sample rate and whether waves are normalised, from the model's preprocessor; 16 kHz and yes without one.
 
-    try:
-        front: Any = AutoFeatureExtractor.from_pretrained(name, trust_remote_code=False, **where)
-    except (OSError, ValueError):
-        return 16000, True
-    return int(front.sampling_rate), bool(getattr(front, "do_normalize", True))
+    Called in `checkpoint.loading()`. Raises RecipeError for a rate that no recording has.
+    """
+    facts = checkpoint.audio_facts()
+    rate = facts.get("sampling_rate", 16000)
+    if not isinstance(rate, int) or not 1000 <= rate <= 192_000:
+        found = f"{checkpoint.asked!r}, preprocessor_config.json: sampling_rate {rate!r}"
+        raise RecipeError(Problem("source.model", found, "1,000 to 192,000 samples a second"))
+    return rate, bool(facts.get("do_normalize", True))
 
 
 def mel_filters(bins: int, rate: int, low: float, high: float, mels: int, scale: str, norm: str | None) -> Tensor:

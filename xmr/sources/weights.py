@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -14,10 +16,26 @@ from torch import Tensor
 from xmr.data.datasets import cache_folder
 from xmr.errors import Problem, RecipeError
 
+# What the two readers raise for bytes that no writer of theirs wrote.
+_DAMAGED = (
+    SafetensorError,
+    OSError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
+    struct.error,
+)
+
 
 def find_model(name: str) -> str:
     """A file or folder by path, or by name below XMR_MODELS, beside XMR_DATA or in the cache; else the name itself."""
-    if Path(name).exists():
+    if os.path.exists(name):  # unlike pathlib, without an error for names too long
         return name
     roots = [Path(os.environ["XMR_MODELS"])] if "XMR_MODELS" in os.environ else []
     if "XMR_DATA" in os.environ:
@@ -25,7 +43,7 @@ def find_model(name: str) -> str:
     inside = Path(name)
     if not inside.is_absolute() and ".." not in inside.parts:
         for root in (*roots, cache_folder() / "models"):
-            if (root / inside).exists():
+            if os.path.exists(root / inside):
                 return str(root / inside)
     return name
 
@@ -37,16 +55,16 @@ def load_weights(name: str, field: str = "source.weights_file") -> dict[str, Ten
     Raises RecipeError for a file that is missing, damaged, or holds anything but tensors.
     """
     path = Path(find_model(name))
-    if not path.is_file():
+    if not os.path.isfile(path):  # nor a pipe or a device
         raise RecipeError(Problem(field, f"no file {name!r}", "a .safetensors or .pt file, here or below XMR_MODELS"))
     try:
         if path.suffix == ".safetensors":
             raw: Any = load_file(path)
         else:
             raw = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
+    except _DAMAGED as error:
         raise RecipeError(Problem(field, f"a damaged file {path}", "weights")) from error
-    except Exception as error:  # pickle.UnpicklingError: something that is not tensors
+    except UnpicklingError as error:  # something that is not tensors
         reason = str(error).strip().splitlines()[0][:120]
         raise RecipeError(Problem(field, f"{path}, which is not weights alone ({reason})", "tensors only")) from error
     for key in ("state_dict", "model"):

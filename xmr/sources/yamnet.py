@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from torch import Tensor
 
-from xmr.errors import SourceUnavailableError
-from xmr.sources.hub import quiet, unreachable
-from xmr.sources.vision import Weights, class_names, drawn, take_classifier
+from xmr.sources.hugging_face import Checkpoint
+from xmr.sources.vision import BELOW, Weights, class_names, take_classifier
 from xmr.sources.wave import WaveSource, mel_filters
 from xmr.sources.weights import find_model
 from xmr.spaces import Spectrum, WaveInput, WaveSpace
@@ -33,37 +31,28 @@ class Yamnet(WaveSource):
     clip: ClassVar[int | None] = WINDOW + (FRAMES - 1) * HOP
     filters: Tensor
 
-    def __init__(self, model: str = "yamnet", weights: Weights = "pretrained", taps: Annotated[int, Ge(1)] = 1) -> None:
+    def __init__(
+        self, model: str = "yamnet", weights: Weights = "pretrained", taps: Annotated[int, Ge(1), Le(1000)] = 1
+    ) -> None:
         super().__init__()
         self.model_name, self.weights, self.taps = model, weights, taps
         self.seed = 0
 
     def load(self, seed: int = 0) -> Self:
         """Load config and weights. Raises RecipeError that says what to pass when they cannot be had."""
-        from transformers import AutoConfig, AutoModelForImageClassification
-
         self.seed = seed
-        name = find_model(self.model_name)
-        where: dict[str, Any] = {"local_files_only": Path(name).is_dir()}
-        try:
-            with quiet():
-                config = AutoConfig.from_pretrained(name, **where)
-                factory: Any = AutoModelForImageClassification
-                if self.weights == "random":
-                    model = drawn(lambda: factory.from_config(config), seed)
-                else:
-                    model = factory.from_pretrained(name, config=config, dtype=torch.float32, **where)
-        except (OSError, ValueError) as error:
-            raise SourceUnavailableError(unreachable(self.model_name, error, "a folder below XMR_MODELS")) from error
-        self.head = take_classifier(model)
-        self.body = model
-        spectrum = Spectrum(WINDOW, HOP, 512, FRAMES)
-        assert self.clip is not None
-        self.space = WaveSpace(RATE, self.clip, spectrum)
-        self.register_buffer(
-            "filters", mel_filters(spectrum.bins, RATE, 125.0, 7500.0, 64, "htk", None), persistent=False
-        )
-        return self.settle(class_names(config))
+        checkpoint = Checkpoint(self.model_name, find_model(self.model_name), None, BELOW)
+        with checkpoint.loading():
+            config = checkpoint.config()
+            model = checkpoint.model("AutoModelForImageClassification", config, self.weights, seed)
+            self.head = take_classifier(model)
+            self.body = model
+            spectrum = Spectrum(WINDOW, HOP, 512, FRAMES)
+            assert self.clip is not None
+            self.space = WaveSpace(RATE, self.clip, spectrum)
+            filters = mel_filters(spectrum.bins, RATE, 125.0, 7500.0, 64, "htk", None)
+            self.register_buffer("filters", filters, persistent=False)
+            return self.settle(class_names(config))
 
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
         """log(mel + 0.001) of the magnitude as a picture of 96 x 64, through the network."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from xmr.component import Section
 
 
-class TrainingSettings(BaseModel):
+class TrainingSettings(Section):
     """By default AdamW with linear warm-up and cosine decay, gradients clipped for each program on its own."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    epochs: Annotated[int, Ge(1)] = Field(20, description="passes over the training part")
-    min_steps: Annotated[int, Ge(0)] = Field(
+    epochs: Annotated[int, Ge(1), Le(1_000_000)] = Field(20, description="passes over the training part")
+    min_steps: Annotated[int, Ge(0), Le(10_000_000)] = Field(
         0, description="at least so many steps of the optimiser: a small training part is passed over more often"
     )
     learning_rate: Annotated[float, Gt(0)] = Field(3e-3, description="peak learning rate")
@@ -28,8 +28,10 @@ class TrainingSettings(BaseModel):
     milestones: list[Annotated[float, Gt(0), Lt(1)]] = Field(
         [0.5, 0.72], description="schedule steps: shares of the epochs after which the rate falls to a tenth"
     )
-    batch_tokens: Annotated[int, Ge(1)] = Field(2048, description="padded tokens of a batch, for each program")
-    batch_size: Annotated[int, Ge(1)] = Field(
+    batch_tokens: Annotated[int, Ge(1), Le(10_000_000)] = Field(
+        2048, description="padded tokens of a batch, for each program"
+    )
+    batch_size: Annotated[int, Ge(1), Le(1_000_000)] = Field(
         64, description="records of a batch where all have one size (pictures); batch_tokens does not count there"
     )
     clip: Annotated[float, Gt(0)] | None = Field(1.0, description="largest gradient norm of a program; null: any")

@@ -34,7 +34,7 @@ class ClusteredBorder(Border):
 
     def __init__(
         self,
-        clusters: Annotated[int, Ge(1)] = 4,
+        clusters: Annotated[int, Ge(1), Le(4096)] = 4,
         scale: Annotated[float, Gt(0), Le(1)] = 0.5,
         room: Room = "pixel",
         interpolation: Interpolation = "bilinear",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 from einops import rearrange
 from torch import Generator, nn
 
@@ -34,8 +34,8 @@ class Coordinator(PixelTransform):
 
     def __init__(
         self,
-        trigger: Annotated[int, Ge(1)] = 32,
-        channels: Annotated[int, Ge(4)] = 16,
+        trigger: Annotated[int, Ge(1), Le(4096)] = 32,
+        channels: Annotated[int, Ge(4), Le(1024)] = 16,
         strength: Annotated[float, Gt(0)] = 0.5,
         room: Room = "pixel",
         interpolation: Interpolation = "bilinear",

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Le, Lt
 from einops import rearrange
 from torch import Generator, Tensor, nn
 
@@ -81,7 +81,7 @@ class FeatureTokens(Transform):
 
     def __init__(
         self,
-        bins: Annotated[int, Ge(2)] = 8,
+        bins: Annotated[int, Ge(2), Le(1024)] = 8,
         init: Literal["own_words", "random_words"] = "own_words",
         spread: Annotated[float, Ge(0)] = 1.0,
     ) -> None:
@@ -147,10 +147,10 @@ class FeatureDictionary(FeatureTokens):
 
     def __init__(
         self,
-        bins: Annotated[int, Ge(2)] = 8,
-        prototypes: Annotated[int, Ge(2)] = 100,
-        heads: Annotated[int, Ge(1)] = 8,
-        width: Annotated[int, Ge(1)] = 16,
+        bins: Annotated[int, Ge(2), Le(1024)] = 8,
+        prototypes: Annotated[int, Ge(2), Le(10_000)] = 100,
+        heads: Annotated[int, Ge(1), Le(256)] = 8,
+        width: Annotated[int, Ge(1), Le(1024)] = 16,
         dropout: Annotated[float, Ge(0), Lt(1)] = 0.0,
     ) -> None:
         super().__init__(bins)
@@ -247,7 +247,7 @@ class RowText(Transform):
     space: ClassVar[str] = "token"
     embedding: Tensor
 
-    def __init__(self, prompt: Annotated[int, Ge(0)] = 0) -> None:
+    def __init__(self, prompt: Annotated[int, Ge(0), Le(4096)] = 0) -> None:
         super().__init__()
         self.prompt_length = prompt
 

@@ -176,7 +176,7 @@ class Watermark(PixelTransform):
 
     def __init__(
         self,
-        width: Annotated[int, Ge(1)] | None = None,
+        width: Annotated[int, Ge(1), Le(4096)] | None = None,
         start: Literal["zeros", "normal"] = "zeros",
         room: Room = "normalised",
         interpolation: Interpolation = "bilinear",

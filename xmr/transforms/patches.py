@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Self
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from einops import rearrange
 from torch import Generator, nn
 
@@ -28,7 +28,7 @@ class PatchProjection(Transform):
     takes: ClassVar[str] = "Image"
     space: ClassVar[str] = "token"
 
-    def __init__(self, patch: Annotated[int, Ge(1)] = 4, rescale: bool = True) -> None:
+    def __init__(self, patch: Annotated[int, Ge(1), Le(1024)] = 4, rescale: bool = True) -> None:
         super().__init__()
         self.patch, self.rescale = patch, rescale
 

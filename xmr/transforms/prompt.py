@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from torch import Generator, Tensor, nn
 
 from xmr.errors import Problem, RecipeError
@@ -28,7 +28,7 @@ class Prompt(SymbolTransform):
 
     def __init__(
         self,
-        length: Annotated[int, Ge(1)] = 10,
+        length: Annotated[int, Ge(1), Le(4096)] = 10,
         position: Literal["before", "around"] = "before",
         symbols: Literal["fixed", "free"] = "fixed",
         init: Init = "letters",

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 
 from xmr.errors import Problem, RecipeError
@@ -33,9 +33,9 @@ class ContextRemap(SymbolTransform):
 
     def __init__(
         self,
-        window: Annotated[int, Ge(1)] = 3,
-        channels: Annotated[int, Ge(1)] = 64,
-        words: Annotated[int, Ge(2)] | None = 2000,
+        window: Annotated[int, Ge(1), Le(101)] = 3,
+        channels: Annotated[int, Ge(1), Le(1024)] = 64,
+        words: Annotated[int, Ge(2), Le(200_000)] | None = 2000,
         temperature: Annotated[float, Gt(0)] = 1.0,
     ) -> None:
         super().__init__()

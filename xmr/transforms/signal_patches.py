@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Le, Lt
 from einops import rearrange
 from torch import Generator, Tensor, nn
 
@@ -99,9 +99,9 @@ class SignalPatches(SignalTokens):
 
     def __init__(
         self,
-        patch: Annotated[int, Ge(1)] | None = None,
-        stride: Annotated[int, Ge(1)] | None = None,
-        front: Annotated[int, Ge(0)] = 0,
+        patch: Annotated[int, Ge(1), Le(100_000)] | None = None,
+        stride: Annotated[int, Ge(1), Le(100_000)] | None = None,
+        front: Annotated[int, Ge(0), Le(256)] = 0,
         rescale: bool = True,
         instance_norm: bool = False,
     ) -> None:
@@ -146,13 +146,13 @@ class PatchDictionary(SignalTokens):
 
     def __init__(
         self,
-        patch: Annotated[int, Ge(1)] | None = None,
-        stride: Annotated[int, Ge(1)] | None = None,
-        prototypes: Annotated[int, Ge(2)] = 100,
-        heads: Annotated[int, Ge(1)] = 4,
-        width: Annotated[int, Ge(1)] = 32,
+        patch: Annotated[int, Ge(1), Le(100_000)] | None = None,
+        stride: Annotated[int, Ge(1), Le(100_000)] | None = None,
+        prototypes: Annotated[int, Ge(2), Le(10_000)] = 100,
+        heads: Annotated[int, Ge(1), Le(256)] = 4,
+        width: Annotated[int, Ge(1), Le(1024)] = 32,
         dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1,
-        front: Annotated[int, Ge(0)] = 0,
+        front: Annotated[int, Ge(0), Le(256)] = 0,
         instance_norm: bool = False,
     ) -> None:
         super().__init__(patch, stride, front, instance_norm)

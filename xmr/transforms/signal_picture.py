@@ -73,7 +73,7 @@ class SignalPicture(Transform):
         difference: Order | Annotated[list[Order], MinLen(1)] = 0,
         scale: Annotated[float, Gt(0), Le(1)] = 0.75,
         interpolation: Interpolation = "bilinear",
-        front: Annotated[int, Ge(0)] = 0,
+        front: Annotated[int, Ge(0), Le(256)] = 0,
     ) -> None:
         super().__init__()
         self.drawings, self.frame, self.scale = drawings or ["segments"], frame, scale

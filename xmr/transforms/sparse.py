@@ -33,7 +33,7 @@ class SparseVocabularyMap(_Map):
 
     def __init__(
         self,
-        words_per_symbol: Annotated[int, Ge(1)] = 8,
+        words_per_symbol: Annotated[int, Ge(1), Le(4096)] = 8,
         settle: Annotated[float, Gt(0), Le(1)] = 0.5,
         init: Init = "random_words",
         words: tuple[str, ...] | None = None,

@@ -72,7 +72,7 @@ class SymbolTiles(Transform):
 
     def __init__(
         self,
-        patch: Annotated[int, Ge(1)] = 16,
+        patch: Annotated[int, Ge(1), Le(1024)] = 16,
         spread: Annotated[float, Gt(0)] = 1.0,
         base: str | None = None,
         alpha: Annotated[float, Gt(0), Le(1)] = 1.0,

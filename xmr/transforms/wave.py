@@ -44,13 +44,13 @@ class WaveProgram(Transform):
     def __init__(
         self,
         place: Place = "repeat",
-        repeats: Annotated[int, Ge(1)] | None = None,
+        repeats: Annotated[int, Ge(1), Le(4096)] | None = None,
         everywhere: bool = True,
         gain: Annotated[float, Gt(0)] = 0.1,
         learn_gain: bool = True,
         dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
         penalty: Annotated[float, Ge(0.0), Le(1.0)] = 0.0,
-        front: Annotated[int, Ge(0)] = 0,
+        front: Annotated[int, Ge(0), Le(256)] = 0,
     ) -> None:
         super().__init__()
         self.place, self.repeats, self.everywhere, self.start_gain = place, repeats, everywhere, gain

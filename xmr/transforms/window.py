@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from torch import Generator, Tensor, nn
 
 from xmr.errors import Problem, RecipeError
@@ -32,8 +32,8 @@ class ContextWindow(SymbolTransform):
 
     def __init__(
         self,
-        width: Annotated[int, Ge(1)] = 5,
-        channels: Annotated[int, Ge(1)] = 32,
+        width: Annotated[int, Ge(1), Le(101)] = 5,
+        channels: Annotated[int, Ge(1), Le(1024)] = 32,
         init: Init = "random_words",
         words: tuple[str, ...] | None = None,
     ) -> None:

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
+from xmr.errors import printable
 
 SMALL = 1000  # up to so many records: several programs, nothing held back for validation where nothing is chosen
 HUB = "   (source.model: a hub name or a folder)"
@@ -37,8 +38,8 @@ class Draft:
         """The YAML of the recipe, what was found in comments above it."""
         out = StringIO()
         YAML().dump(self.body, out)
-        head = "".join(f"# {line}\n" for line in self.found)
-        return f"{head}# Run: xmr run {recipe.name}{self.hint}\n" + out.getvalue()
+        said = [*self.found, f"Run: xmr run {recipe.name}{self.hint}"]
+        return "".join(f"# {printable(line)}\n" for line in said) + out.getvalue()
 
 
 @dataclass(frozen=True)

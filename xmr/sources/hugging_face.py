@@ -1,0 +1,261 @@
+"""The one door through which models of Hugging Face come in: none of their code is run, no pickle is read.
+
+Every call of `from_pretrained` and `from_config` stands here (a test holds that), with `trust_remote_code=False`, so
+that transformers neither runs code that comes with a model nor asks on standard input whether it may.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from huggingface_hub import errors as hub_errors
+from safetensors import SafetensorError
+
+from xmr.errors import Problem, RecipeError, SourceUnavailableError, XmrError
+
+MOST_LAYERS = 1000
+TOKENIZER_FILES = (
+    "tokenizer_config.json",
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tekken.json",
+)
+SAFE_FILES = ("model.safetensors", "model.safetensors.index.json")
+PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+_LAYERS = ("layers", "n_layer", "num_blocks", "depths")  # how the names of a configuration's numbers of blocks end
+# What transformers, its configuration classes and the readers of its files raise for files that are not as they should
+# be: it checks little before it computes with what they hold.
+_LOADING_ERRORS = (
+    OSError,
+    ImportError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+    SafetensorError,
+    getattr(hub_errors, "StrictDataclassError", ValueError),  # of a configuration; new in huggingface_hub 0.33
+)
+
+
+class Checkpoint:
+    """A model of Hugging Face: its configuration, weights, tokenizer and preprocessor.
+
+    asked: as the recipe names it. name: what that was found to be, a folder or a hub name. instead: what else the
+    recipe could name. Whatever is called stands in `with checkpoint.loading():`, which makes one error of all failures.
+    """
+
+    def __init__(self, asked: str, name: str, revision: str | None, instead: str) -> None:
+        self.asked, self.name, self.instead = asked, name, instead
+        self.local = os.path.isdir(name)  # unlike pathlib, without an error for names too long
+        self._where: dict[str, Any] = {"local_files_only": self.local}
+        self._where |= {"revision": revision} if revision else {}
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Quiet transformers. Raises RecipeError for a folder that is not a model, SourceUnavailableError for a name
+        that cannot be reached."""
+        try:
+            with quiet():
+                yield
+        except XmrError:
+            raise
+        except _LOADING_ERRORS as error:
+            problem = unreachable(self.asked, error, self.instead, self.local)
+            raise (RecipeError if self.local else SourceUnavailableError)(problem) from error
+
+    def config(self) -> Any:
+        """The configuration. Raises RecipeError for one that asks for code of its own, or for an adapter."""
+        from transformers import AutoConfig, PreTrainedConfig
+
+        if not self.name.strip():
+            raise RecipeError(Problem("source.model", repr(self.asked), "the name of a model or its folder"))
+        if self._has("adapter_config.json"):  # transformers would fetch the model that the adapter names
+            found = f"{self.asked!r}, which holds an adapter (adapter_config.json)"
+            raise RecipeError(
+                Problem(
+                    "source.model", found, "a whole model: merge the adapter into its model (peft: merge_and_unload)"
+                )
+            )
+        facts, _ = PreTrainedConfig.get_config_dict(self.name, **self._where)
+        _check_config(self.asked, facts)
+        return AutoConfig.from_pretrained(self.name, trust_remote_code=False, **self._where)
+
+    def model(self, kind: str, config: Any, weights: str, seed: int = 0) -> Any:
+        """The model in single precision. kind: a class of transformers, e.g. AutoModel. weights: `pretrained`, or
+        `random` as a control, drawn by the seed. Raises RecipeError for pickled weights."""
+        import transformers
+
+        factory = getattr(transformers, kind)
+        if weights == "random":
+            self._check_size(factory, config)
+            return drawn(lambda: factory.from_config(config, trust_remote_code=False), seed)
+        if self.local and not any(map(self._has, SAFE_FILES)) and any(map(self._has, PICKLES)):
+            found = f"{self.asked!r}, whose weights are a pickle (pytorch_model.bin)"
+            remedy = "model.safetensors, which can hold no code: load the model by transformers and save_pretrained it"
+            raise RecipeError(Problem("source.model", found, remedy))
+        return factory.from_pretrained(
+            self.name, config=config, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, **self._where
+        )
+
+    def tokenizer(self) -> Any | None:
+        """The tokenizer; None for a model without one. Raises RecipeError for one that brings its own code."""
+        from transformers import AutoTokenizer
+        from transformers.models.auto.tokenization_auto import get_tokenizer_config, tokenizer_class_from_name
+
+        if not any(map(self._has, TOKENIZER_FILES)):
+            return None  # transformers would make one of no words
+        facts = get_tokenizer_config(self.name, **self._where)
+        named = facts.get("tokenizer_class")
+        if "auto_map" in facts and not (isinstance(named, str) and tokenizer_class_from_name(named)):
+            raise _own_code(self.asked, "a tokenizer", "tokenizer_config.json")
+        return AutoTokenizer.from_pretrained(self.name, trust_remote_code=False, **self._where)
+
+    def image_facts(self) -> dict[str, Any]:
+        """What preprocessor_config.json says of pictures; {} without one."""
+        from transformers.image_processing_base import ImageProcessingMixin
+
+        return self._preprocessor(ImageProcessingMixin.get_image_processor_dict, "image_processor_type")
+
+    def audio_facts(self) -> dict[str, Any]:
+        """What preprocessor_config.json says of waves; {} without one."""
+        from transformers import FeatureExtractionMixin
+
+        return self._preprocessor(FeatureExtractionMixin.get_feature_extractor_dict, "feature_extractor_type")
+
+    def _preprocessor(self, read: Any, kind: str) -> dict[str, Any]:
+        """Read as data: no class of it is made."""
+        import transformers
+
+        if not any(map(self._has, ("preprocessor_config.json", "processor_config.json"))):
+            return {}
+        facts, _ = read(self.name, **self._where)
+        if not isinstance(facts, dict):
+            raise ValueError("a preprocessor_config.json that is no mapping")
+        if "auto_map" in facts and str(facts.get(kind)) not in dir(transformers):
+            raise _own_code(self.asked, "a preprocessor", "preprocessor_config.json")
+        return facts
+
+    def _has(self, file: str) -> bool:
+        """Whether the model has this file (of a hub: fetched, so ask for small ones)."""
+        from transformers.utils import cached_file
+
+        if self.local:
+            return os.path.isfile(os.path.join(self.name, file))
+        silent = {f"_raise_exceptions_for_{what}": False for what in ("missing_entries", "connection_errors")}
+        return cached_file(self.name, file, **silent, **self._where) is not None
+
+    def _check_size(self, factory: Any, config: Any) -> None:
+        """Refuse what memory cannot hold before any of it is asked for."""
+        with torch.device("meta"):
+            made = factory.from_config(config, trust_remote_code=False)
+        needed = 4 * sum(parameter.numel() for parameter in made.parameters())
+        if needed > (held := physical_memory()):
+            found = f"{self.asked!r}, whose config.json asks for {needed / 2**30:,.0f} GiB of weights"
+            raise RecipeError(
+                Problem("source.model", found, f"a model that fits into {held / 2**30:,.0f} GiB of memory")
+            )
+
+
+def _check_config(asked: str, facts: dict[str, Any]) -> None:
+    """Refuse what would need code that is not transformers' own, and numbers of layers that no model has."""
+    from transformers import __version__
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    kind = facts.get("model_type")
+    if not isinstance(kind, str) or kind not in CONFIG_MAPPING:
+        if "auto_map" in facts:
+            raise _own_code(asked, f"a model of type {kind!r}", "config.json")
+        found = (
+            f"{asked!r}, a model of type {kind!r}"
+            if "model_type" in facts
+            else f"{asked!r}, a config.json without model_type"
+        )
+        raise RecipeError(Problem("source.model", found, f"a model_type that transformers {__version__} knows"))
+    inner: list[Any] = [value for key, value in facts.items() if key != "auto_map"]
+    named = list(facts.items())
+    while inner:
+        value = inner.pop()
+        inner += value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()
+        if isinstance(value, dict):
+            named += value.items()
+            if "auto_map" in value:  # transformers would ask whether it may run it
+                raise _own_code(asked, "a part of the model", "config.json")
+    for key, value in named:
+        if "_implementation" in str(key) and "/" in str(value):
+            raise _own_code(asked, f"a kernel ({value!s:.60})", f"config.json: {key}")
+        numbers = value if isinstance(value, list) else [value]
+        if str(key).endswith(_LAYERS) and any(isinstance(n, int) and n > MOST_LAYERS for n in numbers):
+            raise RecipeError(
+                Problem("source.model", f"{asked!r}, config.json: {key} {value}", f"at most {MOST_LAYERS}")
+            )
+
+
+def _own_code(asked: str, what: str, where: str) -> RecipeError:
+    """The error for what could only be loaded by running code that came with it."""
+    found = f"{asked!r}, {what} that brings its own code ({where}), which xmr never runs"
+    return RecipeError(
+        Problem("source.model", found, "a model, tokenizer and preprocessor that transformers itself has")
+    )
+
+
+def unreachable(name: str, error: Exception, instead: str, local: bool = False) -> Problem:
+    """The problem "this model cannot be loaded", with the reason and what would work."""
+    from huggingface_hub import constants
+
+    said = (str(error).strip().splitlines() or [""])[0][:160]
+    unsafe = "cannot be loaded with `safetensors`" in str(error)
+    offline = constants.HF_HUB_OFFLINE and not local and not unsafe
+    if unsafe:
+        said = "it has no weights as safetensors, and pickles are not read"
+    elif not isinstance(error, OSError | ValueError):
+        said = f"{type(error).__name__}: {said}"
+    reason = "the hub is switched off (HF_HUB_OFFLINE=1)" if offline else said
+    return Problem(
+        "source.model",
+        f"{name!r}, which cannot be loaded: {reason}",
+        f"a folder with config.json and model.safetensors, a hub name that can be reached, or {instead}",
+    )
+
+
+def drawn(make: Any, seed: int) -> Any:
+    """What `make` makes, with torch's generator at `seed` while it does, and as it was before afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
+def physical_memory() -> float:
+    """Bytes of memory this machine has; infinity where it does not say."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):  # Windows
+        return float("inf")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """transformers without its own progress bars and load reports, which would break ours."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    bar = logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+        if bar:
+            logging.enable_progress_bar()
