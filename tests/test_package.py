@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "files", "memory"},
     {"registry"},
-    {"spaces", "component"},
+    {"spaces", "component", "draws", "global_draws"},
     {"data"},
     {"batching", "encoders", "transforms", "sources", "outputs"},
     {"program", "program_folder", "prepare"},

@@ -17,7 +17,9 @@ import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
+from xmr.draws import Draws
 from xmr.errors import MissingExtraError, Problem, RecipeError, SourceUnavailableError
+from xmr.global_draws import drawing_from
 from xmr.sources.base import Source
 from xmr.sources.depths import spread
 from xmr.sources.hub import quiet, unreachable
@@ -279,8 +281,7 @@ def _build(name: str, config: Any, weights: str, seed: int, where: dict[str, Any
     elif architecture.endswith(("LMHeadModel", "ForCausalLM")):
         factory = AutoModelForCausalLM
     if weights == "random":
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawing_from(Draws(seed)):
             return factory.from_config(config)
     return factory.from_pretrained(name, config=config, dtype=torch.float32, trust_remote_code=False, **where)
 

@@ -16,7 +16,9 @@ import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
+from xmr.draws import Draws
 from xmr.errors import Problem, RecipeError, SourceUnavailableError, require
+from xmr.global_draws import drawing_from
 from xmr.sources.base import Source
 from xmr.sources.depths import several, with_maps
 from xmr.sources.folding import Folded, fold_batch_norms, unfold
@@ -257,9 +259,8 @@ class ModuleSource(VisionSource):
 
 
 def drawn(make: Any, seed: int) -> Any:
-    """What `make` makes, with torch's generator at `seed` while it does, and as it was before afterwards."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    """What `make` makes, drawn from `seed` whatever it draws with; torch's global generator is left alone."""
+    with drawing_from(Draws(seed)):
         return make()
 
 
