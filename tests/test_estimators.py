@@ -1,6 +1,7 @@
 """Programs behind scikit-learn's and aeon's interfaces pass those projects' own checks, and carry real sources."""
 
 import pickle
+import signal
 from unittest import SkipTest
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from xmr.estimators import ProgramClassifier, ProgramRegressor
 from xmr.program import Program
+from xmr.training import loop
 
 SMALL = ("source={name: none, width: 16}", "ensemble=1")
 LOOSE = {"check_methods_subset_invariance": "answers are float32: 1e-7 is asked of values of 1e-2"}
@@ -83,6 +85,21 @@ def test_a_program_without_a_source_is_loaded_again_whatever_its_seed(tmp_path):
     model = ProgramClassifier(overrides=SMALL, random_state=7).fit(X, X[:, 0] > 0)
     model.save(tmp_path)
     assert Program.load(tmp_path).source.identity == model.program_.source.identity
+
+
+def test_ctrl_c_is_pythons_own_as_a_fit_has_nothing_to_resume(monkeypatch):
+    real = loop._Job.step
+
+    def step(self, *asked):
+        signal.raise_signal(signal.SIGINT)
+        return real(self, *asked)
+
+    monkeypatch.setattr(loop._Job, "step", step)
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        ProgramClassifier(overrides=SMALL).fit(X, X[:, 0] > 0)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_wrong_labels_and_shapes():

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "files", "memory", "output_folder"},
     {"registry"},
-    {"spaces", "component"},
+    {"spaces", "component", "draws", "global_draws"},
     {"data"},
     {"batching", "encoders", "transforms", "sources", "outputs"},
     {"program", "program_folder", "prepare"},

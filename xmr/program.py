@@ -22,9 +22,11 @@ from xmr.component import create
 from xmr.data.records import Records
 from xmr.data.tables import Columns
 from xmr.data.targets import Targets
+from xmr.draws import Draws
 from xmr.encoders.base import EncodedSet, Encoder
 from xmr.encoders.image import ImageSet
 from xmr.encoders.signal import SignalSet, on_device
+from xmr.global_draws import drawing_from
 from xmr.outputs.base import Output
 from xmr.registry import OUTPUTS, TRANSFORMS
 from xmr.sources.base import Source
@@ -90,16 +92,18 @@ class Program(nn.Module):
         transforms: list[Transform] = []
         outputs: list[Output] = []
         for member in range(programs):
-            generator = torch.Generator().manual_seed(seed * 1_000_003 + member)
+            number = seed * 1_000_003 + member
+            generator = torch.Generator().manual_seed(number)
             made: Transform = create(TRANSFORMS, transform)
             made.member, made.programs = member, programs
-            made.build(encoder.form, source.space, generator)
-            made.attach(partial(_features, source), source.hidden_width, generator)
-            transforms.append(made)
             answer: Output = create(OUTPUTS, output)
             answer.target_names = targets.names
-            positions = length if length is not None else getattr(made, "positions", None)
-            outputs.append(answer.build(source, targets.outputs, positions, generator))
+            with drawing_from(Draws(number)):  # a plugin's layers, where they do not take the generator
+                made.build(encoder.form, source.space, generator)
+                made.attach(partial(_features, source), source.hidden_width, generator)
+                positions = length if length is not None else getattr(made, "positions", None)
+                outputs.append(answer.build(source, targets.outputs, positions, generator))
+            transforms.append(made)
         program = cls(encoder, transforms, source, outputs, targets)
         program.length = length
         return program
@@ -119,7 +123,7 @@ class Program(nn.Module):
             return
         first: Transform = self.transforms[0]  # type: ignore[assignment]
         one = data.batch(np.arange(1))
-        if varied and self.encoder.augment(one) is not one:
+        if varied and self.encoder.augment(one, torch.Generator()) is not one:
             return
         with torch.no_grad():
             if first.fixed(to_device(one, self.device)) is not None:

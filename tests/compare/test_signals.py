@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from tests.compare.test_baselines import run_baseline
 from tests.tiny import tiny_source, tiny_vision
 from xmr.compare import SIGNAL_BASELINES
-from xmr.compare.baselines import Parts, run_baseline
+from xmr.compare.baselines import Parts
 from xmr.compare.signals import series_of
 from xmr.compare.tuned import Tuned, _Plain, trainable_copy
 from xmr.component import create
@@ -124,7 +125,7 @@ def test_the_network_from_scratch_hears_the_varied_voices_too(monkeypatch):
     encoder.bind(512)
     heard = []
     data = parts(encoder, encoder.example(70, 0), source=tiny_source(), transform={"name": "signal_patches"})
-    run_baseline("cnn", replace(data, augment=lambda batch: heard.append(1) or encoder.augment(batch)))
+    run_baseline("cnn", replace(data, augment=lambda *batch: heard.append(1) or encoder.augment(*batch)))
     assert len(heard) >= 20
 
 

@@ -19,6 +19,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+from torch import Generator
 
 from xmr.compare import SOURCE_BASELINES, baselines_of
 from xmr.data.blosum import AMINO_ACIDS
@@ -42,7 +43,7 @@ class Parts:
     form: Form
     seed: int
     source: Source
-    augment: Callable[[Any], Any] = lambda batch: batch
+    augment: Callable[[Any, Generator], Any] = lambda batch, generator: batch
     arrays: dict[str, np.ndarray | None] | None = None  # series as they were read, where they are held in memory
     season: int = 1  # forecasting: steps after which a series repeats
     untrained: Callable[[Any], SourceInput] | None = None  # the recipe's transform before training

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from xmr.compare.baselines import Parts
 from xmr.compare.network import fit_network
+from xmr.draws import Draws
 from xmr.encoders.sequence import SymbolSet
+from xmr.global_draws import drawing_from
 from xmr.spaces import Alphabet, Image, Picture, Symbols
 
 EPOCHS, RESIDUE_EPOCHS, TOKENS, PICTURES, RATE, PATIENCE = 40, 12, 4096, 64, 2e-3, 8
@@ -60,19 +64,20 @@ def cnn_answers(parts: Parts) -> np.ndarray:
     """Train from scratch on train, choose the epoch on validation, answer test: (n, K)."""
     description, form = parts.description, parts.form
     target = {name: torch.from_numpy(np.asarray(value)) for name, value in parts.targets.items()}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(parts.seed)
-        if isinstance(form, Picture):
+    draws = Draws(parts.seed)
+    settings: dict[str, Any] = {"rate": RATE, "patience": PATIENCE, "seed": parts.seed, "draws": draws}
+    if isinstance(form, Picture):
+        with drawing_from(draws):
             model: nn.Module = PictureCNN(form.channels, description.outputs)
-            settings = {"epochs": EPOCHS, "budget": PICTURES, "rate": RATE, "patience": PATIENCE, "seed": parts.seed}
-            return fit_network(model, parts.sets, target, description, **settings, augment=parts.augment)  # type: ignore[arg-type]
-        assert isinstance(form, Alphabet)
-        per_residue = description.task == "residue_classification"
+        settings |= {"epochs": EPOCHS, "budget": PICTURES, "augment": parts.augment}
+        return fit_network(model, parts.sets, target, description, **settings)
+    assert isinstance(form, Alphabet)
+    per_residue = description.task == "residue_classification"
+    with drawing_from(draws):
         model = SequenceCNN(len(form.symbols), description.outputs, per_residue)
-        sets = {name: _unwindowed(data) for name, data in parts.sets.items()}
-        epochs = RESIDUE_EPOCHS if per_residue else EPOCHS
-        settings = {"epochs": epochs, "budget": TOKENS, "rate": RATE, "patience": PATIENCE, "seed": parts.seed}
-        return fit_network(model, sets, target, description, **settings)  # type: ignore[arg-type]
+    sets = {name: _unwindowed(data) for name, data in parts.sets.items()}
+    settings |= {"epochs": RESIDUE_EPOCHS if per_residue else EPOCHS, "budget": TOKENS}
+    return fit_network(model, sets, target, description, **settings)
 
 
 def _unwindowed(data: SymbolSet) -> SymbolSet:

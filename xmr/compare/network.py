@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from xmr.batching import inference_batches, training_batches
 from xmr.data.targets import IGNORE, Targets
+from xmr.draws import Draws
 from xmr.evaluation.metrics import main_metric, metrics_of
+from xmr.global_draws import drawing_from
 from xmr.training.losses import loss_of
 from xmr.training.precision import autocast
 
@@ -28,15 +30,17 @@ def fit_network(
     rate: float,
     patience: int,
     seed: int,
-    augment: Callable[[Any], Any] = lambda batch: batch,
+    draws: Draws,
+    augment: Callable[[Any, Generator], Any] = lambda batch, generator: batch,
     groups: list[dict[str, Any]] | None = None,
     precision: str = "full",
 ) -> np.ndarray:
     """Train, keep the best validation epoch (the last without a validation part), answer test: (n, K).
 
     model: a batch of the encoder -> logits (R, K), or (B, L, K) per residue. budget: tokens a batch, or records where
-    all have one size. augment: varies a training batch. groups: parameters with their own rates; all of them at `rate`.
-    precision: full or bf16, of training and validation; test is answered in full, as a program's is.
+    all have one size. draws: what the model's dropout draws from, and `augment`, which varies a training batch. groups:
+    parameters with their own rates; all of them at `rate`. precision: full or bf16, of training and validation; test is
+    answered in full, as a program's is.
     """
     per_residue = description.task == "residue_classification"
     data = sets["train"]
@@ -54,8 +58,8 @@ def fit_network(
             wanted = targets["train"][torch.from_numpy(batch)] if not per_residue else None
             if wanted is None:
                 wanted = data.align(targets["train"], batch, IGNORE)
-            with autocast(precision, device):
-                logits = model(augment(data.batch(batch))).float()
+            with drawing_from(draws), autocast(precision, device):
+                logits = model(augment(data.batch(batch), draws.on(device))).float()
             loss = loss_of(description.task, logits[None], wanted)[0]
             optimizer.zero_grad()
             loss.backward()

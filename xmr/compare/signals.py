@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from xmr.compare.baselines import Parts, fitted
 from xmr.compare.cnn import PictureCNN
 from xmr.compare.network import fit_network
+from xmr.draws import Draws
 from xmr.encoders.signal import SignalSet
 from xmr.errors import Problem, RecipeError, require
+from xmr.global_draws import drawing_from, numpy_state_kept
 from xmr.spaces import Image, Signal, Trace
 
 STEPS, ROWS, RATE = 1200, 32, 1e-3  # of the convolutional network
@@ -125,9 +127,10 @@ def by_aeon(name: str, parts: Parts) -> np.ndarray:
     if isinstance(both, np.ndarray) and both.shape[2] < 9 and name == "minirocket":
         both, test = (np.pad(x, ((0, 0), (0, 0), (0, 9 - x.shape[2]))) for x in (both, test))
     target = np.concatenate([parts.targets["train"], parts.targets["validation"]])
+    with numpy_state_kept():  # MiniRocket seeds numpy's global generator when it is fitted
+        model.fit(both, target[:, 0] if regression else target)
     if regression:
-        return parts.description.own_units(model.fit(both, target[:, 0]).predict(test)[:, None])
-    model.fit(both, target)
+        return parts.description.own_units(model.predict(test)[:, None])
     answer = np.zeros((len(test), parts.description.outputs))
     answer[:, np.asarray(model.classes_).astype(int)] = model.predict_proba(test)
     return answer
@@ -193,21 +196,22 @@ def cnn(parts: Parts) -> np.ndarray:
     target = {name: torch.from_numpy(np.asarray(value)) for name, value in parts.targets.items()}
     steps = max(1, -(-len(parts.sets["train"]) // ROWS))
     epochs = max(20, -(-STEPS // steps))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(parts.seed)
+    draws = Draws(parts.seed)
+    with drawing_from(draws):
         model: nn.Module = SignalCNN(form.channels, description.outputs)
         if form.rate is not None:
             model = RecordingCNN(int(form.rate), description.outputs)
-        return fit_network(
-            model,
-            parts.sets,
-            target,
-            description,
-            epochs=epochs,
-            budget=ROWS,
-            rate=RATE,
-            patience=epochs,
-            seed=parts.seed,
-            augment=parts.augment,
-            precision=parts.precision,
-        )
+    return fit_network(
+        model,
+        parts.sets,
+        target,
+        description,
+        epochs=epochs,
+        budget=ROWS,
+        rate=RATE,
+        patience=epochs,
+        seed=parts.seed,
+        draws=draws,
+        augment=parts.augment,
+        precision=parts.precision,
+    )

@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from xmr.batching import training_batches
 from xmr.compare.baselines import Parts
 from xmr.compare.network import fit_network
 from xmr.compare.source import plain
+from xmr.draws import Draws, hand_out
 from xmr.errors import Problem, RecipeError, require
+from xmr.global_draws import drawing_from
 from xmr.outputs.base import Pooling
 from xmr.sources.base import Source
 from xmr.sources.language import Language
@@ -61,10 +63,10 @@ class Tuned(nn.Module):
 class OneAttentionLayer(nn.Module):
     """LayerNorm(x + attention(x + position)), trained from nothing. Asked for by arXiv 2406.16964 (LLM2Attn)."""
 
-    def __init__(self, width: int, length: int) -> None:
+    def __init__(self, width: int, length: int, generator: Generator) -> None:
         super().__init__()
         heads = next(heads for heads in (8, 6, 4, 3, 2, 1) if width % heads == 0)
-        self.place = nn.Parameter(0.02 * torch.randn(length, width))
+        self.place = nn.Parameter(0.02 * torch.randn(length, width, generator=generator))
         self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
         self.norm = nn.LayerNorm(width)
 
@@ -138,13 +140,12 @@ def tuned(name: str, parts: Parts) -> np.ndarray:
     """
     source, data, rates = parts.source, parts.sets["train"], RATES[name]
     target = {part: torch.from_numpy(np.asarray(value)) for part, value in parts.targets.items()}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(parts.seed)
-        width = source.hidden_width
+    width, draws = source.hidden_width, Draws(parts.seed)
+    with drawing_from(draws):
         if name == "attention_layer":
             assert isinstance(source.space, TokenSpace)
             width = source.space.embedding.shape[1]
-            body: nn.Module = OneAttentionLayer(width, source.space.max_length)
+            body: nn.Module = OneAttentionLayer(width, source.space.max_length, draws.on(torch.device("cpu")))
         else:
             body = trainable_copy(source) if name == "fine_tuning" else with_adapters(source)
         if isinstance(parts.form, Picture) and isinstance(source, VisionSource):
@@ -154,23 +155,25 @@ def tuned(name: str, parts: Parts) -> np.ndarray:
         else:
             render = rendering(name, parts)
         dropout = name != "attention_layer" and isinstance(source, Language)
-        epochs, patience, budget = EPOCHS, PATIENCE, RECORDS
-        if not data.records_at_once:
-            steps = len(training_batches(data.cost, data.width, TOKENS, np.random.default_rng(0)))
-            epochs, budget = max(LEAST_EPOCHS, -(-STEPS // steps)), TOKENS
-            patience = epochs  # of few sequences the validation part is too small to stop by
         model = Tuned(render, body, width, parts.description.outputs, dropout)
-        return fit_network(
-            model,
-            parts.sets,
-            target,
-            parts.description,
-            epochs=epochs,
-            budget=budget,
-            rate=rates[0],
-            patience=patience,
-            seed=parts.seed,
-            augment=parts.augment,
-            groups=model.groups(rates),
-            precision=parts.precision,
-        )
+    hand_out(draws, model)
+    epochs, patience, budget = EPOCHS, PATIENCE, RECORDS
+    if not data.records_at_once:
+        steps = len(training_batches(data.cost, data.width, TOKENS, np.random.default_rng(0)))
+        epochs, budget = max(LEAST_EPOCHS, -(-STEPS // steps)), TOKENS
+        patience = epochs  # of few sequences the validation part is too small to stop by
+    return fit_network(
+        model,
+        parts.sets,
+        target,
+        parts.description,
+        epochs=epochs,
+        budget=budget,
+        rate=rates[0],
+        patience=patience,
+        seed=parts.seed,
+        draws=draws,
+        augment=parts.augment,
+        groups=model.groups(rates),
+        precision=parts.precision,
+    )

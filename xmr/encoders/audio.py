@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
+from torch import Generator
 
 from xmr.data.media import Media
 from xmr.data.records import Records
@@ -226,15 +227,15 @@ class AudioEncoder(Encoder):
         number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
         return SignalSet(values, lengths, owner, number * self._rules().hop)
 
-    def augment(self, encoded: Encoded) -> Encoded:
+    def augment(self, encoded: Encoded, generator: Generator) -> Encoded:
         """Speed and place varied by one interpolation for the whole batch."""
         if not self.speed and not self.shift:
             return encoded
         assert isinstance(encoded, Signal)
         values = unshuffle(encoded.values) if self.shuffle == "positions" else encoded.values
         rows, _, length = values.shape
-        rate = torch.exp((torch.rand(rows, 1) * 2 - 1) * math.log1p(self.speed)).to(values.device)
-        moved = ((torch.rand(rows, 1) * 2 - 1) * 2 * self.shift).to(values.device)
+        rate = torch.exp((torch.rand(rows, 1, generator=generator) * 2 - 1) * math.log1p(self.speed)).to(values.device)
+        moved = ((torch.rand(rows, 1, generator=generator) * 2 - 1) * 2 * self.shift).to(values.device)
         place = torch.linspace(-1, 1, length, device=values.device) * rate + moved
         grid = torch.stack([place, torch.zeros_like(place)], dim=-1)[:, None]
         heard = F.grid_sample(values[:, :, None], grid, mode="bilinear", padding_mode="zeros", align_corners=True)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
-from torch import Tensor
+from torch import Generator, Tensor
 
 from xmr.data.records import Records
 from xmr.spaces import Encoded, Form, Tokenize
@@ -91,8 +91,8 @@ class Encoder(ABC):
     def encode(self, records: Records) -> EncodedSet:
         """Encode checked records. Raises DataError at the first that `check` would have named."""
 
-    def augment(self, encoded: Encoded) -> Encoded:
-        """A training batch, varied; drawn from torch's global generator, which the loop seeds at every step."""
+    def augment(self, encoded: Encoded, generator: Generator) -> Encoded:
+        """A training batch, varied; all randomness comes from `generator`, which the loop begins anew at every step."""
         return encoded
 
     @abstractmethod

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from annotated_types import Ge, Le, Lt
-from torch import Tensor
+from torch import Generator, Tensor
 
 from xmr.data.media import Media
 from xmr.data.pictures import records_of
@@ -256,7 +256,7 @@ class ImageEncoder(Encoder):
     def _shape(self) -> tuple[int, int, int]:
         return self.form.height, self.form.width, self.form.channels
 
-    def augment(self, encoded: Encoded) -> Encoded:
+    def augment(self, encoded: Encoded, generator: Generator) -> Encoded:
         """Flip and crop by one sampling grid for the whole batch."""
         if not self.flip and not self.crop:
             return encoded
@@ -268,9 +268,9 @@ class ImageEncoder(Encoder):
         theta = torch.zeros(n, 2, 3)
         theta[:, 0, 0] = theta[:, 1, 1] = share
         if self.flip:
-            theta[:, 0, 0] *= torch.randint(0, 2, (n,)) * 2.0 - 1
+            theta[:, 0, 0] *= torch.randint(0, 2, (n,), generator=generator) * 2.0 - 1
         if self.crop:
-            theta[:, :, 2] = (torch.rand(n, 2) * 2 - 1) * self.crop
+            theta[:, :, 2] = (torch.rand(n, 2, generator=generator) * 2 - 1) * self.crop
         grid = F.affine_grid(theta, list(values.shape), align_corners=False)
         varied = F.grid_sample(values, grid, padding_mode="border", align_corners=False)
         return Image(shuffle(varied.flatten(2)).view_as(varied) if self.shuffle == "positions" else varied)

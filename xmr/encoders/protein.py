@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 import torch
 from annotated_types import Ge, Lt
+from torch import Generator
 
 from xmr.data.blosum import AMINO_ACIDS, blosum_softmax
 from xmr.data.records import Records
@@ -218,7 +219,7 @@ class ProteinEncoder(Encoder):
             flat, lengths = flat[within < self.limit], np.minimum(lengths, self.limit)
         return SymbolSet(flat, lengths, self.limit, self.overlap)
 
-    def augment(self, encoded: Encoded) -> Encoded:
+    def augment(self, encoded: Encoded, generator: Generator) -> Encoded:
         """Draw some residues anew by their BLOSUM62 rows; ambiguous residues stay."""
         if not self.substitute:
             return encoded
@@ -226,8 +227,9 @@ class ProteinEncoder(Encoder):
         ids = encoded.ids
         chance = blosum_softmax(AMINO_ACIDS).to(ids.device)
         letters = ids.clamp(max=len(AMINO_ACIDS) - 1)
-        drawn = torch.multinomial(chance[letters.reshape(-1)], 1).reshape(ids.shape)
-        chosen = (torch.rand(ids.shape, device=ids.device) < self.substitute) & (ids < len(AMINO_ACIDS))
+        drawn = torch.multinomial(chance[letters.reshape(-1)], 1, generator=generator).reshape(ids.shape)
+        within = ids < len(AMINO_ACIDS)
+        chosen = (torch.rand(ids.shape, generator=generator, device=ids.device) < self.substitute) & within
         return replace(encoded, ids=torch.where(chosen, drawn, ids))
 
     def state(self) -> dict[str, Any]:

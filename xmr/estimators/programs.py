@@ -29,6 +29,7 @@ from xmr.prepare import Prepared
 from xmr.program import Program
 from xmr.recipe.load import load_recipe
 from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
+from xmr.training.interrupt import TrainingInterruptedError
 from xmr.training.loop import train
 
 LABEL = "label"
@@ -72,7 +73,10 @@ class _ProgramEstimator(BaseEstimator):
         job = assemble(recipe, encoder, source, Prepared(records, split, Skipped(), len(records), 0, 0, ""))
         with tempfile.TemporaryDirectory() as folder:
             validation = job.sets["validation"] if len(split.validation) else None
-            train(job.program, job.sets["train"], validation, recipe.training, seed, Path(folder))
+            try:
+                train(job.program, job.sets["train"], validation, recipe.training, seed, Path(folder))
+            except TrainingInterruptedError:  # what it saved goes with the folder: there is nothing to resume
+                raise KeyboardInterrupt from None
         self.program_ = job.program
         return self
 

@@ -7,7 +7,9 @@ from typing import Annotated, Any, ClassVar, Self
 import torch
 from annotated_types import Ge, Le, Lt
 from torch import Generator, Tensor, nn
+from torch.nn.utils import skip_init
 
+from xmr.draws import Dropout
 from xmr.outputs.base import Output
 from xmr.outputs.heads import linear_layer
 from xmr.spaces import Answer, Encoded, Signal, SourceOutput
@@ -32,12 +34,12 @@ class Forecast(Output):
         self, width: Annotated[int, Ge(1), Le(4096)] = 32, dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0
     ) -> None:
         super().__init__()
-        self.width, self.dropout = width, dropout
+        self.width, self.dropout = width, Dropout(dropout)
 
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
         """length: tokens of a window, which a transform into token space states."""
         length = length or 1
-        self.reduce = nn.Linear(source.hidden_width, self.width)
+        self.reduce = skip_init(nn.Linear, source.hidden_width, self.width)
         with torch.no_grad():
             self.reduce.weight.normal_(0.0, source.hidden_width**-0.5, generator=generator)
             self.reduce.bias.zero_()
@@ -48,6 +50,6 @@ class Forecast(Output):
         """(B, H), in the units of what was seen."""
         assert isinstance(encoded, Signal)
         hidden = answer.aligned if isinstance(answer, SourceOutput) else answer.features
-        kept = nn.functional.dropout(self.reduce(hidden.float()), self.dropout, self.training)
+        kept = self.dropout(self.reduce(hidden.float()))
         mean, spread = window_scale(encoded.values)
         return self.out(kept.flatten(1)) * spread[:, 0] + mean[:, 0]

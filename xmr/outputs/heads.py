@@ -7,14 +7,16 @@ from typing import Annotated, Any, ClassVar, Self
 import torch
 from annotated_types import Ge, Lt
 from torch import Generator, Tensor, nn
+from torch.nn.utils import skip_init
 
+from xmr.draws import Dropout
 from xmr.outputs.base import Output, Pool, Pooling
 from xmr.spaces import Answer, Encoded, SourceOutput
 
 
 def linear_layer(inputs: int, outputs: int, generator: Generator) -> nn.Linear:
     """A small normal start (std 0.02), drawn from `generator`."""
-    layer = nn.Linear(inputs, outputs)
+    layer = skip_init(nn.Linear, inputs, outputs)
     with torch.no_grad():
         layer.weight.normal_(0.0, 0.02, generator=generator)
         layer.bias.zero_()
@@ -35,7 +37,7 @@ class Linear(Output):
 
     def __init__(self, pool: Pool = "mean", dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0) -> None:
         super().__init__()
-        self.pool_name, self.dropout = pool, dropout
+        self.pool_name, self.dropout = pool, Dropout(dropout)
 
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
         """See `Output.build`."""
@@ -45,8 +47,7 @@ class Linear(Output):
 
     def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
         """See `Output.forward`: (R, K)."""
-        pooled = self.pool(answer, encoded)
-        return self.linear(nn.functional.dropout(pooled, self.dropout, self.training))
+        return self.linear(self.dropout(self.pool(answer, encoded)))
 
 
 class PerResidue(Output):
@@ -62,7 +63,7 @@ class PerResidue(Output):
 
     def __init__(self, dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0) -> None:
         super().__init__()
-        self.dropout = dropout
+        self.dropout = Dropout(dropout)
 
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
         """See `Output.build`."""
@@ -72,4 +73,4 @@ class PerResidue(Output):
     def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
         """See `Output.forward`: (B, L, K)."""
         assert isinstance(answer, SourceOutput), "a label at every position needs a source that answers at every one"
-        return self.linear(nn.functional.dropout(answer.aligned.float(), self.dropout, self.training))
+        return self.linear(self.dropout(answer.aligned.float()))

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Self
 import torch
 from annotated_types import Ge, Gt
 from torch import Generator, Tensor, nn
+from torch.nn.utils import skip_init
 
 from xmr.outputs.base import HiddenPool, Output, Pooling
 from xmr.outputs.heads import Linear
@@ -44,7 +45,7 @@ class VocabularyLinear(Output):
             return self
         folded = Linear(pool=self.pool_name)
         folded.pool = self.pool
-        folded.linear = nn.Linear(source.hidden_width, len(self.gamma))
+        folded.linear = skip_init(nn.Linear, source.hidden_width, len(self.gamma))
         rows = self.gamma.detach() @ source.decoder().float()
         with torch.no_grad():
             folded.linear.weight.zero_()  # what is not read: other depths stand behind the last

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from annotated_types import Ge
 from torch import Generator, Tensor, nn
+from torch.nn.utils import skip_init
 
 from xmr.outputs.base import Output, Pool, Pooling
 from xmr.outputs.heads import Linear
@@ -126,7 +127,7 @@ class Ridge(Output):
         """A linear layer."""
         made = Linear(pool=self.pool_name)
         made.pool = self.pool
-        made.linear = nn.Linear(self.pool.width, len(self.bias)).to(self.weight.device)
+        made.linear = skip_init(nn.Linear, self.pool.width, len(self.bias)).to(self.weight.device)
         with torch.no_grad():
             made.linear.weight.copy_(self.weight)
             made.linear.bias.copy_(self.bias)

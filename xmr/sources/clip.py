@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from xmr.errors import Problem, RecipeError
 from xmr.sources.hugging_face import Checkpoint
@@ -83,7 +84,7 @@ class Clip(VisionSource):
     def take(self, model: Any, space: PixelSpace, pairs: list[tuple[str, str]], vectors: Tensor) -> Self:
         """Keep the picture tower and its projection; the texts' unit vectors (K_S, D') become the classifier."""
         self.body = nn.ModuleDict({"tower": model.vision_model, "projection": model.visual_projection})
-        self.head = nn.Linear(vectors.shape[1], len(vectors), bias=False)
+        self.head: nn.Linear = skip_init(nn.Linear, vectors.shape[1], len(vectors), bias=False)
         with torch.no_grad():
             self.head.weight.copy_(vectors * model.logit_scale.exp())
         self.space = space

@@ -15,7 +15,9 @@ import torch
 from huggingface_hub import errors as hub_errors
 from safetensors import SafetensorError
 
+from xmr.draws import Draws
 from xmr.errors import Problem, RecipeError, SourceUnavailableError, XmrError
+from xmr.global_draws import drawing_from
 
 MOST_LAYERS = 1000
 TOKENIZER_FILES = (
@@ -230,9 +232,8 @@ def unreachable(name: str, error: Exception, instead: str, local: bool = False) 
 
 
 def drawn(make: Any, seed: int) -> Any:
-    """What `make` makes, with torch's generator at `seed` while it does, and as it was before afterwards."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    """What `make` makes, drawn from `seed` whatever it draws with; torch's global generator is left alone."""
+    with drawing_from(Draws(seed)):
         return make()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +17,14 @@ class TrainingInterruptedError(XmrError):
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a question the loop asks between steps; a second one stops at once."""
+    """Turn the first Ctrl-C into a question the loop asks between steps; a second one stops at once.
+
+    In the main thread alone: Python lets no other set a handler, and Ctrl-C is the caller's there. A handler that was
+    not set from Python could not be put back, and stays as well.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+        yield lambda: False
+        return
     asked = False
 
     def handler(number: int, frame: Any) -> None:
@@ -25,11 +33,7 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         asked = True
 
-    try:
-        before = signal.signal(signal.SIGINT, handler)
-    except ValueError:  # not in the main thread
-        yield lambda: False
-        return
+    before = signal.signal(signal.SIGINT, handler)
     try:
         yield lambda: asked
     finally:

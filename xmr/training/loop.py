@@ -1,12 +1,13 @@
 """The training loop: one pass of the frozen source a step for all programs, the best epoch chosen on validation.
 
-Everything random is drawn from the seed and the step number, never from a running state, so a run that was stopped at
-any step and resumed is bit-identical to one that was not.
+Everything random is drawn from the seed and the step number by generators of the fit's own, never from a running state,
+so that a run that was stopped at any step and resumed is bit-identical to one that was not, and so are fits in threads.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -20,12 +21,13 @@ from torch import Tensor, nn
 
 from xmr.batching import training_batches
 from xmr.data.targets import IGNORE
+from xmr.draws import Draws, hand_out
 from xmr.encoders.base import EncodedSet
 from xmr.evaluation.metrics import higher_is_better, main_metric, metrics_of
 from xmr.outputs.mapping import CountedMapping
 from xmr.outputs.ridge import Ridge
 from xmr.program import Program, to_device
-from xmr.spaces import TokenSpace
+from xmr.spaces import Encoded, TokenSpace
 from xmr.training.checkpoint import (
     load_checkpoint,
     optimizer_tensors,
@@ -42,8 +44,10 @@ from xmr.training.precision import autocast, resolve_precision
 from xmr.training.settings import TrainingSettings
 from xmr.transforms.base import SymbolTransform
 
+CPU = torch.device("cpu")
 MOST_ALIGNED = 64  # symbols of a large alphabet whose nearest word is looked for each epoch
 CHECKPOINT_SECONDS = 20.0  # how often a long epoch is saved; every epoch's end is saved too
+_MAKING_ACCELERATOR = threading.Lock()
 
 
 @dataclass
@@ -99,9 +103,7 @@ def train(
     after Ctrl-C.
     """
     if accelerator is None:
-        from accelerate import Accelerator
-
-        accelerator = Accelerator(cpu=program.device.type == "cpu")
+        accelerator = _accelerator(program.device)
     precision = resolve_precision(settings.precision, program.device)
     job = _Job(program, training, validation, settings, seed, precision, accelerator)
     modules: dict[str, nn.Module] = {"transforms": program.transforms, "outputs": program.outputs}
@@ -190,6 +192,14 @@ def train(
     return history
 
 
+def _accelerator(device: torch.device) -> Any:
+    """accelerate's description of this process; made by one thread at a time, as all of them share its state."""
+    from accelerate import Accelerator
+
+    with _MAKING_ACCELERATOR:
+        return Accelerator(cpu=device.type == "cpu")
+
+
 class _Job:
     """One training job's fixed parts: batches, optimiser, schedule."""
 
@@ -209,6 +219,9 @@ class _Job:
         self.optimizer = make_optimizer(settings, parameter_groups(program, settings))
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.members = list(program.members())
+        self.draws = Draws()
+        hand_out(self.draws, program.transforms)
+        hand_out(self.draws, program.outputs)
         self.weights = None
         self.lengths: Tensor | None = None  # of the source's words
         if settings.class_weights == "balanced":
@@ -236,10 +249,14 @@ class _Job:
         return bool(self.accelerator.reduce(found, reduction="sum") > 0)
 
     def draw(self, step: int) -> None:
-        """Seed what a step draws (dropout, variations) by step and process, so that a resumed run repeats it."""
+        """Begin what a step draws (dropout, variations) by step and process, so that a resumed run repeats it."""
         accelerator = self.accelerator
         number = step * accelerator.num_processes + accelerator.process_index
-        torch.manual_seed((self.seed * 1_000_003 + number) % 2**63)
+        self.draws.begin((self.seed * 1_000_003 + number) % 2**63)
+
+    def varied(self, encoded: Encoded) -> Encoded:
+        """A batch, still on the CPU, as the encoder varies it in training."""
+        return self.program.encoder.augment(encoded, self.draws.on(CPU))
 
     def target(self, batch: np.ndarray) -> Tensor:
         """The targets of a batch, on the program's device."""
@@ -258,7 +275,7 @@ class _Job:
             group["lr"] = rate * share
         target = self.target(batch)
         with autocast(self.precision, self.program.device):
-            encoded = self.program.encoder.augment(self.training.data.batch(batch))
+            encoded = self.varied(self.training.data.batch(batch))
             logits = self.program(to_device(encoded, self.program.device)).float()
         losses = loss_of(self.task, logits, target, self.weights, self.settings.label_smoothing)
         total = losses.sum()
@@ -307,7 +324,7 @@ class _Job:
         rounding weighs too. Returns whether there were any.
         """
         one = self.training.data.batch(np.arange(1))
-        asked = len(self.training), self.program.encoder.augment(one) is not one
+        asked = len(self.training), self.varied(one) is not one
         passes = max(output.settling_passes(*asked) for output in self.program.outputs)  # type: ignore[operator]
         if not passes:
             return False
@@ -328,7 +345,7 @@ class _Job:
                 self.draw(epoch * 1_009 + number)
                 encoded = self.training.data.batch(batch)
                 if vary:
-                    encoded = self.program.encoder.augment(encoded)
+                    encoded = self.varied(encoded)
                 self.program(to_device(encoded, self.program.device))
                 for output in self.program.outputs:
                     output.observe(self.target(batch))  # type: ignore[operator]

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
 from einops import rearrange
 from torch import Generator, nn
+from torch.nn.utils import skip_init
 
 from xmr.spaces import Encoded, PixelInput
 from xmr.transforms.base import Features
@@ -51,9 +52,9 @@ class Coordinator(PixelTransform):
         """Make the decoder for features (B, D'). Its last layer starts near zero, so the first prompt is faint."""
         self.features = features
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
-        self.start = nn.Linear(width + self.trigger_width, self.channels * COARSE * COARSE)
-        self.middle = nn.Conv2d(self.channels, self.channels, 3, padding=1)
-        self.last = nn.Conv2d(self.channels, self.pixels.channels, 3, padding=1)
+        self.start = skip_init(nn.Linear, width + self.trigger_width, self.channels * COARSE * COARSE)
+        self.middle = skip_init(nn.Conv2d, self.channels, self.channels, 3, padding=1)
+        self.last = skip_init(nn.Conv2d, self.channels, self.pixels.channels, 3, padding=1)
         with torch.no_grad():
             for layer, size in ((self.start, 0.02), (self.middle, (9 * self.channels) ** -0.5), (self.last, 0.01)):
                 layer.weight.normal_(0.0, size, generator=generator)

@@ -11,6 +11,7 @@ from annotated_types import Ge, Le, Lt
 from einops import rearrange
 from torch import Generator, Tensor, nn
 
+from xmr.draws import Dropout
 from xmr.errors import Problem, RecipeError
 from xmr.spaces import Encoded, Form, Schema, Space, Table, TokenInput, TokenSpace
 from xmr.transforms.base import Transform, known_words
@@ -154,7 +155,7 @@ class FeatureDictionary(FeatureTokens):
         dropout: Annotated[float, Ge(0), Lt(1)] = 0.0,
     ) -> None:
         super().__init__(bins)
-        self.prototypes, self.heads, self.width, self.dropout = prototypes, heads, width, dropout
+        self.prototypes, self.heads, self.width, self.dropout = prototypes, heads, width, Dropout(dropout)
 
     def build(self, form: Form, space: Space, generator: Generator) -> Self:
         """A normal start. Raises RecipeError for more columns than the source takes."""
@@ -184,7 +185,7 @@ class FeatureDictionary(FeatureTokens):
         query = rearrange(self.tokens(encoded), "b t (h d) -> b h t d", h=self.heads)
         keys, values = self.dictionary()
         weights = torch.softmax(query @ keys.transpose(1, 2) * self.width**-0.5, dim=-1)
-        weights = F.dropout(weights, self.dropout, self.training)
+        weights = self.dropout(weights)
         mixed = rearrange(weights @ values, "b h t d -> b t (h d)") @ self.out
         return with_words(F.normalize(mixed, dim=-1) * self.norm, encoded, self.embedding)
 
@@ -223,7 +224,7 @@ class FeaturePrototypes(FeatureDictionary):
 
     def fold(self) -> FeatureDictionary:
         """Keys and values instead of M, W_K and W_V."""
-        made = FeatureDictionary(self.bins, self.prototypes, self.heads, self.width, self.dropout)
+        made = FeatureDictionary(self.bins, self.prototypes, self.heads, self.width, self.dropout.share)
         for name in ("most", "positions", "norm", "curve", "middle", "gap", "categories", "out"):
             setattr(made, name, getattr(self, name))
         for name in ("gap_row", "embedding"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn.utils import skip_init
 
 RATES, KERNEL = (1, 2, 4, 8), 5
 
@@ -19,10 +20,10 @@ class MultiScaleFront(nn.Module):
     def __init__(self, channels: int, out: int, filters: int, generator: Generator) -> None:
         super().__init__()
         self.rates = nn.ModuleList(
-            nn.Conv1d(channels, filters, KERNEL, padding="same", dilation=rate) for rate in RATES
+            skip_init(nn.Conv1d, channels, filters, KERNEL, padding="same", dilation=rate) for rate in RATES
         )
-        self.skip = nn.Conv1d(channels, out, 1, bias=False)
-        self.mix = nn.Conv1d(filters * len(RATES), out, 1, bias=False)
+        self.skip = skip_init(nn.Conv1d, channels, out, 1, bias=False)
+        self.mix = skip_init(nn.Conv1d, filters * len(RATES), out, 1, bias=False)
         with torch.no_grad():
             for convolution in self.rates:
                 fan = channels * KERNEL

@@ -9,6 +9,7 @@ import torch
 from annotated_types import Gt
 from einops import repeat
 from torch import Generator, Tensor, nn
+from torch.nn.utils import skip_init
 
 from xmr.spaces import Encoded, PixelInput
 from xmr.transforms.pixels import Interpolation, PixelTransform, Room, over_batch
@@ -22,11 +23,11 @@ def mask_network(layers: int, pools: int, channels: int, generator: Generator) -
     widths = (channels, 8, 16, 32, 64, 128)[:layers]
     modules: list[nn.Module] = []
     for number, (inputs, outputs) in enumerate(pairwise(widths)):
-        modules += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+        modules += [skip_init(nn.Conv2d, inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
         last = number == layers - 2
         by = 2 ** (pools - number if last else 1) if number < pools else 1  # the last one makes up what is left
         modules += [nn.MaxPool2d(by)] if by > 1 else []
-    modules.append(nn.Conv2d(widths[-1], channels, 3, padding=1))
+    modules.append(skip_init(nn.Conv2d, widths[-1], channels, 3, padding=1))
     network = nn.Sequential(*modules)
     with torch.no_grad():
         for module in network.modules():

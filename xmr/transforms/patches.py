@@ -8,6 +8,7 @@ import torch
 from annotated_types import Ge, Le
 from einops import rearrange
 from torch import Generator, nn
+from torch.nn.utils import skip_init
 
 from xmr.errors import Problem, RecipeError
 from xmr.spaces import Encoded, Form, Image, Picture, Space, TokenInput, TokenSpace
@@ -44,7 +45,7 @@ class PatchProjection(Transform):
             found = f"{p}, which makes {tokens} tokens"
             raise RecipeError(Problem("transform.patch", found, f"at most {space.max_length} tokens"))
         inputs = form.channels * p * p
-        self.linear = nn.Linear(inputs, space.width)
+        self.linear = skip_init(nn.Linear, inputs, space.width)
         self.norm = float(space.row_norm())
         with torch.no_grad():
             self.linear.weight.normal_(0.0, inputs**-0.5, generator=generator)

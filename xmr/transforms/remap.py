@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 
+from xmr.draws import Draws
 from xmr.errors import Problem, RecipeError
 from xmr.spaces import Encoded, Form, Space, Symbols, TokenInput, TokenSpace
 from xmr.transforms.base import SymbolTransform, checked_ids, with_blends
@@ -42,6 +43,7 @@ class ContextRemap(SymbolTransform):
         if window % 2 == 0:
             raise RecipeError(Problem("transform.window", str(window), "an odd number of symbols"))
         self.window, self.channels, self.words, self.temperature = window, channels, words, temperature
+        self.draws = Draws()
 
     def build(self, form: Form, space: Space, generator: Generator) -> Self:
         """Random words, a normal start."""
@@ -70,12 +72,23 @@ class ContextRemap(SymbolTransform):
         near = F.conv1d(small.transpose(1, 2), self.kernel, padding=self.window // 2)
         return F.gelu(near).transpose(1, 2) @ self.out + self.bias
 
+    def chosen(self, logits: Tensor) -> Tensor:
+        """A word for each position by Gumbel noise, as in `F.gumbel_softmax`: (..., n), one-hot, straight through."""
+        noise = (
+            torch.empty_like(logits, memory_format=torch.contiguous_format)
+            .exponential_(generator=self.draws.on(logits.device))
+            .log()
+        )
+        soft = torch.softmax((logits - noise) / self.temperature, dim=-1)
+        hard = torch.zeros_like(soft).scatter_(-1, soft.argmax(dim=-1, keepdim=True), 1.0)
+        return hard - soft.detach() + soft
+
     def forward(self, encoded: Encoded) -> TokenInput:
         """ids (B, L) -> embeddings of whole words of the source (B, L, D)."""
         assert isinstance(encoded, Symbols)
         logits = self.logits(encoded)
         if self.training:
-            chosen = F.gumbel_softmax(logits.float(), tau=self.temperature, hard=True)
+            chosen = self.chosen(logits.float())
             embeddings = chosen @ self.embedding[self.candidates].to(chosen.dtype)
         else:
             embeddings = F.embedding(self.candidates[logits.argmax(dim=-1)], self.embedding)

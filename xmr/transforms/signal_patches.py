@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from annotated_types import Ge, Le, Lt
 from einops import rearrange
 from torch import Generator, Tensor, nn
+from torch.nn.utils import skip_init
 
+from xmr.draws import Dropout
 from xmr.errors import Problem, RecipeError
 from xmr.spaces import Encoded, Form, Signal, Space, TokenInput, TokenSpace, Trace
 from xmr.transforms.base import Transform
@@ -111,7 +113,7 @@ class SignalPatches(SignalTokens):
     def build(self, form: Form, space: Space, generator: Generator) -> Self:
         """A normal start."""
         inputs, tokens = self.cut(form, space, generator)
-        self.linear = nn.Linear(inputs, tokens.width)
+        self.linear = skip_init(nn.Linear, inputs, tokens.width)
         self.norm = float(tokens.row_norm())
         with torch.no_grad():
             self.linear.weight.normal_(0.0, inputs**-0.5, generator=generator)
@@ -156,13 +158,13 @@ class PatchDictionary(SignalTokens):
         instance_norm: bool = False,
     ) -> None:
         super().__init__(patch, stride, front, instance_norm)
-        self.prototypes, self.heads, self.width, self.dropout = prototypes, heads, width, dropout
+        self.prototypes, self.heads, self.width, self.dropout = prototypes, heads, width, Dropout(dropout)
 
     def build(self, form: Form, space: Space, generator: Generator) -> Self:
         """Scores begin near one, tokens near the norm of E's rows."""
         inputs, tokens = self.cut(form, space, generator)
         inner = self.heads * self.width
-        self.query, self.out = nn.Linear(inputs, inner), nn.Linear(inner, tokens.width)
+        self.query, self.out = skip_init(nn.Linear, inputs, inner), skip_init(nn.Linear, inner, tokens.width)
         with torch.no_grad():
             for layer in (self.query, self.out):
                 layer.weight.normal_(0.0, layer.in_features**-0.5, generator=generator)
@@ -187,7 +189,7 @@ class PatchDictionary(SignalTokens):
         query = rearrange(self.query(self.patches(encoded)), "b t (h d) -> b h t d", h=self.heads)
         keys, values = self.dictionary()
         weights = torch.softmax(query @ keys.transpose(1, 2) * self.width**-0.5, dim=-1)
-        weights = F.dropout(weights, self.dropout, self.training)
+        weights = self.dropout(weights)
         mixed = rearrange(weights @ values, "b h t d -> b t (h d)")
         return self.sent(self.out(mixed), encoded)
 
@@ -220,7 +222,7 @@ class PatchReprogramming(PatchDictionary):
         start[torch.arange(self.prototypes), words] = 1.0
         self.mixing = nn.Parameter(start)
         self.register_buffer("embedding", tokens.embedding.detach(), persistent=False)
-        self.key, self.value = nn.Linear(tokens.width, inner), nn.Linear(tokens.width, inner)
+        self.key, self.value = (skip_init(nn.Linear, tokens.width, inner) for _ in range(2))
         norm = float(tokens.row_norm())
         with torch.no_grad():
             self.key.weight.normal_(0.0, 1 / norm, generator=generator)  # keys of words begin with unit numbers
@@ -238,7 +240,7 @@ class PatchReprogramming(PatchDictionary):
 
     def fold(self) -> PatchDictionary:
         """Keys and values instead of M, W_K and W_V: what prediction needs."""
-        made = PatchDictionary(dropout=self.dropout)
+        made = PatchDictionary(dropout=self.dropout.share)
         made.prototypes, made.heads, made.width = self.prototypes, self.heads, self.width
         made.patch, made.stride, made.front_filters = self.patch, self.stride, self.front_filters
         made.instance_norm = self.instance_norm

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le, Lt
 from torch import Generator, Tensor, nn
 
+from xmr.draws import Dropout
 from xmr.errors import Problem, RecipeError
 from xmr.spaces import Encoded, Form, Signal, Space, Trace, WaveInput, WaveSpace
 from xmr.transforms.base import Transform
@@ -54,7 +55,7 @@ class WaveProgram(Transform):
     ) -> None:
         super().__init__()
         self.place, self.repeats, self.everywhere, self.start_gain = place, repeats, everywhere, gain
-        self.learn_gain, self.dropout, self.weight, self.front_filters = learn_gain, dropout, penalty, front
+        self.learn_gain, self.dropout, self.weight, self.front_filters = learn_gain, Dropout(dropout), penalty, front
 
     def capacity(self, space: Space) -> int:
         """As many samples as the source listens to."""
@@ -110,7 +111,7 @@ class WaveProgram(Transform):
 
     def pattern(self) -> Tensor:
         """M theta, with dropout in training: (samples,)."""
-        return F.dropout(self.theta * self.mask, self.dropout, self.training)
+        return self.dropout(self.theta * self.mask)
 
     def forward(self, encoded: Encoded) -> WaveInput:
         """(B, C, L) -> waves (B, samples), or spectra (B, T, F)."""
