@@ -37,7 +37,7 @@ fuzz: $(STAMP)
 # Kills at every step in the file system, then what is resumed against the undisturbed result.
 KILLS ?= 200
 faults: $(STAMP)
-	$(BIN)/python -m tests.faults --kills $(KILLS) --jobs $(JOBS) --json
+	$(BIN)/python -m tests.faults --kills $(KILLS) --json
 
 bench: $(STAMP)
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m benchmark -s
