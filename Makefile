@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 JOBS ?= 2
 PYTEST = HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-.PHONY: demo test test-all bench lint picture clean
+.PHONY: demo test test-all fuzz faults bench lint picture clean
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -28,6 +28,16 @@ test: lint
 
 test-all: lint
 	$(PYTEST) -m "not benchmark"
+
+# Damage to every kind of input: 5,000 cases a reader, failing inputs below runs/fuzz, a table in results/fuzz.json.
+CASES ?= 5000
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.fuzz --cases $(CASES) --jobs $(JOBS) --json
+
+# Kills at every step in the file system, then what is resumed against the undisturbed result.
+KILLS ?= 200
+faults: $(STAMP)
+	$(BIN)/python -m tests.faults --kills $(KILLS) --json
 
 bench: $(STAMP)
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m benchmark -s

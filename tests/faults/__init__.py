@@ -1,0 +1,1 @@
+"""Kills, signals, full disks, two at once: what a command leaves, and what comes of going on."""
