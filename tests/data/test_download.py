@@ -87,7 +87,7 @@ def test_a_part_is_not_taken_for_the_whole(cache, origin, capsys):
     assert sorted(path.name for path in (cache / "audio").glob("fsdd.*")) == [
         f"fsdd.replaced{number}" for number in ("", "-2", "-3", "-4", "-5", "-6")
     ]
-    assert "renamed to fsdd.replaced: it was not the whole set fsdd" in capsys.readouterr().err
+    assert "renamed to fsdd.replaced: found not the whole set fsdd" in capsys.readouterr().err
 
 
 def test_an_index_of_another_size_is_noticed(cache, origin):
@@ -309,11 +309,17 @@ def test_single_files_are_compared_when_they_are_read(cache, origin, monkeypatch
         locate(chosen.main, "promoters")
     download(chosen, None, From(origin))
     assert locate(chosen.main, "promoters").read_bytes() == b"+,S10,acgt\n-,S11,ttga\n"
+    assert (cache / "dna/promoters.data.replaced").read_bytes() == b"+,S10,acgt\n"  # it may have been the user's
+    (cache / "dna/promoters.data.replaced").unlink()
     (cache / chosen.main).unlink()
     (cache / "official/promoters/promoters.data").unlink()
     (origin / "promoters.data").write_bytes(content + b"+,S12,aaaa\n")
     with pytest.raises(DataError, match="as at the first download"):
         download(chosen, None, From(origin))
+    with (origin / "promoters.data").open("wb") as large:
+        large.truncate(1 << 29)
+    with pytest.raises(DataError, match=r"promoters\.data: found 536,870,912 bytes; expected at most 268,435,456"):
+        download(chosen, None, From(origin), force=True)
     (cache / "checksums/promoters.json").unlink()
     (origin / "promoters.data").write_bytes(b"<html>\nLog in, please.\n</html>\n")
     with pytest.raises(DataError, match=r"promoters\.data: found 1 fields in row 1; expected 3, as in the official"):

@@ -27,7 +27,7 @@ from pathlib import Path, PurePosixPath
 import pooch
 from filelock import FileLock, Timeout
 
-from xmr.data.archives import ArchiveError, members
+from xmr.data.archives import ArchiveError, Limits, members
 from xmr.data.checksums import Record, checksums, mismatch, sha256
 from xmr.data.datasets import Dataset, cache_folder, dataset, locate, package_file
 from xmr.data.stamp import stamp_fault, write_stamp
@@ -257,9 +257,9 @@ class _Preparation:
         self.sums[name] = {"sha256": found["sha256"], "bytes": path.stat().st_size, "address": address}
         return None
 
-    def _set_aside(self, path: Path, why: str) -> None:
+    def _set_aside(self, path: Path, why: str, word: str = "damaged") -> None:
         """Rename a file or folder that may be the user's."""
-        aside = _free(path, "damaged")
+        aside = _free(path, word)
         os.rename(path, aside)
         self.aside[path] = f"{aside.name}, {why}"
         self.say(f"{path} renamed to {aside.name}: found {why}")
@@ -280,9 +280,7 @@ class _Preparation:
             self._remember()
             if os.path.lexists(target):
                 if target.is_symlink() or stamp_fault(target, chosen.name, thorough=True):
-                    aside = _free(target, "replaced")
-                    os.rename(target, aside)
-                    self.say(f"{target} renamed to {aside.name}: it was not the whole set {chosen.name}")
+                    self._set_aside(target, f"not the whole set {chosen.name}", "replaced")
                 else:
                     os.rename(target, old)
             os.rename(part, target)
@@ -299,7 +297,7 @@ class _Preparation:
         for relative in missing:
             name, member = sources[Path(relative).name]
             raw, target = files[name], self.root / relative
-            content = _member(raw, member) if raw.suffix == ".zip" else raw.read_bytes()
+            content = _member(raw, member) if raw.suffix == ".zip" else _content(raw)
             digest = {**chosen.files, **chosen.rows}[relative]
             if relative in chosen.rows:
                 content = _rows(content, chosen, raw, counted=not digest)
@@ -308,7 +306,9 @@ class _Preparation:
                 found = sha256(temporary)
                 if digest and found != digest:
                     raise ArchiveError(Problem(f"{target} from {raw}", f"sha256 {found}", digest), raw)
-                self.record.prepared[relative] = found
+                known, self.record.prepared[relative] = self.record.prepared.get(relative), found
+                if os.path.lexists(target) and not (target.is_file() and sha256(target) in (found, known)):
+                    self._set_aside(target, f"another {target.name} than was prepared", "replaced")
                 self._remember()  # before the file is in place: one without its record would count as the user's
         return [
             self.root / name if name in missing else locate(name, chosen.name, self.root) for name in _prepared(chosen)
@@ -359,6 +359,14 @@ def _rows(content: bytes, chosen: Dataset, raw: Path, counted: bool) -> bytes:
             found = f"{line.count(',') + 1} fields in row {number}"
             raise ArchiveError(Problem(str(raw), found, f"{len(names)}, as in the official table"), raw)
     return rows
+
+
+def _content(raw: Path) -> bytes:
+    """An official file that is no archive, read into memory within the limit of members that are."""
+    if raw.stat().st_size > Limits().text:
+        found = f"{raw.stat().st_size:,} bytes"
+        raise ArchiveError(Problem(str(raw), found, f"at most {Limits().text:,}, as the official file"), raw)
+    return raw.read_bytes()
 
 
 def _member(archive: Path, name: str) -> bytes:
