@@ -446,3 +446,16 @@ def test_without_a_size_large_sets_go_to_a_memory_map_too(tmp_path, monkeypatch)
     mapped = made.fit(records).encode(records)
     assert isinstance(mapped.values, np.memmap)
     assert mapped.values[:, 0, 0, 0].tolist() == list(range(9))
+
+
+def test_a_tiff_whose_strips_cover_a_part_is_refused(tmp_path):
+    """Pillow leaves the rest black without a word."""
+    solid("L", 200, (20, 24)).save(tmp_path / "x.tif")
+    solid("L", 200, (20, 24)).save(tmp_path / "turned.tif", tiffinfo={0x0112: 6})
+    whole = (tmp_path / "x.tif").read_bytes()
+    place = next(p for kind in (3, 4) if (p := whole.find(struct.pack("<HHI", 257, kind, 1)) + 8) > 7)
+    (tmp_path / "long.tif").write_bytes(whole[:place] + struct.pack("<I", 60000) + whole[place + 4 :])
+    rules = Decoding(1, 8, "stretch", "bilinear", 255)
+    assert rules.read(tmp_path / "x.tif").min() == rules.read(tmp_path / "turned.tif").min() == 200
+    with pytest.raises(ValueError, match=r"found a damaged picture \(strips of 20 x 24 in 20 x 60,000 pixels\)"):
+        rules.read(tmp_path / "long.tif")

@@ -40,6 +40,11 @@ class Decoding:
             with Pillow.open(path, formats=FORMATS) as opened:
                 if opened.width * opened.height > MOST_PIXELS:
                     raise _Refused(_too_large(f"{opened.width:,} x {opened.height:,}"))
+                if opened.format == "TIFF" and opened.tile:  # what no strip covers would silently be black
+                    right, bottom = (max(tile[1][side] for tile in opened.tile if tile[1]) for side in (2, 3))
+                    if right * bottom < opened.width * opened.height:
+                        found = f"strips of {right:,} x {bottom:,} in {opened.width:,} x {opened.height:,} pixels"
+                        raise _Refused(f"found a damaged picture ({found}); expected a whole one")
                 pixels = opened.width * opened.height
                 if opened.format == "JPEG" and self.size and self.fit == "stretch":
                     opened.draft("RGB", (2 * self.size, 2 * self.size))  # decodes smaller, faster
