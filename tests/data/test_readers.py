@@ -243,3 +243,10 @@ def test_fields_of_headers_are_found_where_they_were(tmp_path):
 def test_labels_with_tabs_and_nul_are_classes_of_their_own():
     records = Records.of(["A"] * 4, {"p": ["a\tb", "a", "c", "c\0"], "q": ["c", "b\tc", "", ""]})
     assert len(set(_strata(records, "multilabel"))) == 4
+
+
+def test_a_misspelt_validation_field_is_refused(tmp_path):
+    path = tmp_path / "x.fasta"
+    path.write_text(">a TARGET=1 SET=train VALIDATION=Ture\nACD\n")
+    with pytest.raises(DataError, match=r"x\.fasta:1: record 'a': found the set 'VALIDATION=Ture'; expected train"):
+        read_all(path, Columns(), "fail", Skipped())

@@ -284,3 +284,20 @@ def test_what_a_ts_file_does_not_announce(tmp_path, text, said):
         read(tmp_path / "x.ts")
     (tmp_path / "x.ts").write_text(TS + "1,2,3:up\n1,2,4:down\n")
     assert read(tmp_path / "x.ts").labels == {"label": ["up", "down"]}
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        ({"labels": np.array(1)}, r"3 series and labels of shape \(\); expected labels of shape \(3,\)"),
+        ({"labels": np.zeros((3, 2))}, r"3 series and labels of shape \(3, 2\)"),
+        ({"labels": LABELS, "set": ["train"] * 4}, r"3 series and sets of shape \(4,\)"),
+        ({"labels": np.array([b"\xff"] * 3)}, r"labels that are not text \(invalid start byte\)"),
+    ],
+)
+def test_arrays_beside_series_hold_one_value_for_each(tmp_path, held, said):
+    np.savez(tmp_path / "x.npz", series=VALUES, **held)
+    with pytest.raises(DataError, match=said):
+        read(tmp_path / "x.npz")
+    np.savez(tmp_path / "x.npz", series=VALUES, labels=np.array([b"a", b"b", b"a"]))
+    same(read(tmp_path / "x.npz"))

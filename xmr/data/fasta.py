@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from xmr.data.numbers import MISSING
 from xmr.data.records import Records
 from xmr.data.text import open_text
 from xmr.errors import DataError, Problem, require
 
+_NOT_CHOSEN = MISSING | {"false", "0", "no"}
 _FIELD = re.compile(r"(?<!\w)(\w++)=(\S*)")  # tried once a word: a header may be a whole genome
 
 
@@ -40,11 +42,14 @@ class _Lines:
 
 
 def role_of(set_field: str, validation_field: str) -> str:
-    """`SET=train VALIDATION=True` -> "validation"; unknown words are handed back for the reader to refuse."""
+    """`SET=train VALIDATION=True` -> "validation"; unknown words are handed back for `read_all` to refuse."""
     role = {"train": "train", "test": "test", "val": "validation", "valid": "validation"}.get(
         set_field.casefold(), set_field.casefold()
     )
-    return "validation" if role == "train" and validation_field.casefold() in ("true", "1", "yes") else role
+    chosen = validation_field.casefold()
+    if role != "train" or chosen in _NOT_CHOSEN:
+        return role
+    return "validation" if chosen in ("true", "1", "yes") else f"VALIDATION={validation_field}"
 
 
 def read_fasta(path: Path, chunk: int) -> Iterator[Records]:

@@ -62,7 +62,8 @@ def series_records(
 def _stacked(values: Iterable[np.ndarray] | np.ndarray) -> np.ndarray:
     """(n, C, L) float32, NaN behind the end of each series."""
     if isinstance(values, np.ndarray) and values.dtype != object:
-        return values.astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # too large for float32 is infinite, which the encoder refuses
+            return values.astype(np.float32, copy=False)
     rows = [np.asarray(row, dtype=np.float32) for row in values]
     channels = max((row.shape[0] for row in rows), default=1)
     made = np.full((len(rows), channels, max((row.shape[1] for row in rows), default=0)), np.nan, np.float32)
@@ -191,14 +192,23 @@ def _arrays(path: Path, columns: Columns) -> Records:
     if values.dtype.kind not in "fiu" or values.ndim not in (2, 3):
         found = f"series of type {values.dtype} and shape {values.shape}"
         raise DataError(Problem(str(path), found, "numbers of shape (n, length) or (n, channels, length)"))
-    if labels is not None and len(labels) != len(values):
-        raise DataError(Problem(str(path), f"{len(values)} series and {len(labels)} labels", "as many of both"))
+    texts = None if labels is None else [_plain(label) for label in _column(labels, "labels", len(values), path)]
     values = values[:, None] if values.ndim == 2 else values
-    records = series_records(values, None if labels is None else [_plain(x) for x in labels], str(path), part_of(path))
+    records = series_records(values, texts, str(path), part_of(path))
     roles = next((held[name] for name in ("set", "sets", "split") if name in held), None)
     if roles is not None:
-        records.role = [role_of(str(role), "") for role in roles]
+        records.role = [role_of(str(role), "") for role in _column(roles, "sets", len(values), path)]
     return records
+
+
+def _column(held: np.ndarray, what: str, n: int, path: Path) -> np.ndarray:
+    """One value for each of n series. Raises DataError for another shape, and for bytes that are not text."""
+    if held.shape != (n,):
+        raise DataError(Problem(str(path), f"{n} series and {what} of shape {held.shape}", f"{what} of shape ({n},)"))
+    try:
+        return np.char.decode(held, "utf-8") if held.dtype.kind == "S" else held
+    except UnicodeDecodeError as error:
+        raise DataError(Problem(str(path), f"{what} that are not text ({error.reason})", "UTF-8 text")) from error
 
 
 def rows_of(path: Path, kind: str) -> tuple[Iterator[tuple[int, list[str]]], DecimalCommas | None]:
