@@ -41,18 +41,20 @@ class _Redirected(TorchDispatchMode):
         self.draws = draws
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if torch.Tag.nondeterministic_seeded in func.tags and kwargs.get("generator") is None:
+        kwargs, drawing = kwargs or {}, _with_generator(func)
+        if drawing is not None and kwargs.get("generator") is None:
             device = next((value.device for value in args if isinstance(value, Tensor)), kwargs.get("device"))
-            device, drawing = device or torch.device("cpu"), _with_generator(func)
-            if drawing is not None and device.type != "meta":
+            device = device or torch.device("cpu")
+            if device.type != "meta":
                 return drawing(*args, **{**kwargs, "generator": self.draws.on(device)})
         return func(*args, **kwargs)
 
 
 @cache
 def _with_generator(func: Any) -> Any:
-    """The overload of an operator that takes the same arguments and a generator; None where there is none."""
+    """An operator that draws, as it is called with a generator; None for all others, and where it takes none."""
+    if torch.Tag.nondeterministic_seeded not in func.tags:
+        return None
 
     def signature(overload: Any) -> list[tuple[str, str]]:
         found = [(argument.name, str(argument.type)) for argument in overload._schema.arguments]
