@@ -84,14 +84,9 @@ class Ways:
         """Through a saved program into a CSV file, which must hold every record once, in order, and finite numbers."""
         target = path.parent / "answers.csv"
         done = predict_file(self.folder, path, target, on_bad=on_bad, force=True, device="cpu", chunk=5)
-        with target.open(newline="", encoding="utf-8") as handle:
-            header, *rows = csv.reader(handle)
+        rows = finite_rows(target)
         if len(rows) != done.written:
             raise SilentError("another number of rows than reported", f"{len(rows)} for {done.written}")
-        for row in rows:
-            numbers = row[2:] if "predicted" in header else row[1:]
-            if len(row) != len(header) or not all(math.isfinite(float(text)) for text in numbers):
-                raise SilentError("answers that are not finite", ",".join(row)[:200])
         if self.recipe.task != "forecasting":
             self._nothing_lost(path, [row[0] for row in rows], done.skipped)
         return hashlib.sha256(target.read_bytes()).hexdigest()
@@ -106,10 +101,13 @@ class Ways:
             raise SilentError("records in another order", "")
 
 
-def digest_of(folder: Path) -> str:
-    """Of all files below a folder, names too."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+def finite_rows(target: Path) -> list[list[str]]:
+    """The rows of a prediction. Raises SilentError for numbers that are not finite, and for cells too many or few."""
+    with target.open(newline="", encoding="utf-8", errors="surrogateescape") as handle:
+        header, *rows = csv.reader(handle)
+    first = header.index("predicted") + 1 if "predicted" in header else 1
+    first -= header[-1] == "spread"  # regression: what is predicted is a number
+    for row in rows:
+        if len(row) != len(header) or not all(math.isfinite(float(text)) for text in row[first:]):
+            raise SilentError("answers that are not finite", ",".join(row)[:200])
+    return rows

@@ -1,8 +1,13 @@
-"""Program folders: whatever loads must answer exactly as the undamaged program."""
+"""Program folders: whatever loads must answer exactly as the undamaged program.
+
+Folders of format 1 have no checksums: there damage reaches the checks behind them, and what loads must give finite
+answers, which may be others.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from random import Random
 
@@ -15,10 +20,11 @@ from tests.fuzz.readers.saved import damaged, other_kind
 from tests.fuzz.readers.sequences import Delimited
 from tests.fuzz.readers.series import Series
 from tests.fuzz.readers.tables import Tables
-from tests.fuzz.ways import Ways, recipe_of
+from tests.fuzz.ways import Ways, finite_rows, recipe_of
 from xmr.prediction import predict_file
 
 FILES = ("program.json", "encoder.json", "program.safetensors")
+OLD = 0.5  # share of cases of format 1
 
 
 class Programs(Reader):
@@ -62,7 +68,12 @@ class Programs(Reader):
         name = random.choice(list(self.files))
         files, done = dict(self.files[name]), []
         program = folder / "program"
-        harmless = random.random() < HARMLESS
+        harmless, old = random.random() < HARMLESS, random.random() < OLD
+        if old:
+            facts = json.loads(files["program.json"])
+            facts.pop("sha256", None)
+            files["program.json"] = json.dumps({**facts, "format_version": 1}, indent=2).encode()
+            done.append("format 1")
         if not harmless and random.random() < 0.9:
             for file in random.sample(list(files), random.choice((1, 1, 1, 2))):
                 others = [held[file] for held in self.files.values() if file in held]
@@ -78,7 +89,8 @@ class Programs(Reader):
             if not harmless:
                 done.append(other_kind(random, program / random.choice(list(files)), strange=True))
         names = (*FILES, str(program), self.inputs[name].name)
-        return Case(program, names, self.answers[name], harmless, (name,), f"{name}: {', '.join(done)}")
+        expected = None if old and not harmless else self.answers[name]
+        return Case(program, names, expected, harmless, (name,), f"{name}: {', '.join(done)}")
 
     def read(self, case: Case) -> str:
         """See `Reader`."""
@@ -87,6 +99,7 @@ class Programs(Reader):
     def _answers(self, program: Path, path: Path, folder: Path) -> str:
         target = folder / "answers.csv"
         predict_file(program, path, target, force=True, device="cpu")
+        finite_rows(target)
         digest = hashlib.sha256(target.read_bytes()).hexdigest()
         target.unlink()
         return digest
