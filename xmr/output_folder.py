@@ -67,8 +67,9 @@ def locked(path: Path, what: Path) -> Iterator[None]:
 
 
 def check_name(path: Path) -> None:
-    """Raises OutputError for a path that cannot be: a name too long, or below a file."""
+    """Raises OutputError for a path that cannot be: a name too long, below a file, or not UTF-8 (safetensors asks)."""
     try:
+        str(path).encode("utf-8")
         os.stat(path)
     except FileNotFoundError:
         return

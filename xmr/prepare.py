@@ -193,7 +193,10 @@ def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> t
         columns = replace(columns, need_target=columns.need_target and "{label}" not in pattern)
     records = read_all(path, columns, settings.on_bad, skipped)
     if tests is not None:
-        records = _with_tests(records, read_all(tests, replace(columns, prefix="test-"), settings.on_bad, skipped))
+        files = reads in ("images", "audio") and records.arrays is None
+        records = _with_tests(
+            records, read_all(tests, replace(columns, prefix="test-"), settings.on_bad, skipped), files
+        )
     if pattern is not None:
         records = without_bad(records, apply_pattern(records, pattern), settings.on_bad, skipped)
     if task == "residue_classification" and labels_file is not None:
@@ -201,17 +204,30 @@ def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> t
     return records, columns
 
 
-def _with_tests(records: Records, tests: Records) -> Records:
+def _with_tests(records: Records, tests: Records, of_files: bool) -> Records:
     """Records of two files, the second of which is the test part; each keeps its own lines in error messages."""
     if records.columns != tests.columns or list(records.labels) != list(tests.labels):
         found = f"columns {', '.join((*tests.columns, *tests.labels))}"
         raise DataError(Problem(tests.file, found, f"{', '.join((*records.columns, *records.labels))} as in training"))
     roles = [role if role == "validation" else "train" for role in records.role or [""] * len(records)]
+    if of_files:
+        records, tests = _from_one_folder(records, tests)
     again = {*records.ids} & {*tests.ids}
     ids = [f"test-{name}" if name in again else name for name in tests.ids]
     joined = Records.join([replace(records, role=roles), replace(tests, ids=ids, role=["test"] * len(tests))])
-    joined.file = f"{records.file} and {tests.file}"
+    joined.file = records.file if of_files else f"{records.file} and {tests.file}"
     return joined
+
+
+def _from_one_folder(records: Records, tests: Records) -> tuple[Records, Records]:
+    """Names of images or audio clips of two lists or folders, made relative to the folder that holds both."""
+    homes = [Path(part.file) if os.path.isdir(part.file) else Path(part.file).parent for part in (records, tests)]
+    common = os.path.commonpath([os.path.abspath(home) for home in homes])
+    moved = []
+    for part, home in zip((records, tests), homes):
+        below = Path(os.path.relpath(os.path.abspath(home), common))
+        moved.append(replace(part, inputs=[(below / name).as_posix() for name in part.inputs], file=common))
+    return moved[0], moved[1]
 
 
 def _join_residues(

@@ -120,6 +120,7 @@ def test_column():
     with pytest.raises(DataError, match="0 test"):
         column_split(["train"] * 4, None, 0, None, 0)
     assert len(column_split(role[:13], None, 0, 3, 0).train) == 3
+    assert "2 records that it gives no part left out" in column_split([*role, "", ""], None, 0, None, 0).how
     with pytest.raises(DataError, match=r"data\.split\.labels: found .* training records; expected at least 500"):
         column_split(role[:13], None, 0, 500, 0)
 

@@ -11,6 +11,9 @@ from PIL import Image as Pillow
 from safetensors.torch import save_file
 
 from xmr.cli.app import execute
+from xmr.data.settings import DataSettings
+from xmr.encoders.image import ImageEncoder
+from xmr.prepare import prepare
 from xmr.sources.resnet20 import ResNet20Network
 
 RECIPE = """task: classification
@@ -176,3 +179,30 @@ def test_an_interrupted_run_resumes_to_the_same_bits(folder, tmp_path):
     assert trained(tmp_path / "b", stop_after=3) is None
     resumed = trained(tmp_path / "b", resume=True)
     assert all((whole[key] == resumed[key]).all() for key in whole)
+
+
+@pytest.mark.parametrize("form", ["folders", "lists of one folder", "lists of two folders"])
+def test_a_test_part_of_its_own_finds_its_pictures(folder, tmp_path, form):
+    """`data.test_path` beside `data.path`: each names its pictures below its own folder."""
+    other = tmp_path / "held"
+    (tmp_path / "pics").rename(tmp_path / "train_pics")
+    train = tmp_path / "train_pics"
+    for name in ("dark", "bright"):
+        (other / name).mkdir(parents=True)
+        for path in sorted((train / name).iterdir())[:5]:
+            path.rename(other / name / path.name)
+    places = train, other
+    if form == "lists of one folder":
+        for path in other.rglob("*.png"):
+            path.rename(train / path.parent.name / path.name)
+    if form != "folders":
+        home = (train, train) if form == "lists of one folder" else places
+        held = [f"{n}/{m:02d}.png" for n, ms in (("dark", range(0, 10, 2)), ("bright", range(1, 10, 2))) for m in ms]
+        kept = [p.relative_to(train).as_posix() for p in sorted(train.rglob("*.png"))]
+        places = home[0] / "train.csv", home[1] / "test.csv"
+        for place, names in zip(places, ([n for n in kept if n not in held], held)):
+            place.write_text("path,label\n" + "".join(f"{n},{n.split('/')[0]}\n" for n in names))
+    split = {"by": "column", "validation": 0}
+    settings = DataSettings(path=str(places[0]), test_path=str(places[1]), split=split)
+    prepared = prepare(settings, "classification", ImageEncoder(size=8), 0)
+    assert (len(prepared.split.train), len(prepared.split.test), len(prepared.skipped)) == (30, 10, 0)

@@ -15,6 +15,8 @@ from xmr import __version__
 from xmr.cli import catalogue, check, compare, data, doctor, evaluate, new, predict, run, scan, show, sweep
 from xmr.errors import XmrError, XmrWarning, printable
 
+_INTERRUPTED = 130  # what typer makes of Ctrl-C, as shells do
+
 app = typer.Typer(
     name="xmr",
     help="Model reprogramming across modalities: reuse a frozen pretrained model on data it was never made for.",
@@ -77,6 +79,8 @@ def execute(arguments: list[str]) -> int:
         warnings.simplefilter("once", XmrWarning)
         try:
             result = app(arguments, standalone_mode=False)
+            if result == _INTERRUPTED:
+                say("stopped")
             return result if isinstance(result, int) else 0
         except XmrError as error:
             if "--debug" in arguments:

@@ -178,6 +178,8 @@ def column_split(
             )
         )
     note = "as the file says"
+    if unnamed := len(roles) - len(train) - len(chosen) - len(held):
+        note += f", {unnamed} records that it gives no part left out"
     if labels is not None:
         if labels > len(train):
             raise DataError(Problem("data.split.labels", f"{len(train)} training records", f"at least {labels}"))

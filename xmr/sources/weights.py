@@ -37,8 +37,8 @@ def find_model(name: str) -> str:
     """A file or folder by path, or by name below XMR_MODELS, beside XMR_DATA or in the cache; else the name itself."""
     if os.path.exists(name):  # unlike pathlib, without an error for names too long
         return name
-    roots = [Path(os.environ["XMR_MODELS"])] if "XMR_MODELS" in os.environ else []
-    if "XMR_DATA" in os.environ:
+    roots = [Path(os.environ["XMR_MODELS"])] if os.environ.get("XMR_MODELS") else []
+    if os.environ.get("XMR_DATA"):
         roots.append(Path(os.environ["XMR_DATA"]).parent / "models")
     inside = Path(name)
     if not inside.is_absolute() and ".." not in inside.parts:
