@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import hashlib
 import json
 import math
@@ -37,6 +38,13 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def sweep(path: Path) -> None:
+    """Delete what writes of `path` left that a kill stopped. Only for who holds the lock of the place."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        if part.name.split(".")[-2].isdigit():
+            part.unlink(missing_ok=True)
 
 
 @contextmanager

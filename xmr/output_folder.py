@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from xmr import __version__
 from xmr.errors import OutputError, Problem
-from xmr.files import write_json, writing
+from xmr.files import sweep, write_json, writing
 
 MARK = ".xmr.json"
 LOCK = ".xmr.lock"
@@ -34,6 +34,7 @@ def held(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / LOCK, folder):
         check_folder(folder)  # again: another process may have come first
+        sweep(folder / MARK)
         if not (folder / MARK).is_file():
             write_json(folder / MARK, {"written_by": "xmr", "xmr_version": __version__})
         try:
@@ -86,11 +87,16 @@ def check_folder(folder: Path) -> None:
     if not folder.is_dir() or is_marked(folder):
         return
     with writing(folder):
-        others = sorted(entry.name for entry in folder.iterdir() if entry.name != LOCK and not is_marked(entry))
+        others = sorted(entry.name for entry in folder.iterdir() if not _ours(entry))
     if others:
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         found = f"a folder with files that xmr did not write ({', '.join(others[:3])}{more})"
         raise OutputError(Problem(str(folder), found, _ELSEWHERE))
+
+
+def _ours(entry: Path) -> bool:
+    """The lock, a mark that a kill stopped half way, or a folder that is marked itself."""
+    return entry.name == LOCK or (entry.name.startswith(f".{MARK}.") and entry.suffix == ".part") or is_marked(entry)
 
 
 def is_marked(folder: Path) -> bool:

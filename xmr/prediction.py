@@ -27,7 +27,7 @@ from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.tables import Columns
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError, OutputError, Problem
-from xmr.files import NAMES, json_sha256, write_csv, write_json, writing
+from xmr.files import NAMES, json_sha256, sweep, write_csv, write_json, writing
 from xmr.job import make_accelerator
 from xmr.output_folder import check_name, locked
 from xmr.prediction_table import in_own_units, is_prediction_header, prediction_table
@@ -134,6 +134,8 @@ def _predict(
     """Answer chunk by chunk, going on with what an earlier call left, and put the result in place."""
     part, note = target.with_name(f".{target.name}.part"), target.with_name(f".{target.name}.part.json")
     bad_part = target.with_name(f".{target.name}.skipped.part")
+    for path in (note, skipped_file):
+        sweep(path)
     rows, bad, state = _Growing(part), _Growing(bad_part), {"read": 0, "written": 0, "skipped": 0}
     noted = None if force else _noted(note, key)
     if noted is not None and rows.is_whole(noted["rows"]) and bad.is_whole(noted["bad"]):

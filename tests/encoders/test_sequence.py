@@ -1,9 +1,13 @@
 """Symbols end to end: the control that shuffles them."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xmr.data.records import Records
+from xmr.encoders.dna import DnaEncoder
+from xmr.encoders.protein import ProteinEncoder
 from xmr.encoders.sequence import shuffled
 
 RECORDS = st.lists(st.lists(st.integers(0, 24), max_size=12), min_size=1, max_size=6)
@@ -32,3 +36,13 @@ def test_records_are_shuffled_in_orders_of_their_own():
     assert len(set(places)) > 12  # where the first symbol went
     kept = [np.mean(found == record) for record, found in zip(records, shuffle_each(records))]
     assert np.mean(kept) < 0.12  # 1 / 21 stay by chance
+
+
+@pytest.mark.parametrize("encoder", [ProteinEncoder(), DnaEncoder()])
+def test_a_line_break_inside_a_record_is_no_end_of_it(encoder):
+    """A quoted cell may hold one; the records behind it keep their own symbols."""
+    encoder.bind(50)
+    wrong = encoder.check(Records.of(["ACA", "AC\nGA", "CCA\n", "GGA"]))
+    assert sorted(wrong) == [1, 2]
+    assert "'\\n' at position 3" in wrong[1]
+    assert "'\\n' at position 4" in wrong[2]

@@ -20,9 +20,10 @@ from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.budget import Budget
 from xmr.encoders.positions import shuffle, shuffled_order, unshuffle
-from xmr.encoders.recording import LARGEST, Recording, too_long
+from xmr.encoders.recording import LARGEST, RATES, Recording, too_long
 from xmr.encoders.resampling import resampled
 from xmr.encoders.signal import SignalSet
+from xmr.encoders.state import whole
 from xmr.errors import DataError, Problem, RecipeError, require
 from xmr.spaces import Encoded, Signal, Trace
 
@@ -248,7 +249,8 @@ class AudioEncoder(Encoder):
 
     def restore(self, state: dict[str, Any]) -> Self:
         """See `Encoder.restore`."""
-        self.samples, self.heard_rate = int(state["samples"]), int(state["rate"])
+        self.samples = whole(state, "samples", SHORTEST, LARGEST)
+        self.heard_rate = whole(state, "rate", *RATES)
         return self
 
     def example(self, n: int, seed: int, task: str = "classification") -> Records:

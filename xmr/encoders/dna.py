@@ -10,7 +10,8 @@ from annotated_types import Ge, Le, Lt
 
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
-from xmr.encoders.sequence import SymbolSet, shuffled
+from xmr.encoders.sequence import SymbolSet, as_bytes, shuffled
+from xmr.encoders.state import whole
 from xmr.errors import DataError, Problem, RecipeError
 from xmr.spaces import Alphabet, Form
 
@@ -102,8 +103,7 @@ class DnaEncoder(Encoder):
 
     def _codes(self, inputs: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """All inputs at once -> codes with an end mark after each, and the record each belongs to."""
-        text = "\n".join(inputs) + "\n"
-        codes = _LOOKUP[np.frombuffer(text.encode("latin-1", "replace"), dtype=np.uint8)]
+        codes = _LOOKUP[as_bytes(inputs)]
         ends = codes == _END
         return codes, np.cumsum(ends) - ends
 
@@ -115,7 +115,7 @@ class DnaEncoder(Encoder):
         wrong: dict[int, str] = {}
         for record in np.unique(owner[codes == _ILLEGAL]):
             text = records.inputs[int(record)]
-            place = next(i for i, c in enumerate(text) if ord(c) > 255 or _LOOKUP[ord(c)] == _ILLEGAL)
+            place = next(i for i, c in enumerate(text) if ord(c) > 255 or _LOOKUP[ord(c)] in (_ILLEGAL, _END))
             expected = f"nucleotides ({BASES}, U, ambiguous {''.join(AMBIGUOUS)}, gaps - or .)"
             wrong[int(record)] = f"found {text[place]!r} at position {place + 1}; expected {expected}"
         counts = np.bincount(owner[codes >= 0], minlength=len(records))
@@ -197,7 +197,8 @@ class DnaEncoder(Encoder):
 
     def restore(self, state: dict[str, Any]) -> Self:
         """The inverse of `state`."""
-        self.limit, self.nucleotides = int(state["limit"]), state.get("nucleotides")
+        self.limit = whole(state, "limit", 1)
+        self.nucleotides = None if state.get("nucleotides") is None else whole(state, "nucleotides")
         return self
 
     def example(self, n: int, seed: int, task: str = "classification") -> Records:

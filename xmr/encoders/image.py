@@ -21,6 +21,7 @@ from xmr.encoders.base import Encoder
 from xmr.encoders.decoding import Decoding
 from xmr.encoders.fixed import kept
 from xmr.encoders.positions import shuffle, shuffled_order, unshuffle
+from xmr.encoders.state import whole
 from xmr.errors import DataError
 from xmr.spaces import Encoded, Image, Picture
 
@@ -281,7 +282,8 @@ class ImageEncoder(Encoder):
 
     def restore(self, state: dict[str, Any]) -> Self:
         """The inverse of `state`."""
-        self.height, self.width, self.channels = state["height"], state["width"], state["channels"]
+        self.height, self.width = (whole(state, key, 1, 1 << 16) for key in ("height", "width"))
+        self.channels = 1 if whole(state, "channels", 1, 3) == 1 else 3
         return self
 
     def example(self, n: int, seed: int, task: str = "classification") -> Records:

@@ -13,7 +13,8 @@ from torch import Generator
 from xmr.data.blosum import AMINO_ACIDS, blosum_softmax
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
-from xmr.encoders.sequence import SymbolSet, shuffled
+from xmr.encoders.sequence import SymbolSet, as_bytes, shuffled
+from xmr.encoders.state import whole
 from xmr.errors import DataError, Problem
 from xmr.spaces import Alphabet, Encoded, Form, Symbols
 
@@ -100,8 +101,7 @@ class ProteinEncoder(Encoder):
 
     def _symbols(self, inputs: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """All inputs at once -> codes with an end mark after each, and the record each code belongs to."""
-        text = "\n".join(inputs) + "\n"
-        codes = _LOOKUP[np.frombuffer(text.encode("latin-1", "replace"), dtype=np.uint8)]
+        codes = _LOOKUP[as_bytes(inputs)]
         ends = codes == _END
         owner = np.cumsum(ends) - ends
         # A stop with nothing but gaps behind it is the end of the protein, not a residue.
@@ -142,7 +142,7 @@ class ProteinEncoder(Encoder):
             code = int(_LOOKUP[ord(character)]) if ord(character) < 256 else _ILLEGAL
             if code == _STOP:
                 return f"found a stop '*' inside the sequence at position {place}; expected it only at the end"
-            if code == _ILLEGAL:
+            if code in (_ILLEGAL, _END):
                 return (
                     f"found {character!r} at position {place}; "
                     f"expected amino acids ({AMINO_ACIDS}, ambiguous BZJXUO, gaps - or .)"
@@ -242,7 +242,7 @@ class ProteinEncoder(Encoder):
 
     def restore(self, state: dict[str, Any]) -> Self:
         """The inverse of `state`."""
-        self.limit = int(state["limit"])
+        self.limit = whole(state, "limit", 1)
         self.kept = None if state["kept"] is None else np.asarray(state["kept"], dtype=np.int64)
         self.template = state["template"]
         return self

@@ -12,6 +12,18 @@ from xmr.errors import DataError, Problem
 from xmr.spaces import Symbols, Windows
 
 
+def as_bytes(inputs: list[str]) -> np.ndarray:
+    """The characters of all records end to end, a line break behind each record; (sum of lengths + n,) uint8.
+
+    Characters beyond one byte become `?`. A line break within a record (quoted cells may hold one) becomes a zero byte:
+    no symbol of any alphabet, so that it cannot be taken for the end of the record.
+    """
+    text = "\n".join(inputs) + "\n"
+    if text.count("\n") != len(inputs):
+        text = "\n".join(record.replace("\n", "\0") for record in inputs) + "\n"
+    return np.frombuffer(text.encode("latin-1", "replace"), dtype=np.uint8)
+
+
 @dataclass(frozen=True)
 class Rows:
     """The rows a data set is fed as: a record shorter than the limit is one row, a longer one several windows.

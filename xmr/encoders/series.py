@@ -12,6 +12,7 @@ from xmr.data.series import series_records
 from xmr.encoders.base import Encoder
 from xmr.encoders.positions import shuffled_order
 from xmr.encoders.signal import SignalSet, windows_of
+from xmr.encoders.state import numbers, whole
 from xmr.errors import DataError
 from xmr.spaces import Trace
 
@@ -175,8 +176,8 @@ class SeriesEncoder(Encoder):
 
     def restore(self, state: dict[str, Any]) -> Self:
         """See `Encoder.restore`."""
-        self.samples, self.channels = int(state["samples"]), int(state["channels"])
-        self.mean, self.std = [float(x) for x in state["mean"]], [float(x) for x in state["std"]]
+        self.samples, self.channels = whole(state, "samples", 1), whole(state, "channels", 1)
+        self.mean, self.std = (numbers(state, key, self.channels) for key in ("mean", "std"))
         return self
 
     def example(self, n: int, seed: int, task: str = "classification") -> Records:

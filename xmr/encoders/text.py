@@ -12,6 +12,7 @@ from annotated_types import Ge, Lt
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.sequence import SymbolSet, shuffled
+from xmr.encoders.state import whole
 from xmr.errors import DataError
 from xmr.spaces import Alphabet, Form
 
@@ -111,7 +112,7 @@ class TextEncoder(Encoder):
 
     def restore(self, state: dict[str, Any]) -> Self:
         """The inverse of `state`."""
-        self.limit, self.letters = int(state["limit"]), tuple(state["letters"])
+        self.limit, self.letters = whole(state, "limit", 1), tuple(map(str, state["letters"]))
         return self
 
     def example(self, n: int, seed: int, task: str = "classification") -> Records:
