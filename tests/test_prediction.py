@@ -145,10 +145,10 @@ def test_an_old_list_of_skipped_records_does_not_stay(folder, tmp_path):
 def test_repeated_and_empty_ids_are_told(folder, tmp_path):
     (tmp_path / "in.csv").write_text("id,sequence\na,ACDE\na,ACDF\n,ACDG\n,ACDH\nb,ACDI\n")
     done = predict_file(folder, tmp_path / "in.csv", tmp_path / "out.csv", id_column="id", chunk=2)
-    assert done.notes == [
+    assert done.notes == (
         "2 ids are empty",
         "1 records have the id of an earlier one; rows are in the order of the input",
-    ]
+    )
 
 
 def test_formulas_are_escaped_on_request(folder, tmp_path):

@@ -88,7 +88,8 @@ def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> 
             raise DataError(Problem("data.split", f"no {name} record", "records in both train and test"))
     if task == "classification":
         _check_classes(records, split)
-    digest = hashlib.sha256("\n".join(f"{a}\t{b}" for a, b in zip(records.ids, texts)).encode()).hexdigest()
+    whole = "\n".join(f"{a}\t{b}" for a, b in zip(records.ids, texts))
+    digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()  # file names need not be UTF-8
     return Prepared(records, split, skipped, read, cleaned.duplicates, cleaned.contradictions, digest, columns)
 
 

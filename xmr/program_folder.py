@@ -24,7 +24,7 @@ from xmr import __version__
 from xmr.component import check_section, create
 from xmr.data.tables import Columns
 from xmr.data.targets import Targets
-from xmr.errors import Problem, ProgramError, XmrError, XmrWarning
+from xmr.errors import Problem, ProgramError, XmrError, XmrWarning, reason
 from xmr.files import json_sha256, write_json, write_tensors
 from xmr.program import Program
 from xmr.registry import ENCODERS, SOURCES
@@ -180,7 +180,9 @@ def load_program(folder: Path | str, device: str = "cpu") -> Program:
     except XmrError:
         raise
     except _MISFITS as error:
-        raise ProgramError(Problem(str(folder), f"settings that do not fit together ({error!r})", _WRITTEN)) from error
+        raise ProgramError(
+            Problem(str(folder), f"settings that do not fit together ({reason(error)})", _WRITTEN)
+        ) from error
     return program.to(device).eval()
 
 
@@ -266,4 +268,6 @@ def columns_of(folder: Path, wanted: Columns) -> Columns:
     except XmrError:
         raise
     except _MISFITS as error:
-        raise ProgramError(Problem(str(place), f"settings that do not fit together ({error!r})", _WRITTEN)) from error
+        raise ProgramError(
+            Problem(str(place), f"settings that do not fit together ({reason(error)})", _WRITTEN)
+        ) from error

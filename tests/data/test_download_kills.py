@@ -11,11 +11,11 @@ from tests.conftest import ROOT
 @pytest.mark.parametrize(
     ("scenario", "kind", "how", "steps"),
     [
-        ("every", "spoken", "new", 35),
-        ("every", "spoken", "force", 30),
-        ("every", "sounds", "new", 35),
-        ("every", "promoters", "new", 20),
-        ("every", "promoters", "force", 12),
+        ("every", "spoken", "new", 30),
+        ("every", "spoken", "force", 25),
+        ("every", "sounds", "new", 30),
+        ("every", "promoters", "new", 15),
+        ("every", "promoters", "force", 10),
         ("recovers", "spoken", "new", 10),
     ],
 )

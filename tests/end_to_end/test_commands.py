@@ -120,7 +120,7 @@ def test_a_killed_prediction_resumes(small_run, tmp_path):
         time.sleep(0.02)
     running.send_signal(signal.SIGKILL)
     running.wait()
-    assert json.loads(part.read_text())["written"] >= 4096
+    assert json.loads(part.read_text())["state"]["written"] >= 4096
     assert not out.exists()
     with (tmp_path / ".p.csv.part").open("ab") as handle:
         handle.write(b"half a row that was never noted")

@@ -101,7 +101,7 @@ def codes_of(column: Column, cells: list[str]) -> np.ndarray:
         if is_gap(cell):
             found[cell] = gap
         elif column.buckets:
-            found[cell] = zlib.crc32(cell.encode()) % column.buckets
+            found[cell] = zlib.crc32(cell.encode("utf-8", "surrogatepass")) % column.buckets
         else:
             found[cell] = number.get(cell, beyond)
     return np.array([found[cell] for cell in cells], dtype=np.int64)
