@@ -3,7 +3,7 @@
 import pytest
 
 from xmr.cli import run as run_command
-from xmr.cli.app import execute
+from xmr.cli.app import COMMANDS, execute
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,10 @@ from xmr.cli.app import execute
         (["run"], "recipe"),
         (["predict", "nowhere", "nothing.fasta"], "no such file"),
         (["predict", "nowhere", "docs/examples/peptides.fasta"], "no program.json"),
-        (["predict", "nowhere", "docs/examples/peptides.fasta", "--on-bad", "skipp"], "did you mean skip"),
+        (
+            ["predict", "nowhere", "docs/examples/peptides.fasta", "--on-bad", "skipp"],
+            "'skipp' is not one of 'fail', 'skip'",
+        ),
         (["run", "protein/amp", "--device", "cuda:9", "-o", "runs/never"], "xmr doctor"),
         (["list", "transfoms"], "did you mean transforms"),
         (["data", "get", "amp_vs_uniprt"], "did you mean amp_vs_uniprot"),
@@ -41,3 +44,37 @@ def test_a_failure_of_ours_is_status_1(monkeypatch, capsys, tmp_path):
 def test_version_and_help(capsys):
     assert execute(["--version"]) == 0
     assert "xmr 0." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), ["data"], ["data", "get"]])
+def test_help_is_whole_sentences_with_an_example(command, capsys):
+    assert execute([*command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert not [line for line in shown.splitlines() if line.endswith("...") and not line.startswith("Usage:")]
+    assert "--no-" not in shown
+    if command and command[0] in COMMANDS:
+        assert f"Example: xmr {command[0]}" in shown
+
+
+@pytest.mark.parametrize("name", ["check", "list", "show", "doctor"])
+def test_examples_that_need_no_file_run(name, capsys):
+    assert execute([name, *COMMANDS[name][1].split()]) == 0
+    assert len(capsys.readouterr().out) > 100
+
+
+def test_ctrl_c_is_told(monkeypatch, capsys, tmp_path):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_command, "_one", stop)
+    assert execute(["run", "protein/amp", "-o", str(tmp_path / "x")]) in (1, 130)
+    assert capsys.readouterr().err.strip() == "xmr: stopped"
+
+
+def test_names_from_files_cannot_steer_the_terminal(capsys, tmp_path):
+    path = tmp_path / "a\x1b]0;pwned\x07.csv"
+    path.write_text("peptid\nACD\n")
+    assert execute(["new", "protein", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert "\x1b" not in error
+    assert r"\x1b]0;pwned\x07" in error

@@ -55,7 +55,7 @@ def test_a_long_list_is_cut(tmp_path, capsys):
     assert said.count("left out: ") == 20
     assert "and 5 more (`xmr run` lists all in skipped.csv)" in said
     assert execute(["new", "protein", str(tmp_path / "x.csv"), "--on-bad", "skp", "--force"]) == 2
-    assert "expected one of fail, skip; did you mean skip?" in capsys.readouterr().err
+    assert "'skp' is not one of 'fail', 'skip'; did you mean skip?" in capsys.readouterr().err
 
 
 def _input(domain, folder, i):

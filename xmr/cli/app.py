@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +15,7 @@ from rich.console import Console
 
 from xmr import __version__
 from xmr.cli import catalogue, check, compare, data, doctor, evaluate, new, predict, run, scan, show, sweep
-from xmr.errors import XmrError, XmrWarning, printable
+from xmr.errors import XmrError, XmrWarning, nearest, printable
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C, as shells do
 
@@ -35,9 +37,13 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def options(
-    plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers components.")] = None,
-    debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+    plugin: Annotated[
+        list[Path] | None, typer.Option(help="Python file that registers components. May be repeated.")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Options of every command."""
     del debug, version
@@ -47,18 +53,32 @@ def options(
         load_plugin(path)
 
 
-app.command("run")(run.run)
-app.command("predict")(predict.predict)
-app.command("evaluate")(evaluate.evaluate)
-app.command("check")(check.check)
-app.command("list")(catalogue.catalogue)
-app.command("new")(new.new)
-app.command("compare")(compare.compare)
-app.command("scan")(scan.scan)
-app.command("sweep")(sweep.sweep)
-app.command("show")(show.show)
-app.command("doctor")(doctor.doctor)
-app.add_typer(data.app, name="data")
+# Each command with the arguments of the example that its help shows.
+COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
+    "run": (run.run, "protein/amp training.epochs=10 -o runs/amp"),
+    "predict": (predict.predict, "runs/amp new.fasta -o predictions.csv"),
+    "evaluate": (evaluate.evaluate, "runs/amp labelled.csv"),
+    "check": (check.check, "protein/amp training.batch_tokens=4096"),
+    "list": (catalogue.catalogue, "transforms"),
+    "new": (new.new, "protein mine.csv --target activity"),
+    "compare": (compare.compare, "protein/amp --budgets 50,200,all"),
+    "scan": (scan.scan, "protein/amp --sources minilm,none"),
+    "sweep": (sweep.sweep, "protein/amp training.learning_rate=1e-3,3e-3"),
+    "show": (show.show, "protein/amp"),
+    "doctor": (doctor.doctor, ""),
+}
+for _name, (_function, _example) in COMMANDS.items():
+    _sentence = (_function.__doc__ or "").splitlines()[0]
+    app.command(_name, short_help=_sentence, epilog=f"Example: xmr {_name} {_example}".rstrip())(_function)
+app.add_typer(data.app, name="data", epilog="Example: xmr data get ucr/Coffee")
+
+
+def _with_hint(message: str) -> str:
+    """A message of typer's, with the choice nearest to a wrong one."""
+    message = message.replace("Value error, ", "")
+    wrong = re.search(r"'([^']*)' is not one of (.*)\.$", message)
+    close = nearest(wrong[1], re.findall(r"'([^']*)'", wrong[2])) if wrong else None
+    return f"{message.removesuffix('.')}; did you mean {close}?" if close else message
 
 
 def execute(arguments: list[str]) -> int:
@@ -97,7 +117,7 @@ def execute(arguments: list[str]) -> int:
         except Exception as error:
             usage = getattr(error, "format_message", None)  # a wrong command or option, whichever click typer brings
             if usage is not None:
-                say(f"{usage()} (see `xmr --help`)")
+                say(f"{_with_hint(usage())} (see `xmr --help`)")
                 return 2
             if "--debug" in arguments:
                 raise

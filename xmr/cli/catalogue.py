@@ -12,9 +12,9 @@ from xmr.cli.lines import line
 
 
 def catalogue(
-    kind: Annotated[str | None, typer.Argument(help="encoders, transforms, sources, outputs, recipes.")] = None,
+    kind: Annotated[str | None, typer.Argument(help="One of encoders, transforms, sources, outputs, recipes.")] = None,
 ) -> None:
-    """Print the grid of input transformations, or everything of one kind with its arguments."""
+    """List encoders, transforms, sources, outputs or recipes, with their arguments."""
     from xmr.errors import RecipeError, one_of
     from xmr.registry import ENCODED_KINDS, REGISTRIES, SPACE_KINDS, grid
 

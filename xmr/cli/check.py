@@ -8,14 +8,19 @@ import typer
 from rich.console import Console
 
 from xmr.cli.lines import line
+from xmr.cli.options import Overrides
 
 
 def check(
-    recipe: Annotated[str | None, typer.Argument(help="A packaged recipe or a path to one.")] = None,
-    overrides: Annotated[list[str] | None, typer.Argument(help="section.key=value, any number.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Validate every packaged recipe (no model is loaded).")] = False,
+    recipe: Annotated[
+        str | None, typer.Argument(help="Name of a packaged recipe (such as protein/amp), or path to a recipe.")
+    ] = None,
+    overrides: Overrides = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Validate every packaged recipe, without loading a model.")
+    ] = False,
 ) -> int:
-    """Validate a recipe and print what it would take; nothing is trained."""
+    """Validate a recipe and print shapes, parameters, memory and time; nothing is trained."""
     from xmr.errors import RecipeError
     from xmr.recipe.load import load_recipe, recipe_names
 

@@ -10,20 +10,28 @@ from rich.console import Console
 from rich.table import Table
 
 from xmr.cli.lines import line
+from xmr.cli.options import Jobs, Out, Overrides, Recipe
 
 
 def compare(
-    recipe: Annotated[str, typer.Argument(help="A packaged recipe (protein/amp) or a path to one.")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="section.key=value, any number.")] = None,
-    budgets: Annotated[str, typer.Option(help="Numbers of labels, and `all`, e.g. 50,200,all.")] = "all",
-    seeds: Annotated[int, typer.Option(min=1, help="Splits, starts and orders of each row.")] = 5,
-    without: Annotated[list[str] | None, typer.Option(help="A control not to run, e.g. 'no source'.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each with its share of the cores.")] = 1,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the comparison.")] = None,
+    recipe: Recipe,
+    overrides: Overrides = None,
+    budgets: Annotated[
+        str, typer.Option(help="Numbers of labelled training records, separated by commas; `all` for all.")
+    ] = "all",
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Number of seeds per row; a seed changes split, initialization and shuffling.")
+    ] = 5,
+    without: Annotated[
+        list[str] | None, typer.Option(help="Control or baseline to leave out, such as 'no source'. May be repeated.")
+    ] = None,
+    jobs: Jobs = 1,
+    out: Out = None,
 ) -> None:
-    """Run the recipe, its controls and its baselines on the same splits; table, learning curves and a verdict.
+    """Compare a recipe with its controls and baselines on the same splits.
 
-    One that was stopped goes on; one with more budgets or seeds runs only what is new.
+    Prints a table and a recommendation per number of labels, and writes learning curves. An interrupted comparison
+    resumes; with more numbers of labels or more seeds, only the new runs are trained.
     """
     from xmr.comparison import compare as run_comparison
 

@@ -8,12 +8,12 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-app = typer.Typer(help="Public data sets: what there is, and how to get it.", no_args_is_help=True)
+app = typer.Typer(help="List and download public data sets.", no_args_is_help=True)
 
 
-@app.command("list")
+@app.command("list", short_help="List data sets, licences and where they are.")
 def listing() -> None:
-    """Every data set, its licence, and where it is on this machine."""
+    """List the data sets with their licences and where they are on this machine."""
     from xmr.data.datasets import status
 
     table = Table(Column("name", no_wrap=True), "what", "licence", "here")
@@ -22,15 +22,17 @@ def listing() -> None:
     Console().print(table)
 
 
-@app.command("get")
+@app.command("get", short_help="Download a data set and verify its checksums.")
 def get(
-    name: Annotated[str, typer.Argument(help="A name from `xmr data list`.")],
+    name: Annotated[str, typer.Argument(help="Name from `xmr data list`.")],
     force: Annotated[
         bool,
-        typer.Option(help="Prepare it anew, and take official files whose checksum nobody publishes as they are now."),
+        typer.Option(
+            "--force", help="Prepare the set again, and accept changed official files that have no published checksum."
+        ),
     ] = False,
 ) -> None:
-    """Download a data set from its official address into the cache, checking every file's checksum."""
+    """Download a data set from its official address and verify the checksum of every file."""
     from xmr.data.datasets import dataset, place_of
     from xmr.data.download import download
 

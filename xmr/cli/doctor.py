@@ -12,7 +12,7 @@ from rich.console import Console
 
 
 def doctor() -> int:
-    """Print versions, devices, extras, caches and offline state; exit status 2 when a required part is broken."""
+    """Print versions, devices, extras and caches; exit status 2 if a required package is broken."""
     from xmr.data.datasets import cache_folder, status
 
     console = Console(highlight=False)

@@ -8,25 +8,24 @@ from typing import Annotated
 
 import typer
 
+from xmr.cli.options import Device, InputColumn, OnBad, Program, Skipping
+
 
 def evaluate(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, or its program folder.")],
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A labelled file.")],
-    on_bad: Annotated[str, typer.Option(help="Records that cannot be read: fail, or skip.")] = "fail",
-    column: Annotated[
-        str | None,
-        typer.Option("--input", help="Column of the input (forecasts: of time), if not the trained or usual one."),
-    ] = None,
+    folder: Program,
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="File with labelled records.")],
+    on_bad: Skipping = OnBad.fail,
+    column: InputColumn = None,
     target: Annotated[
-        list[str] | None, typer.Option(help="Column of the label, if not the trained or usual one.")
+        list[str] | None, typer.Option(help="Column of the label, if not the one used in training. May be repeated.")
     ] = None,
     role: Annotated[
-        str | None, typer.Option("--set", help="Only records of this SET: train, validation or test.")
+        str | None, typer.Option("--set", help="Evaluate only records of this part: train, validation or test.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
+    device: Device = "auto",
 ) -> None:
-    """Print the metrics of a program on a labelled file, as JSON with bootstrap intervals."""
+    """Print the metrics of a program on labelled records, as JSON with bootstrap intervals."""
     from xmr.assessment import assess_file
 
-    result = assess_file(folder, source, on_bad, column, tuple(target or ()), role, device)
+    result = assess_file(folder, source, on_bad.value, column, tuple(target or ()), role, device)
     print(json.dumps(result, indent=2))

@@ -9,47 +9,46 @@ import typer
 from rich.console import Console
 
 from xmr.cli.lines import line
+from xmr.cli.options import Domain, OnBad, Skipping
 
 MOST_LINES = 20  # of records left out
 
 
 def new(
-    domain: Annotated[str, typer.Argument(help="protein, dna, text, table, series, audio, image or forecast")],
+    domain: Annotated[Domain, typer.Argument(help="Kind of data.")],
     source: Annotated[
         Path,
         typer.Argument(
             metavar="MY_FILE",
-            help="FASTA, CSV, TSV, Parquet, .ts or .npz with labels; a folder of pictures or recordings, one class a "
-            "subfolder; for forecast a table over time.",
+            help="FASTA, CSV, TSV, Parquet, .ts or .npz with labels; a folder of images or audio clips with one "
+            "subfolder per class; for forecast, a table with a time column.",
         ),
     ],
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Recipe to write; by default MY_FILE.yaml.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Recipe to write. [default: MY_FILE.yaml]")] = None,
     column: Annotated[
-        str | None, typer.Option("--input", help="Column of the sequences (forecast: of time), where not the usual.")
+        str | None, typer.Option("--input", help="Column of the input (for forecast, of the time).")
     ] = None,
     target: Annotated[
-        list[str] | None, typer.Option(help="Column of the label, where not the usual; again for several labels.")
+        list[str] | None, typer.Option(help="Column of the label. May be repeated for several labels.")
     ] = None,
     skip: Annotated[
         list[str] | None,
-        typer.Option(help="Column of a table, of series or over time that is not read; again for several."),
+        typer.Option(help="Column to ignore. May be repeated."),
     ] = None,
-    on_bad: Annotated[str, typer.Option(help="Records that cannot be read: fail, or skip and list.")] = "fail",
-    force: Annotated[bool, typer.Option(help="Replace a recipe that is there.")] = False,
+    on_bad: Skipping = OnBad.fail,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing recipe.")] = False,
 ) -> None:
-    """Write a recipe for your file, saying what was found in it."""
+    """Inspect your file and write a recipe for it."""
     from xmr.data.records import Skipped
-    from xmr.errors import RecipeError, one_of
+    from xmr.errors import RecipeError
     from xmr.files import write_text
     from xmr.recipe.draft import draft
 
     path = out or source.with_suffix(".yaml")
     if path.exists() and not force:
         raise RecipeError(f"{path}: found a file; expected none (--force replaces it)")
-    if on_bad not in ("fail", "skip"):
-        raise RecipeError(one_of("--on-bad", on_bad, ("fail", "skip")))
     skipped = Skipped()
-    made = draft(domain, source, path, column, tuple(target or ()), on_bad, skipped, tuple(skip or ()))
+    made = draft(domain.value, source, path, column, tuple(target or ()), on_bad.value, skipped, tuple(skip or ()))
     write_text(path, made.text(path))
     console = Console(highlight=False)
     for place, name, reason in skipped.rows[:MOST_LINES]:

@@ -3,67 +3,67 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from xmr.cli.lines import line
+from xmr.cli.options import Device, InputColumn, OnBad, Precision, Program, Skipping
 
 
 def predict(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, or its program folder.")],
+    folder: Program,
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="INPUT", help="FASTA, CSV, TSV, Parquet (.gz too), .ts or .npz; a folder of pictures or recordings."
+            metavar="INPUT",
+            help="FASTA, CSV, TSV or Parquet (also .gz), .ts or .npz; or a folder of images or audio clips.",
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="CSV to write; by default INPUT.predictions.csv.")
+        Path | None, typer.Option("-o", "--out", help="CSV file to write. [default: INPUT.predictions.csv]")
     ] = None,
-    on_bad: Annotated[str, typer.Option(help="Records that cannot be read: fail, or skip and list.")] = "fail",
-    column: Annotated[
-        str | None,
-        typer.Option("--input", help="Column of the input (forecasts: of time), if not the trained or usual one."),
-    ] = None,
-    identifier: Annotated[str | None, typer.Option("--id", help="Column of the ids.")] = None,
+    on_bad: Skipping = OnBad.fail,
+    column: InputColumn = None,
+    identifier: Annotated[str | None, typer.Option("--id", help="Column of the record ids.")] = None,
     force: Annotated[
-        bool, typer.Option(help="Begin anew, and replace a file that `xmr predict` did not write.")
+        bool,
+        typer.Option("--force", help="Start over instead of resuming, and replace a file that is no prediction."),
     ] = False,
     escape_formulas: Annotated[
-        bool, typer.Option("--escape-formulas", help="An apostrophe before ids and labels that begin with = + - or @.")
+        bool,
+        typer.Option(
+            "--escape-formulas",
+            help="Put an apostrophe before ids and labels that a spreadsheet would take for a formula.",
+        ),
     ] = False,
-    precision: Annotated[str, typer.Option(help="full, or bf16 where the processor computes in it.")] = "full",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
+    precision: Annotated[
+        Precision, typer.Option(help="Number format; bf16 is faster where the processor supports it.")
+    ] = Precision.full,
+    device: Device = "auto",
 ) -> None:
-    """Score new records: order and ids are kept; a prediction that was killed goes on where it stopped."""
-    from xmr.errors import DataError, one_of
+    """Predict new records of any number; order and ids are kept.
 
-    for option, value, known in (
-        ("--on-bad", on_bad, ("fail", "skip")),
-        ("--precision", precision, ("full", "bf16")),
-    ):
-        if value not in known:
-            raise DataError(one_of(option, value, known))
+    An interrupted prediction resumes where it stopped.
+    """
     from xmr.prediction import predict_file
 
     target = out or source.with_name(f"{source.name}.predictions.csv")
     console = Console(stderr=True, highlight=False)
-    mode: Literal["fail", "skip"] = "skip" if on_bad == "skip" else "fail"
     with console.status("loading") as status:
         done = predict_file(
             folder,
             source,
             target,
-            on_bad=mode,
+            on_bad=on_bad.value,
             input_column=column,
             id_column=identifier,
             force=force,
-            precision=precision,
+            precision=precision.value,
             device=device,
             escape_formulas=escape_formulas,
-            report=lambda n, rate: status.update(f"{n:,} records, {rate:,.0f} a second"),
+            report=lambda n, rate: status.update(f"{n:,} records, {rate:,.0f} per second"),
         )
     for note in done.notes:
         line(console, f"note: {note}")

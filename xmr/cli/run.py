@@ -9,22 +9,30 @@ import typer
 from rich.console import Console
 
 from xmr.cli.lines import line
+from xmr.cli.options import Device, Out, Overrides, Recipe
 
 if TYPE_CHECKING:
-    from xmr.recipe.schema import Recipe
+    from xmr.recipe import schema
 
 
 def run(
-    recipe: Annotated[str, typer.Argument(help="A packaged recipe (protein/amp) or a path to one.")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="section.key=value, any number.")] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the run.")] = None,
-    resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = False,
-    force: Annotated[bool, typer.Option(help="Replace a run that is there.")] = False,
-    seeds: Annotated[int, typer.Option(min=1, help="Repeat with so many seeds; the mean goes to summary.json.")] = 1,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
-    quiet: Annotated[bool, typer.Option(help="No progress bar.")] = False,
+    recipe: Recipe,
+    overrides: Overrides = None,
+    out: Out = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an existing run when the new one is finished.")
+    ] = False,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Number of seeds; mean and standard deviation are written to summary.json.")
+    ] = 1,
+    device: Device = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", help="Do not show a progress bar.")] = False,
 ) -> None:
-    """Train a recipe, choose on validation, test once, write a folder with program, metrics and report."""
+    """Train a recipe and evaluate it on the test set once.
+
+    The best epoch is selected on validation data. The folder holds the program, metrics, predictions and a report.
+    """
     from xmr.errors import printable
     from xmr.recipe.load import load_recipe
 
@@ -63,7 +71,7 @@ def run(
 
 
 def _one(
-    recipe: Recipe,
+    recipe: schema.Recipe,
     folder: Path,
     comment: str,
     console: Console,

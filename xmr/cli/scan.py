@@ -10,24 +10,29 @@ from rich.console import Console
 from rich.table import Table
 
 from xmr.cli.lines import line
+from xmr.cli.options import Out, Overrides, Recipe
 
 
 def scan(
-    recipe: Annotated[str, typer.Argument(help="A packaged recipe (protein/amp) or a path to one.")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="section.key=value, any number.")] = None,
+    recipe: Recipe,
+    overrides: Overrides = None,
     source: Annotated[
-        list[str] | None, typer.Option("--source", "--sources", help="Sources to score, e.g. minilm,none; or again.")
+        list[str] | None,
+        typer.Option("--source", "--sources", help="Sources to score, separated by commas. May be repeated."),
     ] = None,
     reference: Annotated[
         Path | None,
-        typer.Option(help="Records of the source's own kind: a text file, one a line, or a folder of pictures."),
+        typer.Option(
+            help="Records of the kind the source was trained on: a text file with one per line, or a folder of images."
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the scan.")] = None,
+    out: Out = None,
 ) -> None:
-    """Score sources and their depths on the training part alone: LogME, cross-validated probe, H-score, LEEP.
+    """Rank candidate sources and their layers without training.
 
-    Ranked by LogME; several scores, no single verdict: the errors say which differences mean something. With
-    --reference also the sliced Wasserstein distance of the target's features to the source's own (smaller is nearer).
+    One forward pass over the training set per source gives LogME (the ranking), a cross-validated probe, H-score and
+    LEEP, with standard errors. With --reference also the sliced Wasserstein distance of the target's features to the
+    source's own (smaller is nearer). The test set is not used.
     """
     from xmr.combinations import separated
     from xmr.scan import scan as run_scan

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+from xmr.cli.options import Overrides, Recipe
 
 
 def show(
-    recipe: Annotated[str, typer.Argument(help="A packaged recipe or a path to one.")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="section.key=value, any number.")] = None,
+    recipe: Recipe,
+    overrides: Overrides = None,
 ) -> None:
-    """Print a recipe after overrides, with all defaults, as YAML that runs as it is."""
+    """Print a recipe with its overrides and all defaults, as YAML that can be run."""
     from xmr.recipe.load import dump_recipe, load_recipe
 
     print(dump_recipe(load_recipe(recipe, overrides or [])), end="")

@@ -10,29 +10,33 @@ from rich.console import Console
 from rich.table import Table
 
 from xmr.cli.lines import line
+from xmr.cli.options import Jobs, Out, Recipe
 
 
 def sweep(
-    recipe: Annotated[str, typer.Argument(help="A packaged recipe (protein/amp) or a path to one.")],
+    recipe: Recipe,
     overrides: Annotated[
-        list[str], typer.Argument(help="section.key=a,b,c or LOW..HIGH to try, section.key=value to set.")
+        list[str], typer.Argument(help="Values to try: section.key=a,b,c or section.key=LOW..HIGH. May be repeated.")
     ],
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the sweep.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each combination; their mean decides.")] = 1,
-    most: Annotated[int | None, typer.Option(min=1, help="Try only so many combinations, drawn at random.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each with its share of the cores.")] = 1,
+    out: Out = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds per combination; their mean decides.")] = 1,
+    most: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of combinations; they are sampled at random.")
+    ] = None,
+    jobs: Jobs = 1,
     untrained: Annotated[
         bool,
         typer.Option(
             "--untrained",
-            help="Choose before training, by training records left out one at a time (output ridge; no validation "
-            "part needed), and train the chosen one alone. Says nothing of learning rates.",
+            help="Choose before training by leave-one-out on the training records (output ridge only; needs no "
+            "validation data), then train only the chosen combination. Cannot choose learning rates.",
         ),
     ] = False,
 ) -> None:
-    """Train every combination (baselines left out), choose by validation, show the test result of the chosen one.
+    """Try combinations of recipe values and choose the best on validation data.
 
-    A sweep that was stopped goes on; one with more values trains only what is new.
+    Only the chosen combination's test result is shown. An interrupted sweep resumes; with more values, only the new
+    combinations are trained.
     """
     from xmr.sweep import draw_trials
     from xmr.sweep import sweep as run_sweep

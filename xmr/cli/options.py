@@ -1,0 +1,51 @@
+"""Arguments and options that several commands share: what they mean, and the values they may have."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class OnBad(StrEnum):
+    """What to do with records that cannot be read."""
+
+    fail = "fail"
+    skip = "skip"
+
+
+class Precision(StrEnum):
+    """The number format of a prediction."""
+
+    full = "full"
+    bf16 = "bf16"
+
+
+class Domain(StrEnum):
+    """Kinds of data that `xmr new` writes a recipe for."""
+
+    protein = "protein"
+    dna = "dna"
+    text = "text"
+    table = "table"
+    series = "series"
+    audio = "audio"
+    image = "image"
+    forecast = "forecast"
+
+
+Recipe = Annotated[str, typer.Argument(help="Name of a packaged recipe (such as protein/amp), or path to a recipe.")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="Recipe fields to change, as section.key=value. May be repeated.")
+]
+Program = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run, or its program folder.")]
+Skipping = Annotated[OnBad, typer.Option(help="For records that cannot be read: stop, or skip them and list them.")]
+Device = Annotated[str, typer.Option(help="Device to use: auto, cpu, cuda, cuda:N or mps.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Number of parallel runs; the cores are divided among them.")]
+Out = Annotated[Path | None, typer.Option("-o", "--out", help="Folder to write the results to.")]
+InputColumn = Annotated[
+    str | None,
+    typer.Option("--input", help="Column of the input (for forecasts, of the time), if not the one used in training."),
+]
