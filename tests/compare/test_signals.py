@@ -139,3 +139,11 @@ def test_fine_tuning_keeps_the_batch_statistics():
     for norm, mean in zip(norms, before):
         assert torch.equal(norm.running_mean, mean)
     assert all(p.requires_grad for p in body.body.parameters())
+
+
+def test_a_baseline_leaves_the_number_of_threads_alone(monkeypatch):
+    """numba raises it to all cores: what is trained afterwards in the process would have other last bits."""
+    encoder, before = SeriesEncoder(), torch.get_num_threads()
+    monkeypatch.setattr("xmr.compare.signals.signal_baseline", lambda *_: torch.set_num_threads(before + 1))
+    run_baseline("minirocket", parts(encoder, encoder.example(90, 0)))
+    assert torch.get_num_threads() == before

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -164,7 +165,19 @@ _CLASSICAL: dict[str, tuple[Features, Callable[[bool, int], BaseEstimator]]] = {
 
 
 def run_baseline(name: str, parts: Parts) -> np.ndarray:
-    """Fit on train (and validation) and answer test: probabilities or values (n, K). Raises RecipeError if unknown."""
+    """Fit on train (and validation) and answer test: probabilities or values (n, K). Raises RecipeError if unknown.
+
+    The number of torch's threads stays as it was: numba, behind aeon's classifiers, sets that of OpenMP for the whole
+    process, and a program trained after it would differ in its last bits from one trained alone.
+    """
+    threads = torch.get_num_threads()
+    try:
+        return _answers(name, parts)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _answers(name: str, parts: Parts) -> np.ndarray:
     task = parts.description.task
     emits = {Picture: "Image", Trace: "Signal", Alphabet: "Symbols", Schema: "Table"}[type(parts.form)]
     protein = "protein" if isinstance(parts.form, Alphabet) and set(AMINO_ACIDS) <= set(parts.form.symbols) else ""
