@@ -11,7 +11,8 @@ from types import ModuleType
 
 MOST_PROBLEMS = 10  # listed in one message; the rest is counted
 _HIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_LONGEST = 300  # characters of what was found
+_LONGEST = 300  # characters of a place and of what was found
+_EXPECTED = 2000  # the names to choose from are part of it
 
 
 def printable(text: str) -> str:
@@ -55,7 +56,8 @@ class Problem:
 
     def __str__(self) -> str:
         hint = f"; did you mean {self.suggestion}?" if self.suggestion else ""
-        return printable(f"{self.place}: found {shortened(self.found)}; expected {self.expected}{hint}")
+        place, found, expected = shortened(self.place), shortened(self.found), shortened(self.expected, _EXPECTED)
+        return printable(f"{place}: found {found}; expected {expected}{hint}")
 
 
 class InputError(XmrError, ValueError):

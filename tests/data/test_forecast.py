@@ -220,3 +220,13 @@ def test_mse_and_mae_over_everything():
     targets = Targets.steps(2)
     found = metrics_of("forecasting", np.array([[1.0, 2], [3, 4]]), np.array([[1.0, 0], [3, 3]]), targets)
     assert found == {"mse": (4 + 1) / 4, "mae": (2 + 1) / 4}
+
+
+def test_values_that_would_overflow_are_named():
+    made = table()
+    encoder = ForecastEncoder(look_back=4, horizon=2).fit_rows(made)
+    made.values[40, 1] = 1e30
+    with pytest.raises(
+        DataError, match=r"t\.csv:42: b: found 1e\+30, 3e\+28 standard deviations from the mean; expected"
+    ):
+        encoder.scaled(made)

@@ -1,4 +1,5 @@
 import gzip
+import time
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from xmr.data.datasets import DATASETS, dataset
 from xmr.data.download import download
 from xmr.data.read import read_all, stream
 from xmr.data.records import Skipped
-from xmr.data.rows import SEPARATOR, from_bunch, from_frame
+from xmr.data.rows import SEPARATOR, _quote, from_bunch, from_frame
 from xmr.data.tables import Columns
 from xmr.data.uci import plain_rows
 from xmr.encoders.table import TableEncoder
@@ -248,3 +249,14 @@ def test_an_infinite_number_of_a_frame_is_no_gap():
 def test_bytes_of_a_frame_that_are_no_text():
     with pytest.raises(DataError, match=r"<frame>: found bytes that are not text"):
         from_frame(pd.DataFrame({"a": [b"\xff"], "label": ["yes"]}), "label")
+
+
+@pytest.mark.parametrize("delimiter", ["\t", None, ","])
+def test_long_runs_of_blanks_take_linear_time(delimiter):
+    lines = ["a" + mark * 300_000 + "b" for mark in ("\t", " ", ",")]
+    started = time.process_time()
+    assert _quote(lines, delimiter) == '"'
+    assert time.process_time() - started < 2
+    edge = delimiter or " "
+    assert _quote([f"a{edge} 'b c' {edge}d"], delimiter) == "'"
+    assert _quote(["it's a b's"], delimiter) == '"'

@@ -181,7 +181,8 @@ def _delimiter(lines: list[str]) -> str | None:
 def _quote(lines: list[str], delimiter: str | None) -> str:
     """Single quotes where whole fields stand in them and none in double ones."""
     edge = re.escape(delimiter or " ")
-    single = re.compile(rf"(^|{edge})\s*'[^']*'\s*({edge}|$)")
+    blanks = rf"[^\S{edge}]*+"  # no delimiter among them and no way back: a long run of either is read once
+    single = re.compile(rf"(^|{edge}){blanks}'[^']*+'{blanks}({edge}|$)")
     return "'" if '"' not in "".join(lines) and any(single.search(line) for line in lines) else '"'
 
 

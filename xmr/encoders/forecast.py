@@ -16,6 +16,8 @@ from xmr.encoders.state import numbers
 from xmr.errors import DataError, Problem, nearest
 from xmr.spaces import Trace
 
+FURTHEST = 1e9  # standard deviations from the mean: beyond, single precision overflows in the source
+
 
 class ForecastEncoder(Encoder):
     """The last `look_back` steps of one channel, z-scored by the training rows' mean and deviation of that channel.
@@ -85,6 +87,13 @@ class ForecastEncoder(Encoder):
         self._refuse_gaps(table)
         order = [table.names.index(name) for name in self.names]
         values = (table.values[:, order] - np.array(self.mean)) / np.array(self.std)
+        if (far := np.argwhere(np.abs(values) > FURTHEST)).size:
+            row, channel = far[0]
+            found = (
+                f"{table.values[row, order[channel]]:g}, {values[row, channel]:.1g} standard deviations from the mean"
+            )
+            expected = f"values within {FURTHEST:.0e} of those of the training rows, or an empty cell"
+            raise DataError(Problem(f"{table.file}:{table.lines[row]}: {self.names[channel]}", found, expected))
         return replace(table, values=values.astype(np.float32), names=tuple(self.names))
 
     def describe(self) -> list[str]:
