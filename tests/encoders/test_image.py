@@ -3,6 +3,7 @@
 import os
 import struct
 import time
+import tracemalloc
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
@@ -459,3 +460,19 @@ def test_a_tiff_whose_strips_cover_a_part_is_refused(tmp_path):
     assert rules.read(tmp_path / "x.tif").min() == rules.read(tmp_path / "turned.tif").min() == 200
     with pytest.raises(ValueError, match=r"found a damaged picture \(strips of 20 x 24 in 20 x 60,000 pixels\)"):
         rules.read(tmp_path / "long.tif")
+
+
+def test_a_chunk_that_announces_gigabytes_reserves_none(tmp_path):
+    """Python reserves what `read(n)` asks for: the length of a PNG's chunk, up to 4 GB."""
+    folder_of(tmp_path, {"a/1.png": solid("RGB", (5, 6, 7)), "b/2.png": solid("RGB", (5, 6, 7))})
+    path = tmp_path / "a" / "1.png"
+    content = bytearray(path.read_bytes())
+    place = content.index(b"IDAT")
+    content[place - 4 : place] = struct.pack(">I", 2**31 - 1)
+    path.write_bytes(bytes(content))
+    records = read_all(tmp_path, Columns(reads="images"), "fail", Skipped())
+    tracemalloc.start()
+    module.ImageEncoder(size=8).check(records)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6

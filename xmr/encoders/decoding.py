@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,22 @@ BAND = 1 << 22  # pixels converted at a time where a conversion needs copies
 BLOCK = 1 << 26  # bytes; at 16 MiB, Pillow's own, glibc keeps what a thread gave back for this thread alone
 SIXTEEN = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 _DAMAGED = (OSError, SyntaxError, EOFError, ValueError)  # what Pillow raises for damaged files
+
+
+class _Bounded(io.BufferedReader):
+    """A file that reserves no memory for bytes it does not have, however many are asked for.
+
+    Pillow asks for what a chunk of a PNG announces, and Python reserves that before it reads: 4 GB for 300 bytes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self._size = os.fstat(self.fileno()).st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """See `io.BufferedReader.read`."""
+        left = max(0, self._size - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
 
 
 @dataclass(frozen=True)
@@ -37,7 +55,7 @@ class Decoding:
         from PIL import ImageOps
 
         try:
-            with Pillow.open(path, formats=FORMATS) as opened:
+            with _Bounded(path) as handle, Pillow.open(handle, formats=FORMATS) as opened:
                 if opened.width * opened.height > MOST_PIXELS:
                     raise _Refused(_too_large(f"{opened.width:,} x {opened.height:,}"))
                 if opened.format == "TIFF" and opened.tile:  # what no strip covers would silently be black
