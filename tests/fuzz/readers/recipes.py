@@ -49,7 +49,7 @@ def value(random: Random, data: bytes) -> bytes:
 
 def key(random: Random, data: bytes) -> bytes:
     """Another key, the same key twice, or a key more."""
-    found = list(re.finditer(rb"[\w.]+(?=:)", data))
+    found = list(re.finditer(rb"(?<![\w.])[\w.]++(?=:)", data))
     if not found:
         return data
     one = random.choice(found)
