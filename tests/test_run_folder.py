@@ -110,6 +110,8 @@ def test_an_exchange_that_a_kill_stopped_is_finished_by_the_next_call(tmp_path, 
         shutil.copytree(tmp_path / "old", out)
         shutil.copytree(tmp_path / "new", out / ".new")
         (out / ".new" / MARK).unlink()
+        for part in (out / ".recipe.yaml.1.part", out / ".new" / "program" / ".program.json.1.part"):
+            part.write_text("what a kill left")
         left, dead = step, False
 
         def counted(call):
@@ -291,3 +293,12 @@ def test_links_in_a_run_are_not_followed(tmp_path, recipe):
     assert not any("checkpoint" in path.parts for path in own_files(out))
     run(recipe, out, device="cpu", resume=True)
     assert (mine / "latest").read_text() == "mine"
+
+
+def test_what_a_kill_left_of_a_table_is_swept(tmp_path):
+    with held(tmp_path / "out"):
+        for name in (".sweep.json.1.part", ".compare.csv.22.part", ".mine.csv.part"):
+            (tmp_path / "out" / name).write_text("half")
+    with held(tmp_path / "out"):
+        pass
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {MARK, ".mine.csv.part"}

@@ -20,6 +20,11 @@ from xmr.files import sweep, write_json, writing
 
 MARK = ".xmr.json"
 LOCK = ".xmr.lock"
+# What comparisons, sweeps and several seeds write beside their runs; a run's own files are in `run_folder.py`.
+TABLES: tuple[str, ...] = (
+    *("compare.csv", "compare.json", "compare.html", "sweep.csv", "sweep.json", "sweep.svg"),
+    *("summary.json", "left_out.json"),
+)
 _ELSEWHERE = "a new or empty folder, or one that xmr wrote (-o FOLDER)"
 
 
@@ -34,7 +39,8 @@ def held(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / LOCK, folder):
         check_folder(folder)  # again: another process may have come first
-        sweep(folder / MARK)
+        for name in (MARK, *TABLES):
+            sweep(folder / name)
         if not (folder / MARK).is_file():
             write_json(folder / MARK, {"written_by": "xmr", "xmr_version": __version__})
         try:

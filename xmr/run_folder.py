@@ -65,8 +65,9 @@ def claimed(folder: Path, recipe: Recipe, resume: bool, force: bool) -> Iterator
     it and neither `resume` (of the same recipe) nor `force` is asked for.
     """
     with held(folder):
-        _sweep(folder)
         new = folder / _NEW
+        for place in (folder, new, folder / _DONE):
+            _sweep(place)
         if (folder / _DONE).is_dir() or metrics_of(new).get("finished") is True:  # a kill stopped the exchange
             _replace(folder)
         there = (folder / "recipe.yaml").is_file()
