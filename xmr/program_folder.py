@@ -24,6 +24,7 @@ from xmr import __version__
 from xmr.component import check_section, create
 from xmr.data.tables import Columns
 from xmr.data.targets import Targets
+from xmr.encoders.state import texts
 from xmr.errors import Problem, ProgramError, XmrError, XmrWarning, reason
 from xmr.files import json_sha256, write_json, write_tensors
 from xmr.program import Program
@@ -258,12 +259,13 @@ def columns_of(folder: Path, wanted: Columns) -> Columns:
         if reads not in ("table", "table over time"):
             return wanted
         if reads == "table over time":
-            return replace(wanted, features=tuple(state.get("names", ())))
+            return replace(wanted, features=texts(state, "names"))
         targets = facts["targets"]
-        names = tuple(state.get("file_columns", ()))
-        used = tuple(column["name"] for column in state.get("columns", ()) if column["kind"] != "skip")
+        names = texts(state, "file_columns")
+        seen = [column for column in state.get("columns", ()) if column["kind"] != "skip"]
+        used = texts({"names": [column["name"] for column in seen]}, "names")
         column = targets.get("column") or ""
-        labels = wanted.target or ((column,) if column else tuple(targets.get("names", ())))
+        labels = wanted.target or ((column,) if column else texts(targets, "names"))
         return replace(wanted, target=labels, names=names, features=used)
     except XmrError:
         raise

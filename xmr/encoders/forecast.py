@@ -12,7 +12,7 @@ from xmr.data.forecast import TimeTable, steps_in_words, windows
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.signal import SignalSet
-from xmr.encoders.state import numbers
+from xmr.encoders.state import numbers, texts
 from xmr.errors import DataError, Problem, nearest
 from xmr.spaces import Trace
 
@@ -149,7 +149,7 @@ class ForecastEncoder(Encoder):
 
     def restore(self, state: dict[str, Any]) -> Self:
         """See `Encoder.restore`."""
-        self.names = [str(name) for name in state["names"]]
+        self.names = list(texts(state, "names"))
         self.mean, self.std = (numbers(state, key, len(self.names)) for key in ("mean", "std"))
         return self
 

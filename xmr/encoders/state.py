@@ -24,3 +24,11 @@ def numbers(state: dict[str, Any], key: str, n: int | None = None) -> list[float
     if n is not None and len(value) != n:
         raise ValueError(f"{key} has {len(value)} numbers, not {n}")
     return [float(x) for x in value]
+
+
+def texts(state: dict[str, Any], key: str) -> tuple[str, ...]:
+    """A list of texts of the state, empty where there is none. Raises ValueError for anything else."""
+    value = state.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise ValueError(f"{key} is no list of texts")
+    return tuple(value)

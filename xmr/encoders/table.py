@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -10,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 import torch
 from annotated_types import Ge, Le
+from pydantic import TypeAdapter
 from torch import Tensor
 
 from xmr.data.dates import ISO, in_words, is_date, way_of
@@ -29,6 +31,7 @@ from xmr.encoders.columns import (
     natural,
     numbers_of,
 )
+from xmr.encoders.state import texts
 from xmr.errors import DataError, Problem, RecipeError, nearest
 from xmr.spaces import Category, Form, Schema, Table, Tokenize
 
@@ -356,9 +359,12 @@ class TableEncoder(Encoder):
 
     def restore(self, state: dict[str, Any]) -> Self:
         """The inverse of `state`."""
-        self.seen = [Column(**column) for column in state["columns"]]
+        self.seen = TypeAdapter(list[Column]).validate_json(json.dumps(state["columns"]), strict=True)
+        short = [column.name for column in self.seen if column.kind in ("number", "date") and len(column.quantiles) < 2]
+        if short and self.scaling == "quantile":
+            raise ValueError(f"the column {short[0]!r} has no quantiles")
         self.alike = tuple(tuple(row) for row in state["alike"])
-        self.file_columns = tuple(state["file_columns"])
+        self.file_columns = texts(state, "file_columns")
         return self
 
     def example(self, n: int, seed: int, task: str = "classification") -> Records:
