@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from xmr.component import create
+from xmr.core.component import create
 from xmr.data.splits import Split
-from xmr.files import write_json
+from xmr.core.files import write_json
 from xmr.job import assemble, run
 from xmr.prepare import prepare
 from xmr.recipe.load import load_recipe
-from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
+from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.training.loop import train
 
 SPEAKERS = ("george", "jackson", "lucas", "nicolas")

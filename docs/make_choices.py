@@ -19,14 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
-from xmr.component import create
+from xmr.core.component import create
 from xmr.data.splits import Split, kmer_clusters
-from xmr.evaluation.metrics import main_metric, metrics_of
-from xmr.files import write_json
+from xmr.metrics.metrics import main_metric, metrics_of
+from xmr.core.files import write_json
 from xmr.job import assemble
 from xmr.prepare import prepare
 from xmr.recipe.load import load_recipe
-from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
+from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.training.loop import train
 
 SEEDS, OTHERS = range(5), 800

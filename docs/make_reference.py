@@ -11,11 +11,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from xmr.component import MOST_NUMBER, help_of, schema
+from xmr.core.component import MOST_NUMBER, help_of, schema
 from xmr.data.settings import DataSettings, SplitSettings
 from xmr.recipe.plain_yaml import MOST_BYTES, MOST_DEPTH, MOST_VALUES
-from xmr.recipe.schema import Recipe
-from xmr.registry import ENCODED_KINDS, REGISTRIES, SPACE_KINDS, TRANSFORMS, grid
+from xmr.recipe.recipe import Recipe
+from xmr.core.registry import ENCODED_KINDS, REGISTRIES, SPACE_KINDS, TRANSFORMS, grid
 from xmr.training.settings import TrainingSettings
 
 HERE = Path(__file__).parent

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from xmr.compare.baselines import Parts, run_baseline
-from xmr.evaluation.metrics import metrics_of
-from xmr.files import write_json
+from xmr.baselines.base import Parts, run_baseline
+from xmr.metrics.metrics import metrics_of
+from xmr.core.files import write_json
 from xmr.job import load_job, run
 from xmr.recipe.load import load_recipe
 

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from tests.tiny import AUDIO_KINDS, KINDS, VISION_KINDS, tiny_audio, tiny_source, tiny_vision
-from xmr.component import check_section
+from xmr.core.component import check_section
+from xmr.core.registry import OUTPUTS, TRANSFORMS
 from xmr.data.targets import Targets
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import RecipeError
 from xmr.program import Program
-from xmr.registry import OUTPUTS, TRANSFORMS
 from xmr.sources.cepstra import Cepstra
 from xmr.sources.none import NoSource
 from xmr.testing import check_encoder, check_output, check_source, check_transform

@@ -5,12 +5,12 @@ import csv
 import numpy as np
 import pytest
 
-from xmr.compare.baselines import run_baseline
+from xmr.baselines.base import run_baseline
+from xmr.commands.sweep.sweep import sweep
 from xmr.data.records import Records
 from xmr.errors import MissingExtraError, RecipeError
 from xmr.job import _shuffled_labels, load_job, run
 from xmr.recipe.load import load_recipe
-from xmr.sweep import sweep
 
 RECIPE = """task: classification
 data: {{path: {path}, on_bad: skip, split: {{by: column, validation: 0}}}}

@@ -18,27 +18,27 @@ import numpy as np
 import torch
 
 from xmr import __version__
-from xmr.compare.baselines import Parts, run_baseline
-from xmr.component import create
+from xmr.baselines.base import Parts, run_baseline
+from xmr.commands.prediction_table import in_own_units, prediction_table
+from xmr.commands.run_folder import claimed, is_finished, joined
+from xmr.core.component import create
+from xmr.core.files import array_sha256, finite, json_sha256, write_array, write_csv, write_json, write_text
+from xmr.core.memory import PeakMemory
+from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.data.records import Records, without_bad
 from xmr.data.targets import Targets
 from xmr.encoders.base import Encoder
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError, OutputError, Problem, reason
-from xmr.evaluation.intervals import bootstrap
-from xmr.evaluation.metrics import main_metric, metrics_of
-from xmr.files import array_sha256, finite, json_sha256, write_array, write_csv, write_json, write_text
-from xmr.memory import PeakMemory
-from xmr.prediction_table import in_own_units, prediction_table
+from xmr.metrics.intervals import bootstrap
+from xmr.metrics.metrics import main_metric, metrics_of
 from xmr.prepare import Prepared, positive_of, prepare
 from xmr.program import Prediction, Program
 from xmr.program_folder import FILES as PROGRAM_FILES
 from xmr.recipe.load import dump_recipe
-from xmr.recipe.schema import Recipe
-from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
+from xmr.recipe.recipe import Recipe
 from xmr.report.html import write_report
 from xmr.report.learned import speakers
-from xmr.run_folder import claimed, is_finished, joined
 from xmr.sources.base import Source
 from xmr.training.divergence import check_answers
 from xmr.training.loop import History, LabelledSet, Report, train

@@ -17,20 +17,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xmr.batching import inference_batches
-from xmr.component import create
+from xmr.core.batching import inference_batches
+from xmr.core.component import create
+from xmr.core.generators import Draws
+from xmr.core.global_generators import drawing_from
+from xmr.core.registry import OUTPUTS, TRANSFORMS
+from xmr.core.spaces import Encoded, FeatureOutput, Image, Signal, SourceInput, Symbols, Table, Windows
+from xmr.data.readers.sequences import Columns
 from xmr.data.records import Records
-from xmr.data.tables import Columns
 from xmr.data.targets import Targets
-from xmr.draws import Draws
 from xmr.encoders.base import EncodedSet, Encoder
 from xmr.encoders.image import ImageSet
 from xmr.encoders.signal import SignalSet, on_device
-from xmr.global_draws import drawing_from
 from xmr.outputs.base import Output
-from xmr.registry import OUTPUTS, TRANSFORMS
 from xmr.sources.base import Source
-from xmr.spaces import Encoded, FeatureOutput, Image, Signal, SourceInput, Symbols, Table, Windows
 from xmr.transforms.base import Transform
 
 if TYPE_CHECKING:

@@ -21,14 +21,14 @@ from safetensors.torch import load
 from torch import Tensor
 
 from xmr import __version__
-from xmr.component import check_section, create
-from xmr.data.tables import Columns
+from xmr.core.component import check_section, create
+from xmr.core.files import json_sha256, write_json, write_tensors
+from xmr.core.registry import ENCODERS, SOURCES
+from xmr.data.readers.sequences import Columns
 from xmr.data.targets import Targets
 from xmr.encoders.state import texts
 from xmr.errors import Problem, ProgramError, XmrError, XmrWarning, reason
-from xmr.files import json_sha256, write_json, write_tensors
 from xmr.program import Program
-from xmr.registry import ENCODERS, SOURCES
 
 FORMAT_VERSION = 2
 FILES = ("program.safetensors", "encoder.json", "program.json")

@@ -18,15 +18,15 @@ import torch
 from accelerate import Accelerator
 
 from tests.benchmarks.test_speed import rounds
-from xmr.component import check_section, create
-from xmr.data.series import series_records
+from xmr.core.component import check_section, create
+from xmr.core.registry import SOURCES
+from xmr.core.spaces import Signal, TokenInput, WaveInput
+from xmr.data.readers.series import series_records
 from xmr.data.targets import Targets
 from xmr.encoders.series import SeriesEncoder
 from xmr.program import Program
-from xmr.registry import SOURCES
 from xmr.sources.language import Language
 from xmr.sources.specials import Specials
-from xmr.spaces import Signal, TokenInput, WaveInput
 from xmr.training.loop import LabelledSet, _Job
 from xmr.training.settings import TrainingSettings
 

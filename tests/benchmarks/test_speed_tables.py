@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from tests.benchmarks.test_speed import rounds
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import SOURCES, TRANSFORMS
+from xmr.core.spaces import TokenInput
 from xmr.encoders.table import TableEncoder
-from xmr.registry import SOURCES, TRANSFORMS
-from xmr.spaces import TokenInput
 
 pytestmark = pytest.mark.benchmark
 MEASURED = """import resource, sys

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from xmr.core.spaces import Signal
 from xmr.data.pattern import apply_pattern, compiled
-from xmr.data.read import read_all
+from xmr.data.readers.read import read_all
+from xmr.data.readers.sequences import Columns
 from xmr.data.records import Records, Skipped
 from xmr.data.splits import group_split
-from xmr.data.tables import Columns
 from xmr.encoders.audio import AudioEncoder
 from xmr.errors import DataError, RecipeError
-from xmr.spaces import Signal
 
 soundfile = pytest.importorskip("soundfile")
 

@@ -4,11 +4,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import ENCODERS
 from xmr.data.records import Records
 from xmr.encoders.dna import BASES, CODES
 from xmr.errors import DataError, RecipeError
-from xmr.registry import ENCODERS
 
 PAIRS = {"A": "T", "T": "A", "C": "G", "G": "C"}
 

@@ -15,18 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from xmr.component import check_section, create
-from xmr.data.pictures import as_bytes, digits, records_of
-from xmr.data.read import read_all, stream
+from xmr.core.component import check_section, create
+from xmr.core.registry import ENCODERS
+from xmr.core.spaces import Image
+from xmr.data.readers.images import as_bytes, digits, records_of
+from xmr.data.readers.read import read_all, stream
+from xmr.data.readers.sequences import Columns
 from xmr.data.records import Skipped
-from xmr.data.tables import Columns
 from xmr.encoders import image as module
 from xmr.encoders.budget import Budget
 from xmr.encoders.decoding import Decoding
 from xmr.errors import DataError
 from xmr.prepare import prepare
-from xmr.registry import ENCODERS
-from xmr.spaces import Image
 
 
 def encoder(**more):

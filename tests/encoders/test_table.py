@@ -7,11 +7,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import ENCODERS
+from xmr.data.readers.tables import SEPARATOR
 from xmr.data.records import Records
-from xmr.data.rows import SEPARATOR
 from xmr.errors import DataError, RecipeError
-from xmr.registry import ENCODERS
 
 
 def table(columns, rows, label=None):

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import ENCODERS
 from xmr.data.records import Records
 from xmr.errors import DataError
-from xmr.registry import ENCODERS
 
 
 def encoder(limit=64, **settings):

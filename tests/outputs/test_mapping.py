@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tiny import tiny_source
+from xmr.core.spaces import SourceOutput, Symbols
 from xmr.errors import RecipeError
 from xmr.outputs.learned import LearnedMapping, VocabularyLinear
 from xmr.outputs.mapping import (
@@ -21,7 +22,6 @@ from xmr.outputs.mapping import (
     random_groups,
     soft_count,
 )
-from xmr.spaces import SourceOutput, Symbols
 
 
 def slow_assign(counts, size):
@@ -194,8 +194,8 @@ def test_optimal_is_never_worse_than_greedy():
 
 def test_similarity_by_hand(generator):
     from tests.tiny import tiny_vision
+    from xmr.core.spaces import FeatureOutput, Image
     from xmr.outputs.mapping import SimilarityMapping, cosines
-    from xmr.spaces import FeatureOutput, Image
 
     classes, means = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]]), torch.tensor([[2.0, 0.0], [0.0, 2.0]])
     # centred: classes are already (sum zero); means become (1, -1) and (-1, 1)
@@ -263,8 +263,8 @@ def test_the_mapping_of_a_thousand_classes_is_quick_and_right():
 def test_fewer_source_classes_than_targets(generator):
     """Bayesian maps are many-to-many, so they are defined; groups are disjoint, so they are refused."""
     from tests.tiny import tiny_vision
+    from xmr.core.spaces import FeatureOutput, Image
     from xmr.outputs.mapping import BayesianMapping
-    from xmr.spaces import FeatureOutput, Image
 
     source = tiny_vision(labels=4)
     for kind in (BayesianMapping, BayesianPlusMapping):

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from xmr.core.spaces import SourceOutput, Symbols
 from xmr.encoders.sequence import SymbolSet
 from xmr.outputs.base import Pooling
-from xmr.spaces import SourceOutput, Symbols
 
 
 def _symbols(lengths, limit, overlap=0.25):

@@ -6,9 +6,9 @@ import torch
 from sklearn.linear_model import Ridge as Reference
 
 from tests.tiny import tiny_vision
-from xmr.component import create
+from xmr.core.component import create
+from xmr.core.registry import OUTPUTS
 from xmr.outputs.ridge import STRENGTHS, Ridge, leave_one_out, left_out_factor, solve
-from xmr.registry import OUTPUTS
 
 
 @pytest.mark.parametrize("width", [6, 4000])

@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
 
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import OUTPUTS, SOURCES
+from xmr.core.spaces import FeatureOutput, Image, PixelInput
 from xmr.errors import RecipeError
-from xmr.registry import OUTPUTS, SOURCES
-from xmr.spaces import FeatureOutput, Image, PixelInput
 from xmr.testing import check_source
 
 
@@ -115,9 +115,9 @@ def test_a_target_without_a_text_is_said(folder, source):
 def test_a_whole_program_trains_and_is_saved(folder, tmp_path, name):
     import numpy as np
 
+    from xmr.core.registry import ENCODERS
     from xmr.data.targets import Targets
     from xmr.program import Program
-    from xmr.registry import ENCODERS
     from xmr.training.loop import LabelledSet, train
     from xmr.training.settings import TrainingSettings
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from tests.tiny import tiny_source
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import TRANSFORMS
+from xmr.core.spaces import Image, Picture
 from xmr.errors import RecipeError
-from xmr.registry import TRANSFORMS
-from xmr.spaces import Image, Picture
 
 
 def made(source, form=None, **settings):

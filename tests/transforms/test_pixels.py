@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from tests.tiny import tiny_vision
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import TRANSFORMS
+from xmr.core.spaces import Image, Picture, PixelSpace
 from xmr.data.targets import Targets
 from xmr.encoders.image import ImageEncoder, ImageSet
 from xmr.errors import RecipeError
 from xmr.program import Program
-from xmr.registry import TRANSFORMS
-from xmr.spaces import Image, Picture, PixelSpace
 from xmr.transforms.masks import mask_network
 from xmr.transforms.pixels import offset, resize, with_channels
 

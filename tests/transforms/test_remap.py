@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import TRANSFORMS
+from xmr.core.spaces import Alphabet, Symbols, TokenSpace
 from xmr.errors import RecipeError
-from xmr.registry import TRANSFORMS
-from xmr.spaces import Alphabet, Symbols, TokenSpace
 
 SPACE = TokenSpace(torch.randn(30, 6, generator=torch.Generator().manual_seed(0)), 40)
 

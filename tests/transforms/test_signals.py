@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from tests.tiny import tiny_audio, tiny_source, tiny_vision
-from xmr.component import create
-from xmr.data.series import series_records
+from xmr.core.component import create
+from xmr.core.registry import TRANSFORMS
+from xmr.core.spaces import Signal, Spectrum, Trace, WaveSpace
+from xmr.data.readers.series import series_records
 from xmr.encoders.series import SeriesEncoder
 from xmr.errors import RecipeError
-from xmr.registry import TRANSFORMS
-from xmr.spaces import Signal, Spectrum, Trace, WaveSpace
 from xmr.transforms.front import MultiScaleFront
 from xmr.transforms.render import differences, fixed_range, gramian, mosaic, recurrence, segments, spectrogram, unit
 

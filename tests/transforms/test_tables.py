@@ -3,10 +3,10 @@ import pytest
 import torch
 
 from tests.tiny import tiny_source
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import TRANSFORMS
+from xmr.core.spaces import Category, PixelSpace, Schema, Table, TokenSpace
 from xmr.errors import RecipeError
-from xmr.registry import TRANSFORMS
-from xmr.spaces import Category, PixelSpace, Schema, Table, TokenSpace
 from xmr.transforms.column_tiles import arrange
 
 FORM = Schema(

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from tests.tiny import tiny_vision
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import ENCODERS, TRANSFORMS
+from xmr.core.spaces import Alphabet, PixelSpace, Symbols
 from xmr.errors import RecipeError
-from xmr.registry import ENCODERS, TRANSFORMS
-from xmr.spaces import Alphabet, PixelSpace, Symbols
 from xmr.transforms.tiles import LaidTiles
 
 SPACE = PixelSpace(7, 10, (0.5, 0.25, 0.4), (0.5, 0.5, 0.2))  # 2 x 3 tiles of 3 pixels, with a margin

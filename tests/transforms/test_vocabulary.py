@@ -6,8 +6,8 @@ import torch
 from sklearn.linear_model import orthogonal_mp
 
 from tests.tiny import tiny_source
+from xmr.core.spaces import Alphabet, Symbols, TokenSpace
 from xmr.errors import RecipeError
-from xmr.spaces import Alphabet, Symbols, TokenSpace
 from xmr.transforms.base import start_rows, word_ids
 from xmr.transforms.prompt import Prompt
 from xmr.transforms.sparse import SparseVocabularyMap, matching_pursuit

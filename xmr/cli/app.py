@@ -14,7 +14,8 @@ import typer
 from rich.console import Console
 
 from xmr import __version__
-from xmr.cli import catalogue, check, compare, data, doctor, evaluate, new, predict, run, scan, show, sweep
+from xmr.cli import check, compare, data, doctor, evaluate, new, predict, run, scan, show, sweep
+from xmr.cli import list as list_command
 from xmr.errors import XmrError, XmrWarning, nearest, printable
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C, as shells do
@@ -47,7 +48,7 @@ def options(
 ) -> None:
     """Options of every command."""
     del debug, version
-    from xmr.registry import load_plugin
+    from xmr.core.registry import load_plugin
 
     for path in plugin or []:
         load_plugin(path)
@@ -59,7 +60,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
     "predict": (predict.predict, "runs/amp new.fasta -o predictions.csv"),
     "evaluate": (evaluate.evaluate, "runs/amp labelled.csv"),
     "check": (check.check, "protein/amp training.batch_tokens=4096"),
-    "list": (catalogue.catalogue, "transforms"),
+    "list": (list_command.catalogue, "transforms"),
     "new": (new.new, "protein mine.csv --target activity"),
     "compare": (compare.compare, "protein/amp --budgets 50,200,all"),
     "scan": (scan.scan, "protein/amp --sources minilm,none"),

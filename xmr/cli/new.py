@@ -39,10 +39,10 @@ def new(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing recipe.")] = False,
 ) -> None:
     """Inspect your file and write a recipe for it."""
+    from xmr.commands.new.draft import draft
+    from xmr.core.files import write_text
     from xmr.data.records import Skipped
     from xmr.errors import RecipeError
-    from xmr.files import write_text
-    from xmr.recipe.draft import draft
 
     path = out or source.with_suffix(".yaml")
     if path.exists() and not force:

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
 from torch import Generator
 
-from xmr.data.media import Media
+from xmr.core.spaces import Encoded, Signal, Trace
+from xmr.data.readers.media import Media
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.budget import Budget
@@ -25,7 +26,6 @@ from xmr.encoders.resampling import resampled
 from xmr.encoders.signal import SignalSet
 from xmr.encoders.state import whole
 from xmr.errors import DataError, Problem, RecipeError, require
-from xmr.spaces import Encoded, Signal, Trace
 
 THREADS = 4
 RATE = 16000  # where neither the recipe nor the source names a rate

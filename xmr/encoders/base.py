@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from torch import Generator, Tensor
 
+from xmr.core.spaces import Encoded, Form, Tokenize
 from xmr.data.records import Records
-from xmr.spaces import Encoded, Form, Tokenize
 
 
 class EncodedSet(Protocol):
@@ -49,9 +49,9 @@ class Encoder(ABC):
     JSON, saved beside the program, from which `restore` makes an equal encoder.
     """
 
-    section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
+    section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
     emits: ClassVar[str]
-    reads: ClassVar[str] = "text"  # what a file of records holds: see `xmr.data.tables.Columns.reads`
+    reads: ClassVar[str] = "text"  # what a file of records holds: see `xmr.data.readers.sequences.Columns.reads`
     chunk: ClassVar[int] = 4096  # records read and answered at a time when a file is predicted
 
     @property

@@ -8,12 +8,12 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from annotated_types import Ge, Le, Lt
 
+from xmr.core.spaces import Alphabet, Form
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.sequence import SymbolSet, as_bytes, shuffled
 from xmr.encoders.state import whole
 from xmr.errors import DataError, Problem, RecipeError
-from xmr.spaces import Alphabet, Form
 
 BASES = "ACGT"
 # IUPAC codes of 1984: what each may stand for.

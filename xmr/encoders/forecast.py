@@ -8,13 +8,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from annotated_types import Ge, Le
 
-from xmr.data.forecast import TimeTable, steps_in_words, windows
+from xmr.core.spaces import Trace
+from xmr.data.readers.time_series import TimeTable, steps_in_words, windows
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.signal import SignalSet
 from xmr.encoders.state import numbers, texts
 from xmr.errors import DataError, Problem, nearest
-from xmr.spaces import Trace
 
 FURTHEST = 1e9  # standard deviations from the mean: beyond, single precision overflows in the source
 

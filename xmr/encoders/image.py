@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from annotated_types import Ge, Le, Lt
 from torch import Generator, Tensor
 
-from xmr.data.media import Media
-from xmr.data.pictures import records_of
+from xmr.core.spaces import Encoded, Image, Picture
+from xmr.data.readers.images import records_of
+from xmr.data.readers.media import Media
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.decoding import Decoding
@@ -23,7 +24,6 @@ from xmr.encoders.fixed import kept
 from xmr.encoders.positions import shuffle, shuffled_order, unshuffle
 from xmr.encoders.state import whole
 from xmr.errors import DataError
-from xmr.spaces import Encoded, Image, Picture
 
 MEMORY = 2 << 30  # bytes of decoded pictures kept in memory; beyond it they go to a memory-mapped temporary file
 THREADS = 8
@@ -66,7 +66,7 @@ class ImageEncoder(Encoder):
     """Pictures of one size and number of channels.
 
     Files: PNG, JPEG, BMP, GIF (first frame), TIFF, WebP, PPM; grey, RGB, palette, with or without transparency, 8 or 16
-    bits; turned as their EXIF orientation says. Arrays: see `xmr.data.pictures`. Each file is decoded once, in threads.
+    bits; turned as their EXIF orientation says. Arrays: see `readers/images.py`. Each file is decoded once, in threads.
 
     Args:
         size: side in pixels; null takes the pictures as they are, all of one size.

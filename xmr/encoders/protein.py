@@ -10,13 +10,13 @@ import torch
 from annotated_types import Ge, Lt
 from torch import Generator
 
+from xmr.core.spaces import Alphabet, Encoded, Form, Symbols
 from xmr.data.blosum import AMINO_ACIDS, blosum_softmax
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.sequence import SymbolSet, as_bytes, shuffled
 from xmr.encoders.state import whole
 from xmr.errors import DataError, Problem
-from xmr.spaces import Alphabet, Encoded, Form, Symbols
 
 # B: Asp or Asn, Z: Glu or Gln, J: Leu or Ile, X: any; U (selenocysteine) reads as Cys, O (pyrrolysine) as Lys.
 PROTEIN = Alphabet(AMINO_ACIDS, (("B", "DN"), ("Z", "EQ"), ("J", "IL"), ("X", AMINO_ACIDS), ("U", "C"), ("O", "K")))

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xmr.core.spaces import Symbols, Windows
 from xmr.errors import DataError, Problem
-from xmr.spaces import Symbols, Windows
 
 
 def as_bytes(inputs: list[str]) -> np.ndarray:

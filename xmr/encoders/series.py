@@ -7,14 +7,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
+from xmr.core.spaces import Trace
+from xmr.data.readers.series import series_records
 from xmr.data.records import Records
-from xmr.data.series import series_records
 from xmr.encoders.base import Encoder
 from xmr.encoders.positions import shuffled_order
 from xmr.encoders.signal import SignalSet, windows_of
 from xmr.encoders.state import numbers, whole
 from xmr.errors import DataError
-from xmr.spaces import Trace
 
 FLAT = 1e-8  # a channel whose deviation is below this is constant: it becomes zeros
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xmr.core.spaces import Signal, Windows
 from xmr.encoders.fixed import kept
-from xmr.spaces import Signal, Windows
 
 PREDICT_RECORDS = 64  # records a batch when predicting
 

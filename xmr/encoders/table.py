@@ -14,10 +14,11 @@ from annotated_types import Ge, Le
 from pydantic import TypeAdapter
 from torch import Tensor
 
+from xmr.core.spaces import Category, Form, Schema, Table, Tokenize
 from xmr.data.dates import ISO, in_words, is_date, way_of
-from xmr.data.numbers import MISSING, is_gap, is_number
+from xmr.data.readers.numbers import MISSING, is_gap, is_number
+from xmr.data.readers.tables import SEPARATOR
 from xmr.data.records import Records
-from xmr.data.rows import SEPARATOR
 from xmr.encoders.base import Encoder
 from xmr.encoders.columns import (
     OTHER,
@@ -33,7 +34,6 @@ from xmr.encoders.columns import (
 )
 from xmr.encoders.state import texts
 from xmr.errors import DataError, Problem, RecipeError, nearest
-from xmr.spaces import Category, Form, Schema, Table, Tokenize
 
 _MOSTLY = 0.9  # from this share of numbers on, a column is of numbers and the rest are mistakes
 

@@ -9,12 +9,12 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from annotated_types import Ge, Lt
 
+from xmr.core.spaces import Alphabet, Form
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.sequence import SymbolSet, shuffled
 from xmr.encoders.state import whole
 from xmr.errors import DataError
-from xmr.spaces import Alphabet, Form
 
 _WORDS = re.compile(r"\w+|[^\w\s]")
 _UNKNOWN = "(unknown)"

@@ -17,18 +17,18 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
-from xmr.component import create
-from xmr.data.pictures import records_of as picture_records
+from xmr.core.component import create
+from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
+from xmr.data.readers.images import records_of as picture_records
+from xmr.data.readers.series import series_records
+from xmr.data.readers.tables import SEPARATOR, from_frame
 from xmr.data.records import Records, Skipped
-from xmr.data.rows import SEPARATOR, from_frame
-from xmr.data.series import series_records
 from xmr.data.splits import Split, random_split
 from xmr.errors import DataError
 from xmr.job import assemble
 from xmr.prepare import Prepared
 from xmr.program import Program
 from xmr.recipe.load import load_recipe
-from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.training.interrupt import TrainingInterruptedError
 from xmr.training.loop import train
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import Generator, Tensor, nn
 
-from xmr.spaces import Answer, Encoded, FeatureOutput, Signal, Symbols
+from xmr.core.spaces import Answer, Encoded, FeatureOutput, Signal, Symbols
 
 HiddenPool = Literal["mean", "cls", "last", "attention"]  # one hidden state: what the source's own head answers to
 Pool = Literal[HiddenPool, "concat", "statistics"]
@@ -21,7 +21,7 @@ class Output(nn.Module, ABC):
     computed anyway, and from `on_epoch`; they never ask for another pass over the data.
     """
 
-    section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
+    section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
     tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel", "regression")
     counts_before_training: ClassVar[bool] = False
     target_names: tuple[str, ...] = ()  # of the target classes, set before `build`

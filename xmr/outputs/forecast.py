@@ -9,10 +9,10 @@ from annotated_types import Ge, Le, Lt
 from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
-from xmr.draws import Dropout
+from xmr.core.generators import Dropout
+from xmr.core.spaces import Answer, Encoded, Signal, SourceOutput
 from xmr.outputs.base import Output
 from xmr.outputs.heads import linear_layer
-from xmr.spaces import Answer, Encoded, Signal, SourceOutput
 from xmr.transforms.signal_patches import window_scale
 
 

@@ -9,9 +9,9 @@ from annotated_types import Ge, Lt
 from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
-from xmr.draws import Dropout
+from xmr.core.generators import Dropout
+from xmr.core.spaces import Answer, Encoded, SourceOutput
 from xmr.outputs.base import Output, Pool, Pooling
-from xmr.spaces import Answer, Encoded, SourceOutput
 
 
 def linear_layer(inputs: int, outputs: int, generator: Generator) -> nn.Linear:

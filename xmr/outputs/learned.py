@@ -9,9 +9,9 @@ from annotated_types import Ge, Gt
 from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
+from xmr.core.spaces import Answer, Encoded
 from xmr.outputs.base import HiddenPool, Output, Pooling
 from xmr.outputs.heads import Linear
-from xmr.spaces import Answer, Encoded
 
 
 class VocabularyLinear(Output):

@@ -15,9 +15,9 @@ from annotated_types import Ge, Gt
 from scipy.optimize import linear_sum_assignment
 from torch import Generator, Tensor
 
+from xmr.core.spaces import Answer, Encoded
 from xmr.errors import Problem, RecipeError
 from xmr.outputs.base import HiddenPool, Output, Pooling
-from xmr.spaces import Answer, Encoded
 
 
 def count(source_class: Tensor, target: Tensor, sources: int, targets: int) -> Tensor:

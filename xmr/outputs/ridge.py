@@ -11,9 +11,9 @@ from annotated_types import Ge
 from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
+from xmr.core.spaces import Answer, Encoded
 from xmr.outputs.base import Output, Pool, Pooling
 from xmr.outputs.heads import Linear
-from xmr.spaces import Answer, Encoded
 
 STRENGTHS = np.logspace(-3, 5, 17)
 FACTORS = torch.logspace(-0.5, 2, 26)

@@ -8,9 +8,9 @@ import torch
 from annotated_types import Ge
 from torch import Generator, Tensor, nn
 
+from xmr.core.spaces import Answer, Encoded
 from xmr.errors import Problem, RecipeError, nearest
 from xmr.outputs.base import Output, Pooling
-from xmr.spaces import Answer, Encoded
 
 
 class TextMapping(Output):

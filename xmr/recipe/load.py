@@ -10,10 +10,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from xmr.component import KINDS, schema
+from xmr.core.component import KINDS, schema
 from xmr.errors import Problem, RecipeError, nearest, printable, shortened
 from xmr.recipe.plain_yaml import MOST_DEPTH, read_file, read_text
-from xmr.recipe.schema import Recipe, check_recipe
+from xmr.recipe.recipe import Recipe, check_recipe
 from xmr.training.settings import TrainingSettings
 
 MOST_CHARACTERS = 100_000  # of an override

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from xmr.core.spaces import Alphabet, Image, PixelInput, PixelSpace, Signal, TokenSpace
 from xmr.report import plots
 from xmr.report.words import nearest_words
-from xmr.spaces import Alphabet, Image, PixelInput, PixelSpace, Signal, TokenSpace
 from xmr.transforms.base import SymbolTransform
 
 if TYPE_CHECKING:

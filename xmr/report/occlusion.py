@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xmr.core.spaces import Alphabet, Encoded, Image, Schema, Signal, Symbols, Table
 from xmr.program import to_device
-from xmr.spaces import Alphabet, Encoded, Image, Schema, Signal, Symbols, Table
 
 if TYPE_CHECKING:
     from xmr.program import Program

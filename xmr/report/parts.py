@@ -9,9 +9,9 @@ import numpy as np
 from markupsafe import escape
 from matplotlib.axes import Axes
 
+from xmr.core.spaces import Alphabet, Encoded, Image, Schema, Signal, Symbols, Table
 from xmr.report import plots
 from xmr.report.occlusion import Occlusion, occlusion
-from xmr.spaces import Alphabet, Encoded, Image, Schema, Signal, Symbols, Table
 from xmr.training.precision import autocast, resolve_precision
 
 if TYPE_CHECKING:

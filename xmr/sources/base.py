@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from xmr.core.spaces import Answer, Space, Tokenize
 from xmr.errors import Problem, RecipeError, XmrError
-from xmr.spaces import Answer, Space, Tokenize
 
 
 class SourceChangedError(XmrError):
@@ -27,7 +27,7 @@ class Source(nn.Module, ABC):
     mode whatever `train()` is called with, so that dropout is off and batch-norm statistics never move.
     """
 
-    section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
+    section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
     space_kind: ClassVar[str]
     space: Space
     hidden_width: int

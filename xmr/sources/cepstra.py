@@ -8,9 +8,9 @@ import torch
 from annotated_types import Ge, Le
 from torch import Tensor, nn
 
+from xmr.core.spaces import Spectrum, WaveInput, WaveSpace
 from xmr.sources.depths import pooled
 from xmr.sources.wave import WaveSource, mel_filters, torchaudio_functional
-from xmr.spaces import Spectrum, WaveInput, WaveSpace
 
 RATE, HOP, CEPSTRA = 16000, 160, 40
 

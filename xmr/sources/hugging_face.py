@@ -15,9 +15,9 @@ import torch
 from huggingface_hub import errors as hub_errors
 from safetensors import SafetensorError
 
-from xmr.draws import Draws
+from xmr.core.generators import Draws
+from xmr.core.global_generators import drawing_from
 from xmr.errors import Problem, RecipeError, SourceUnavailableError, XmrError
-from xmr.global_draws import drawing_from
 
 MOST_LAYERS = 1000
 TOKENIZER_FILES = (

@@ -15,13 +15,13 @@ import torch
 from annotated_types import Ge, Le
 from torch import Tensor, nn
 
+from xmr.core.spaces import SourceOutput, TokenSpace
 from xmr.errors import MissingExtraError, Problem, RecipeError
 from xmr.sources.base import Source
 from xmr.sources.depths import spread
 from xmr.sources.hugging_face import Checkpoint
 from xmr.sources.specials import Specials, special_tokens
 from xmr.sources.vocabulary_head import VocabularyHead, vocabulary_head
-from xmr.spaces import SourceOutput, TokenSpace
 
 
 class Language(Source):

@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from annotated_types import Ge, Le
 from torch import Tensor, nn
 
+from xmr.core.spaces import WaveInput, WaveSpace
 from xmr.errors import Problem, RecipeError
 from xmr.sources.hugging_face import Checkpoint
 from xmr.sources.vision import BELOW, Weights, class_names
 from xmr.sources.wave import WaveSource
 from xmr.sources.weights import find_model
-from xmr.spaces import WaveInput, WaveSpace
 
 RATE, WINDOW, HOP = 16000, 400, 160
 AST_MEAN, AST_STD = -4.2677393, 4.5689974  # of AudioSet, as its preprocessor states them

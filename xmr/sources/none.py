@@ -8,8 +8,8 @@ import torch
 from annotated_types import Ge, Le
 from torch import Tensor
 
+from xmr.core.spaces import SourceOutput, TokenSpace
 from xmr.sources.base import Source
-from xmr.spaces import SourceOutput, TokenSpace
 
 
 class NoSource(Source):

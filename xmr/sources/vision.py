@@ -16,13 +16,13 @@ import torch
 from annotated_types import Ge, Le
 from torch import Tensor, nn
 
+from xmr.core.spaces import FeatureOutput, PixelInput, PixelSpace
 from xmr.errors import Problem, RecipeError, SourceUnavailableError, require
 from xmr.sources.base import Source
 from xmr.sources.depths import several, with_maps
 from xmr.sources.folding import Folded, fold_batch_norms, unfold
 from xmr.sources.hugging_face import Checkpoint, drawn, unreachable
 from xmr.sources.weights import fill, find_model, load_weights
-from xmr.spaces import FeatureOutput, PixelInput, PixelSpace
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 Weights = Literal["pretrained", "random"]

@@ -14,13 +14,13 @@ import torch.nn.functional as F
 from annotated_types import Ge, Le
 from torch import Tensor, nn
 
+from xmr.core.spaces import FeatureOutput, WaveInput, WaveSpace
 from xmr.errors import MissingExtraError, Problem, RecipeError
 from xmr.sources.base import Source
 from xmr.sources.depths import several
 from xmr.sources.hugging_face import Checkpoint, drawn
 from xmr.sources.vision import BELOW, Weights, class_names
 from xmr.sources.weights import fill, find_model, load_weights
-from xmr.spaces import FeatureOutput, WaveInput, WaveSpace
 
 
 class WaveSource(Source):

@@ -15,14 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from xmr.batching import training_batches
-from xmr.component import KINDS, check_section, create, help_of, schema
-from xmr.data.targets import IGNORE, Targets, Task
-from xmr.encoders.base import Encoder
-from xmr.program import Program
-from xmr.registry import ENCODERS, OUTPUTS, TRANSFORMS
-from xmr.sources.base import Source
-from xmr.spaces import (
+from xmr.core.batching import training_batches
+from xmr.core.component import KINDS, check_section, create, help_of, schema
+from xmr.core.registry import ENCODERS, OUTPUTS, TRANSFORMS
+from xmr.core.spaces import (
     Alphabet,
     Encoded,
     FeatureOutput,
@@ -40,6 +36,10 @@ from xmr.spaces import (
     WaveInput,
     WaveSpace,
 )
+from xmr.data.targets import IGNORE, Targets, Task
+from xmr.encoders.base import Encoder
+from xmr.program import Program
+from xmr.sources.base import Source
 from xmr.training.loop import LabelledSet
 from xmr.training.losses import loss_of
 

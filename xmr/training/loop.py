@@ -19,15 +19,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from xmr.batching import training_batches
+from xmr.core.batching import training_batches
+from xmr.core.generators import Draws, hand_out
+from xmr.core.spaces import Encoded, TokenSpace
 from xmr.data.targets import IGNORE
-from xmr.draws import Draws, hand_out
 from xmr.encoders.base import EncodedSet
-from xmr.evaluation.metrics import higher_is_better, main_metric, metrics_of
+from xmr.metrics.metrics import higher_is_better, main_metric, metrics_of
 from xmr.outputs.mapping import CountedMapping
 from xmr.outputs.ridge import Ridge
 from xmr.program import Program, to_device
-from xmr.spaces import Encoded, TokenSpace
 from xmr.training.checkpoint import (
     load_checkpoint,
     optimizer_tensors,

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from xmr.core.spaces import Alphabet, Encoded, Form, SourceInput, Space, Symbols, TokenInput, TokenSpace
 from xmr.data.blosum import AMINO_ACIDS, blosum_softmax
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Alphabet, Encoded, Form, SourceInput, Space, Symbols, TokenInput, TokenSpace
 
 Features = Callable[[SourceInput], Tensor]  # a batch in the source's space -> its features (B, D'), no gradient
 Init = Literal["random_words", "letters", "own_words", "words", "similar_words"]
@@ -30,7 +30,7 @@ class Transform(nn.Module, ABC):
     member: int = 0  # which program of an ensemble it belongs to, set before `build`
     programs: int = 1  # how many the ensemble has, set before `build`
 
-    section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
+    section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
     takes: ClassVar[str]
     space: ClassVar[str]
 

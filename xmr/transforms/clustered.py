@@ -9,7 +9,7 @@ import torch
 from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 
-from xmr.spaces import Encoded, PixelInput
+from xmr.core.spaces import Encoded, PixelInput
 from xmr.transforms.base import Features
 from xmr.transforms.frame import Border
 from xmr.transforms.pixels import Interpolation, Room

@@ -11,8 +11,8 @@ from annotated_types import Ge, Gt, Le
 from einops import rearrange
 from torch import Generator, Tensor, nn
 
+from xmr.core.spaces import Encoded, Form, PixelInput, PixelSpace, Schema, Space, Table
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, Form, PixelInput, PixelSpace, Schema, Space, Table
 from xmr.transforms.base import Transform
 from xmr.transforms.feature_tokens import CategoryRows
 

@@ -11,7 +11,7 @@ from einops import rearrange
 from torch import Generator, nn
 from torch.nn.utils import skip_init
 
-from xmr.spaces import Encoded, PixelInput
+from xmr.core.spaces import Encoded, PixelInput
 from xmr.transforms.base import Features
 from xmr.transforms.pixels import Interpolation, PixelTransform, Room, resize
 

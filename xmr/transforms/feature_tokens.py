@@ -11,9 +11,9 @@ from annotated_types import Ge, Le, Lt
 from einops import rearrange
 from torch import Generator, Tensor, nn
 
-from xmr.draws import Dropout
+from xmr.core.generators import Dropout
+from xmr.core.spaces import Encoded, Form, Schema, Space, Table, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, Form, Schema, Space, Table, TokenInput, TokenSpace
 from xmr.transforms.base import Transform, known_words
 
 

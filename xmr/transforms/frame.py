@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 
+from xmr.core.spaces import Encoded, PixelInput
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, PixelInput
 from xmr.transforms.pixels import (
     Interpolation,
     PixelTransform,

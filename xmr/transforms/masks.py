@@ -11,7 +11,7 @@ from einops import repeat
 from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
-from xmr.spaces import Encoded, PixelInput
+from xmr.core.spaces import Encoded, PixelInput
 from xmr.transforms.pixels import Interpolation, PixelTransform, Room, over_batch
 
 

@@ -10,8 +10,8 @@ from einops import rearrange
 from torch import Generator, nn
 from torch.nn.utils import skip_init
 
+from xmr.core.spaces import Encoded, Form, Image, Picture, Space, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, Form, Image, Picture, Space, TokenInput, TokenSpace
 from xmr.transforms.base import Transform
 
 

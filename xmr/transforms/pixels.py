@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from xmr.core.spaces import Encoded, Form, Image, Picture, PixelInput, PixelSpace, Space
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, Form, Image, Picture, PixelInput, PixelSpace, Space
 from xmr.transforms.base import Transform
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "area"]

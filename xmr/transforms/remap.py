@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 
-from xmr.draws import Draws
+from xmr.core.generators import Draws
+from xmr.core.spaces import Encoded, Form, Space, Symbols, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, Form, Space, Symbols, TokenInput, TokenSpace
 from xmr.transforms.base import SymbolTransform, checked_ids, with_blends
 
 

@@ -11,9 +11,9 @@ from einops import rearrange
 from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
-from xmr.draws import Dropout
+from xmr.core.generators import Dropout
+from xmr.core.spaces import Encoded, Form, Signal, Space, TokenInput, TokenSpace, Trace
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, Form, Signal, Space, TokenInput, TokenSpace, Trace
 from xmr.transforms.base import Transform
 from xmr.transforms.front import front_of
 

@@ -9,7 +9,7 @@ import torch
 from annotated_types import Ge, Gt, Le, MinLen
 from torch import Generator, Tensor
 
-from xmr.spaces import Encoded, Form, Image, Picture, PixelInput, PixelSpace, Signal, Space, Trace
+from xmr.core.spaces import Encoded, Form, Image, Picture, PixelInput, PixelSpace, Signal, Space, Trace
 from xmr.transforms.base import Transform
 from xmr.transforms.frame import Border, Watermark
 from xmr.transforms.front import front_of

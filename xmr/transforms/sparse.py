@@ -8,7 +8,7 @@ import torch
 from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 
-from xmr.spaces import Form, Space
+from xmr.core.spaces import Form, Space
 from xmr.transforms.base import Init, start_rows
 from xmr.transforms.vocabulary import _Map
 

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 
+from xmr.core.spaces import Alphabet, Encoded, Form, PixelInput, PixelSpace, Space, Symbols
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Alphabet, Encoded, Form, PixelInput, PixelSpace, Space, Symbols
 from xmr.transforms.base import Transform, checked_ids, with_blends
 
 SAVED = "saved"  # the base picture is among the program's tensors

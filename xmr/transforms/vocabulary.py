@@ -13,7 +13,7 @@ import torch
 from annotated_types import Gt, Lt
 from torch import Generator, Tensor, nn
 
-from xmr.spaces import Alphabet, Form, Space, TokenSpace
+from xmr.core.spaces import Alphabet, Form, Space, TokenSpace
 from xmr.transforms.base import Init, SymbolTransform, start_rows, word_ids
 
 

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le, Lt
 from torch import Generator, Tensor, nn
 
-from xmr.draws import Dropout
+from xmr.core.generators import Dropout
+from xmr.core.spaces import Encoded, Form, Signal, Space, Trace, WaveInput, WaveSpace
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, Form, Signal, Space, Trace, WaveInput, WaveSpace
 from xmr.transforms.base import Transform
 from xmr.transforms.front import front_of
 

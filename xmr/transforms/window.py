@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from annotated_types import Ge, Le
 from torch import Generator, Tensor, nn
 
+from xmr.core.spaces import Encoded, Form, Space, Symbols, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, Form, Space, Symbols, TokenInput, TokenSpace
 from xmr.transforms.base import Init, SymbolTransform, checked_ids, start_rows, with_blends
 
 

@@ -16,7 +16,7 @@ from tests.fuzz.readers.saved import damaged, other_kind
 from tests.fuzz.readers.sequences import Delimited
 from tests.fuzz.ways import recipe_of
 from xmr import job
-from xmr.recipe.schema import Recipe
+from xmr.recipe.recipe import Recipe
 
 SAME = ("program/program.safetensors", "predictions.csv", "history.csv")
 
