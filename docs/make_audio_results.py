@@ -18,7 +18,8 @@ import numpy as np
 from xmr.core.component import create
 from xmr.data.splits import Split
 from xmr.core.files import write_json
-from xmr.job import assemble, run
+from xmr.commands.run import run
+from xmr.job import assemble
 from xmr.prepare import prepare
 from xmr.recipe.load import load_recipe
 from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
-from xmr.job import run
+from xmr.commands.run import run
 from xmr.recipe.load import load_recipe
 from xmr.commands.scan.scan import scan
 

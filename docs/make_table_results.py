@@ -18,7 +18,8 @@ import numpy as np
 from xmr.baselines.base import Parts, run_baseline
 from xmr.metrics.metrics import metrics_of
 from xmr.core.files import write_json
-from xmr.job import load_job, run
+from xmr.commands.run import run
+from xmr.job import load_job
 from xmr.recipe.load import load_recipe
 
 SEEDS = range(5)

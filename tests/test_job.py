@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from xmr.baselines.base import run_baseline
+from xmr.commands.run import run
 from xmr.commands.sweep.sweep import sweep
 from xmr.data.records import Records
 from xmr.errors import MissingExtraError, RecipeError
-from xmr.job import _shuffled_labels, load_job, run
+from xmr.job import _shuffled_labels, load_job
 from xmr.recipe.load import load_recipe
 
 RECIPE = """task: classification
@@ -86,7 +87,7 @@ def test_a_run_stopped_among_its_baselines_repeats_none(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return run_baseline(name, parts)
 
-    monkeypatch.setattr("xmr.job.run_baseline", slow)
+    monkeypatch.setattr("xmr.commands.run_baselines.run_baseline", slow)
     with pytest.raises(KeyboardInterrupt):
         run(recipe, tmp_path / "out", device="cpu")
     stopped = run(recipe, tmp_path / "out", device="cpu", resume=True)
@@ -109,7 +110,7 @@ def test_a_baseline_that_fails_loses_no_other(tmp_path, monkeypatch, error, said
             raise error
         return run_baseline(name, parts)
 
-    monkeypatch.setattr("xmr.job.run_baseline", failing)
+    monkeypatch.setattr("xmr.commands.run_baselines.run_baseline", failing)
     said = []
     result = run(write(tmp_path), tmp_path / "out", device="cpu", say=said.append)
     assert set(result["baselines"]) == {"kmer_logistic"}

@@ -10,10 +10,10 @@ import threading
 import pytest
 
 from tests.test_job import write
+from xmr.commands.run import run
 from xmr.commands.run_folder import claimed, is_finished, own_files
 from xmr.core.output_folder import LOCK, MARK, check_folder, held
 from xmr.errors import DataError, OutputError, ProgramError
-from xmr.job import run
 from xmr.recipe.load import load_recipe
 from xmr.training.checkpoint import load_checkpoint
 
@@ -191,7 +191,7 @@ def test_a_report_that_fails_loses_no_run_and_resume_draws_it(tmp_path, recipe, 
         raise ValueError("the drawing library broke")
 
     with monkeypatch.context() as patch:
-        patch.setattr("xmr.job.write_report", broken)
+        patch.setattr("xmr.commands.run.write_report", broken)
         result = run(recipe, tmp_path / "out", device="cpu", say=said.append)
     assert any("the report could not be written (ValueError: the drawing library broke)" in text for text in said)
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["test"] == result["test"]
@@ -209,7 +209,7 @@ def test_metrics_are_there_before_baselines_and_report(tmp_path, recipe, monkeyp
         seen.append(json.loads((tmp_path / "out" / "metrics.json").read_text()))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("xmr.job.run_baseline", look)
+    monkeypatch.setattr("xmr.commands.run_baselines.run_baseline", look)
     with pytest.raises(KeyboardInterrupt):
         run(recipe.model_copy(update={"baselines": ["majority"]}), tmp_path / "out", device="cpu")
     assert seen[0]["finished"] is False
@@ -259,7 +259,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, recipe):
 
 
 def test_what_cannot_be_written_is_refused_first(tmp_path, recipe, monkeypatch):
-    monkeypatch.setattr("xmr.job.load_job", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr("xmr.commands.run.load_job", lambda *_: pytest.fail("loaded"))
     (tmp_path / "file").write_text("x")
     for out, found in (
         (tmp_path / "file", "found a file"),

@@ -81,7 +81,7 @@ def _one(
     quiet: bool,
 ) -> dict[str, Any]:
     from xmr.cli.progress import TrainingBar
-    from xmr.job import run as run_job
+    from xmr.commands.run import run as run_job
     from xmr.metrics.metrics import headline, is_defined
 
     with TrainingBar(console, quiet) as bar:

@@ -166,10 +166,10 @@ def compare(
 ) -> Comparison:
     """Run every row at every budget, writing compare.csv, .json and .html after each -> the comparison.
 
-    leave_out: controls and baselines not to run. train: `xmr.job.run`. jobs: how many runs at a time. All recipes are
+    leave_out: controls and baselines not to run. jobs: how many runs at a time. All recipes are
     checked before the first is run; a row that fails is noted and the others go on.
     """
-    from xmr.job import run
+    from xmr.commands.run import run
 
     plan = planned(name, overrides, budgets, leave_out)
     comparison = Comparison("", [], [])

@@ -16,11 +16,11 @@ from xmr.data.records import Skipped, without_bad
 from xmr.data.targets import check_aligned, check_raw
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError, Problem
-from xmr.job import make_accelerator
 from xmr.metrics.intervals import bootstrap
 from xmr.metrics.metrics import metrics_of
 from xmr.program import Program
 from xmr.program_folder import columns_of
+from xmr.training.devices import make_accelerator
 
 
 def assess_file(

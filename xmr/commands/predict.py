@@ -30,9 +30,9 @@ from xmr.data.readers.time_series import read_time_table
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError, OutputError, Problem
-from xmr.job import make_accelerator
 from xmr.program import Prediction, Program
 from xmr.program_folder import FILES, columns_of, read_facts
+from xmr.training.devices import make_accelerator
 
 MOST_IDS = 50_000_000  # ids compared with one another, at 8 bytes each
 SKIPPED_HEADER = ["place", "id", "reason"]

@@ -15,7 +15,7 @@ from xmr.errors import XmrError, reason
 if TYPE_CHECKING:
     from xmr.recipe.recipe import Recipe
 
-Run = Callable[..., dict[str, Any]]  # `xmr.job.run`
+Run = Callable[..., dict[str, Any]]  # `xmr.commands.run.run`
 
 
 class WorkerLostError(XmrError):

@@ -57,13 +57,13 @@ def sweep(
 ) -> list[Trial]:
     """Run every combination, write `sweep.csv` and `sweep.json` after each -> trials, the best first.
 
-    train: `xmr.job.run`. jobs: how many runs at a time. untrained: choose by training records that untrained programs
+    jobs: how many runs at a time. untrained: choose by training records that untrained programs
     leave out (`leave_one_out`), and train the chosen combination alone. All recipes are checked before the first
     is run; a combination that fails is noted and the others go on. Raises RecipeError for a recipe without what a
     combination is chosen by (a validation part, or output ridge), and where every combination fails.
     """
+    from xmr.commands.run import run
     from xmr.commands.sweep.leave_one_out import measure
-    from xmr.job import run
 
     asked = combinations(overrides, most)
     recipes = {each: load_recipe(name, [*each, "baselines=[]"]) for each in asked}
