@@ -15,6 +15,7 @@ from tests.fuzz.readers.folders import write_tree
 from tests.fuzz.readers.saved import damaged, other_kind
 from tests.fuzz.readers.sequences import Delimited
 from tests.fuzz.ways import recipe_of
+from xmr.commands import run as run_command
 from xmr.recipe.recipe import Recipe
 
 SAME = ("program/program.safetensors", "predictions.csv", "history.csv")
