@@ -61,7 +61,7 @@ def inner(speaker: str, rate: str, place: int) -> float:
     asked = [f"training.learning_rate={rate}", f"data.split.group={speaker}", "data.split.labels=300", "baselines=[]"]
     recipe = load_recipe("audio/spoken_digits", asked)
     encoder, source = create(ENCODERS, recipe.encoder), create(SOURCES, recipe.source).load(recipe.seed)
-    encoder.meet(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
+    encoder.configure(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
     prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
     labelled = prepared.split.train
     who = np.array(prepared.records.group)[labelled]

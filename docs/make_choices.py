@@ -42,7 +42,7 @@ def trial(name: str, labels: str, asked: list[str], seed: int) -> dict[str, floa
         return found
     recipe = load_recipe(name, [*overrides, f"data.split.labels={labels}"])
     encoder, source = create(ENCODERS, recipe.encoder), create(SOURCES, recipe.source).load(recipe.seed)
-    encoder.meet(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
+    encoder.configure(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
     whole = prepare(load_recipe(name, overrides).data, recipe.task, encoder, recipe.seed).split
     prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
     mine = np.concatenate([prepared.split.train, prepared.split.validation])

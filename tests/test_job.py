@@ -61,7 +61,7 @@ def test_a_validation_part_of_one_class_is_said_and_no_sweep_chooses_by_it(tmp_p
     (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
     (tmp_path / "r.yaml").write_text(RECIPE.format(path=tmp_path / "x.csv"))
     recipe, said = load_recipe(tmp_path / "r.yaml", ["baselines=[]"]), []
-    result = run(recipe, tmp_path / "out", device="cpu", say=said.append)
+    result = run(recipe, tmp_path / "out", device="cpu", log=said.append)
     assert said[-1] == "auroc is not defined on the 5 validation records: the last epoch was kept"
     assert result["validation"] is None
     assert result["best_epoch"] == 2
@@ -112,7 +112,7 @@ def test_a_baseline_that_fails_loses_no_other(tmp_path, monkeypatch, error, said
 
     monkeypatch.setattr("xmr.commands.run_baselines.run_baseline", failing)
     said = []
-    result = run(write(tmp_path), tmp_path / "out", device="cpu", say=said.append)
+    result = run(write(tmp_path), tmp_path / "out", device="cpu", log=said.append)
     assert set(result["baselines"]) == {"kmer_logistic"}
     assert result["failed_baselines"] == {"majority": said_of_it}
     assert f"baseline majority failed: {said_of_it}" in said

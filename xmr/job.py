@@ -42,7 +42,7 @@ def load_job(recipe: Recipe, device: str = "cpu") -> Job:
     started = time.perf_counter()
     encoder: Encoder = create(ENCODERS, recipe.encoder)
     source: Source = create(SOURCES, recipe.source).load(recipe.seed)
-    encoder.meet(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
+    encoder.configure(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
     prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
     job = assemble(recipe, encoder, source, prepared, device)
     job.load_seconds = time.perf_counter() - started

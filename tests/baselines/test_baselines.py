@@ -10,7 +10,7 @@ from scipy.special import softmax
 from tests.global_states import left_alone
 from tests.tiny import tiny_source, tiny_vision
 from xmr.baselines import RESIDUE_BASELINES, SEQUENCE_BASELINES, SOURCE_BASELINES, base, baselines_of
-from xmr.baselines.base import Parts, kmer_counts, one_hot
+from xmr.baselines.base import BaselineInput, kmer_counts, one_hot
 from xmr.baselines.linear_probe import plain
 from xmr.baselines.tables import coded
 from xmr.baselines.tables import one_hot as hot
@@ -43,13 +43,13 @@ def parts(task, n=160, seed=0, validation=20):
     cut = {"train": range(n - 60), "validation": range(n - 60, n - 60 + validation), "test": range(n - 40, n)}
     held = {name: records.take(index) for name, index in cut.items()}
     targets, source = Targets.fit(task, held["train"]), tiny_source()
-    render = FreeEmbedding().build(encoder.form, source.space, torch.Generator().manual_seed(0)).eval()
-    return Parts(
+    render = FreeEmbedding().build(encoder.spec, source.space, torch.Generator().manual_seed(0)).eval()
+    return BaselineInput(
         {name: encoder.canonical(part) for name, part in held.items()},
         {name: encoder.encode(part) for name, part in held.items()},
         {name: targets.encode(part).numpy() for name, part in held.items()},
         targets,
-        encoder.form,
+        encoder.spec,
         seed,
         source,
         untrained=render,
@@ -64,12 +64,12 @@ def picture_parts(task, n=120, validation=10):
     held = {name: records.take(index) for name, index in cut.items()}
     encoder.fit(held["train"])
     targets = Targets.fit(task, held["train"])
-    return Parts(
+    return BaselineInput(
         {name: encoder.canonical(part) for name, part in held.items()},
         {name: encoder.encode(part) for name, part in held.items()},
         {name: targets.encode(part).numpy() for name, part in held.items()},
         targets,
-        encoder.form,
+        encoder.spec,
         0,
         tiny_vision("resnet"),
     )
@@ -96,13 +96,13 @@ def table_parts(task, n=160, validation=20):
     held = {name: records.take(index) for name, index in cut.items()}
     encoder.fit(held["train"])
     targets, source = Targets.fit(task, held["train"]), tiny_source()
-    render = FeatureTokens().build(encoder.form, source.space, torch.Generator().manual_seed(0)).eval()
-    return Parts(
+    render = FeatureTokens().build(encoder.spec, source.space, torch.Generator().manual_seed(0)).eval()
+    return BaselineInput(
         {name: encoder.canonical(part) for name, part in held.items()},
         {name: encoder.encode(part) for name, part in held.items()},
         {name: targets.encode(part).numpy() for name, part in held.items()},
         targets,
-        encoder.form,
+        encoder.spec,
         0,
         source,
         untrained=render,
@@ -113,7 +113,7 @@ def table_parts(task, n=160, validation=20):
 @pytest.mark.parametrize(("task", "validation"), [("classification", 20), ("regression", 20), ("multilabel", 0)])
 def test_every_baseline_on_tables(task, validation):
     data = table_parts(task, validation=validation)
-    for name in baselines_of(task, "Table", "token"):
+    for name in baselines_of(task, "table", "token"):
         values = run_baseline(name, data)
         assert values.shape == (40, data.description.outputs)
         assert np.isfinite(values).all()
@@ -125,19 +125,19 @@ def test_every_baseline_on_tables(task, validation):
 
 def test_trees_see_gaps_and_unseen_values_as_missing():
     data = table_parts("classification")
-    seen = coded(data.sets["test"], data.form)
+    seen = coded(data.sets["test"], data.spec)
     assert seen.shape == (40, 4)
     assert np.isnan(seen[:, 1]).sum() == int(data.sets["test"].missing[:, 1].sum()) > 0
     table = TableSet(np.zeros((1, 2), np.float32), np.zeros((1, 2), bool), np.array([[3, 4]]), None)
-    assert np.isnan(coded(table, data.form)[0, 2]), "a gap, or a value that training did not see"
-    assert hot(table, data.form).sum() == 0
+    assert np.isnan(coded(table, data.spec)[0, 2]), "a gap, or a value that training did not see"
+    assert hot(table, data.spec).sum() == 0
 
 
 @pytest.mark.parametrize(("task", "validation"), [("classification", 10), ("regression", 0), ("multilabel", 0)])
 def test_every_baseline_on_pictures(task, validation):
     data = picture_parts(task, validation=validation)
     before = data.source.checksum()
-    for name in baselines_of(task, "Image", "pixel"):
+    for name in baselines_of(task, "image", "pixel"):
         values = run_baseline(name, data)
         assert values.shape == (40, data.description.outputs)
         assert np.isfinite(values).all()
@@ -145,7 +145,7 @@ def test_every_baseline_on_pictures(task, validation):
         if task == "classification" and name != "majority":
             assert found["auroc"] > (0.7 if name == "fine_tuning" else 0.9), name
     assert data.source.checksum() == before, "fine-tuning must not touch the source itself"
-    assert "attention_layer" not in baselines_of(task, "Image", "pixel")
+    assert "attention_layer" not in baselines_of(task, "image", "pixel")
 
 
 @pytest.mark.parametrize("kind", ["mobilenet", "convnext", "vit", "swin"])

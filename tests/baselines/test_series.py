@@ -9,7 +9,7 @@ import torch
 from tests.baselines.test_baselines import run_baseline
 from tests.tiny import tiny_source, tiny_vision
 from xmr.baselines import SIGNAL_BASELINES
-from xmr.baselines.base import Parts
+from xmr.baselines.base import BaselineInput
 from xmr.baselines.fine_tuning import Tuned, _Plain, trainable_copy
 from xmr.baselines.series import series_of
 from xmr.core.component import create
@@ -35,13 +35,13 @@ def parts(encoder, records, task="classification", source=None, transform=None, 
     targets = Targets.fit(task, held["train"])
     source = source or tiny_vision()
     made = create(TRANSFORMS, transform or {"name": "signal_picture"})
-    made.build(encoder.form, source.space, torch.Generator().manual_seed(0))
-    return Parts(
+    made.build(encoder.spec, source.space, torch.Generator().manual_seed(0))
+    return BaselineInput(
         {name: encoder.canonical(part) for name, part in held.items()},
         {name: encoder.encode(part) for name, part in held.items()},
         {name: targets.encode(part).numpy() for name, part in held.items()},
         targets,
-        encoder.form,
+        encoder.spec,
         0,
         source,
         arrays={name: part.arrays for name, part in held.items()},

@@ -19,7 +19,7 @@ from torch import nn
 
 from xmr.core.component import check_section, create
 from xmr.core.registry import ENCODERS, SOURCES
-from xmr.core.spaces import Symbols, TokenInput
+from xmr.core.spaces import SymbolBatch, TokenInput
 from xmr.data.records import Records
 from xmr.data.targets import Targets
 from xmr.program import Program
@@ -91,7 +91,7 @@ def bare_step(work: _Job, batch: np.ndarray, precision: str) -> Callable[[], obj
     return step
 
 
-def per_token(transform: VocabularyMap, encoded: Symbols) -> TokenInput:
+def per_token(transform: VocabularyMap, encoded: SymbolBatch) -> TokenInput:
     """The published form: a (B, L, V) tensor of weights, multiplied by E at every position."""
     chosen = torch.nn.functional.one_hot(encoded.ids, len(transform.symbol_table())).float()
     embeddings = (chosen @ with_blends(transform.theta, transform.blends)) @ transform.embedding

@@ -192,7 +192,7 @@ def test_a_report_that_fails_loses_no_run_and_resume_draws_it(tmp_path, recipe, 
 
     with monkeypatch.context() as patch:
         patch.setattr("xmr.commands.run.write_report", broken)
-        result = run(recipe, tmp_path / "out", device="cpu", say=said.append)
+        result = run(recipe, tmp_path / "out", device="cpu", log=said.append)
     assert any("the report could not be written (ValueError: the drawing library broke)" in text for text in said)
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["test"] == result["test"]
     assert not (tmp_path / "out" / "report.html").exists()

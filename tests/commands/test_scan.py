@@ -93,5 +93,5 @@ def test_features_of_references(tmp_path):
 def test_what_cannot_be_scored_is_said_once(tmp_path, recipe, source, message):
     said = []
     with pytest.raises(RecipeError, match=message):
-        scan(recipe, [], source, tmp_path, say=said.append)
+        scan(recipe, [], source, tmp_path, log=said.append)
     assert len(said) == len(source)

@@ -99,7 +99,7 @@ def test_the_best_by_validation_is_chosen_and_what_ran_is_not_run_again(tmp_path
 def test_a_combination_that_fails_does_not_lose_the_others(tmp_path):
     said = []
     train = fake({(0.1, 0): "full", (0.2, 0): 0.8}, [])
-    trials = sweep("protein/amp", ["training.learning_rate=0.1,0.2"], tmp_path, train=train, say=said.append)
+    trials = sweep("protein/amp", ["training.learning_rate=0.1,0.2"], tmp_path, train=train, log=said.append)
     assert [trial.overrides for trial in trials] == [("training.learning_rate=0.2",)]
     assert said[0] == "1 of 2: training.learning_rate=0.1 failed: MemoryError"
     kept = json.loads((tmp_path / "sweep.json").read_text())

@@ -10,7 +10,7 @@ from xmr.recipe.load import load_recipe
 
 PLUGIN = """
 from xmr.core.registry import TRANSFORMS
-TRANSFORMS.add("of_a_plugin", "xmr.transforms.vocabulary:FreeEmbedding", "the same", takes="Symbols", space="token")
+TRANSFORMS.add("of_a_plugin", "xmr.transforms.vocabulary:FreeEmbedding", "the same", takes="symbols", space="token")
 """
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from xmr.core.component import KINDS, MOST_NUMBER, check_section, schema
+from xmr.core.component import KINDS, MAX_NUMBER, check_section, section_model
 from xmr.errors import RecipeError
 from xmr.recipe.load import load_recipe
 
@@ -47,13 +47,13 @@ ENDLESS = {"weights_file": "x", "model": "x"}  # arguments without a default
 def test_every_number_of_every_component_has_an_end(kind):
     """So that no recipe, and no program folder, asks for memory without end."""
     for entry in KINDS[kind]:
-        arguments = schema(entry.load()).model_json_schema().get("properties", {})
+        arguments = section_model(entry.load()).model_json_schema().get("properties", {})
         required = {key: value for key, value in ENDLESS.items() if key in arguments}
         for name, shape in arguments.items():
             kinds = {one.get("type") for one in shape.get("anyOf", [shape])}
             if "integer" in kinds and "enum" not in shape:
-                with pytest.raises(RecipeError, match=rf"{kind}\.{name}: found {MOST_NUMBER + 1}; expected"):
-                    check_section(kind, {"name": entry.name, **required, name: MOST_NUMBER + 1}, "r.yaml")
+                with pytest.raises(RecipeError, match=rf"{kind}\.{name}: found {MAX_NUMBER + 1}; expected"):
+                    check_section(kind, {"name": entry.name, **required, name: MAX_NUMBER + 1}, "r.yaml")
             if kinds & {"integer", "number"}:
                 for number in (float("inf"), float("nan")):
                     with pytest.raises(RecipeError, match=rf"{kind}\.{name}: found .*; expected"):

@@ -23,8 +23,8 @@ from tests.baselines.test_baselines import parts, picture_parts
 from tests.global_states import left_alone, states
 from tests.tiny import KINDS, VISION_KINDS, tiny_model, tiny_vision_model
 from xmr.baselines.base import run_baseline
-from xmr.core.generators import Draws, Dropout, hand_out
-from xmr.core.global_generators import drawing_from, numpy_state_kept
+from xmr.core.generators import Dropout, Generators, share_generators
+from xmr.core.global_generators import numpy_state_kept, use_generators
 from xmr.estimators import ProgramClassifier
 from xmr.program import Program
 from xmr.sources.language import MiniLM
@@ -146,7 +146,7 @@ def test_numpys_state_is_kept_also_when_a_block_fails():
 def test_dropout_is_torchs_own_bit_for_bit(dtype, shape):
     values = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(dtype).requires_grad_()
     dropout = Dropout(0.3)
-    hand_out(Draws(5), nn.ModuleList([nn.ReLU(), dropout]))
+    share_generators(Generators(5), nn.ModuleList([nn.ReLU(), dropout]))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         expected = F.dropout(values, 0.3)
@@ -185,7 +185,7 @@ def test_every_operator_that_draws_is_redirected():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(4)
         expected = drawn()
-    with left_alone(), drawing_from(Draws(4)):
+    with left_alone(), use_generators(Generators(4)):
         found = drawn()
         with torch.device("meta"):
             nn.Linear(3, 4)
@@ -199,7 +199,7 @@ def test_models_of_transformers_are_made_from_a_seed_alone(kind, monkeypatch):
     make = tiny_model if kind in KINDS else tiny_vision_model
     made = []
     for _ in range(2):
-        with left_alone(), drawing_from(Draws(7)):
+        with left_alone(), use_generators(Generators(7)):
             made.append(make(kind).state_dict())
     assert all(torch.equal(made[0][name], made[1][name]) for name in made[0])
 
@@ -240,7 +240,7 @@ GLOBAL = {
 }  # fmt: skip
 IN_PLACE = {"normal_", "uniform_", "bernoulli_", "exponential_", "random_", "cauchy_", "geometric_", "log_normal_"}
 OF_ONES_OWN = {"default_rng", "Generator", "SeedSequence", "PCG64"}
-DOOR = "global_generators.py"
+DOOR = "core/global_generators.py"
 UNDER_THE_DOOR = {  # networks made, and trained, inside `drawing_from` or `drawn`
     "baselines/cnn.py", "baselines/series.py", "baselines/fine_tuning.py", "sources/resnet20.py", "sources/keywords.py",
 }  # fmt: skip

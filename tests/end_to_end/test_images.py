@@ -116,11 +116,11 @@ def test_broken_pictures(folder, tmp_path, capsys, name, file, content, message)
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["data.split.by=cluster"], r"data\.split\.by: found 'cluster', of sequences for Image"),
-        (["data.longest=9"], r"data\.longest: found a limit of symbols for Image"),
+        (["data.split.by=cluster"], r"data\.split\.by: found 'cluster', of sequences for image"),
+        (["data.longest=9"], r"data\.longest: found a limit of symbols for image"),
         (
             ["transform.name=free_embedding"],
-            r"'free_embedding' \(Symbols into token space\) between Image and pixel space",
+            r"'free_embedding' \(symbols into token space\) between image and pixel space",
         ),
         (["baselines=[kmer_forest]"], r"baselines\.0: found 'kmer_forest'; expected one of cnn, fine_tuning"),
         (["output.name=linear", "output.pool=cls"], r"'cls' for a source that answers with one vector"),
@@ -181,8 +181,8 @@ def test_an_interrupted_run_resumes_to_the_same_bits(folder, tmp_path):
     assert all((whole[key] == resumed[key]).all() for key in whole)
 
 
-@pytest.mark.parametrize("form", ["folders", "lists of one folder", "lists of two folders"])
-def test_a_test_part_of_its_own_finds_its_pictures(folder, tmp_path, form):
+@pytest.mark.parametrize("spec", ["folders", "lists of one folder", "lists of two folders"])
+def test_a_test_part_of_its_own_finds_its_pictures(folder, tmp_path, spec):
     """`data.test_path` beside `data.path`: each names its pictures below its own folder."""
     other = tmp_path / "held"
     (tmp_path / "pics").rename(tmp_path / "train_pics")
@@ -192,11 +192,11 @@ def test_a_test_part_of_its_own_finds_its_pictures(folder, tmp_path, form):
         for path in sorted((train / name).iterdir())[:5]:
             path.rename(other / name / path.name)
     places = train, other
-    if form == "lists of one folder":
+    if spec == "lists of one folder":
         for path in other.rglob("*.png"):
             path.rename(train / path.parent.name / path.name)
-    if form != "folders":
-        home = (train, train) if form == "lists of one folder" else places
+    if spec != "folders":
+        home = (train, train) if spec == "lists of one folder" else places
         held = [f"{n}/{m:02d}.png" for n, ms in (("dark", range(0, 10, 2)), ("bright", range(1, 10, 2))) for m in ms]
         kept = [p.relative_to(train).as_posix() for p in sorted(train.rglob("*.png"))]
         places = home[0] / "train.csv", home[1] / "test.csv"

@@ -222,7 +222,7 @@ def test_a_model_without_a_linear_layer_answers_as_it_is():
     source = copy.copy(tiny_vision())
     source.head = nn.Identity()
     with pytest.raises(RecipeError, match="without a linear classifier"):
-        source.decoder()
+        source.classifier_weight()
 
 
 def test_a_vision_source_describes_itself():

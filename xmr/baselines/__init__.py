@@ -20,13 +20,13 @@ PROTEIN_BASELINES = ("descriptors_logistic", "descriptors_forest")
 CONTROLS = ("attention_layer",)  # of these, what is no alternative but a question put to the source
 
 
-def baselines_of(task: str, emits: str = "Symbols", space: str = "token", encoder: str = "") -> tuple[str, ...]:
+def baselines_of(task: str, emits: str = "symbols", space: str = "token", encoder: str = "") -> tuple[str, ...]:
     """The baselines of a task on one kind of records, before a source of one space."""
     if task == "forecasting":
         return FORECAST_BASELINES
     if task == "residue_classification":
         return RESIDUE_BASELINES
-    simple = {"Image": IMAGE_BASELINES, "Table": TABLE_BASELINES, "Signal": SIGNAL_BASELINES}
+    simple = {"image": IMAGE_BASELINES, "table": TABLE_BASELINES, "signal": SIGNAL_BASELINES}
     found = simple.get(emits, SEQUENCE_BASELINES) + (PROTEIN_BASELINES if encoder == "protein" else ())
     unable = {"token": (), "pixel": ("attention_layer",)}.get(space, SOURCE_BASELINES[1:])
     return found + tuple(name for name in SOURCE_BASELINES if name not in unable)

@@ -23,7 +23,7 @@ from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from torch import Generator
 
 from xmr.baselines import SOURCE_BASELINES, baselines_of
-from xmr.core.spaces import Alphabet, Form, Picture, Schema, SourceInput, Trace
+from xmr.core.spaces import ImageSpec, SignalSpec, SourceInput, Spec, SymbolSpec, TableSpec
 from xmr.data.blosum import AMINO_ACIDS
 from xmr.data.targets import IGNORE, Targets
 from xmr.encoders.sequence import SymbolSet
@@ -34,14 +34,14 @@ Features = Callable[[list[str], list[str]], tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
-class Parts:
+class BaselineInput:
     """What a baseline may see: texts in canonical form, encoded sets and targets of the three parts, the source."""
 
     texts: dict[str, list[str]]
     sets: dict[str, Any]
     targets: dict[str, np.ndarray]
     description: Targets
-    form: Form
+    spec: Spec
     seed: int
     source: Source
     augment: Callable[[Any, Generator], Any] = lambda batch, generator: batch
@@ -164,7 +164,7 @@ _CLASSICAL: dict[str, tuple[Features, Callable[[bool, int], BaseEstimator]]] = {
 }
 
 
-def run_baseline(name: str, parts: Parts) -> np.ndarray:
+def run_baseline(name: str, parts: BaselineInput) -> np.ndarray:
     """Fit on train (and validation) and answer test: probabilities or values (n, K). Raises RecipeError if unknown.
 
     The number of torch's threads stays as it was: numba, behind aeon's classifiers, sets that of OpenMP for the whole
@@ -177,10 +177,10 @@ def run_baseline(name: str, parts: Parts) -> np.ndarray:
         torch.set_num_threads(threads)
 
 
-def _answers(name: str, parts: Parts) -> np.ndarray:
+def _answers(name: str, parts: BaselineInput) -> np.ndarray:
     task = parts.description.task
-    emits = {Picture: "Image", Trace: "Signal", Alphabet: "Symbols", Schema: "Table"}[type(parts.form)]
-    protein = "protein" if isinstance(parts.form, Alphabet) and set(AMINO_ACIDS) <= set(parts.form.symbols) else ""
+    emits = {ImageSpec: "image", SignalSpec: "signal", SymbolSpec: "symbols", TableSpec: "table"}[type(parts.spec)]
+    protein = "protein" if isinstance(parts.spec, SymbolSpec) and set(AMINO_ACIDS) <= set(parts.spec.symbols) else ""
     known = baselines_of(task, emits, parts.source.space_kind, protein)
     if name not in known:
         raise RecipeError(one_of("baselines", name, known))
@@ -196,11 +196,11 @@ def _answers(name: str, parts: Parts) -> np.ndarray:
         from xmr.baselines.time_series import forecast_baseline
 
         return forecast_baseline(name, parts)
-    if isinstance(parts.form, Schema):
+    if isinstance(parts.spec, TableSpec):
         from xmr.baselines.tables import table_baseline
 
         return table_baseline(name, parts)
-    if isinstance(parts.form, Trace):
+    if isinstance(parts.spec, SignalSpec):
         from xmr.baselines.series import signal_baseline
 
         return signal_baseline(name, parts)
@@ -211,7 +211,7 @@ def _answers(name: str, parts: Parts) -> np.ndarray:
     if task == "residue_classification":
         return _residue_baseline(name, parts)
     features, model = _CLASSICAL[name]
-    if isinstance(parts.form, Picture):
+    if isinstance(parts.spec, ImageSpec):
         left = np.concatenate([pixels(parts.sets["train"]), pixels(parts.sets["validation"])])
         right = pixels(parts.sets["test"])
     else:
@@ -220,7 +220,7 @@ def _answers(name: str, parts: Parts) -> np.ndarray:
     return fitted(model, left, right, parts)
 
 
-def fitted(model: Callable[[bool, int], BaseEstimator], left: Any, right: Any, parts: Parts) -> np.ndarray:
+def fitted(model: Callable[[bool, int], BaseEstimator], left: Any, right: Any, parts: BaselineInput) -> np.ndarray:
     """Fit a scikit-learn model on features of train and validation together, answer test: (n, K)."""
     task = parts.description.task
     target = np.concatenate([parts.targets["train"], parts.targets["validation"]])
@@ -245,10 +245,10 @@ def _probability(model: Any, left: Any, target: np.ndarray, right: Any, classes:
     return result
 
 
-def _residue_baseline(name: str, parts: Parts) -> np.ndarray:
+def _residue_baseline(name: str, parts: BaselineInput) -> np.ndarray:
     """The majority class, or multinomial logistic regression on a one-hot window of 15 residues."""
     target = parts.targets["train"]
-    assert isinstance(parts.form, Alphabet)
+    assert isinstance(parts.spec, SymbolSpec)
     scored = target != IGNORE
     if name == "majority":
         share = np.bincount(target[scored], minlength=parts.description.outputs) / scored.sum()
@@ -256,10 +256,10 @@ def _residue_baseline(name: str, parts: Parts) -> np.ndarray:
     from sklearn.linear_model import SGDClassifier
 
     model = SGDClassifier(loss="log_loss", alpha=1e-6, max_iter=8, tol=None, random_state=parts.seed, average=True)
-    model.fit(_windows(parts.sets["train"], len(parts.form.symbols), 15)[np.flatnonzero(scored)], target[scored])
+    model.fit(_windows(parts.sets["train"], len(parts.spec.symbols), 15)[np.flatnonzero(scored)], target[scored])
     result = np.zeros((len(parts.targets["test"]), parts.description.outputs))
     result[:, model.classes_.astype(int)] = model.predict_proba(
-        _windows(parts.sets["test"], len(parts.form.symbols), 15)
+        _windows(parts.sets["test"], len(parts.spec.symbols), 15)
     )
     return result
 

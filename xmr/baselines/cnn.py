@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xmr.baselines.base import Parts
+from xmr.baselines.base import BaselineInput
 from xmr.baselines.network import fit_network
-from xmr.core.generators import Draws
-from xmr.core.global_generators import drawing_from
-from xmr.core.spaces import Alphabet, Image, Picture, Symbols
+from xmr.core.generators import Generators
+from xmr.core.global_generators import use_generators
+from xmr.core.spaces import ImageBatch, ImageSpec, SymbolBatch, SymbolSpec
 from xmr.encoders.sequence import SymbolSet
 
 EPOCHS, RESIDUE_EPOCHS, TOKENS, PICTURES, RATE, PATIENCE = 40, 12, 4096, 64, 2e-3, 8
@@ -29,7 +29,7 @@ class SequenceCNN(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.out = nn.Linear(128 if per_residue else 256, outputs)
 
-    def forward(self, symbols: Symbols) -> Tensor:
+    def forward(self, symbols: SymbolBatch) -> Tensor:
         """ids (B, L) -> (B, K), or (B, L, K) per residue."""
         mask = symbols.mask[:, None]
         hidden = self.embedding(symbols.ids).transpose(1, 2) * mask
@@ -55,26 +55,26 @@ class PictureCNN(nn.Module):
         self.layers = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2))
         self.out = nn.Linear(128, outputs)
 
-    def forward(self, image: Image) -> Tensor:
+    def forward(self, image: ImageBatch) -> Tensor:
         """(B, C, H, W) -> (B, K)."""
         return self.out(self.layers(image.values))
 
 
-def cnn_answers(parts: Parts) -> np.ndarray:
+def cnn_answers(parts: BaselineInput) -> np.ndarray:
     """Train from scratch on train, choose the epoch on validation, answer test: (n, K)."""
-    description, form = parts.description, parts.form
+    description, spec = parts.description, parts.spec
     target = {name: torch.from_numpy(np.asarray(value)) for name, value in parts.targets.items()}
-    draws = Draws(parts.seed)
-    settings: dict[str, Any] = {"rate": RATE, "patience": PATIENCE, "seed": parts.seed, "draws": draws}
-    if isinstance(form, Picture):
-        with drawing_from(draws):
-            model: nn.Module = PictureCNN(form.channels, description.outputs)
+    generators = Generators(parts.seed)
+    settings: dict[str, Any] = {"rate": RATE, "patience": PATIENCE, "seed": parts.seed, "generators": generators}
+    if isinstance(spec, ImageSpec):
+        with use_generators(generators):
+            model: nn.Module = PictureCNN(spec.channels, description.outputs)
         settings |= {"epochs": EPOCHS, "budget": PICTURES, "augment": parts.augment}
         return fit_network(model, parts.sets, target, description, **settings)
-    assert isinstance(form, Alphabet)
+    assert isinstance(spec, SymbolSpec)
     per_residue = description.task == "residue_classification"
-    with drawing_from(draws):
-        model = SequenceCNN(len(form.symbols), description.outputs, per_residue)
+    with use_generators(generators):
+        model = SequenceCNN(len(spec.symbols), description.outputs, per_residue)
     sets = {name: _unwindowed(data) for name, data in parts.sets.items()}
     settings |= {"epochs": RESIDUE_EPOCHS if per_residue else EPOCHS, "budget": TOKENS}
     return fit_network(model, sets, target, description, **settings)

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from xmr.baselines.base import Parts
+from xmr.baselines.base import BaselineInput
 from xmr.baselines.linear_probe import plain
 from xmr.baselines.network import fit_network
 from xmr.core.batching import training_batches
-from xmr.core.generators import Draws, hand_out
-from xmr.core.global_generators import drawing_from
-from xmr.core.spaces import Alphabet, Answer, Image, Picture, SourceOutput, TokenInput, TokenSpace
+from xmr.core.generators import Generators, share_generators
+from xmr.core.global_generators import use_generators
+from xmr.core.spaces import ImageBatch, ImageSpec, SourceOutput, SymbolSpec, TokenFeatures, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError, require
 from xmr.outputs.base import Pooling
 from xmr.sources.base import Source
@@ -70,12 +70,12 @@ class OneAttentionLayer(nn.Module):
         self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, inputs: TokenInput) -> SourceOutput:
+    def forward(self, inputs: TokenInput) -> TokenFeatures:
         """(B, T, D) -> hidden states (B, T, D)."""
         x = inputs.embeddings + self.place[: inputs.embeddings.shape[1]]
         hidden = self.norm(x + self.attention(x, x, x, key_padding_mask=~inputs.mask, need_weights=False)[0])
         content = None if inputs.full else inputs.mask[:, inputs.start : inputs.start + inputs.length]
-        return SourceOutput(hidden, inputs.mask, inputs.start, inputs.length, content)
+        return TokenFeatures(hidden, inputs.mask, inputs.start, inputs.length, content)
 
 
 def trainable_copy(source: Source) -> Source:
@@ -107,15 +107,15 @@ def with_adapters(source: Source) -> Source:
     return made
 
 
-def rendering(name: str, parts: Parts) -> nn.Module:
+def rendering(name: str, parts: BaselineInput) -> nn.Module:
     """What turns the target's records into the source's input, as it is before anything is learned.
 
     Sequences for a language model: the source's own words for their letters. All else, and what the attention layer
     reads: the recipe's own transform.
     """
-    if name != "attention_layer" and isinstance(parts.form, Alphabet) and isinstance(parts.source, Language):
+    if name != "attention_layer" and isinstance(parts.spec, SymbolSpec) and isinstance(parts.source, Language):
         generator = torch.Generator().manual_seed(parts.seed)
-        return FreeEmbedding("own_words").build(parts.form, parts.source.space, generator)
+        return FreeEmbedding("own_words").build(parts.spec, parts.source.space, generator)
     assert isinstance(parts.untrained, nn.Module)
     return copy.deepcopy(parts.untrained)
 
@@ -127,12 +127,12 @@ class _Plain(nn.Module):
         super().__init__()
         self.source = source
 
-    def forward(self, image: Image) -> Answer:
+    def forward(self, image: ImageBatch) -> SourceOutput:
         """(B, C, H, W) in [0, 1] -> the source's answer."""
         return self.source(plain(self.source, image))
 
 
-def tuned(name: str, parts: Parts) -> np.ndarray:
+def tuned(name: str, parts: BaselineInput) -> np.ndarray:
     """One of `fine_tuning`, `lora`, `attention_layer`: trained, the epoch chosen on validation, test answered: (n, K).
 
     Pictures before a vision source are stretched over its input; all else is rendered (see `rendering`) by what learns
@@ -140,15 +140,15 @@ def tuned(name: str, parts: Parts) -> np.ndarray:
     """
     source, data, rates = parts.source, parts.sets["train"], RATES[name]
     target = {part: torch.from_numpy(np.asarray(value)) for part, value in parts.targets.items()}
-    width, draws = source.hidden_width, Draws(parts.seed)
-    with drawing_from(draws):
+    width, generators = source.hidden_width, Generators(parts.seed)
+    with use_generators(generators):
         if name == "attention_layer":
             assert isinstance(source.space, TokenSpace)
             width = source.space.embedding.shape[1]
-            body: nn.Module = OneAttentionLayer(width, source.space.max_length, draws.on(torch.device("cpu")))
+            body: nn.Module = OneAttentionLayer(width, source.space.max_length, generators.on(torch.device("cpu")))
         else:
             body = trainable_copy(source) if name == "fine_tuning" else with_adapters(source)
-        if isinstance(parts.form, Picture) and isinstance(source, VisionSource):
+        if isinstance(parts.spec, ImageSpec) and isinstance(source, VisionSource):
             render: nn.Module = nn.Identity()
             body = _Plain(body)
             rates = PICTURE_RATES if name == "fine_tuning" else rates
@@ -156,7 +156,7 @@ def tuned(name: str, parts: Parts) -> np.ndarray:
             render = rendering(name, parts)
         dropout = name != "attention_layer" and isinstance(source, Language)
         model = Tuned(render, body, width, parts.description.outputs, dropout)
-    hand_out(draws, model)
+    share_generators(generators, model)
     epochs, patience, budget = EPOCHS, PATIENCE, RECORDS
     if not data.records_at_once:
         steps = len(training_batches(data.cost, data.width, TOKENS, np.random.default_rng(0)))
@@ -172,7 +172,7 @@ def tuned(name: str, parts: Parts) -> np.ndarray:
         rate=rates[0],
         patience=patience,
         seed=parts.seed,
-        draws=draws,
+        generators=generators,
         augment=parts.augment,
         groups=model.groups(rates),
         precision=parts.precision,

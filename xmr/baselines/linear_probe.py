@@ -14,9 +14,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from xmr.baselines.base import Parts, fitted
+from xmr.baselines.base import BaselineInput, fitted
 from xmr.core.batching import inference_batches
-from xmr.core.spaces import Alphabet, Image, Picture, PixelInput, SourceInput
+from xmr.core.spaces import ImageBatch, ImageSpec, PixelInput, SourceInput, SymbolSpec
 from xmr.outputs.base import Pooling
 from xmr.outputs.ridge import solve
 from xmr.sources.vision import VisionSource
@@ -24,13 +24,13 @@ from xmr.transforms.pixels import resize, with_channels
 from xmr.transforms.vocabulary import FreeEmbedding
 
 
-def plain(source: VisionSource, image: Image) -> PixelInput:
+def plain(source: VisionSource, image: ImageBatch) -> PixelInput:
     """The picture stretched over the source's input, nothing learned."""
     space = source.space
     return PixelInput(with_channels(resize(image.values, space.height, space.width, "bilinear"), space.channels))
 
 
-def linear_probe(parts: Parts) -> np.ndarray:
+def linear_probe(parts: BaselineInput) -> np.ndarray:
     """A linear model on the frozen source's features, nothing learned before them: (n, K).
 
     Of the plain pictures; of sequences in the source's own words for their letters; of all else as the recipe's
@@ -38,10 +38,10 @@ def linear_probe(parts: Parts) -> np.ndarray:
     `output: ridge`, which suits more features than records better and is solved at once.
     """
     source = parts.source
-    if isinstance(parts.form, Alphabet) and source.space_kind == "token":
+    if isinstance(parts.spec, SymbolSpec) and source.space_kind == "token":
         generator = torch.Generator().manual_seed(parts.seed)
-        return _untrained_probe(parts, FreeEmbedding("own_words").build(parts.form, source.space, generator).eval())
-    if not isinstance(parts.form, Picture) or not isinstance(source, VisionSource):
+        return _untrained_probe(parts, FreeEmbedding("own_words").build(parts.spec, source.space, generator).eval())
+    if not isinstance(parts.spec, ImageSpec) or not isinstance(source, VisionSource):
         assert parts.untrained is not None
         return _untrained_probe(parts, parts.untrained)
 
@@ -66,7 +66,7 @@ def linear_probe(parts: Parts) -> np.ndarray:
     return fitted(model, left, features(parts.sets["test"]), parts)
 
 
-def _untrained_probe(parts: Parts, render: Callable[[Any], SourceInput]) -> np.ndarray:
+def _untrained_probe(parts: BaselineInput, render: Callable[[Any], SourceInput]) -> np.ndarray:
     """The leave-one-out ridge of `output: ridge` on features of what `render` hands to the source."""
     source = parts.source
     pool = Pooling("mean", source.hidden_width, None)

@@ -11,8 +11,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from xmr.core.batching import inference_batches, training_batches
-from xmr.core.generators import Draws
-from xmr.core.global_generators import drawing_from
+from xmr.core.generators import Generators
+from xmr.core.global_generators import use_generators
 from xmr.data.targets import IGNORE, Targets
 from xmr.metrics.metrics import main_metric, metrics_of
 from xmr.training.losses import loss_of
@@ -30,7 +30,7 @@ def fit_network(
     rate: float,
     patience: int,
     seed: int,
-    draws: Draws,
+    generators: Generators,
     augment: Callable[[Any, Generator], Any] = lambda batch, generator: batch,
     groups: list[dict[str, Any]] | None = None,
     precision: str = "full",
@@ -38,7 +38,7 @@ def fit_network(
     """Train, keep the best validation epoch (the last without a validation part), answer test: (n, K).
 
     model: a batch of the encoder -> logits (R, K), or (B, L, K) per residue. budget: tokens a batch, or records where
-    all have one size. draws: what the model's dropout draws from, and `augment`, which varies a training batch. groups:
+    all have one size. generators: what the model's dropout draws from, and `augment`, which varies a training batch. groups:
     parameters with their own rates; all of them at `rate`. precision: full or bf16, of training and validation; test is
     answered in full, as a program's is.
     """
@@ -58,8 +58,8 @@ def fit_network(
             wanted = targets["train"][torch.from_numpy(batch)] if not per_residue else None
             if wanted is None:
                 wanted = data.align(targets["train"], batch, IGNORE)
-            with drawing_from(draws), autocast(precision, device):
-                logits = model(augment(data.batch(batch), draws.on(device))).float()
+            with use_generators(generators), autocast(precision, device):
+                logits = model(augment(data.batch(batch), generators.on(device))).float()
             loss = loss_of(description.task, logits[None], wanted)[0]
             optimizer.zero_grad()
             loss.backward()

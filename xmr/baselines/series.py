@@ -13,19 +13,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
-from xmr.baselines.base import Parts, fitted
+from xmr.baselines.base import BaselineInput, fitted
 from xmr.baselines.cnn import PictureCNN
 from xmr.baselines.network import fit_network
-from xmr.core.generators import Draws
-from xmr.core.global_generators import drawing_from, numpy_state_kept
-from xmr.core.spaces import Image, Signal, Trace
+from xmr.core.generators import Generators
+from xmr.core.global_generators import numpy_state_kept, use_generators
+from xmr.core.spaces import ImageBatch, SignalBatch, SignalSpec
 from xmr.encoders.signal import SignalSet
 from xmr.errors import Problem, RecipeError, require
 
 STEPS, ROWS, RATE = 1200, 32, 1e-3  # of the convolutional network
 
 
-def signal_baseline(name: str, parts: Parts) -> np.ndarray:
+def signal_baseline(name: str, parts: BaselineInput) -> np.ndarray:
     """Fit on train (and validation), answer test: (n, K)."""
     if name == "cnn":
         return cnn(parts)
@@ -45,7 +45,7 @@ def _linear(regression: bool, seed: int) -> BaseEstimator:
     return make_pipeline(StandardScaler(), model)
 
 
-def flat(parts: Parts, name: str) -> np.ndarray:
+def flat(parts: BaselineInput, name: str) -> np.ndarray:
     """Every sample of every channel side by side, as the encoder gives them; windows of a record are averaged."""
     data: SignalSet = parts.sets[name]
     values = data.values.flatten(1).numpy()
@@ -56,13 +56,13 @@ def flat(parts: Parts, name: str) -> np.ndarray:
     return sums / data.rows[:, None]
 
 
-def cepstra(parts: Parts, name: str) -> np.ndarray:
+def cepstra(parts: BaselineInput, name: str) -> np.ndarray:
     """Mean and deviation over a clip of 20 mel cepstral coefficients and of their differences: (n, 80 a channel)."""
-    form = parts.form
-    if not isinstance(form, Trace) or form.rate is None:
+    spec = parts.spec
+    if not isinstance(spec, SignalSpec) or spec.rate is None:
         raise RecipeError(Problem("baselines: mfcc_logistic", "series without a sample rate", "an audio encoder"))
     transforms = require("torchaudio.transforms", "audio", "the baseline mfcc_logistic")
-    rate = int(form.rate)
+    rate = int(spec.rate)
     front = transforms.MFCC(
         rate, 20, melkwargs={"n_fft": round(0.032 * rate), "hop_length": round(0.016 * rate), "n_mels": 40}
     )
@@ -73,7 +73,7 @@ def cepstra(parts: Parts, name: str) -> np.ndarray:
         step = torch.diff(frames, dim=-1)
         stats = [frames.mean(-1), frames.std(-1), step.mean(-1), step.std(-1)]
         found.append(torch.cat([part.flatten(1) for part in stats], dim=1).numpy())
-    rows = np.concatenate(found) if found else np.zeros((0, 80 * form.channels), np.float32)
+    rows = np.concatenate(found) if found else np.zeros((0, 80 * spec.channels), np.float32)
     if data.owner is None:
         return rows
     sums = np.zeros((len(data), rows.shape[1]), np.float32)
@@ -81,7 +81,7 @@ def cepstra(parts: Parts, name: str) -> np.ndarray:
     return sums / data.rows[:, None]
 
 
-def series_of(parts: Parts) -> dict[str, Any]:
+def series_of(parts: BaselineInput) -> dict[str, Any]:
     """The series of every part as they were read, (n, C, L), or lists of (C, L_i) where their lengths differ.
 
     Not the encoder's scale: what a normalisation throws away is the program's loss alone. Where any part has gaps, all
@@ -107,7 +107,7 @@ def _as_read(series: np.ndarray) -> list[np.ndarray] | None:
     return None if (~known & inside[:, None]).any() else [row[:, :end] for row, end in zip(series, ends)]
 
 
-def by_aeon(name: str, parts: Parts) -> np.ndarray:
+def by_aeon(name: str, parts: BaselineInput) -> np.ndarray:
     """MiniRocket (arXiv 2012.08791) with a ridge, or the nearest neighbour under dynamic time warping, as in aeon."""
     regression = parts.description.task == "regression"
     if parts.description.task == "multilabel":
@@ -153,7 +153,7 @@ class SignalCNN(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm1d(o) for _, o, _ in sizes)
         self.out = nn.Linear(128, outputs)
 
-    def forward(self, signal: Signal) -> Tensor:
+    def forward(self, signal: SignalBatch) -> Tensor:
         """(B, C, L) -> (R, K)."""
         hidden, mask = signal.values, signal.mask[:, None].float()
         for layer, norm in zip(self.layers, self.norms):
@@ -172,15 +172,15 @@ class RecordingCNN(nn.Module):
         self.mels = transforms.MelSpectrogram(rate, size, hop_length=hop, n_mels=40)
         self.network = PictureCNN(1, outputs, halved=(True, True, True, False))
 
-    def forward(self, signal: Signal) -> Tensor:
+    def forward(self, signal: SignalBatch) -> Tensor:
         """(B, 1, L) -> (R, K)."""
         with torch.autocast(signal.values.device.type, enabled=False):  # log mels need full precision
             levels = torch.log(self.mels(signal.values) + 1e-5)
             mean, spread = levels.mean(dim=(2, 3), keepdim=True), levels.std(dim=(2, 3), keepdim=True)
-        return _pooled(self.network(Image((levels - mean) / (spread + 1e-5))), signal)
+        return _pooled(self.network(ImageBatch((levels - mean) / (spread + 1e-5))), signal)
 
 
-def _pooled(logits: Tensor, signal: Signal) -> Tensor:
+def _pooled(logits: Tensor, signal: SignalBatch) -> Tensor:
     """The mean over the windows of each record: (R, K)."""
     if signal.windows is None:
         return logits
@@ -189,18 +189,18 @@ def _pooled(logits: Tensor, signal: Signal) -> Tensor:
     return sums / torch.bincount(owner, minlength=records)[:, None]
 
 
-def cnn(parts: Parts) -> np.ndarray:
+def cnn(parts: BaselineInput) -> np.ndarray:
     """Train from scratch, choose the epoch on validation, answer test: (n, K)."""
-    description, form = parts.description, parts.form
-    assert isinstance(form, Trace)
+    description, spec = parts.description, parts.spec
+    assert isinstance(spec, SignalSpec)
     target = {name: torch.from_numpy(np.asarray(value)) for name, value in parts.targets.items()}
     steps = max(1, -(-len(parts.sets["train"]) // ROWS))
     epochs = max(20, -(-STEPS // steps))
-    draws = Draws(parts.seed)
-    with drawing_from(draws):
-        model: nn.Module = SignalCNN(form.channels, description.outputs)
-        if form.rate is not None:
-            model = RecordingCNN(int(form.rate), description.outputs)
+    generators = Generators(parts.seed)
+    with use_generators(generators):
+        model: nn.Module = SignalCNN(spec.channels, description.outputs)
+        if spec.rate is not None:
+            model = RecordingCNN(int(spec.rate), description.outputs)
     return fit_network(
         model,
         parts.sets,
@@ -211,7 +211,7 @@ def cnn(parts: Parts) -> np.ndarray:
         rate=RATE,
         patience=epochs,
         seed=parts.seed,
-        draws=draws,
+        generators=generators,
         augment=parts.augment,
         precision=parts.precision,
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from xmr.baselines.base import Parts
+from xmr.baselines.base import BaselineInput
 from xmr.data.readers.time_series import carried
 
 STRENGTHS = np.logspace(-2, 5, 8)
 
 
-def forecast_baseline(name: str, parts: Parts) -> np.ndarray:
+def forecast_baseline(name: str, parts: BaselineInput) -> np.ndarray:
     """Answer test, in z-scores: (n, H)."""
     horizon = parts.description.outputs
     seen = parts.sets["test"].values[:, 0].numpy()
@@ -22,7 +22,7 @@ def forecast_baseline(name: str, parts: Parts) -> np.ndarray:
     return linear(parts, seen)
 
 
-def linear(parts: Parts, seen: np.ndarray) -> np.ndarray:
+def linear(parts: BaselineInput, seen: np.ndarray) -> np.ndarray:
     """y = W (x - m) + m with m the mean of the window, one W for all channels, its ridge chosen on validation.
 
     In closed form from the normal equations, so that no window is held twice; a missing step to come is learned as the

@@ -44,7 +44,7 @@ def compare(
         [budget.strip() for budget in budgets.split(",")],
         seeds,
         tuple(without or ()),
-        say=lambda text: line(errors, text),
+        log=lambda text: line(errors, text),
         jobs=jobs,
     )
     table = Table()

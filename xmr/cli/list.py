@@ -35,11 +35,11 @@ def catalogue(
         return
     if kind not in REGISTRIES:
         raise RecipeError(one_of("list", kind, [*REGISTRIES, "recipes"]))
-    from xmr.core.component import help_of, schema
+    from xmr.core.component import help_of, section_model
 
     for entry in REGISTRIES[kind]:
         console.print(f"[bold]{entry.name}[/bold]: {entry.summary}", soft_wrap=True)
         words = help_of(entry.load())
-        for name, field in schema(entry.load()).model_fields.items():
+        for name, field in section_model(entry.load()).model_fields.items():
             default = "required" if field.is_required() else f"default {field.default!r}"
             line(console, f"    {name} ({default}): {words.get(name, '')}")

@@ -12,7 +12,7 @@ from xmr.cli.lines import line
 from xmr.cli.options import Device, Out, Overrides, Recipe
 
 if TYPE_CHECKING:
-    from xmr.recipe import recipe as schema
+    from xmr.recipe.recipe import Recipe as CheckedRecipe
 
 
 def run(
@@ -71,7 +71,7 @@ def run(
 
 
 def _one(
-    recipe: schema.Recipe,
+    recipe: CheckedRecipe,
     folder: Path,
     comment: str,
     console: Console,
@@ -93,7 +93,7 @@ def _one(
             force=force,
             comment=comment,
             report=bar.report,
-            say=lambda text: line(console, text),
+            log=lambda text: line(console, text),
         )
     if not result:
         return result

@@ -44,7 +44,7 @@ def scan(
         overrides or [],
         [each for asked in source or [] for each in separated(asked)],
         folder,
-        say=lambda text: line(errors, text),
+        log=lambda text: line(errors, text),
         reference=reference,
     )
     table = Table()

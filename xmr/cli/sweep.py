@@ -49,7 +49,7 @@ def sweep(
         folder,
         seeds,
         most,
-        say=lambda text: line(errors, text),
+        log=lambda text: line(errors, text),
         jobs=jobs,
         untrained=untrained,
     )

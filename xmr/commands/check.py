@@ -11,7 +11,16 @@ import torch
 from xmr.core.batching import inference_batches, training_batches
 from xmr.core.component import create
 from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
-from xmr.core.spaces import Alphabet, Image, PixelInput, Signal, SourceInput, Symbols, Table, TokenInput
+from xmr.core.spaces import (
+    ImageBatch,
+    PixelInput,
+    SignalBatch,
+    SourceInput,
+    SymbolBatch,
+    SymbolSpec,
+    TableBatch,
+    TokenInput,
+)
 from xmr.data.targets import IGNORE, Targets
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataUnavailableError, MissingExtraError, SourceUnavailableError
@@ -53,17 +62,17 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
     batch = max(plan, key=len)
     encoded = training.data.batch(batch)
     inputs = program.transforms[0](encoded)
-    form = program.encoder.form
-    if isinstance(encoded, Symbols):
-        assert isinstance(form, Alphabet)
-        yield "encoded", f"Symbols ids {tuple(encoded.ids.shape)} of {len(form.symbols)} symbols"
-    elif isinstance(encoded, Image):
+    spec = program.encoder.spec
+    if isinstance(encoded, SymbolBatch):
+        assert isinstance(spec, SymbolSpec)
+        yield "encoded", f"Symbols ids {tuple(encoded.ids.shape)} of {len(spec.symbols)} symbols"
+    elif isinstance(encoded, ImageBatch):
         yield "encoded", f"Image {tuple(encoded.values.shape)}"
-    elif isinstance(encoded, Table):
+    elif isinstance(encoded, TableBatch):
         numbers, categories = encoded.numbers.shape[1], encoded.categories.shape[1]
         words = "" if encoded.words is None else f", {encoded.words.shape[1]} words"
         yield "encoded", f"Table of {len(encoded.numbers)} rows: {numbers} numbers, {categories} categories{words}"
-    elif isinstance(encoded, Signal):
+    elif isinstance(encoded, SignalBatch):
         yield "encoded", f"Signal {tuple(encoded.values.shape)}"
     kind, fed = _fed(inputs)
     yield "source input", f"{kind} {tuple(fed.shape)} x {len(program.transforms)} programs"
@@ -120,7 +129,7 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "one step", f"about {_duration(seconds)}, {len(batch)} records"
         return
     epoch = seconds * len(plan)
-    tokens = encoded.ids.numel() if isinstance(encoded, Symbols) else len(batch)
+    tokens = encoded.ids.numel() if isinstance(encoded, SymbolBatch) else len(batch)
     at_once = tested.data.records_at_once or 8192
     plan_of_test = inference_batches(tested.data.cost, tested.data.width, at_once)
     test_tokens = sum(len(b) * int(tested.data.width[b].max()) for b in plan_of_test)
@@ -145,7 +154,7 @@ def _synthetic(recipe: Recipe) -> tuple[Program, LabelledSet]:
     """The recipe's program on synthetic records, where its data is not here."""
     encoder = create(ENCODERS, recipe.encoder)
     source = create(SOURCES, recipe.source).load(recipe.seed)
-    encoder.meet(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
+    encoder.configure(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
     records = encoder.example(64, 0, recipe.task)
     encoder.fit(records)
     forecasts = isinstance(encoder, ForecastEncoder)

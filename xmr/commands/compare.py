@@ -18,7 +18,7 @@ import numpy as np
 
 from xmr.baselines import CONTROLS, PROTEIN_BASELINES, SOURCE_BASELINES, baselines_of
 from xmr.commands.workers import Run, Workers, outcome
-from xmr.core.component import schema
+from xmr.core.component import section_model
 from xmr.core.files import finite, write_csv, write_json, write_text
 from xmr.core.output_folder import held
 from xmr.core.registry import ENCODERS, SOURCES
@@ -115,7 +115,7 @@ def controls(recipe: Recipe) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     name = recipe.source["name"]
     source = SOURCES.get(name)
-    fields = schema(source).model_fields
+    fields = section_model(source).model_fields
     if "weights" in fields and recipe.source.get("weights") != "random":
         found["random source"] = ["source.weights=random"]
     space = SOURCES.entry(name).fact("space")
@@ -125,7 +125,7 @@ def controls(recipe: Recipe) -> dict[str, list[str]]:
         clip = recipe.source.get("samples", fields["samples"].default) if "samples" in fields else None
         clip = clip or getattr(source, "clip", None)
         found |= {"no source": [f"source={{name: cepstra, samples: {clip}}}"]} if clip else {}
-    orders = "shuffle" in schema(ENCODERS.get(recipe.encoder["name"])).model_fields
+    orders = "shuffle" in section_model(ENCODERS.get(recipe.encoder["name"])).model_fields
     if orders and recipe.task != "residue_classification":  # labels of residues would not follow
         found["shuffled positions"] = ["encoder.shuffle=positions"]
     if recipe.task != "forecasting":
@@ -161,7 +161,7 @@ def compare(
     seeds: int = 5,
     leave_out: tuple[str, ...] = (),
     train: Run | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    log: Callable[[str], None] = lambda _: None,
     jobs: int = 1,
 ) -> Comparison:
     """Run every row at every budget, writing compare.csv, .json and .html after each -> the comparison.
@@ -183,14 +183,14 @@ def compare(
             results = outcome(seeded)
             if isinstance(results, str):
                 comparison.failures.append((f"{each.row}, {each.budget} labels", results))
-                say(f"{said} failed: {results}")
+                log(f"{said} failed: {results}")
                 continue
             comparison.metric = results[0]["metric"]
             failed = {name: why for result in results for name, why in result.get("failed_baselines", {}).items()}
             comparison.failures += [(f"{name}, {each.budget} labels", why) for name, why in failed.items()]
             made = cells_of(each.row, each.budget, results)
             comparison.cells += made
-            say(f"{said}: {comparison.metric} {made[0].mean:.3f} ± {made[0].spread:.3f}")
+            log(f"{said}: {comparison.metric} {made[0].mean:.3f} ± {made[0].spread:.3f}")
             write_comparison(folder, name, comparison)
     if not comparison.cells:
         raise RecipeError(

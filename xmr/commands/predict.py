@@ -34,7 +34,7 @@ from xmr.program import Prediction, Program
 from xmr.program_folder import FILES, columns_of, read_facts
 from xmr.training.devices import make_accelerator
 
-MOST_IDS = 50_000_000  # ids compared with one another, at 8 bytes each
+MAX_IDS = 50_000_000  # ids compared with one another, at 8 bytes each
 SKIPPED_HEADER = ["place", "id", "reason"]
 
 
@@ -288,7 +288,7 @@ class _Ids:
     def add(self, ids: list[str]) -> None:
         """Look at the ids of a chunk."""
         self.empty += ids.count("")
-        if self.count < MOST_IDS:
+        if self.count < MAX_IDS:
             self.parts.append(np.fromiter(map(hash, ids), np.int64, len(ids)))
         self.count += len(ids)
 

@@ -15,7 +15,7 @@ import torch
 
 from xmr import __version__
 from xmr.commands.prediction_table import in_own_units, prediction_table
-from xmr.commands.run_baselines import Say, run_baselines
+from xmr.commands.run_baselines import Log, run_baselines
 from xmr.commands.run_folder import claimed, is_finished, joined
 from xmr.core.files import finite, write_csv, write_json, write_text
 from xmr.core.memory import PeakMemory
@@ -33,7 +33,7 @@ from xmr.training.devices import make_accelerator
 from xmr.training.divergence import check_answers
 from xmr.training.loop import History, Report, train
 
-MOST_LINES = 40  # said of what an encoder decided
+MAX_LINES = 40  # said of what an encoder decided
 
 
 def run(
@@ -45,7 +45,7 @@ def run(
     force: bool = False,
     comment: str = "",
     report: Report = lambda _: None,
-    say: Say = lambda _: None,
+    log: Log = lambda _: None,
 ) -> dict[str, Any]:
     """Train, choose on validation, test once, compare with the baselines, write the run folder -> metrics.
 
@@ -62,26 +62,26 @@ def run(
     with claimed(folder, recipe, resume, force) as place:
         accelerator.wait_for_everyone()
         if place.metrics is not None:
-            say(f"{folder} holds this run, finished; nothing to do")
+            log(f"{folder} holds this run, finished; nothing to do")
             return place.metrics
-        result = _run(recipe, place.work, accelerator, resume, comment, report, say)
+        result = _run(recipe, place.work, accelerator, resume, comment, report, log)
         place.finish(keep_checkpoint="report_error" in result)
     return result
 
 
 def _run(
-    recipe: Recipe, folder: Path, accelerator: Any, resume: bool, comment: str, report: Report, say: Say
+    recipe: Recipe, folder: Path, accelerator: Any, resume: bool, comment: str, report: Report, log: Log
 ) -> dict[str, Any]:
     """One process's share of a run; the first of several alone writes."""
     main = accelerator.is_main_process
     job = load_job(recipe, str(accelerator.device))
-    say(job.prepared.summary())
+    log(job.prepared.summary())
     said = job.encoder.describe()
-    for line in said[:MOST_LINES]:
-        say(line)
-    if len(said) > MOST_LINES:
-        say(f"and {len(said) - MOST_LINES} more (`xmr check` lists all)")
-    say(describe_program(job.program))
+    for line in said[:MAX_LINES]:
+        log(line)
+    if len(said) > MAX_LINES:
+        log(f"and {len(said) - MAX_LINES} more (`xmr check` lists all)")
+    log(describe_program(job.program))
     if main:
         write_text(folder / "recipe.yaml", dump_recipe(recipe, comment))
     started, memory = time.perf_counter(), PeakMemory(accelerator.device).start()
@@ -101,7 +101,7 @@ def _run(
         return {}
     if len(job.sets["validation"]) and not math.isfinite(history.best_score):
         metric = main_metric(recipe.task, job.targets.outputs)
-        say(f"{metric} is not defined on the {len(job.sets['validation'])} validation records: the last epoch was kept")
+        log(f"{metric} is not defined on the {len(job.sets['validation'])} validation records: the last epoch was kept")
     started = time.perf_counter()
     each = check_answers(job.program.answer(job.sets["test"].data), recipe.training)
     seconds["test"] = time.perf_counter() - started
@@ -145,13 +145,13 @@ def _run(
     write_json(folder / "metrics.json", finite({**result, "finished": False}))
     answered = Prediction(job.parts["test"].ids, values, spread, lengths)
     _write(folder, job, history.rows, in_own_units(answered, job.encoder, job.parts["test"]))
-    baselines = run_baselines(job, result, folder, say)
+    baselines = run_baselines(job, result, folder, log)
     write_json(folder / "metrics.json", finite({**result, "finished": False}))
     try:
         _report(folder, job, result, history, values, baselines)
     except Exception as error:  # a drawing library's; metrics and program are there whatever it was
         result["report_error"] = reason(error)
-        say(f"the report could not be written ({reason(error)}); everything else is there, and --resume tries it again")
+        log(f"the report could not be written ({reason(error)}); everything else is there, and --resume tries it again")
     result["finished"] = True
     write_json(folder / "metrics.json", finite(result))
     return result

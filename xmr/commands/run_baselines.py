@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from xmr.baselines.base import Parts, run_baseline
+from xmr.baselines.base import BaselineInput, run_baseline
 from xmr.core.component import create
 from xmr.core.files import array_sha256, json_sha256, write_array, write_json
 from xmr.core.memory import PeakMemory
@@ -21,17 +21,17 @@ from xmr.job import PARTS, Job
 from xmr.metrics.metrics import metrics_of
 from xmr.training.precision import resolve_precision
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 def untrained(job: Job) -> Any:
     """The recipe's transform as it was before training: what a linear probe of signals sees."""
     generator = torch.Generator().manual_seed(job.recipe.seed * 1_000_003)
-    made = create(TRANSFORMS, job.recipe.transform).build(job.encoder.form, job.source.space, generator)
+    made = create(TRANSFORMS, job.recipe.transform).build(job.encoder.spec, job.source.space, generator)
     return made.eval()
 
 
-def run_baselines(job: Job, result: dict[str, Any], folder: Path, say: Say) -> dict[str, np.ndarray]:
+def run_baselines(job: Job, result: dict[str, Any], folder: Path, log: Log) -> dict[str, np.ndarray]:
     """Run the recipe's baselines on the same split; one that fails is said and does not lose the others.
 
     What each answered is kept in the run's checkpoint, so that an interrupted run repeats none.
@@ -39,12 +39,12 @@ def run_baselines(job: Job, result: dict[str, Any], folder: Path, say: Say) -> d
     names = list(dict.fromkeys(job.recipe.baselines))
     if not names:
         return {}
-    parts = Parts(
+    parts = BaselineInput(
         {name: job.encoder.canonical(job.parts[name]) for name in PARTS},
         {name: part.data for name, part in job.sets.items()},
         {name: part.target.numpy() for name, part in job.sets.items()},
         job.targets,
-        job.encoder.form,
+        job.encoder.spec,
         job.recipe.seed,
         job.source,
         job.encoder.augment,
@@ -67,7 +67,7 @@ def run_baselines(job: Job, result: dict[str, Any], folder: Path, say: Say) -> d
             raise  # a full disk is not the baseline's fault
         except Exception as error:  # out of memory, a singular matrix: the program's own result is not lost by it
             result["failed_baselines"][name] = reason(error)
-            say(f"baseline {name} failed: {reason(error)}")
+            log(f"baseline {name} failed: {reason(error)}")
             continue
         answers[name], cost = kept
         values = metrics_of(job.recipe.task, answers[name], job.sets["test"].target, job.targets)

@@ -16,7 +16,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, create_model, field_validator
 
 from xmr.core.registry import ENCODERS, OUTPUTS, SOURCES, TRANSFORMS, Registry
-from xmr.errors import MOST_PROBLEMS, Problem, RecipeError, nearest, one_of, shortened
+from xmr.errors import MAX_PROBLEMS, Problem, RecipeError, nearest, one_of, shortened
 
 KINDS: dict[str, Registry] = {
     "encoder": ENCODERS,
@@ -24,8 +24,8 @@ KINDS: dict[str, Registry] = {
     "transform": TRANSFORMS,
     "output": OUTPUTS,
 }
-MOST_NUMBER = 10_000_000
-Place = Callable[[tuple[str | int, ...]], str]  # a field's path -> "file:line: field"
+MAX_NUMBER = 10_000_000
+Locate = Callable[[tuple[str | int, ...]], str]  # a field's path -> "file:line: field"
 
 
 class Section(BaseModel):
@@ -52,7 +52,7 @@ def create(registry: Registry, section: dict[str, Any]) -> Any:
 
 
 @cache
-def schema(component: type) -> type[BaseModel]:
+def section_model(component: type) -> type[BaseModel]:
     """The pydantic model of a component's section, made from its constructor's signature."""
     signature = inspect.signature(component.__init__, eval_str=True)  # type: ignore[misc]
     fields: dict[str, Any] = {
@@ -65,10 +65,10 @@ def schema(component: type) -> type[BaseModel]:
 
 
 def _not_huge(value: Any) -> Any:
-    """No whole number beyond MOST_NUMBER: a limit for arguments that state none."""
+    """No whole number beyond MAX_NUMBER: a limit for arguments that state none."""
     for number in value if isinstance(value, list | tuple) else (value,):
-        if isinstance(number, int) and abs(number) > MOST_NUMBER:
-            raise ValueError(f"at most {MOST_NUMBER:,}")
+        if isinstance(number, int) and abs(number) > MAX_NUMBER:
+            raise ValueError(f"at most {MAX_NUMBER:,}")
     return value
 
 
@@ -85,7 +85,7 @@ def named(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-def section_problems(kind: str, section: Any, place: Place) -> tuple[dict[str, Any], list[Problem]]:
+def section_problems(kind: str, section: Any, place: Locate) -> tuple[dict[str, Any], list[Problem]]:
     """Check one component's section -> (the section with all defaults, everything wrong with it)."""
     section = named(section)
     if not isinstance(section, dict):
@@ -95,7 +95,7 @@ def section_problems(kind: str, section: Any, place: Place) -> tuple[dict[str, A
         return {}, [Problem(place((kind,)), "no name", f"name: one of {', '.join(sorted(registry.names()))}")]
     if not isinstance(section["name"], str) or section["name"] not in registry.names():
         return {}, [one_of(place((kind, "name")), section["name"], registry.names())]
-    model = schema(registry.get(section["name"]))
+    model = section_model(registry.get(section["name"]))
     arguments = {key: value for key, value in section.items() if key != "name"}
     try:
         checked = model.model_validate(arguments)
@@ -115,13 +115,13 @@ def check_section(kind: str, section: Any, place: str) -> dict[str, Any]:
 
 
 def problems_of(
-    error: ValidationError, model: type[BaseModel], place: Place, prefix: tuple[str | int, ...] = ()
+    error: ValidationError, model: type[BaseModel], place: Locate, prefix: tuple[str | int, ...] = ()
 ) -> list[Problem]:
     """Pydantic's errors as ours: one line each, with the nearest right name."""
     items = [_of_one_kind(dict(item), model) for item in error.errors()]
     found = [item for item in items if item is not None]
     # Of more problems than a message lists, all are counted and only those listed get a suggestion, which takes time.
-    return [_problem(item, model, place, prefix, number < MOST_PROBLEMS) for number, item in enumerate(found)]
+    return [_problem(item, model, place, prefix, number < MAX_PROBLEMS) for number, item in enumerate(found)]
 
 
 def _of_one_kind(item: dict[str, Any], model: type[BaseModel]) -> dict[str, Any] | None:
@@ -140,7 +140,7 @@ def _of_one_kind(item: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]
 
 
 def _problem(
-    item: dict[str, Any], model: type[BaseModel], place: Place, prefix: tuple[str | int, ...], suggest: bool
+    item: dict[str, Any], model: type[BaseModel], place: Locate, prefix: tuple[str | int, ...], suggest: bool
 ) -> Problem:
     path = (*prefix, *(part for part in item["loc"]))
     where = place(path)

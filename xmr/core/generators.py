@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 
-class Draws:
+class Generators:
     """Where one fit draws from: a generator on each device, all begun anew together from one number.
 
     `train` begins them anew before every step, so that a resumed fit draws what an undisturbed one does, and fits in
@@ -28,11 +28,11 @@ class Draws:
         return self._generators[device]
 
 
-def hand_out(draws: Draws, module: nn.Module) -> None:
-    """Have every module in it that draws in training (has an attribute `draws`) draw from these."""
+def share_generators(generators: Generators, module: nn.Module) -> None:
+    """Have every module in it that draws in training (has an attribute `generators`) draw from these."""
     for part in module.modules():
-        if isinstance(getattr(part, "draws", None), Draws):
-            part.draws = draws  # type: ignore[assignment]
+        if isinstance(getattr(part, "generators", None), Generators):
+            part.generators = generators  # type: ignore[assignment]
 
 
 class Dropout(nn.Module):
@@ -43,12 +43,12 @@ class Dropout(nn.Module):
 
     def __init__(self, share: float) -> None:
         super().__init__()
-        self.share, self.draws = share, Draws()
+        self.share, self.generators = share, Generators()
 
     def forward(self, values: Tensor) -> Tensor:
         """Any shape; unchanged outside training."""
         if not self.training or not self.share:
             return values
         kept = 1 - self.share
-        mask = torch.empty_like(values).bernoulli_(kept, generator=self.draws.on(values.device))
+        mask = torch.empty_like(values).bernoulli_(kept, generator=self.generators.on(values.device))
         return values * mask.div_(kept)

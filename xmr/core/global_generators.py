@@ -16,29 +16,29 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from xmr.core.generators import Draws
+from xmr.core.generators import Generators
 
 _NUMPY = threading.Lock()
 
 
 @contextmanager
-def drawing_from(draws: Draws) -> Iterator[None]:
-    """In this block and thread, torch draws from `draws`: the same numbers as from its global generator so seeded.
+def use_generators(generators: Generators) -> Iterator[None]:
+    """In this block and thread, torch draws from `generators`: the same numbers as from its global generator so seeded.
 
     For initialisers and dropout of transformers, timm, peft, torch's own layers and plugins. What is drawn with a
     generator already stays as it is. Costs some microseconds an operator. The fused dropout of accelerators takes no
     generator and is not reached: what is trained under this (the baselines) is trained on the CPU.
     """
-    with _Redirected(draws):
+    with _Redirected(generators):
         yield
 
 
 class _Redirected(TorchDispatchMode):
-    """Gives every operator that draws, and was given no generator, the one of `draws`."""
+    """Gives every operator that draws, and was given no generator, the one of `generators`."""
 
-    def __init__(self, draws: Draws) -> None:
+    def __init__(self, generators: Generators) -> None:
         super().__init__()
-        self.draws = draws
+        self.generators = generators
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs, drawing = kwargs or {}, _with_generator(func)
@@ -46,7 +46,7 @@ class _Redirected(TorchDispatchMode):
             device = next((value.device for value in args if isinstance(value, Tensor)), kwargs.get("device"))
             device = device or torch.device("cpu")
             if device.type != "meta":
-                return drawing(*args, **{**kwargs, "generator": self.draws.on(device)})
+                return drawing(*args, **{**kwargs, "generator": self.generators.on(device)})
         return func(*args, **kwargs)
 
 

@@ -102,52 +102,52 @@ def _transform(name: str, target: str, takes: str, space: str, summary: str) -> 
 ENCODERS = Registry(
     "encoder",
     [
-        Entry("protein", "xmr.encoders.protein:ProteinEncoder", "amino-acid sequences", {"emits": "Symbols"}),
-        Entry("series", "xmr.encoders.series:SeriesEncoder", "time series of any channels", {"emits": "Signal"}),
-        Entry("audio", "xmr.encoders.audio:AudioEncoder", "recordings of any rate", {"emits": "Signal"}),
-        Entry("forecast", "xmr.encoders.forecast:ForecastEncoder", "a table over time", {"emits": "Signal"}),
-        Entry("image", "xmr.encoders.image:ImageEncoder", "pictures: files or arrays", {"emits": "Image"}),
-        Entry("table", "xmr.encoders.table:TableEncoder", "columns of any kind", {"emits": "Table"}),
-        Entry("dna", "xmr.encoders.dna:DnaEncoder", "nucleotides or k-mers", {"emits": "Symbols"}),
-        Entry("text", "xmr.encoders.text:TextEncoder", "words or characters", {"emits": "Symbols"}),
+        Entry("protein", "xmr.encoders.protein:ProteinEncoder", "amino-acid sequences", {"emits": "symbols"}),
+        Entry("series", "xmr.encoders.series:SeriesEncoder", "time series of any channels", {"emits": "signal"}),
+        Entry("audio", "xmr.encoders.audio:AudioEncoder", "recordings of any rate", {"emits": "signal"}),
+        Entry("forecast", "xmr.encoders.forecast:ForecastEncoder", "a table over time", {"emits": "signal"}),
+        Entry("image", "xmr.encoders.image:ImageEncoder", "pictures: files or arrays", {"emits": "image"}),
+        Entry("table", "xmr.encoders.table:TableEncoder", "columns of any kind", {"emits": "table"}),
+        Entry("dna", "xmr.encoders.dna:DnaEncoder", "nucleotides or k-mers", {"emits": "symbols"}),
+        Entry("text", "xmr.encoders.text:TextEncoder", "words or characters", {"emits": "symbols"}),
     ],
 )
 TRANSFORMS = Registry(
     "transform",
     [
-        _transform("free_embedding", "vocabulary:FreeEmbedding", "Symbols", "token", "one free vector a symbol"),
-        _transform("vocabulary_map", "vocabulary:VocabularyMap", "Symbols", "token", "Theta E, dense (R2DL)"),
-        _transform("convex_vocabulary_map", "vocabulary:ConvexVocabularyMap", "Symbols", "token", "softmax(W) E"),
-        _transform("sparse_vocabulary_map", "sparse:SparseVocabularyMap", "Symbols", "token", "k-sparse Theta E"),
-        _transform("context_window", "window:ContextWindow", "Symbols", "token", "a short convolution over symbols"),
-        _transform("prompt", "prompt:Prompt", "Symbols", "token", "learned vectors before the symbols' own words"),
-        _transform("context_remap", "remap:ContextRemap", "Symbols", "token", "windows choose source words (Neekhara)"),
-        _transform("symbol_tiles", "tiles:SymbolTiles", "Symbols", "pixel", "a tile a symbol, row by row"),
-        _transform("signal_patches", "signal_patches:SignalPatches", "Signal", "token", "patches by one linear layer"),
+        _transform("free_embedding", "vocabulary:FreeEmbedding", "symbols", "token", "one free vector a symbol"),
+        _transform("vocabulary_map", "vocabulary:VocabularyMap", "symbols", "token", "Theta E, dense (R2DL)"),
+        _transform("convex_vocabulary_map", "vocabulary:ConvexVocabularyMap", "symbols", "token", "softmax(W) E"),
+        _transform("sparse_vocabulary_map", "sparse:SparseVocabularyMap", "symbols", "token", "k-sparse Theta E"),
+        _transform("context_window", "window:ContextWindow", "symbols", "token", "a short convolution over symbols"),
+        _transform("prompt", "prompt:Prompt", "symbols", "token", "learned vectors before the symbols' own words"),
+        _transform("context_remap", "remap:ContextRemap", "symbols", "token", "windows choose source words (Neekhara)"),
+        _transform("symbol_tiles", "tiles:SymbolTiles", "symbols", "pixel", "a tile a symbol, row by row"),
+        _transform("signal_patches", "signal_patches:SignalPatches", "signal", "token", "patches by one linear layer"),
         _transform(
-            "patch_reprogramming", "signal_patches:PatchReprogramming", "Signal", "token", "Time-LLM: words mixed"
+            "patch_reprogramming", "signal_patches:PatchReprogramming", "signal", "token", "Time-LLM: words mixed"
         ),
-        _transform("patch_dictionary", "signal_patches:PatchDictionary", "Signal", "token", "free vectors mixed"),
-        _transform("wave_program", "wave:WaveProgram", "Signal", "wave", "placed in a wave, a pattern added (V2S)"),
+        _transform("patch_dictionary", "signal_patches:PatchDictionary", "signal", "token", "free vectors mixed"),
+        _transform("wave_program", "wave:WaveProgram", "signal", "wave", "placed in a wave, a pattern added (V2S)"),
         _transform(
-            "signal_picture", "signal_picture:SignalPicture", "Signal", "pixel", "drawn, then border or watermark"
+            "signal_picture", "signal_picture:SignalPicture", "signal", "pixel", "drawn, then border or watermark"
         ),
-        _transform("feature_tokens", "feature_tokens:FeatureTokens", "Table", "token", "one free token a column"),
+        _transform("feature_tokens", "feature_tokens:FeatureTokens", "table", "token", "one free token a column"),
         _transform(
-            "feature_prototypes", "feature_tokens:FeaturePrototypes", "Table", "token", "columns as mixtures of words"
+            "feature_prototypes", "feature_tokens:FeaturePrototypes", "table", "token", "columns as mixtures of words"
         ),
         _transform(
-            "feature_dictionary", "feature_tokens:FeatureDictionary", "Table", "token", "columns as mixtures, free"
+            "feature_dictionary", "feature_tokens:FeatureDictionary", "table", "token", "columns as mixtures, free"
         ),
-        _transform("row_text", "feature_tokens:RowText", "Table", "token", "control: the row written out"),
-        _transform("column_tiles", "column_tiles:ColumnTiles", "Table", "pixel", "a tile a column, border (BAR)"),
-        _transform("border", "frame:Border", "Image", "pixel", "learn everything around the picture"),
-        _transform("enhanced_border", "frame:EnhancedBorder", "Image", "pixel", "border with unit gradients (EVP)"),
-        _transform("clustered_border", "clustered:ClusteredBorder", "Image", "pixel", "a border a cluster (DAM-VP)"),
-        _transform("watermark", "frame:Watermark", "Image", "pixel", "add a pattern on a frame or everywhere"),
-        _transform("sample_masks", "masks:SampleMasks", "Image", "pixel", "a mask for every picture (SMM)"),
-        _transform("coordinator", "coordinator:Coordinator", "Image", "pixel", "input-dependent prompt (BlackVIP)"),
-        _transform("patch_projection", "patches:PatchProjection", "Image", "token", "patches by one linear layer"),
+        _transform("row_text", "feature_tokens:RowText", "table", "token", "control: the row written out"),
+        _transform("column_tiles", "column_tiles:ColumnTiles", "table", "pixel", "a tile a column, border (BAR)"),
+        _transform("border", "frame:Border", "image", "pixel", "learn everything around the picture"),
+        _transform("enhanced_border", "frame:EnhancedBorder", "image", "pixel", "border with unit gradients (EVP)"),
+        _transform("clustered_border", "clustered:ClusteredBorder", "image", "pixel", "a border a cluster (DAM-VP)"),
+        _transform("watermark", "frame:Watermark", "image", "pixel", "add a pattern on a frame or everywhere"),
+        _transform("sample_masks", "masks:SampleMasks", "image", "pixel", "a mask for every picture (SMM)"),
+        _transform("coordinator", "coordinator:Coordinator", "image", "pixel", "input-dependent prompt (BlackVIP)"),
+        _transform("patch_projection", "patches:PatchProjection", "image", "token", "patches by one linear layer"),
     ],
 )
 SOURCES = Registry(
@@ -194,7 +194,7 @@ OUTPUTS = Registry(
     ],
 )
 REGISTRIES = {"encoders": ENCODERS, "transforms": TRANSFORMS, "sources": SOURCES, "outputs": OUTPUTS}
-ENCODED_KINDS = ("Symbols", "Signal", "Image", "Table")
+ENCODED_KINDS = ("symbols", "signal", "image", "table")
 SPACE_KINDS = ("token", "pixel", "wave")
 
 

@@ -17,7 +17,7 @@ Tokenize = Callable[[list[str]], list[list[int]]]  # a source's own reading of t
 
 
 @dataclass(frozen=True)
-class Alphabet:
+class SymbolSpec:
     """The symbols of a target domain. `letters` (A) are learned; each of `mixtures` is a mean of letters.
 
     Letters are characters, or texts (k-mers, words) as a tuple. A mixture such as the protein code B (D or N) is
@@ -48,7 +48,7 @@ class Alphabet:
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImageSpec:
     """What every picture of a target domain looks like: channels C (1 or 3), height and width in pixels."""
 
     channels: int
@@ -57,7 +57,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Trace:
+class SignalSpec:
     """What every signal of a target domain looks like: channels C, samples L, samples per second (or None)."""
 
     channels: int
@@ -88,7 +88,7 @@ class Category:
 
 
 @dataclass(frozen=True)
-class Schema:
+class TableSpec:
     """What every row of a table looks like: F number columns, G category columns, columns of free text.
 
     gaps: whether training saw gaps in each number column; most: scaled numbers lie in [-most, most]; alike: (F + G, F +
@@ -110,7 +110,7 @@ class Schema:
 
 
 # What a transform is told of the target domain before it makes its parameters.
-Form = Alphabet | Picture | Trace | Schema
+Spec = SymbolSpec | ImageSpec | SignalSpec | TableSpec
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Windows:
 
 
 @dataclass(frozen=True)
-class Symbols:
+class SymbolBatch:
     """Sequences over an alphabet. ids: (B, L) symbol ids, right-padded; mask: (B, L), True at symbols.
 
     `full` says that nothing is padded, so that the source may skip its attention mask. `windows` is None where every
@@ -142,7 +142,7 @@ class Symbols:
 
 
 @dataclass(frozen=True)
-class Signal:
+class SignalBatch:
     """Signals. values: (B, C, L), zero where the mask is False; mask: (B, L), True at samples, right-padded.
 
     `full` says that nothing is padded. `fixed`: what the transform computes of each row without its parameters, (B,
@@ -157,7 +157,7 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class Image:
+class ImageBatch:
     """Pictures. values: (B, C, H, W) in [0, 1]; fixed: as in Signal."""
 
     values: Float[Tensor, "B C H W"]
@@ -165,7 +165,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Table:
+class TableBatch:
     """Rows of a table. numbers: (B, F), zero where missing; missing: (B, F), True there; categories: (B, G) ids, each
     counted within its column (see `Category`).
 
@@ -180,7 +180,7 @@ class Table:
     word_mask: Bool[Tensor, "B T"] | None = None
 
 
-Encoded = Symbols | Signal | Image | Table
+Batch = SymbolBatch | SignalBatch | ImageBatch | TableBatch
 
 
 @dataclass(frozen=True)
@@ -336,7 +336,7 @@ SourceInput = TokenInput | PixelInput | WaveInput
 
 
 @dataclass(frozen=True)
-class SourceOutput:
+class TokenFeatures:
     """A language source's answer. hidden: (B, T, D') with the source's special tokens; mask: (B, T).
 
     `start`, `length`: where the target's own content stands on the T axis. `content`: (B, length), True where it does,
@@ -354,7 +354,7 @@ class SourceOutput:
         """The hidden states at the target's symbols."""
         return self.hidden[:, self.start : self.start + self.length]
 
-    def split(self, programs: int) -> list[SourceOutput]:
+    def split(self, programs: int) -> list[TokenFeatures]:
         """The answers to each of the programs stacked by `TokenInput.stack`."""
         if programs == 1:
             return [self]
@@ -369,14 +369,14 @@ class SourceOutput:
 
 
 @dataclass(frozen=True)
-class FeatureOutput:
+class PooledFeatures:
     """A vision source's answer: features (B, D'), one vector a record, before the source's own classifier."""
 
     features: Float[Tensor, "B D"]
 
-    def split(self, programs: int) -> list[FeatureOutput]:
+    def split(self, programs: int) -> list[PooledFeatures]:
         """The answers to each of the programs stacked by `PixelInput.stack`."""
-        return [FeatureOutput(part) for part in self.features.chunk(programs)] if programs > 1 else [self]
+        return [PooledFeatures(part) for part in self.features.chunk(programs)] if programs > 1 else [self]
 
 
-Answer = SourceOutput | FeatureOutput
+SourceOutput = TokenFeatures | PooledFeatures

@@ -8,11 +8,11 @@ from annotated_types import Ge, Le
 from pydantic import Field, ValidationError
 
 from xmr.baselines import baselines_of
-from xmr.core.component import KINDS, Place, Section, problems_of, section_problems
+from xmr.core.component import KINDS, Locate, Section, problems_of, section_problems
 from xmr.core.registry import TRANSFORMS, grid
 from xmr.data.settings import DataSettings, Seed
 from xmr.data.targets import Task
-from xmr.errors import MOST_PROBLEMS, Problem, RecipeError, one_of
+from xmr.errors import MAX_PROBLEMS, Problem, RecipeError, one_of
 from xmr.training.settings import TrainingSettings
 
 
@@ -36,7 +36,7 @@ class Recipe(Section):
     )
 
 
-def check_recipe(raw: dict[str, Any], place: Place) -> Recipe:
+def check_recipe(raw: dict[str, Any], place: Locate) -> Recipe:
     """Validate plain data as a recipe. Raises RecipeError with every problem, each at its place."""
     problems: list[Problem] = []
     sections: dict[str, Any] = {}
@@ -62,7 +62,7 @@ def space_of(source: str) -> str:
     return entry.facts.get("space") or str(getattr(entry.load(), "space_kind", "?"))
 
 
-def _cell_problems(recipe: Recipe, place: Place) -> list[Problem]:
+def _cell_problems(recipe: Recipe, place: Locate) -> list[Problem]:
     """An empty cell of the grid is refused before anything is loaded, naming the cells that would work."""
     emits = KINDS["encoder"].entry(recipe.encoder["name"]).fact("emits")
     space = space_of(recipe.source["name"])
@@ -77,7 +77,7 @@ def _cell_problems(recipe: Recipe, place: Place) -> list[Problem]:
     return [Problem(place(("transform", "name")), f"{found} between {emits} and {space} space", expected)]
 
 
-def _fit_problems(recipe: Recipe, place: Place) -> list[Problem]:
+def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
     """Sections that are right alone and wrong together."""
     problems: list[Problem] = []
     output = KINDS["output"].get(recipe.output["name"])
@@ -93,7 +93,7 @@ def _fit_problems(recipe: Recipe, place: Place) -> list[Problem]:
     emits = KINDS["encoder"].entry(recipe.encoder["name"]).fact("emits")
     known = baselines_of(recipe.task, emits, space_of(recipe.source["name"]), recipe.encoder["name"])
     strange = [(index, name) for index, name in enumerate(recipe.baselines) if name not in known]
-    problems += [one_of(place(("baselines", index)), name, known) for index, name in strange[:MOST_PROBLEMS]]
+    problems += [one_of(place(("baselines", index)), name, known) for index, name in strange[:MAX_PROBLEMS]]
     fixed_length = recipe.encoder.get("columns") == "variable"
     if recipe.output.get("pool") == "concat" and not fixed_length and not recipe.encoder.get("aligned"):
         problems.append(
@@ -121,7 +121,7 @@ def _fit_problems(recipe: Recipe, place: Place) -> list[Problem]:
         )
     if recipe.task == "residue_classification" and fixed_length:
         problems.append(Problem(place(("encoder", "columns")), "'variable' for a per-residue task", "all"))
-    if emits != "Symbols":
+    if emits != "symbols":
         problems += _only_for_symbols(recipe, place, emits)
     if recipe.output.get("pool", "mean") != "mean" and space_of(recipe.source["name"]) != "token":
         found = f"{recipe.output['pool']!r} for a source that answers with one vector"
@@ -137,7 +137,7 @@ def _fit_problems(recipe: Recipe, place: Place) -> list[Problem]:
     return problems
 
 
-def _only_for_symbols(recipe: Recipe, place: Place, emits: str) -> list[Problem]:
+def _only_for_symbols(recipe: Recipe, place: Locate, emits: str) -> list[Problem]:
     """What means nothing for records that are no sequences."""
     wrong = {
         ("task",): recipe.task == "residue_classification",

@@ -66,7 +66,7 @@ class Cepstra(WaveSource):
         """Five statistics of each coefficient (B, 200), and nothing below."""
         return pooled(self.front(self.heard(inputs))), []
 
-    def decoder(self) -> Tensor:
+    def classifier_weight(self) -> Tensor:
         """The stand-in's matrix: (K_S, 200)."""
         return self.head.weight
 

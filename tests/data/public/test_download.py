@@ -419,7 +419,7 @@ def test_an_address_that_does_not_answer(origin, cache):
 
 @pytest.fixture
 def server(origin):
-    class Answer(BaseHTTPRequestHandler):
+    class SourceOutput(BaseHTTPRequestHandler):
         def do_GET(self):
             content = (origin / "v.zip").read_bytes()
             self.send_response(404 if "missing" in self.path else 200)
@@ -430,7 +430,7 @@ def server(origin):
         def log_message(self, *_):
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Answer) as running:
+    with HTTPServer(("127.0.0.1", 0), SourceOutput) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{running.server_port}"
@@ -463,7 +463,7 @@ def test_two_at_once(cache, origin, capsys):
     first = threading.Thread(target=lambda: download(chosen, None, slow))
     first.start()
     assert begun.wait(10)
-    assert download(chosen, None, slow, say=said.append) == [cache / "audio/fsdd"]
+    assert download(chosen, None, slow, log=said.append) == [cache / "audio/fsdd"]
     first.join()
     assert len(asked) == 1
     assert said[0].startswith("waiting for another process that prepares fsdd (")

@@ -57,12 +57,12 @@ def test_long_csv_sorts_by_dates_as_they_are_written(tmp_path):
         read(path)
 
 
-@pytest.mark.parametrize("form", ["wide", "long"])
-def test_several_labels_are_no_values(tmp_path, form):
+@pytest.mark.parametrize("spec", ["wide", "long"])
+def test_several_labels_are_no_values(tmp_path, spec):
     path = tmp_path / "x.csv"
     wide = "id,t0,t1,hot,wet\na,3,4,1,0\nb,5,6,0,1\n"
     long = "id,time,x,hot,wet\na,1,3,1,0\na,2,4,1,0\nb,1,5,0,1\nb,2,6,0,1\n"
-    path.write_text(wide if form == "wide" else long)
+    path.write_text(wide if spec == "wide" else long)
     for need in (True, False):
         made = read(path, target=("hot", "wet"), need_target=need)
         np.testing.assert_allclose(made.arrays, [[[3, 4]], [[5, 6]]])
@@ -74,12 +74,12 @@ def test_several_labels_are_no_values(tmp_path, form):
         read(path, target=("hot", "wet"))
 
 
-@pytest.mark.parametrize("form", ["wide", "long"])
-def test_who_a_series_comes_from_is_no_value(tmp_path, form):
+@pytest.mark.parametrize("spec", ["wide", "long"])
+def test_who_a_series_comes_from_is_no_value(tmp_path, spec):
     path = tmp_path / "x.csv"
     wide = "id,t0,t1,patient,label\na,3,4,7,up\nb,5,6,8,down\n"
     long = "id,time,x,patient,label\na,1,3,7,up\na,2,4,7,up\nb,1,5,8,down\nb,2,6,8,down\n"
-    path.write_text(wide if form == "wide" else long)
+    path.write_text(wide if spec == "wide" else long)
     made = read(path, group="patient")
     np.testing.assert_allclose(made.arrays, [[[3, 4]], [[5, 6]]])
     assert made.group == ["7", "8"]

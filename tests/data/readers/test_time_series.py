@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from xmr.baselines.base import Parts
+from xmr.baselines.base import BaselineInput
 from xmr.baselines.time_series import forecast_baseline
-from xmr.core.spaces import Trace
+from xmr.core.spaces import SignalSpec
 from xmr.data.readers.sequences import Columns
 from xmr.data.readers.time_series import TimeTable, read_time_table, steps_in_words, windows
 from xmr.data.settings import DataSettings
@@ -201,7 +201,7 @@ def parts(seen, target):
     data = SignalSet(np.asarray(seen, np.float32)[:, None], np.full(len(seen), len(seen[0])))
     held = dict.fromkeys(("train", "validation", "test"), data)
     goals = dict.fromkeys(held, np.asarray(target, np.float32))
-    return Parts({}, held, goals, Targets.steps(len(target[0])), Trace(1, len(seen[0])), 0, None, season=3)  # type: ignore[arg-type]
+    return BaselineInput({}, held, goals, Targets.steps(len(target[0])), SignalSpec(1, len(seen[0])), 0, None, season=3)  # type: ignore[arg-type]
 
 
 def test_baselines_by_hand():

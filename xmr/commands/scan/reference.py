@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from xmr.baselines.linear_probe import plain
-from xmr.core.spaces import Image, PixelInput, TokenInput
+from xmr.core.spaces import ImageBatch, PixelInput, TokenInput
 from xmr.errors import DataError, Problem
 from xmr.outputs.base import Pooling
 from xmr.sources.base import Source
@@ -70,6 +70,6 @@ def _of_pictures(source: VisionSource, path: Path) -> np.ndarray:
                     values = np.asarray(opened.convert("RGB"), dtype=np.float32) / 255
             except OSError as error:
                 raise DataError(Problem(str(file), str(error), "a picture")) from error
-            pixels.append(plain(source, Image(torch.from_numpy(values).permute(2, 0, 1)[None])).pixels)
+            pixels.append(plain(source, ImageBatch(torch.from_numpy(values).permute(2, 0, 1)[None])).pixels)
         batches = torch.cat(pixels).split(BATCH)
         return torch.cat([source.features(PixelInput(batch.to(device))).float().cpu() for batch in batches]).numpy()

@@ -16,7 +16,7 @@ import torch
 from xmr.commands.scan.reference import reference_features
 from xmr.commands.scan.transferability import h_score, jackknife, leep, log_me, probe, sliced_wasserstein
 from xmr.core.batching import inference_batches
-from xmr.core.component import create, schema
+from xmr.core.component import create, section_model
 from xmr.core.files import finite, write_csv, write_json
 from xmr.core.registry import SOURCES
 from xmr.errors import Problem, RecipeError, reason
@@ -26,7 +26,7 @@ from xmr.program import to_device
 from xmr.recipe.load import load_recipe
 from xmr.sources.language import Language
 
-MOST_LEEP = 20_000_000  # probabilities held at once for LEEP; beyond, fewer records are asked
+MAX_LEEP = 20_000_000  # probabilities held at once for LEEP; beyond, fewer records are asked
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def scan(
     overrides: list[str],
     sources: list[str],
     folder: Path,
-    say: Callable[[str], None] = lambda _: None,
+    log: Callable[[str], None] = lambda _: None,
     reference: Path | None = None,
 ) -> list[Scores]:
     """Score every source at every depth, writing scan.csv and scan.json -> scores, the best LogME first.
@@ -76,10 +76,10 @@ def scan(
             found += score_source(name, asked, source, reference)
         except Exception as error:  # of one source: the others are not lost by it
             failures.append((source, reason(error)))
-            say(f"{source or 'its own source'}: {failures[-1][1]}")
+            log(f"{source or 'its own source'}: {failures[-1][1]}")
             continue
         best = max((row for row in found if row.source == (source or found[-1].source)), key=_rank)
-        say(
+        log(
             f"{best.source}: best LogME {best.log_me:.3f} ± {best.log_me_error:.3f}"
             + (f" at {best.layers} layers" if best.layers else "")
         )
@@ -100,7 +100,7 @@ def _rank(row: Scores) -> float:
 def score_source(name: str, overrides: list[str], source: str, reference: Path | None = None) -> list[Scores]:
     """The scores of one source: a language model at every depth, any other as the recipe has it."""
     recipe = load_recipe(name, overrides)
-    several = "layers" in schema(SOURCES.get(recipe.source["name"])).model_fields
+    several = "layers" in section_model(SOURCES.get(recipe.source["name"])).model_fields
     started = perf_counter()
     if several:
         blocks = create(SOURCES, {**recipe.source, "layers": None, "taps": 1}).blocks()
@@ -145,7 +145,7 @@ def _scored(
     if job.targets.task == "classification":
         between = h_score(features, target)
         with torch.inference_mode():
-            most = max(2, MOST_LEEP // job.source.classes)
+            most = max(2, MAX_LEEP // job.source.classes)
             logits = job.source.answers(torch.from_numpy(features[:most])).float()
             likelihood = leep(torch.softmax(logits, dim=1).numpy(), target[:most])
     errors = jackknife(log_me, features, target), float(right.std(ddof=1) / np.sqrt(len(right)))

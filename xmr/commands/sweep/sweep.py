@@ -51,7 +51,7 @@ def sweep(
     seeds: int = 1,
     most: int | None = None,
     train: Run | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    log: Callable[[str], None] = lambda _: None,
     jobs: int = 1,
     untrained: bool = False,
 ) -> list[Trial]:
@@ -75,7 +75,7 @@ def sweep(
         if not untrained and not recipe.data.split.validation and recipe.data.split.by != "column":
             raise RecipeError(Problem("data.split.validation", "0", _NEEDED))
     with held(folder):
-        return _sweep(name, recipes, folder, seeds, train or run, say, jobs, measure if untrained else None)
+        return _sweep(name, recipes, folder, seeds, train or run, log, jobs, measure if untrained else None)
 
 
 def _sweep(
@@ -84,7 +84,7 @@ def _sweep(
     folder: Path,
     seeds: int,
     train: Run,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     jobs: int,
     measure: Run | None,
 ) -> list[Trial]:
@@ -103,13 +103,13 @@ def _sweep(
             results = outcome(seeded)
             if isinstance(results, str):
                 failures.append((" ".join(each), results))
-                say(f"{tried} failed: {results}")
+                log(f"{tried} failed: {results}")
                 continue
             scores = [result[chosen_by] for result in results]
             if None in scores:
                 raise RecipeError(Problem("data.split.validation", _unscored(results[scores.index(None)]), _NEEDED))
             trials.append(Trial(each, float(np.mean(scores)), tuple(results)))
-            say(f"{tried}: {chosen_by.replace('_', ' ')} {trials[-1].score:.4f}")
+            log(f"{tried}: {chosen_by.replace('_', ' ')} {trials[-1].score:.4f}")
             write_trials(folder, ranked(trials), chosen_by, failures)
     if not trials:
         raise RecipeError(f"sweep: every combination failed, the first ({failures[0][0]}): {failures[0][1]}")

@@ -36,7 +36,7 @@ from xmr.data.public.uci import plain_rows
 from xmr.errors import DataError, DataUnavailableError, MissingExtraError, Problem, reason
 
 Fetch = Callable[[str, Path], Path]  # address, folder -> the file downloaded into it
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 _DISK = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EFBIG", "EIO", "EMFILE")}
 _WAIT = 60  # seconds without an answer before an address counts as out of reach
@@ -60,7 +60,7 @@ def to_stderr(line: str) -> None:
 
 
 def download(
-    chosen: Dataset, folder: Path | None = None, fetcher: Fetch = fetch, force: bool = False, say: Say = to_stderr
+    chosen: Dataset, folder: Path | None = None, fetcher: Fetch = fetch, force: bool = False, log: Log = to_stderr
 ) -> list[Path]:
     """Bring every file of a data set below `folder` (the cache) -> their paths.
 
@@ -77,15 +77,15 @@ def download(
         return [package_file(chosen)]
     root = folder or cache_folder()
     with _plainly(root):
-        preparation = _Preparation(chosen, root, fetcher, force, say)
+        preparation = _Preparation(chosen, root, fetcher, force, log)
         here = None if force else _here(chosen, root)
         if here is not None and not preparation.left():
             return here
         if not (chosen.archives or chosen.official):
             locate(chosen.main, chosen.name, root, thorough=True)  # the message says where it is looked for
             raise DataError(Problem(f"data get {chosen.name}", "no official address", "no --force for this set"))
-        with _alone(chosen, root, say):
-            preparation = _Preparation(chosen, root, fetcher, force, say)
+        with _alone(chosen, root, log):
+            preparation = _Preparation(chosen, root, fetcher, force, log)
             preparation.sweep()
             here = None if force else _here(chosen, root)  # another process may have brought it meanwhile
             return preparation.run() if here is None else here
@@ -124,7 +124,7 @@ def _plainly(root: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(chosen: Dataset, root: Path, say: Say) -> Iterator[None]:
+def _alone(chosen: Dataset, root: Path, log: Log) -> Iterator[None]:
     """No other process prepares the set meanwhile. The kernel lets go of the lock when a process dies."""
     folder = root / "official" / chosen.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ def _alone(chosen: Dataset, root: Path, say: Say) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        say(f"waiting for another process that prepares {chosen.name} ({folder / '.lock'})")
+        log(f"waiting for another process that prepares {chosen.name} ({folder / '.lock'})")
         lock.acquire()
     try:
         yield
@@ -143,8 +143,8 @@ def _alone(chosen: Dataset, root: Path, say: Say) -> Iterator[None]:
 class _Preparation:
     """One data set on its way from official files to the files that xmr reads."""
 
-    def __init__(self, chosen: Dataset, root: Path, fetcher: Fetch, force: bool, say: Say) -> None:
-        self.chosen, self.root, self.fetcher, self.force, self.say = chosen, root, fetcher, force, say
+    def __init__(self, chosen: Dataset, root: Path, fetcher: Fetch, force: bool, log: Log) -> None:
+        self.chosen, self.root, self.fetcher, self.force, self.log = chosen, root, fetcher, force, log
         self.official = root / "official" / chosen.name
         self.incoming = self.official / ".incoming"
         self.target = root / chosen.folder
@@ -262,7 +262,7 @@ class _Preparation:
         aside = _free(path, word)
         os.rename(path, aside)
         self.aside[path] = f"{aside.name}, {why}"
-        self.say(f"{path} renamed to {aside.name}: found {why}")
+        self.log(f"{path} renamed to {aside.name}: found {why}")
 
     def _unpack(self, files: dict[str, Path]) -> list[Path]:
         """Unpack all archives beside the set's folder, stamp the whole, put it in place."""
