@@ -2,7 +2,7 @@
 
 The official archives to what xmr reads, images/ucf101/ below the cache or FOLDER.
 
-Official addresses, licence and checksums: `xmr/data/datasets.py` (`xmr data list` shows them). What is already below
+Official addresses, licence and checksums: `xmr data list`. What is already below
 XMR_DATA or in the cache is kept; archives brought by hand belong in FOLDER/official/ucf101.
 
     python data_prep/ucf101.py [FOLDER]
@@ -10,7 +10,7 @@ XMR_DATA or in the cache is kept; archives brought by hand belong in FOLDER/offi
 
 import sys
 
-from xmr.data.download import prepare_datasets
+from xmr.data.public.download import prepare_datasets
 
 if __name__ == "__main__":
     sys.exit(prepare_datasets(["ucf101"], sys.argv[1:]))

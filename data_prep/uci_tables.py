@@ -2,14 +2,14 @@
 
 What is already below XMR_DATA or in the cache is kept; the rest is fetched and brought to plain rows, whose checksums
 are verified (the official breast-cancer file puts the label first and orders its rows otherwise: no checksum is known).
-Official addresses: `xmr/data/datasets.py` (`xmr data list` shows them).
+Official addresses: `xmr data list`.
 
     python data_prep/uci_tables.py [FOLDER]
 """
 
 import sys
 
-from xmr.data.download import prepare_datasets
+from xmr.data.public.download import prepare_datasets
 
 if __name__ == "__main__":
     sys.exit(prepare_datasets(["adult", "german", "horse_colic", "breast_cancer"], sys.argv[1:]))

@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from xmr.component import create
+from xmr.core.component import create
 from xmr.data.splits import Split
-from xmr.files import write_json
-from xmr.job import assemble, run
+from xmr.core.files import write_json
+from xmr.commands.run import run
+from xmr.job import assemble
 from xmr.prepare import prepare
 from xmr.recipe.load import load_recipe
-from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
+from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.training.loop import train
 
 SPEAKERS = ("george", "jackson", "lucas", "nicolas")
@@ -60,7 +61,7 @@ def inner(speaker: str, rate: str, place: int) -> float:
     asked = [f"training.learning_rate={rate}", f"data.split.group={speaker}", "data.split.labels=300", "baselines=[]"]
     recipe = load_recipe("audio/spoken_digits", asked)
     encoder, source = create(ENCODERS, recipe.encoder), create(SOURCES, recipe.source).load(recipe.seed)
-    encoder.meet(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
+    encoder.configure(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
     prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
     labelled = prepared.split.train
     who = np.array(prepared.records.group)[labelled]

@@ -19,14 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
-from xmr.component import create
+from xmr.core.component import create
 from xmr.data.splits import Split, kmer_clusters
-from xmr.evaluation.metrics import main_metric, metrics_of
-from xmr.files import write_json
+from xmr.metrics.metrics import main_metric, metrics_of
+from xmr.core.files import write_json
 from xmr.job import assemble
 from xmr.prepare import prepare
 from xmr.recipe.load import load_recipe
-from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
+from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.training.loop import train
 
 SEEDS, OTHERS = range(5), 800
@@ -42,7 +42,7 @@ def trial(name: str, labels: str, asked: list[str], seed: int) -> dict[str, floa
         return found
     recipe = load_recipe(name, [*overrides, f"data.split.labels={labels}"])
     encoder, source = create(ENCODERS, recipe.encoder), create(SOURCES, recipe.source).load(recipe.seed)
-    encoder.meet(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
+    encoder.configure(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
     whole = prepare(load_recipe(name, overrides).data, recipe.task, encoder, recipe.seed).split
     prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
     mine = np.concatenate([prepared.split.train, prepared.split.validation])

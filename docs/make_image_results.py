@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from xmr.job import run
+from xmr.commands.run import run
 from xmr.recipe.load import load_recipe
 
 SEEDS = range(5)

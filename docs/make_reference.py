@@ -11,11 +11,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from xmr.component import MOST_NUMBER, help_of, schema
+from xmr.core.component import MAX_NUMBER, help_of, section_model
 from xmr.data.settings import DataSettings, SplitSettings
-from xmr.recipe.plain_yaml import MOST_BYTES, MOST_DEPTH, MOST_VALUES
-from xmr.recipe.schema import Recipe
-from xmr.registry import ENCODED_KINDS, REGISTRIES, SPACE_KINDS, TRANSFORMS, grid
+from xmr.recipe.plain_yaml import MAX_BYTES, MAX_DEPTH, MAX_VALUES
+from xmr.recipe.recipe import Recipe
+from xmr.core.registry import ENCODED_KINDS, REGISTRIES, SPACE_KINDS, TRANSFORMS, grid
 from xmr.training.settings import TrainingSettings
 
 HERE = Path(__file__).parent
@@ -73,7 +73,7 @@ def _component(name: str, component: type) -> list[str]:
     """One component: its docstring without Args, then its arguments."""
     text = (inspect.getdoc(component) or "").partition("Args:")[0].strip()
     words = help_of(component)
-    model = schema(component)
+    model = section_model(component)
     fields, shapes = model.model_fields, model.model_json_schema().get("properties", {})
     rows = [
         f"| `{key}` | {_default(field)} | {_values(shapes[key])} | {words.get(key, '')} |"
@@ -84,10 +84,10 @@ def _component(name: str, component: type) -> list[str]:
 
 
 LIMITS = [
-    f"A recipe is YAML 1.2 of at most {MOST_BYTES:,} bytes, {MOST_VALUES:,} keys and values and {MOST_DEPTH} levels:",
+    f"A recipe is YAML 1.2 of at most {MAX_BYTES:,} bytes, {MAX_VALUES:,} keys and values and {MAX_DEPTH} levels:",
     "mappings by text keys (each once), lists, texts, numbers, true, false and null, in one document of UTF-8. Tags,",
     "aliases, merges (`<<`) and directives are refused; dates are texts. Overrides (`section.key=value`) likewise.",
-    f"Numbers are finite; whole numbers of a component end at {MOST_NUMBER:,} where its table states no other limit.",
+    f"Numbers are finite; whole numbers of a component end at {MAX_NUMBER:,} where its table states no other limit.",
 ]
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
-from xmr.job import run
+from xmr.commands.run import run
 from xmr.recipe.load import load_recipe
-from xmr.scan import scan
+from xmr.commands.scan.scan import scan
 
 SEEDS = range(3)
 DEPTHS = range(1, 7)

@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from xmr.files import write_json
-from xmr.job import load_job, run
-from xmr.left_out import left_out_votes
+from xmr.core.files import write_json
+from xmr.commands.run import run
+from xmr.job import load_job
+from xmr.commands.sweep.leave_one_out import left_out_votes
 from xmr.outputs.ridge import numbers_of
 from xmr.recipe.load import load_recipe
 

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from xmr.compare.baselines import Parts, run_baseline
-from xmr.evaluation.metrics import metrics_of
-from xmr.files import write_json
-from xmr.job import load_job, run
+from xmr.baselines.base import BaselineInput, run_baseline
+from xmr.metrics.metrics import metrics_of
+from xmr.core.files import write_json
+from xmr.commands.run import run
+from xmr.job import load_job
 from xmr.recipe.load import load_recipe
 
 SEEDS = range(5)
@@ -88,7 +89,7 @@ def one(row: str, name: str, budget: str, seed: int) -> dict[str, dict[str, floa
         sets = {part: found.data for part, found in job.sets.items()}
         truth = {part: found.target.numpy() for part, found in job.sets.items()}
         texts: dict[str, list[str]] = {part: [] for part in sets}
-        parts = Parts(texts, sets, truth, job.targets, job.encoder.form, seed, job.source)
+        parts = BaselineInput(texts, sets, truth, job.targets, job.encoder.spec, seed, job.source)
         answers = {other: run_baseline(other, parts) for other in BASELINES}
         test = job.sets["test"].target
         found = {other: metrics_of(recipe.task, values, test, job.targets) for other, values in answers.items()}

@@ -18,7 +18,7 @@ if "XMR_DATA" not in os.environ and SHARED.is_dir():
     os.environ["XMR_DATA"] = str(SHARED)
 
 # The shapes of the annotations are checked at run time, in tests only.
-hook = install_import_hook("xmr.spaces", "beartype.beartype")
+hook = install_import_hook("xmr.core.spaces", "beartype.beartype")
 
 from tests.tiny import tiny_source  # noqa: E402
 from xmr.sources.base import Source  # noqa: E402

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from tests.tiny import AUDIO_KINDS, KINDS, VISION_KINDS, tiny_audio, tiny_source, tiny_vision
-from xmr.component import check_section
+from xmr.core.component import check_section
+from xmr.core.registry import OUTPUTS, TRANSFORMS
 from xmr.data.targets import Targets
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import RecipeError
 from xmr.program import Program
-from xmr.registry import OUTPUTS, TRANSFORMS
 from xmr.sources.cepstra import Cepstra
 from xmr.sources.none import NoSource
 from xmr.testing import check_encoder, check_output, check_source, check_transform
@@ -246,7 +246,7 @@ def test_forecast(transform, made):
     whole = program.eval()(data.batch(np.arange(12)))
     torch.testing.assert_close(program.answer(data), whole.detach(), atol=1e-4, rtol=1e-4)  # z-scores, as they are
     torch.testing.assert_close(whole[:, 3], program(data.batch(np.array([3])))[:, 0], atol=1e-4, rtol=1e-4)
-    program.transforms = torch.nn.ModuleList(part.fold() for part in program.transforms)
+    program.transforms = torch.nn.ModuleList(part.merge() for part in program.transforms)
     torch.testing.assert_close(program.eval()(data.batch(np.arange(12))), whole, atol=1e-4, rtol=1e-4)
 
 

@@ -29,7 +29,7 @@ def test_python_examples_run(page, tmp_path, monkeypatch):
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.S)
     if not blocks:
         return
-    from xmr.registry import REGISTRIES
+    from xmr.core.registry import REGISTRIES
 
     before = {kind: dict(registry._entries) for kind, registry in REGISTRIES.items()}
     monkeypatch.chdir(ROOT)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from xmr.errors import MOST_PROBLEMS, DataError, Problem, printable, reason
+from xmr.errors import MAX_PROBLEMS, DataError, Problem, printable, reason
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_a_reason_is_one_line(error, said):
 def test_a_message_lists_ten_problems_and_counts_the_rest():
     error = DataError([Problem(f"x.csv:{line}", "nothing", "a number") for line in range(1, 1001)])
     lines = str(error).splitlines()
-    assert len(lines) == MOST_PROBLEMS + 1
+    assert len(lines) == MAX_PROBLEMS + 1
     assert lines[-1] == "and 990 more problems"
     assert len(error.problems) == 1000
 

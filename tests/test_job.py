@@ -5,12 +5,13 @@ import csv
 import numpy as np
 import pytest
 
-from xmr.compare.baselines import run_baseline
+from xmr.baselines.base import run_baseline
+from xmr.commands.run import run
+from xmr.commands.sweep.sweep import sweep
 from xmr.data.records import Records
 from xmr.errors import MissingExtraError, RecipeError
-from xmr.job import _shuffled_labels, load_job, run
+from xmr.job import _shuffled_labels, load_job
 from xmr.recipe.load import load_recipe
-from xmr.sweep import sweep
 
 RECIPE = """task: classification
 data: {{path: {path}, on_bad: skip, split: {{by: column, validation: 0}}}}
@@ -60,7 +61,7 @@ def test_a_validation_part_of_one_class_is_said_and_no_sweep_chooses_by_it(tmp_p
     (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
     (tmp_path / "r.yaml").write_text(RECIPE.format(path=tmp_path / "x.csv"))
     recipe, said = load_recipe(tmp_path / "r.yaml", ["baselines=[]"]), []
-    result = run(recipe, tmp_path / "out", device="cpu", say=said.append)
+    result = run(recipe, tmp_path / "out", device="cpu", log=said.append)
     assert said[-1] == "auroc is not defined on the 5 validation records: the last epoch was kept"
     assert result["validation"] is None
     assert result["best_epoch"] == 2
@@ -86,7 +87,7 @@ def test_a_run_stopped_among_its_baselines_repeats_none(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return run_baseline(name, parts)
 
-    monkeypatch.setattr("xmr.job.run_baseline", slow)
+    monkeypatch.setattr("xmr.commands.run_baselines.run_baseline", slow)
     with pytest.raises(KeyboardInterrupt):
         run(recipe, tmp_path / "out", device="cpu")
     stopped = run(recipe, tmp_path / "out", device="cpu", resume=True)
@@ -109,9 +110,9 @@ def test_a_baseline_that_fails_loses_no_other(tmp_path, monkeypatch, error, said
             raise error
         return run_baseline(name, parts)
 
-    monkeypatch.setattr("xmr.job.run_baseline", failing)
+    monkeypatch.setattr("xmr.commands.run_baselines.run_baseline", failing)
     said = []
-    result = run(write(tmp_path), tmp_path / "out", device="cpu", say=said.append)
+    result = run(write(tmp_path), tmp_path / "out", device="cpu", log=said.append)
     assert set(result["baselines"]) == {"kmer_logistic"}
     assert result["failed_baselines"] == {"majority": said_of_it}
     assert f"baseline majority failed: {said_of_it}" in said

@@ -10,37 +10,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xmr.data.read import read_all
+from xmr.data.readers.read import read_all
+from xmr.data.readers.sequences import Columns
 from xmr.data.records import Skipped
-from xmr.data.tables import Columns
 from xmr.errors import XmrWarning
 from xmr.program import Program
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "files", "memory", "output_folder"},
-    {"registry"},
-    {"spaces", "component", "draws", "global_draws"},
+    {"errors"},
+    {"core"},
     {"data"},
-    {"batching", "encoders", "transforms", "sources", "outputs"},
+    {"encoders", "transforms", "sources", "outputs"},
     {"program", "program_folder", "prepare"},
-    {"evaluation"},
+    {"metrics"},
     {"training"},
-    {"compare", "recipe"},
-    {"report", "run_folder"},
-    {
-        "job",
-        "estimate",
-        "prediction",
-        "prediction_table",
-        "assessment",
-        "comparison",
-        "scan",
-        "combinations",
-        "sweep",
-        "workers",
-        "left_out",
-    },
+    {"baselines", "recipe"},
+    {"report"},
+    {"job", "commands"},
     {"estimators"},
     {"testing", "cli"},
 ]

@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.tiny import tiny_model, tiny_source
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.files import json_sha256
+from xmr.core.registry import ENCODERS
 from xmr.data.records import Records
 from xmr.data.targets import Targets
 from xmr.errors import DataError, ProgramError, XmrWarning
-from xmr.files import json_sha256
 from xmr.program import Program
-from xmr.registry import ENCODERS
 from xmr.sources.language import Language
 
 

@@ -32,12 +32,12 @@ from transformers import (
     WhisperConfig,
 )
 
+from xmr.core.spaces import PixelSpace, Spectrum, WaveInput, WaveSpace
 from xmr.sources.language import Language
 from xmr.sources.log_mel import LogMel
 from xmr.sources.specials import Specials
 from xmr.sources.vision import Vision
 from xmr.sources.wave import ModuleWave, Speech, WaveSource
-from xmr.spaces import PixelSpace, Spectrum, WaveInput, WaveSpace
 
 WORDS = ("[PAD]", "[CLS]", "[SEP]", *string.ascii_lowercase, *(f"word{chr(97 + i)}" for i in range(20)))
 V = len(WORDS)

@@ -14,7 +14,7 @@ _LAZY = {
     "Program": "xmr.program",
     "Prediction": "xmr.program",
     "load_recipe": "xmr.recipe.load",
-    "run": "xmr.job",
+    "run": "xmr.commands.run",
 }
 __all__ = ["Prediction", "Program", "__version__", "load_recipe", "run"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from types import ModuleType
 
-MOST_PROBLEMS = 10  # listed in one message; the rest is counted
+MAX_PROBLEMS = 10  # listed in one message; the rest is counted
 _HIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONGEST = 300  # characters of a place and of what was found
 _EXPECTED = 2000  # the names to choose from are part of it
@@ -71,9 +71,9 @@ class InputError(XmrError, ValueError):
             super().__init__(problems)
             return
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
-        lines = [str(problem) for problem in self.problems[:MOST_PROBLEMS]]
-        if len(self.problems) > MOST_PROBLEMS:
-            lines.append(f"and {len(self.problems) - MOST_PROBLEMS:,} more problems")
+        lines = [str(problem) for problem in self.problems[:MAX_PROBLEMS]]
+        if len(self.problems) > MAX_PROBLEMS:
+            lines.append(f"and {len(self.problems) - MAX_PROBLEMS:,} more problems")
         super().__init__("\n".join(lines))
 
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from xmr.data.clean import remove_duplicates
-from xmr.data.datasets import dataset, locate
-from xmr.data.forecast import read_time_table, windows
 from xmr.data.pattern import apply_pattern
-from xmr.data.read import read_all
+from xmr.data.public.datasets import dataset, locate
+from xmr.data.readers.read import read_all
+from xmr.data.readers.sequences import Columns
+from xmr.data.readers.time_series import read_time_table, windows
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.settings import DataSettings
 from xmr.data.splits import Split, amount, cluster_split, column_split, fold_split, group_split, limited, random_split
-from xmr.data.tables import Columns
 from xmr.data.targets import Task, check_aligned, check_raw
 from xmr.encoders.base import Encoder
 from xmr.encoders.forecast import ForecastEncoder

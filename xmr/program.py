@@ -17,20 +17,29 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xmr.batching import inference_batches
-from xmr.component import create
+from xmr.core.batching import inference_batches
+from xmr.core.component import create
+from xmr.core.generators import Generators
+from xmr.core.global_generators import use_generators
+from xmr.core.registry import OUTPUTS, TRANSFORMS
+from xmr.core.spaces import (
+    Batch,
+    ImageBatch,
+    PooledFeatures,
+    SignalBatch,
+    SourceInput,
+    SymbolBatch,
+    TableBatch,
+    Windows,
+)
+from xmr.data.readers.sequences import Columns
 from xmr.data.records import Records
-from xmr.data.tables import Columns
 from xmr.data.targets import Targets
-from xmr.draws import Draws
 from xmr.encoders.base import EncodedSet, Encoder
 from xmr.encoders.image import ImageSet
 from xmr.encoders.signal import SignalSet, on_device
-from xmr.global_draws import drawing_from
 from xmr.outputs.base import Output
-from xmr.registry import OUTPUTS, TRANSFORMS
 from xmr.sources.base import Source
-from xmr.spaces import Encoded, FeatureOutput, Image, Signal, SourceInput, Symbols, Table, Windows
 from xmr.transforms.base import Transform
 
 if TYPE_CHECKING:
@@ -98,9 +107,9 @@ class Program(nn.Module):
             made.member, made.programs = member, programs
             answer: Output = create(OUTPUTS, output)
             answer.target_names = targets.names
-            with drawing_from(Draws(number)):  # a plugin's layers, where they do not take the generator
-                made.build(encoder.form, source.space, generator)
-                made.attach(partial(_features, source), source.hidden_width, generator)
+            with use_generators(Generators(number)):  # a plugin's layers, where they do not take the generator
+                made.build(encoder.spec, source.space, generator)
+                made.set_feature_extractor(partial(_features, source), source.hidden_width, generator)
                 positions = length if length is not None else getattr(made, "positions", None)
                 outputs.append(answer.build(source, targets.outputs, positions, generator))
             transforms.append(made)
@@ -108,7 +117,7 @@ class Program(nn.Module):
         program.length = length
         return program
 
-    def forward(self, encoded: Encoded) -> Tensor:
+    def forward(self, encoded: Batch) -> Tensor:
         """Target logits of each program: (N, R, K), or (N, B, L, K) per position. This is the whole method."""
         inputs = stack([transform(encoded) for transform in self.transforms])
         answers = self.source(inputs).split(len(self.transforms))
@@ -215,7 +224,7 @@ def stack(inputs: list[Any]) -> SourceInput:
     return type(inputs[0]).stack(inputs)
 
 
-def _kept(transform: Transform, batch: Signal | Image, device: torch.device) -> Tensor:
+def _kept(transform: Transform, batch: SignalBatch | ImageBatch, device: torch.device) -> Tensor:
     made = transform.fixed(to_device(batch, device))
     assert made is not None
     return made.cpu()
@@ -225,25 +234,25 @@ def _features(source: Source, inputs: SourceInput) -> Tensor:
     """The frozen source's features of what is in its space, (B, D'), without gradient: for input-dependent programs."""
     with torch.no_grad():
         answer = source(inputs)
-        return answer.features if isinstance(answer, FeatureOutput) else answer.aligned.mean(dim=1)
+        return answer.features if isinstance(answer, PooledFeatures) else answer.aligned.mean(dim=1)
 
 
-def to_device(encoded: Encoded, device: torch.device) -> Encoded:
+def to_device(encoded: Batch, device: torch.device) -> Batch:
     """The batch on a device."""
     if device.type == "cpu":
         return encoded
-    if isinstance(encoded, Image):
+    if isinstance(encoded, ImageBatch):
         fixed = None if encoded.fixed is None else encoded.fixed.to(device, non_blocking=True)
-        return Image(encoded.values.to(device, non_blocking=True), fixed)
-    if isinstance(encoded, Table):
+        return ImageBatch(encoded.values.to(device, non_blocking=True), fixed)
+    if isinstance(encoded, TableBatch):
         held = (encoded.numbers, encoded.missing, encoded.categories, encoded.words, encoded.word_mask)
-        return Table(*(None if part is None else part.to(device, non_blocking=True) for part in held))  # type: ignore[arg-type]
-    if isinstance(encoded, Signal):
+        return TableBatch(*(None if part is None else part.to(device, non_blocking=True) for part in held))  # type: ignore[arg-type]
+    if isinstance(encoded, SignalBatch):
         return on_device(encoded, device)
-    assert isinstance(encoded, Symbols)
+    assert isinstance(encoded, SymbolBatch)
     windows = encoded.windows
     if windows is not None:
         assert windows.weight is not None, "windows of symbols have weights"
         owner, start, weight = (part.to(device) for part in (windows.owner, windows.start, windows.weight))
         windows = Windows(owner, start, weight, windows.records)
-    return Symbols(encoded.ids.to(device, non_blocking=True), encoded.mask.to(device), encoded.full, windows)
+    return SymbolBatch(encoded.ids.to(device, non_blocking=True), encoded.mask.to(device), encoded.full, windows)

@@ -21,19 +21,19 @@ from safetensors.torch import load
 from torch import Tensor
 
 from xmr import __version__
-from xmr.component import check_section, create
-from xmr.data.tables import Columns
+from xmr.core.component import check_section, create
+from xmr.core.files import json_sha256, write_json, write_tensors
+from xmr.core.registry import ENCODERS, SOURCES
+from xmr.data.readers.sequences import Columns
 from xmr.data.targets import Targets
 from xmr.encoders.state import texts
 from xmr.errors import Problem, ProgramError, XmrError, XmrWarning, reason
-from xmr.files import json_sha256, write_json, write_tensors
 from xmr.program import Program
-from xmr.registry import ENCODERS, SOURCES
 
 FORMAT_VERSION = 2
 FILES = ("program.safetensors", "encoder.json", "program.json")
-MOST_BYTES = 256 * 2**20  # of each JSON file; what `xmr run` writes are kilobytes
-MOST_PROGRAMS, MOST_POSITIONS = 1000, 10_000_000
+MAX_BYTES = 256 * 2**20  # of each JSON file; what `xmr run` writes are kilobytes
+MAX_PROGRAMS, MAX_POSITIONS = 1000, 10_000_000
 _KEYS = {
     "format_version",
     "xmr_version",
@@ -53,8 +53,8 @@ _MISFITS = (KeyError, TypeError, ValueError, AttributeError, IndexError, Overflo
 
 def save_program(program: Program, folder: Path) -> None:
     """Fold what only training needed, and write the three files, each in one step."""
-    transforms = [transform.fold() for transform in program.transforms]  # type: ignore[operator]
-    outputs = [output.fold(program.source) for output in program.outputs]  # type: ignore[operator]
+    transforms = [transform.merge() for transform in program.transforms]  # type: ignore[operator]
+    outputs = [output.merge(program.source) for output in program.outputs]  # type: ignore[operator]
     tensors = {
         f"{part}.{member}.{name}": tensor.detach().cpu().contiguous().clone()
         for part, modules in (("transform", transforms), ("output", outputs))
@@ -143,7 +143,7 @@ def _bytes_of(path: Path, most: int | None = None) -> bytes:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    content = _bytes_of(path, MOST_BYTES)
+    content = _bytes_of(path, MAX_BYTES)
     try:
         value = json.loads(content.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
@@ -191,11 +191,11 @@ def _check_size(facts: dict[str, Any], tensors: dict[str, Tensor], place: Path) 
     """Before anything is built: numbers that would build a million programs, or one of a billion positions."""
     programs, length = facts["programs"], facts["length"]
     members = {name.split(".")[1] for name in tensors if name.count(".") > 1}
-    if type(programs) is not int or not (programs == len(members) or (not members and 1 <= programs <= MOST_PROGRAMS)):
+    if type(programs) is not int or not (programs == len(members) or (not members and 1 <= programs <= MAX_PROGRAMS)):
         found = f"{programs!r} programs beside the tensors of {len(members)}"
         raise ProgramError(Problem(f"{place}: programs", found, "as many as there are tensors of"))
-    if length is not None and (type(length) is not int or not 1 <= length <= MOST_POSITIONS):
-        raise ProgramError(Problem(f"{place}: length", repr(length), f"null, or a number up to {MOST_POSITIONS:,}"))
+    if length is not None and (type(length) is not int or not 1 <= length <= MAX_POSITIONS):
+        raise ProgramError(Problem(f"{place}: length", repr(length), f"null, or a number up to {MAX_POSITIONS:,}"))
 
 
 def _assemble(facts: dict[str, Any], encoder_state: dict[str, Any], place: str) -> Program:

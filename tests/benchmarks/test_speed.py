@@ -17,12 +17,12 @@ import pytest
 import torch
 from torch import nn
 
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import ENCODERS, SOURCES
+from xmr.core.spaces import SymbolBatch, TokenInput
 from xmr.data.records import Records
 from xmr.data.targets import Targets
 from xmr.program import Program
-from xmr.registry import ENCODERS, SOURCES
-from xmr.spaces import Symbols, TokenInput
 from xmr.training.loop import LabelledSet, _Job
 from xmr.training.precision import autocast, resolve_precision
 from xmr.training.settings import TrainingSettings
@@ -91,7 +91,7 @@ def bare_step(work: _Job, batch: np.ndarray, precision: str) -> Callable[[], obj
     return step
 
 
-def per_token(transform: VocabularyMap, encoded: Symbols) -> TokenInput:
+def per_token(transform: VocabularyMap, encoded: SymbolBatch) -> TokenInput:
     """The published form: a (B, L, V) tensor of weights, multiplied by E at every position."""
     chosen = torch.nn.functional.one_hot(encoded.ids, len(transform.symbol_table())).float()
     embeddings = (chosen @ with_blends(transform.theta, transform.blends)) @ transform.embedding
@@ -205,7 +205,7 @@ def test_peak_memory() -> None:
 
 def test_prediction_throughput() -> None:
     """Program.predict on mixed lengths beside the bare forward on the same batches, already assembled."""
-    from xmr.batching import inference_batches
+    from xmr.core.batching import inference_batches
 
     records = peptides(3000, 8, 120)
     work = job(None, records, "full")
@@ -232,7 +232,7 @@ STREAM = (
     + """
 import sys
 from pathlib import Path
-from xmr.prediction import predict_file
+from xmr.commands.predict import predict_file
 predict_file(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), device="cpu", force=True)
 print(status("VmHWM"))
 """

@@ -18,14 +18,14 @@ import torch
 from accelerate import Accelerator
 
 from tests.benchmarks.test_speed import rounds
-from xmr.component import check_section, create
-from xmr.data.pictures import records_of
+from xmr.core.component import check_section, create
+from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
+from xmr.core.spaces import Batch, PixelInput, PixelSpace
+from xmr.data.readers.images import records_of
 from xmr.data.targets import Targets
 from xmr.outputs.mapping import assign, bayesian, count, optimal, soft_count
 from xmr.program import Program, to_device
-from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.sources.vision import Vision
-from xmr.spaces import Encoded, PixelInput, PixelSpace
 from xmr.training.loop import LabelledSet, _Job
 from xmr.training.precision import autocast, resolve_precision
 from xmr.training.settings import TrainingSettings
@@ -102,7 +102,7 @@ def test_step_beside_the_bare_model(precision: str) -> None:
 
         gradient = torch.rand(BATCH, 3, 160, 160, device=DEVICE).to(memory_format=torch.channels_last)
 
-        def alone(transform: Any = transform, encoded: Encoded = encoded, gradient: torch.Tensor = gradient) -> None:
+        def alone(transform: Any = transform, encoded: Batch = encoded, gradient: torch.Tensor = gradient) -> None:
             transform(encoded).pixels.backward(gradient)
             sync()
 
@@ -165,9 +165,9 @@ def test_decoding(tmp_path: Path) -> None:
     """Pictures decoded a second, beside the pictures a second that training takes."""
     from PIL import Image as Pillow
 
-    from xmr.data.read import read_all
+    from xmr.data.readers.read import read_all
+    from xmr.data.readers.sequences import Columns
     from xmr.data.records import Skipped
-    from xmr.data.tables import Columns
 
     rng = np.random.default_rng(0)
     (tmp_path / "a").mkdir()
@@ -184,13 +184,13 @@ def test_decoding(tmp_path: Path) -> None:
 
 def test_tiles_beside_a_loop_over_patches() -> None:
     """Symbols to patches, forward + backward: 576 tiles of 16 pixels at 384 x 384, beside one slice a symbol."""
-    from xmr.spaces import Alphabet, Symbols
+    from xmr.core.spaces import SymbolBatch, SymbolSpec
 
     space = PixelSpace(384, 384, (0.5,) * 3, (0.5,) * 3)
     section = check_section("transform", "symbol_tiles", "")
-    transform = create(TRANSFORMS, section).build(Alphabet("ACGT"), space, torch.Generator().manual_seed(0))
+    transform = create(TRANSFORMS, section).build(SymbolSpec("ACGT"), space, torch.Generator().manual_seed(0))
     ids = torch.randint(0, 4, (8, 576))
-    symbols = Symbols(ids, torch.ones_like(ids, dtype=torch.bool), True)
+    symbols = SymbolBatch(ids, torch.ones_like(ids, dtype=torch.bool), True)
 
     weights = torch.rand(8, 3, 384, 384)  # what a source's gradient is like: no two pixels the same
 

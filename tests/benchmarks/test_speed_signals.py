@@ -18,15 +18,15 @@ import torch
 from accelerate import Accelerator
 
 from tests.benchmarks.test_speed import rounds
-from xmr.component import check_section, create
-from xmr.data.series import series_records
+from xmr.core.component import check_section, create
+from xmr.core.registry import SOURCES
+from xmr.core.spaces import SignalBatch, TokenInput, WaveInput
+from xmr.data.readers.series import series_records
 from xmr.data.targets import Targets
 from xmr.encoders.series import SeriesEncoder
 from xmr.program import Program
-from xmr.registry import SOURCES
 from xmr.sources.language import Language
 from xmr.sources.specials import Specials
-from xmr.spaces import Signal, TokenInput, WaveInput
 from xmr.training.loop import LabelledSet, _Job
 from xmr.training.settings import TrainingSettings
 
@@ -58,7 +58,7 @@ def test_spectra_are_added_instead_of_waves() -> None:
     made, data = program(source, {"name": "wave_program"})
     made.keep_fixed(data.data, varied=False)
     kept = data.data.batch(np.arange(BATCH))
-    fresh = Signal(kept.values, kept.mask, kept.full)
+    fresh = SignalBatch(kept.values, kept.mask, kept.full)
     transform, spectrum = made.transforms[0], source.space.spectrum
     gradient = torch.randn(transform(kept).spectrum.shape, dtype=torch.complex64)
 
@@ -108,7 +108,7 @@ def test_each_program_draws_its_own_view() -> None:
     made, data = program(source, {"name": "signal_picture", **views}, programs=12)
     made.eval()
     batch = data.data.batch(np.arange(4))
-    kept = Signal(batch.values, batch.mask, batch.full, made.transforms[0].fixed(batch))
+    kept = SignalBatch(batch.values, batch.mask, batch.full, made.transforms[0].fixed(batch))
     with torch.inference_mode():
         own, ready, every = rounds(
             lambda: made(batch), lambda: made(kept), lambda: (made(kept), [t.fixed(batch) for t in made.transforms])

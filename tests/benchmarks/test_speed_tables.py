@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from tests.benchmarks.test_speed import rounds
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import SOURCES, TRANSFORMS
+from xmr.core.spaces import TokenInput
 from xmr.encoders.table import TableEncoder
-from xmr.registry import SOURCES, TRANSFORMS
-from xmr.spaces import TokenInput
 
 pytestmark = pytest.mark.benchmark
 MEASURED = """import resource, sys
@@ -43,7 +43,7 @@ def test_a_step_beside_the_bare_source() -> None:
     batch = encoder.fit(records).encode(records).batch(np.arange(64))
     for name in ("feature_tokens", "feature_prototypes"):
         section = check_section("transform", {"name": name}, "")
-        transform = create(TRANSFORMS, section).build(encoder.form, source.space, torch.Generator().manual_seed(0))
+        transform = create(TRANSFORMS, section).build(encoder.spec, source.space, torch.Generator().manual_seed(0))
         shape = transform(batch).embeddings.shape
         bare = torch.randn(shape).requires_grad_()
         mask = torch.ones(shape[:2], dtype=torch.bool)

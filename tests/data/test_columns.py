@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from xmr.data.forecast import read_time_table
-from xmr.data.read import read_all
+from xmr.data.readers.read import read_all
+from xmr.data.readers.sequences import Columns
+from xmr.data.readers.time_series import read_time_table
 from xmr.data.records import Skipped
-from xmr.data.tables import Columns
 from xmr.errors import DataError
 
 TRAINED = Columns("peptide", ("binds", "soluble"), "code", group="patient", skip=("age", "note"))

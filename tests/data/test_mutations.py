@@ -7,10 +7,10 @@ import zlib
 import numpy as np
 import pytest
 
-from xmr.data.forecast import read_time_table
-from xmr.data.read import read_all, stream
+from xmr.data.readers.read import read_all, stream
+from xmr.data.readers.sequences import Columns
+from xmr.data.readers.time_series import read_time_table
 from xmr.data.records import Skipped
-from xmr.data.tables import Columns
 from xmr.data.targets import Targets, check_raw
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.encoders.protein import ProteinEncoder

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from xmr.core.spaces import SignalBatch
 from xmr.data.pattern import apply_pattern, compiled
-from xmr.data.read import read_all
+from xmr.data.readers.read import read_all
+from xmr.data.readers.sequences import Columns
 from xmr.data.records import Records, Skipped
 from xmr.data.splits import group_split
-from xmr.data.tables import Columns
 from xmr.encoders.audio import AudioEncoder
 from xmr.errors import DataError, RecipeError
-from xmr.spaces import Signal
 
 soundfile = pytest.importorskip("soundfile")
 
@@ -132,7 +132,7 @@ def test_augmentation_varies_training_batches_alone(tmp_path, generator):
     encoder = bound(speed=0.25, shift=0.1)
     batch = encoder.encode(records(tmp_path, "x.wav")).batch(np.zeros(4, int))
     varied = encoder.augment(batch, generator)
-    assert isinstance(varied, Signal)
+    assert isinstance(varied, SignalBatch)
     assert varied.values.shape == batch.values.shape
     assert not torch.allclose(varied.values[0], varied.values[1])
     assert bound().augment(batch, generator) is batch

@@ -4,11 +4,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import ENCODERS
 from xmr.data.records import Records
 from xmr.encoders.dna import BASES, CODES
 from xmr.errors import DataError, RecipeError
-from xmr.registry import ENCODERS
 
 PAIRS = {"A": "T", "T": "A", "C": "G", "G": "C"}
 
@@ -21,13 +21,13 @@ def encoder(limit=64, **settings):
 
 def letters(made, texts, records=None):
     batch = made.encode(Records.of(texts)).batch(np.arange(len(texts)) if records is None else records)
-    symbols = made.form.symbols
+    symbols = made.spec.symbols
     return [[symbols[i] for i in row[keep]] for row, keep in zip(batch.ids, batch.mask)]
 
 
 def test_nucleotides_case_gaps_and_ambiguity():
     assert letters(encoder(), ["acg-U n", "RY"]) == [list("ACGTN"), list("RY")]
-    mixing = encoder().form.mixing()
+    mixing = encoder().spec.mixing()
     row = mixing[CODES.index("D")]
     assert row.tolist() == pytest.approx([1 / 3, 0, 1 / 3, 1 / 3])
 
@@ -38,8 +38,8 @@ def test_kmers_by_hand():
     assert letters(encoder(k=3, step=3), ["ACGTAC"]) == [["ACG", "TAC"]]
     assert letters(encoder(k=2), ["ANGT", "GG"]) == [["?", "?", "GT"], ["GG"]]
     assert letters(encoder(step=2), ["ACGTA"]) == [list("AGA")]
-    assert len(encoder(k=6).form.letters) == 4096
-    share = encoder(k=2).form.blends()
+    assert len(encoder(k=6).spec.letters) == 4096
+    share = encoder(k=2).spec.blends()
     assert share.shape == (1, 16)
     assert torch.allclose(share, torch.full((1, 16), 1 / 16))
 

@@ -15,18 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from xmr.component import check_section, create
-from xmr.data.pictures import as_bytes, digits, records_of
-from xmr.data.read import read_all, stream
+from xmr.core.component import check_section, create
+from xmr.core.registry import ENCODERS
+from xmr.core.spaces import ImageBatch
+from xmr.data.readers.images import as_bytes, digits, records_of
+from xmr.data.readers.read import read_all, stream
+from xmr.data.readers.sequences import Columns
 from xmr.data.records import Skipped
-from xmr.data.tables import Columns
 from xmr.encoders import image as module
 from xmr.encoders.budget import Budget
 from xmr.encoders.decoding import Decoding
 from xmr.errors import DataError
 from xmr.prepare import prepare
-from xmr.registry import ENCODERS
-from xmr.spaces import Image
 
 
 def encoder(**more):
@@ -252,7 +252,7 @@ def test_a_record_does_not_depend_on_its_batch(n, place):
 
 
 def test_augmentation_flips_and_crops_within_the_picture(generator):
-    image = Image(torch.arange(16.0).reshape(1, 1, 4, 4).expand(64, 1, 4, 4) / 16)
+    image = ImageBatch(torch.arange(16.0).reshape(1, 1, 4, 4).expand(64, 1, 4, 4) / 16)
     flipped = encoder(flip=True).augment(image, generator).values
     same = torch.isclose(flipped, image.values, atol=1e-5).flatten(1).all(dim=1)
     mirrored = torch.isclose(flipped, image.values.flip(-1), atol=1e-5).flatten(1).all(dim=1)

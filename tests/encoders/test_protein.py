@@ -6,12 +6,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xmr.core.spaces import SymbolBatch
 from xmr.data.blosum import blosum_softmax
 from xmr.data.records import Records
 from xmr.encoders.protein import AMINO_ACIDS, PROTEIN, ProteinEncoder
 from xmr.encoders.sequence import SymbolSet, plan_rows
 from xmr.errors import DataError
-from xmr.spaces import Symbols
 
 
 def ids(text, **options):
@@ -144,7 +144,7 @@ def test_shuffled_positions_keep_the_composition():
 def test_substitution_follows_blosum_and_leaves_the_ambiguous_alone(generator):
     encoder = ProteinEncoder(substitute=0.5)
     batch = encoder.encode(Records.of(["I" * 4000 + "X" * 100])).batch(np.array([0]))
-    batch = Symbols(batch.ids[:1], batch.mask[:1])
+    batch = SymbolBatch(batch.ids[:1], batch.mask[:1])
     drawn = encoder.augment(batch, generator).ids[0]
     ids = batch.ids[0]
     assert torch.equal(drawn[ids >= 20], ids[ids >= 20])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmr.data.series import series_records
+from xmr.data.readers.series import series_records
 from xmr.encoders.series import SeriesEncoder
 from xmr.encoders.signal import windows_of
 from xmr.errors import DataError

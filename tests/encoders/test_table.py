@@ -7,11 +7,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import ENCODERS
+from xmr.data.readers.tables import SEPARATOR
 from xmr.data.records import Records
-from xmr.data.rows import SEPARATOR
 from xmr.errors import DataError, RecipeError
-from xmr.registry import ENCODERS
 
 
 def table(columns, rows, label=None):
@@ -94,9 +94,9 @@ def test_other_scalings_by_hand(scaling, want):
 
 def test_categories_gaps_and_unseen_values():
     made = encoder().fit(table(("c", "d"), [("red", "x"), ("blue", "y"), ("?", "x"), ("red", "y")]))
-    form = made.form
-    assert [column.values for column in form.categories] == [("blue", "red"), ("x", "y")]
-    assert [column.gaps for column in form.categories] == [True, False]
+    spec = made.spec
+    assert [column.values for column in spec.categories] == [("blue", "red"), ("x", "y")]
+    assert [column.gaps for column in spec.categories] == [True, False]
     data = made.encode(table(("c", "d"), [("blue", "x"), ("red", "NA"), ("", "z"), ("green", "y")]))
     assert data.categories.tolist() == [[0, 0], [1, 2], [2, 3], [3, 1]]
     strict = encoder(unseen="fail").fit(table(("c", "d"), [("red", "x"), ("blue", "y")]))
@@ -109,8 +109,8 @@ def test_categories_gaps_and_unseen_values():
 def test_many_categories_share_one_or_are_hashed():
     rows = [(f"v{i % 10}" if i < 60 else f"w{i}", i % 3) for i in range(80)]
     shared = encoder(most_categories=8, columns={"c": "category"}).fit(table(("c", "n"), rows))
-    assert len(shared.form.categories[0].values) == 8
-    assert shared.form.categories[0].values[-1] == "(other)"
+    assert len(shared.spec.categories[0].values) == 8
+    assert shared.spec.categories[0].values[-1] == "(other)"
     assert shared.encode(table(("c", "n"), [("never seen", 1)])).categories[0, 0] == 7
     assert "the rarest 23 are one" in shared.describe()[0]
     hashed = encoder(most_categories=8, beyond="hash", columns={"c": "category"}).fit(table(("c", "n"), rows))
@@ -122,7 +122,7 @@ def test_many_categories_share_one_or_are_hashed():
 def test_dates_are_days_month_and_weekday():
     days = ["2024-01-01", "2024-01-02", "2024-12-31", ""]
     made = encoder().fit(table(("day", "c"), [(day, "ab"[i % 2]) for i, day in enumerate(days)]))
-    assert [column.name for column in made.form.categories] == ["day (month)", "day (weekday)", "c"]
+    assert [column.name for column in made.spec.categories] == ["day (month)", "day (weekday)", "c"]
     data = made.encode(table(("day", "c"), [("2024-01-01", "a"), ("2024-12-31T12:00", "a"), ("?", "a")]))
     assert data.categories[:, :2].tolist() == [[0, 0], [11, 1], [12, 7]]
     assert data.missing[:, 0].tolist() == [False, False, True]
@@ -174,7 +174,7 @@ def test_state_is_json_and_restores_the_same_encoder():
     made = encoder().fit(table(("x", "c", "g"), rows))
     state = json.loads(json.dumps(made.state()))
     again = encoder().restore(state)
-    assert again.form == made.form
+    assert again.spec == made.spec
     one, other = (e.encode(table(("x", "c", "g"), rows)) for e in (made, again))
     assert torch.equal(one.numbers, other.numbers)
 
@@ -220,7 +220,7 @@ def test_words_are_cut_and_padded():
     )
     assert batch.words.tolist() == [[2, 1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]]
     assert batch.word_mask.sum(dim=1).tolist() == [2, 0, 4]
-    assert made.form.words == 4
+    assert made.spec.words == 4
     written = encoder(render=True)
     seen = []
     written.use_tokenizer(lambda texts: seen.extend(texts) or [[1]] * len(texts))

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import ENCODERS
 from xmr.data.records import Records
 from xmr.errors import DataError
-from xmr.registry import ENCODERS
 
 
 def encoder(limit=64, **settings):
@@ -15,7 +15,7 @@ def encoder(limit=64, **settings):
 
 def symbols(made, text):
     batch = made.encode(Records.of([text])).batch(np.array([0]))
-    return [made.form.symbols[i] for i in batch.ids[0]]
+    return [made.spec.symbols[i] for i in batch.ids[0]]
 
 
 def test_words_characters_and_the_unknown():
@@ -26,7 +26,7 @@ def test_words_characters_and_the_unknown():
     assert kept.letters == ("a", "b")
     characters = encoder(units="characters", lower=False).fit(Records.of(["aB", "ba"]))
     assert symbols(characters, "Bab?") == ["B", "a", "b", "(unknown)"]
-    blend = words.form.blends()
+    blend = words.spec.blends()
     assert blend.shape == (1, 6)
     assert float(blend.sum()) == pytest.approx(1)
 

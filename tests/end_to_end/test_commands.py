@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.end_to_end.conftest import SMALL, xmr, xmr_process
-from xmr.data.datasets import DATASETS, package_file, read_modlamp
+from xmr.data.public.datasets import DATASETS, package_file, read_modlamp
 
 
 def rows_of(path):
@@ -206,7 +206,7 @@ def test_listing_commands():
 
 
 PLUGIN = '''
-from xmr.registry import TRANSFORMS
+from xmr.core.registry import TRANSFORMS
 from xmr.transforms.vocabulary import FreeEmbedding
 
 class Loud(FreeEmbedding):

@@ -217,7 +217,7 @@ BROKEN = [
     ("open quotes", 'a,b,label\n1,"2,x\n', [], r"x\.csv"),
     ("a patch longer than the series", "a,b,label\n1,2,x\n2,3,y\n3,5,x\n4,1,y\n5,5,x\n6,0,y\n",
      ["source={name: minilm, layers: 1}", "transform={name: signal_patches, patch: 9}"], r"transform\.patch: found 9"),
-    ("a wrong transform", "a,b,label\n1,2,x\n2,3,y\n", ["transform.name=border"], r"'border'.*Signal"),
+    ("a wrong transform", "a,b,label\n1,2,x\n2,3,y\n", ["transform.name=border"], r"'border'.*signal"),
     ("a wrong baseline", "a,b,label\n1,2,x\n2,3,y\n", ["baselines=[minirokcet]"], r"minirocket"),
 ]  # fmt: skip
 

@@ -177,7 +177,7 @@ class Predict(Command):
 
     def go(self, again: bool) -> int:
         """See `Command`. In chunks of seven, which the command line does not offer."""
-        from xmr.prediction import predict_file
+        from xmr.commands.predict import predict_file
 
         target = self.out / "answers.csv"
         predict_file(self.home / "run", self.home / "many.csv", target, on_bad="skip", device="cpu", chunk=7)
@@ -203,7 +203,7 @@ class Compare(Run):
 
     def left_out(self, recipe: str) -> list[str]:
         """All but one control and one baseline."""
-        from xmr.comparison import beside, controls
+        from xmr.commands.compare import beside, controls
         from xmr.recipe.load import load_recipe
 
         loaded = load_recipe(recipe, ["baselines=[majority]"])
@@ -246,7 +246,7 @@ class DataGet(Command):
 
     def prepare(self) -> None:
         """See `Command`."""
-        from xmr.data.datasets import dataset
+        from xmr.data.public.datasets import dataset
 
         self.archive = self.home / "v.zip"
         with zipfile.ZipFile(self.archive, "w") as made:
@@ -257,7 +257,7 @@ class DataGet(Command):
 
     def go(self, again: bool) -> int:
         """See `Command`."""
-        from xmr.data.download import download
+        from xmr.data.public.download import download
 
         def fetched(address: str, folder: Path) -> Path:
             folder.mkdir(parents=True, exist_ok=True)

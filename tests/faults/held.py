@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import xmr.job
-import xmr.prediction
+import xmr.commands.predict
+import xmr.commands.run
 from xmr.cli.app import execute
 
 
@@ -25,7 +25,7 @@ def main(ready: Path, go: Path, arguments: list[str]) -> int:
             while not go.exists():
                 time.sleep(0.01)
 
-    run, predict_file = xmr.job.run, xmr.prediction.predict_file
+    run, predict_file = xmr.commands.run.run, xmr.commands.predict.predict_file
 
     def held_run(*given: Any, **named: Any) -> Any:
         return run(*given, **{**named, "report": lambda row: wait()})
@@ -33,7 +33,10 @@ def main(ready: Path, go: Path, arguments: list[str]) -> int:
     def held_predict(*given: Any, **named: Any) -> Any:
         return predict_file(*given, **{**named, "report": lambda n, rate: wait()})
 
-    with mock.patch.object(xmr.job, "run", held_run), mock.patch.object(xmr.prediction, "predict_file", held_predict):
+    with (
+        mock.patch.object(xmr.commands.run, "run", held_run),
+        mock.patch.object(xmr.commands.predict, "predict_file", held_predict),
+    ):
         return execute(arguments)
 
 

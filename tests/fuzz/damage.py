@@ -9,7 +9,7 @@ from random import Random
 
 Mutator = Callable[[Random, bytes], bytes]
 
-MOST_BYTES = 400_000  # what repeating may make of a file
+MAX_BYTES = 400_000  # what repeating may make of a file
 BYTES = (
     b"\0",
     b"\x1b[31m",
@@ -119,7 +119,7 @@ def repeat_line(random: Random, data: bytes) -> bytes:
     if not lines:
         return data
     at = random.randrange(len(lines))
-    times = min(random.choice((2, 5, 50, 3000)), MOST_BYTES // max(1, len(lines[at])))
+    times = min(random.choice((2, 5, 50, 3000)), MAX_BYTES // max(1, len(lines[at])))
     return b"".join([*lines[:at], lines[at] * max(1, times), *lines[at + 1 :]])
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from xmr.errors import InputError, XmrError
 
-MOST_LINES = 12
+MAX_LINES = 12
 LONGEST_LINE = 4000  # characters
 READ, REFUSED, FAILURE = "read", "refused", "failure"
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,7 +81,7 @@ def bad_message(error: XmrError, names: tuple[str, ...]) -> str:
     lines = text.split("\n")
     if not text.strip():
         return "an empty message"
-    if len(lines) > MOST_LINES:
+    if len(lines) > MAX_LINES:
         return "a message of too many lines"
     if any(len(line) > LONGEST_LINE for line in lines):
         return "a line too long"

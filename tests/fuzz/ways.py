@@ -11,15 +11,15 @@ from typing import Any, Literal
 import torch
 
 from tests.fuzz.outcome import SilentError
-from xmr.component import create
-from xmr.data.read import stream
-from xmr.data.tables import Columns
+from xmr.commands.predict import predict_file
+from xmr.core.component import create
+from xmr.core.registry import ENCODERS, TRANSFORMS
+from xmr.data.readers.read import stream
+from xmr.data.readers.sequences import Columns
 from xmr.job import assemble, load_job
-from xmr.prediction import predict_file
 from xmr.prepare import prepare
 from xmr.program_folder import columns_of
-from xmr.recipe.schema import Recipe, check_recipe
-from xmr.registry import ENCODERS, TRANSFORMS
+from xmr.recipe.recipe import Recipe, check_recipe
 
 Way = Literal["train", "predict", "skip"]
 WAYS: tuple[Way, ...] = ("train", "predict", "skip")
@@ -67,7 +67,7 @@ class Ways:
         """Read, check, clean, split, fit, encode, and answer the test part by an untrained program."""
         recipe = self.recipe.model_copy(update={"data": self.recipe.data.model_copy(update={"path": str(path)})})
         encoder = create(ENCODERS, recipe.encoder)
-        encoder.meet(self.source, create(TRANSFORMS, recipe.transform).capacity(self.source.space))
+        encoder.configure(self.source, create(TRANSFORMS, recipe.transform).capacity(self.source.space))
         prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
         job = assemble(recipe, encoder, self.source, prepared)
         digest = hashlib.sha256()

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tiny import tiny_source
+from xmr.core.spaces import SymbolBatch, TokenFeatures
 from xmr.errors import RecipeError
 from xmr.outputs.learned import LearnedMapping, VocabularyLinear
 from xmr.outputs.mapping import (
@@ -21,7 +22,6 @@ from xmr.outputs.mapping import (
     random_groups,
     soft_count,
 )
-from xmr.spaces import SourceOutput, Symbols
 
 
 def slow_assign(counts, size):
@@ -79,12 +79,12 @@ def test_count_and_soft_count():
 def test_bayesian_plus_with_few_classes(classes, generator):
     """Published code takes int(0.15 K), which is 0 up to six classes and gives NaN."""
     mapping = BayesianPlusMapping().build(tiny_source(), classes, None, generator)
-    tally = mapping.tally(torch.randn(8, mapping.counts.shape[0], generator=generator), torch.arange(8) % classes)
+    count = mapping.count(torch.randn(8, mapping.counts.shape[0], generator=generator), torch.arange(8) % classes)
     top = max(1, math.ceil(0.15 * classes))
-    assert int((tally > 0).sum(dim=0).max()) <= top * 8
-    assert tally.sum() > 0
-    mapping.counts += tally
-    mapping.refresh()
+    assert int((count > 0).sum(dim=0).max()) <= top * 8
+    assert count.sum() > 0
+    mapping.counts += count
+    mapping.compute()
     assert bool(torch.isfinite(mapping.omega).all())
 
 
@@ -111,7 +111,7 @@ def test_more_targets_than_source_classes(generator):
 def _answer(source, rows, generator):
     hidden = torch.randn(rows, 4, source.hidden_width, generator=generator)
     mask = torch.ones(rows, 4, dtype=torch.bool)
-    return SourceOutput(hidden, mask, 0, 4), Symbols(torch.zeros(rows, 4, dtype=torch.long), mask, True)
+    return TokenFeatures(hidden, mask, 0, 4), SymbolBatch(torch.zeros(rows, 4, dtype=torch.long), mask, True)
 
 
 @pytest.mark.parametrize("kind", [FrequentMapping, IterativeMapping])
@@ -121,14 +121,14 @@ def test_counts_come_from_the_training_forward(kind, generator):
     answer, encoded = _answer(source, 12, generator)
     labels = torch.arange(12) % 2
     mapping(answer, encoded, source)
-    mapping.observe(labels)
+    mapping.update(labels)
     expected = count(source.answers(answer.hidden.mean(1)).argmax(1), labels, source.classes, 2)
     assert torch.equal(mapping.counts, expected.double())
-    mapping.refresh()
+    mapping.compute()
     assert torch.equal(mapping.groups, assign(expected))
     first = mapping.groups.clone()
     mapping(_answer(source, 12, generator)[0], encoded, source)
-    mapping.observe(1 - labels)
+    mapping.update(1 - labels)
     mapping.on_epoch()
     assert torch.equal(first, mapping.groups) == (kind is FrequentMapping)
 
@@ -138,7 +138,7 @@ def test_evaluation_is_not_counted(generator):
     mapping = IterativeMapping().build(source, 2, None, generator).eval()
     answer, encoded = _answer(source, 4, generator)
     mapping(answer, encoded, source)
-    mapping.observe(torch.zeros(4, dtype=torch.long))
+    mapping.update(torch.zeros(4, dtype=torch.long))
     assert mapping.counts.sum() == 0
 
 
@@ -152,7 +152,7 @@ def test_learned_mapping_by_hand(generator):
     assert torch.allclose(got, expected, atol=1e-5)
     assert torch.allclose(got.exp().sum(1), torch.ones(2), atol=1e-5)
     rows = torch.softmax(mapping.weight, 1)
-    assert torch.allclose(mapping.penalty(), 2 * -(rows * rows.log()).sum(1).mean(), atol=1e-5)
+    assert torch.allclose(mapping.regularization(), 2 * -(rows * rows.log()).sum(1).mean(), atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["bert", "bert_body"])
@@ -161,8 +161,8 @@ def test_gamma_folds(kind, generator):
     source = tiny_source(kind)
     output = VocabularyLinear().build(source, 2, None, generator)
     answer, encoded = _answer(source, 3, generator)
-    h = source.before_decoder(answer.hidden.mean(1))
-    slow = (h @ source.decoder().T) @ output.gamma.T
+    h = source.pre_classifier(answer.hidden.mean(1))
+    slow = (h @ source.classifier_weight().T) @ output.gamma.T
     assert torch.allclose(output(answer, encoded, source), slow, atol=1e-5)
 
 
@@ -194,8 +194,8 @@ def test_optimal_is_never_worse_than_greedy():
 
 def test_similarity_by_hand(generator):
     from tests.tiny import tiny_vision
+    from xmr.core.spaces import ImageBatch, PooledFeatures
     from xmr.outputs.mapping import SimilarityMapping, cosines
-    from xmr.spaces import FeatureOutput, Image
 
     classes, means = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]]), torch.tensor([[2.0, 0.0], [0.0, 2.0]])
     # centred: classes are already (sum zero); means become (1, -1) and (-1, 1)
@@ -205,11 +205,11 @@ def test_similarity_by_hand(generator):
     mapping = SimilarityMapping(size=2).build(source, 3, None, generator).train()
     features = torch.randn(9, source.hidden_width, generator=generator)
     labels = torch.arange(9) % 2  # no example of class 2
-    mapping(FeatureOutput(features), Image(torch.zeros(9, 1, 2, 2)), source)
-    mapping.observe(labels)
-    mapping.refresh()
+    mapping(PooledFeatures(features), ImageBatch(torch.zeros(9, 1, 2, 2)), source)
+    mapping.update(labels)
+    mapping.compute()
     expected = cosines(
-        source.decoder(),
+        source.classifier_weight(),
         torch.stack([features[labels == 0].mean(0), features[labels == 1].mean(0), torch.zeros(source.hidden_width)]),
     )
     order = {(s, t): float(expected[s, t]) for s in range(source.classes) for t in (0, 1)}
@@ -234,7 +234,7 @@ def test_update_every(every, generator):
         answer, encoded = _answer(source, 12, generator)
         mapping(answer, encoded, source)
         labels = (torch.arange(12) + epoch) % 2
-        mapping.observe(labels)
+        mapping.update(labels)
         expected = assign(count(source.answers(answer.hidden.mean(1)).argmax(1), labels, source.classes, 2))
         mapping.on_epoch()
         due = (epoch + 1) % every == 0
@@ -263,16 +263,16 @@ def test_the_mapping_of_a_thousand_classes_is_quick_and_right():
 def test_fewer_source_classes_than_targets(generator):
     """Bayesian maps are many-to-many, so they are defined; groups are disjoint, so they are refused."""
     from tests.tiny import tiny_vision
+    from xmr.core.spaces import ImageBatch, PooledFeatures
     from xmr.outputs.mapping import BayesianMapping
-    from xmr.spaces import FeatureOutput, Image
 
     source = tiny_vision(labels=4)
     for kind in (BayesianMapping, BayesianPlusMapping):
         mapping = kind().build(source, 9, None, generator).train()
         features = torch.randn(18, source.hidden_width, generator=generator)
-        mapping(FeatureOutput(features), Image(torch.zeros(18, 1, 2, 2)), source)
-        mapping.observe(torch.arange(18) % 9)
-        mapping.refresh()
+        mapping(PooledFeatures(features), ImageBatch(torch.zeros(18, 1, 2, 2)), source)
+        mapping.update(torch.arange(18) % 9)
+        mapping.compute()
         assert bool(torch.isfinite(mapping.omega).all())
         assert torch.allclose(mapping.omega.sum(dim=0), torch.ones(9), atol=1e-5)
     for kind in (RandomMapping, FrequentMapping, IterativeMapping):

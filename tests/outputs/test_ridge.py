@@ -6,9 +6,9 @@ import torch
 from sklearn.linear_model import Ridge as Reference
 
 from tests.tiny import tiny_vision
-from xmr.component import create
+from xmr.core.component import create
+from xmr.core.registry import OUTPUTS
 from xmr.outputs.ridge import STRENGTHS, Ridge, leave_one_out, left_out_factor, solve
-from xmr.registry import OUTPUTS
 
 
 @pytest.mark.parametrize("width", [6, 4000])
@@ -57,10 +57,10 @@ def test_the_factor_makes_left_out_scores_likeliest():
 
 def test_few_records_that_are_varied_are_passed_over_until_there_are_rows_enough():
     few, plain, never = Ridge(update_every=2, min_rows=100), Ridge(update_every=2), Ridge(update_every=0, min_rows=100)
-    assert [few.settling_passes(n, True) for n in (7, 50, 51, 1000)] == [15, 2, 2, 2]
-    assert few.settling_passes(7, False) == 2, "the same rows again say nothing"
-    assert plain.settling_passes(7, True) == 2
-    assert never.settling_passes(7, True) == 0
+    assert [few.refit_passes(n, True) for n in (7, 50, 51, 1000)] == [15, 2, 2, 2]
+    assert few.refit_passes(7, False) == 2, "the same rows again say nothing"
+    assert plain.refit_passes(7, True) == 2
+    assert never.refit_passes(7, True) == 0
 
 
 def made(update_every=1):
@@ -73,7 +73,7 @@ def epoch(output, seed, n=9):
     torch.manual_seed(seed)
     for _ in range(2):
         output._seen = torch.randn(n, output.weight.shape[1])
-        output.observe(torch.randint(0, 3, (n,)))
+        output.update(torch.randint(0, 3, (n,)))
     output.on_epoch()
 
 
@@ -87,8 +87,8 @@ def test_it_solves_as_often_as_asked_from_all_epochs_since():
     assert int(output.used) == 0
     never = made(update_every=0)
     never._seen = torch.randn(9, never.weight.shape[1])
-    never.observe(torch.arange(9) % 3)
-    never.refresh()  # before training
+    never.update(torch.arange(9) % 3)
+    never.compute()  # before training
     before = never.weight.clone()
     epoch(never, 3)
     assert torch.equal(never.weight, before)
@@ -98,6 +98,6 @@ def test_it_solves_as_often_as_asked_from_all_epochs_since():
 def test_folding_is_a_linear_layer():
     output = made()
     epoch(output, 0)
-    folded = output.fold(tiny_vision())
+    folded = output.merge(tiny_vision())
     features = torch.randn(5, output.weight.shape[1])
     torch.testing.assert_close(folded.linear(features), features @ output.weight.T + output.bias)

@@ -8,7 +8,7 @@ import pytest
 
 from xmr.errors import RecipeError
 from xmr.recipe.load import dump_recipe, load_recipe
-from xmr.recipe.plain_yaml import MOST_VALUES, read_text
+from xmr.recipe.plain_yaml import MAX_VALUES, read_text
 
 GOOD = """task: classification
 seed: 0
@@ -43,7 +43,7 @@ BAD = [
     (f"seed: {'1' * 5000}\n", 1, "a number of 5,000 characters"),
     (f"seed: -0x{'f' * 5000}\n", 1, "a number of"),
     (f"seed: {'1' * 301}\n", 1, "a number of 301 characters"),
-    (MANY, MOST_VALUES // 2, "more than 20,000 keys and values"),
+    (MANY, MAX_VALUES // 2, "more than 20,000 keys and values"),
     (UNKNOWN, 1, "the unknown key 'k0'"),
     (f"baselines: [{'a, ' * 15_000}]\n" + GOOD, 1, "found 'a'"),
     ("a: 1\n---\nb: 2\n", 2, "a second document"),

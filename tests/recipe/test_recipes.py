@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.tiny import tiny_audio, tiny_source, tiny_vision
-from xmr.component import KINDS, create, schema
+from xmr.core.component import KINDS, create, section_model
+from xmr.core.registry import ENCODERS, TRANSFORMS, grid
 from xmr.data.targets import Targets
 from xmr.errors import RecipeError
 from xmr.program import Program
 from xmr.recipe.load import dump_recipe, load_recipe, walk_recipes
-from xmr.recipe.schema import space_of
-from xmr.registry import ENCODERS, TRANSFORMS, grid
+from xmr.recipe.recipe import space_of
 from xmr.training.loop import LabelledSet, train
 
 GOOD = """task: classification
@@ -50,7 +50,7 @@ def test_every_recipe_runs_a_few_steps(path, tmp_path):
     }
     source = tiny[space_of(recipe.source["name"])]()
     capacity = create(TRANSFORMS, recipe.transform).capacity(source.space)
-    encoder.meet(source, capacity)
+    encoder.configure(source, capacity)
     records = encoder.example(24, 0, recipe.task)
     encoder.fit(records)
     targets = Targets.steps(encoder.horizon) if steps else Targets.fit(recipe.task, records)
@@ -167,13 +167,13 @@ def test_unknown_recipe_has_a_nearest_name():
 
 def test_an_empty_cell_is_refused_before_anything_is_loaded(tmp_path):
     """A source of another space names the cells that would work, and no weights are touched."""
-    from xmr.registry import SOURCES
+    from xmr.core.registry import SOURCES
 
     SOURCES.add("pixels_for_test", "xmr.sources.none:NoSource", space="pixel")
     try:
         with pytest.raises(
             RecipeError,
-            match=r"'free_embedding' \(Symbols into token space\) between Symbols and pixel.*one of symbol_tiles",
+            match=r"'free_embedding' \(symbols into token space\) between symbols and pixel.*one of symbol_tiles",
         ):
             load_recipe(write(tmp_path, GOOD), ["source=pixels_for_test"])
     finally:
@@ -183,15 +183,15 @@ def test_an_empty_cell_is_refused_before_anything_is_loaded(tmp_path):
 def test_registry_and_classes_name_the_same_cells():
     for entry in TRANSFORMS:
         assert (entry.fact("takes"), entry.fact("space")) == (entry.load().takes, entry.load().space)
-    assert grid()["Symbols", "token"]
+    assert grid()["symbols", "token"]
 
 
 def test_every_argument_is_documented_in_its_class():
-    from xmr.component import help_of
+    from xmr.core.component import help_of
 
     for registry in KINDS.values():
         for entry in registry:
-            assert set(schema(entry.load()).model_fields) == set(help_of(entry.load())), entry.name
+            assert set(section_model(entry.load()).model_fields) == set(help_of(entry.load())), entry.name
 
 
 def test_listing_imports_no_torch():
@@ -199,7 +199,7 @@ def test_listing_imports_no_torch():
     import sys
 
     heavy = "assert not {'torch', 'transformers'} & set(sys.modules)"
-    code = f"import sys, xmr.cli.app, xmr.registry as r; r.grid(); {heavy}"
+    code = f"import sys, xmr.cli.app, xmr.core.registry as r; r.grid(); {heavy}"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -43,7 +43,7 @@ def test_a_symbol_hidden_is_any_letter():
     assert (np.isnan(found.drops) == ~batch.mask.numpy()).all()
     before = odds(program, batch, found.chosen)
     ids = batch.ids.clone()
-    ids[:, 2] = program.encoder.form.symbols.index("X")
+    ids[:, 2] = program.encoder.spec.symbols.index("X")
     after = odds(program, dataclasses.replace(batch, ids=ids), found.chosen)
     np.testing.assert_allclose(found.drops[:, 2], before - after, atol=1e-4)
     assert np.abs(found.drops[:, 2]).max() > 1e-3
@@ -84,16 +84,16 @@ def test_a_stretch_hidden_is_the_mean_of_the_record():
 def test_a_column_hidden_is_unknown():
     program, batch = other(TableEncoder(), "feature_tokens", tiny_source())
     found = occlusion(program, batch)
-    form = program.encoder.form
-    assert found.drops.shape[1] == len(form.names)
+    spec = program.encoder.spec
+    assert found.drops.shape[1] == len(spec.names)
     numbers, missing = batch.numbers.clone(), batch.missing.clone()
     numbers[:, 0], missing[:, 0] = 0, True
     after = odds(program, dataclasses.replace(batch, numbers=numbers, missing=missing), found.chosen)
     np.testing.assert_allclose(found.drops[:, 0], odds(program, batch, found.chosen) - after, atol=1e-4)
     categories = batch.categories.clone()
-    categories[:, 0] = form.categories[0].unseen
+    categories[:, 0] = spec.categories[0].unseen
     after = odds(program, dataclasses.replace(batch, categories=categories), found.chosen)
-    column = len(form.numbers)
+    column = len(spec.numbers)
     np.testing.assert_allclose(found.drops[:, column], odds(program, batch, found.chosen) - after, atol=1e-4)
     assert drawn(program, batch).startswith("<svg")
 

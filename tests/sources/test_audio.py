@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from tests.tiny import tiny_audio
-from xmr.component import create
+from xmr.core.component import create
+from xmr.core.registry import SOURCES
+from xmr.core.spaces import WaveInput
 from xmr.errors import SourceUnavailableError, XmrError
-from xmr.registry import SOURCES
 from xmr.sources.depths import pooled, several, spread
-from xmr.spaces import WaveInput
 
 WORDS = ["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]
 VOICES = ("en-us", "en-us+f1", "en-us+f3", "en-us+f4")

@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
 
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import OUTPUTS, SOURCES
+from xmr.core.spaces import ImageBatch, PixelInput, PooledFeatures
 from xmr.errors import RecipeError
-from xmr.registry import OUTPUTS, SOURCES
-from xmr.spaces import FeatureOutput, Image, PixelInput
 from xmr.testing import check_source
 
 
@@ -68,7 +68,7 @@ def test_equals_the_model(folder):
 def test_text_mappings_by_hand(folder):
     source = clip(folder, texts={"b": ["x", "y", "z"], "a": ["u"]})
     features = torch.randn(5, source.hidden_width)
-    answer, encoded = FeatureOutput(features), Image(torch.zeros(5, 3, 2, 2))
+    answer, encoded = PooledFeatures(features), ImageBatch(torch.zeros(5, 3, 2, 2))
     logits = source.answers(features)  # texts in the order x, y, z, u
     mean = output("text_mapping", source, ["a", "b"])(answer, encoded, source)
     assert torch.allclose(mean, torch.stack([logits[:, 3], logits[:, :3].mean(1)], 1), atol=1e-5)
@@ -115,9 +115,9 @@ def test_a_target_without_a_text_is_said(folder, source):
 def test_a_whole_program_trains_and_is_saved(folder, tmp_path, name):
     import numpy as np
 
+    from xmr.core.registry import ENCODERS
     from xmr.data.targets import Targets
     from xmr.program import Program
-    from xmr.registry import ENCODERS
     from xmr.training.loop import LabelledSet, train
     from xmr.training.settings import TrainingSettings
 

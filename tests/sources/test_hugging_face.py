@@ -13,10 +13,10 @@ import torch
 
 from tests.tiny import tiny_model, tiny_vision_model
 from xmr.cli.app import execute
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import SOURCES
 from xmr.errors import RecipeError, SourceUnavailableError
 from xmr.program import Program
-from xmr.registry import SOURCES
 from xmr.sources.hugging_face import Checkpoint
 from xmr.sources.language import Language
 

@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from tests.tiny import KINDS, WORDS, tiny_model, tiny_source
-from xmr.component import create
+from xmr.core.component import create
+from xmr.core.registry import SOURCES
+from xmr.core.spaces import TokenInput
 from xmr.errors import RecipeError
-from xmr.registry import SOURCES
 from xmr.sources.base import SourceChangedError
 from xmr.sources.hugging_face import unreachable
 from xmr.sources.language import Language, MiniLM
 from xmr.sources.specials import Specials
-from xmr.spaces import TokenInput
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "t5"])

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from tests.tiny import WORDS, tiny_model, tiny_source
+from xmr.core.spaces import TokenInput
 from xmr.errors import RecipeError
 from xmr.sources.language import Language
 from xmr.sources.specials import Specials
-from xmr.spaces import TokenInput
 
 TEXT = (5, 7, 9, 4)
 

@@ -12,14 +12,14 @@ from safetensors.torch import save_file
 from torch import nn
 
 from tests.tiny import VISION_KINDS, tiny_vision, tiny_vision_model
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import SOURCES
+from xmr.core.spaces import PixelInput, PixelSpace
 from xmr.errors import MissingExtraError, RecipeError
-from xmr.registry import SOURCES
 from xmr.sources.depths import blocks_of, with_maps
 from xmr.sources.resnet20 import ResNet20Network
 from xmr.sources.vision import ModuleSource, Timm, Vision, take_classifier
 from xmr.sources.weights import find_model, load_weights
-from xmr.spaces import PixelInput, PixelSpace
 
 MODELS = Path(os.environ.get("XMR_MODELS", Path(os.environ.get("XMR_DATA", "nowhere")).parent / "models"))
 needs_models = pytest.mark.skipif(not MODELS.is_dir(), reason="no folder of real models: set XMR_MODELS")
@@ -194,9 +194,9 @@ def test_weights_of_another_network_are_refused(tmp_path):
 
 
 def test_a_program_over_a_module_source_is_saved_and_loaded(tmp_path):
+    from xmr.core.registry import ENCODERS
     from xmr.data.targets import Targets
     from xmr.program import Program
-    from xmr.registry import ENCODERS
 
     save_file(ResNet20Network().state_dict(), tmp_path / "net.safetensors")
     source = made("resnet20_cifar10", weights_file=str(tmp_path / "net.safetensors"))
@@ -222,7 +222,7 @@ def test_a_model_without_a_linear_layer_answers_as_it_is():
     source = copy.copy(tiny_vision())
     source.head = nn.Identity()
     with pytest.raises(RecipeError, match="without a linear classifier"):
-        source.decoder()
+        source.classifier_weight()
 
 
 def test_a_vision_source_describes_itself():

@@ -8,7 +8,7 @@ import torch
 
 from tests.test_program import build
 from tests.tiny import tiny_source
-from xmr.batching import budget_batches, inference_batches, training_batches
+from xmr.core.batching import budget_batches, inference_batches, training_batches
 from xmr.data.targets import IGNORE, Targets
 from xmr.encoders.table import TableEncoder
 from xmr.outputs.ridge import solve

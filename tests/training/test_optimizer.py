@@ -11,11 +11,11 @@ from xmr.training.settings import TrainingSettings
 
 def test_rate_warms_up_and_ends_at_zero():
     settings = TrainingSettings(warmup=0.2)
-    rates = [rate_at(step, 10, settings) for step in range(11)]
-    assert np.allclose(rates[:2], [1 / 3, 2 / 3])
-    assert rates[2] == 1.0
-    assert math.isclose(rates[6], 0.5)
-    assert rates[10] == 0
+    lr_scales = [rate_at(step, 10, settings) for step in range(11)]
+    assert np.allclose(lr_scales[:2], [1 / 3, 2 / 3])
+    assert lr_scales[2] == 1.0
+    assert math.isclose(lr_scales[6], 0.5)
+    assert lr_scales[10] == 0
 
 
 def test_other_schedules():

@@ -4,27 +4,27 @@ import pytest
 import torch
 
 from tests.tiny import tiny_source
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import TRANSFORMS
+from xmr.core.spaces import ImageBatch, ImageSpec
 from xmr.errors import RecipeError
-from xmr.registry import TRANSFORMS
-from xmr.spaces import Image, Picture
 
 
-def made(source, form=None, **settings):
+def made(source, spec=None, **settings):
     section = check_section("transform", {"name": "patch_projection", **settings}, "test")
-    return create(TRANSFORMS, section).build(form or Picture(1, 4, 6), source.space, torch.Generator().manual_seed(0))
+    return create(TRANSFORMS, section).build(spec or ImageSpec(1, 4, 6), source.space, torch.Generator().manual_seed(0))
 
 
 def test_tokens_by_hand(source):
     """Token t is W (2 x - 1) + b of the t-th patch, row by row, at the norm of the source's words."""
     transform = made(source, patch=2, rescale=False)
     values = torch.rand(2, 1, 4, 6)
-    inputs = transform(Image(values))
+    inputs = transform(ImageBatch(values))
     assert inputs.embeddings.shape == (2, 6, source.space.width)
     patch = values[1, 0, 2:4, 4:6].reshape(-1) * 2 - 1  # the last of the second row
     by_hand = transform.linear.weight @ patch + transform.linear.bias
     assert torch.allclose(inputs.embeddings[1, 5], by_hand, atol=1e-5)
-    scaled = made(source, patch=2)(Image(values)).embeddings
+    scaled = made(source, patch=2)(ImageBatch(values)).embeddings
     assert torch.allclose(scaled.norm(dim=-1), source.space.row_norm().expand(2, 6), rtol=1e-4)
 
 
@@ -32,13 +32,13 @@ def test_patches_that_do_not_fit_are_said(source):
     with pytest.raises(RecipeError, match=r"transform\.patch: found 4; expected a divisor of 4 and 6 pixels"):
         made(source, patch=4)
     with pytest.raises(RecipeError, match=r"which makes 400 tokens; expected at most 62 tokens"):
-        made(source, Picture(1, 20, 20), patch=1)
+        made(source, ImageSpec(1, 20, 20), patch=1)
 
 
 def test_gradients_equal_finite_differences():
     source = tiny_source().double()
     transform = made(source, patch=2).double()
-    image = Image(torch.rand(2, 1, 4, 6).double())
+    image = ImageBatch(torch.rand(2, 1, 4, 6).double())
     weights = torch.randn(source.hidden_width).double()
 
     def loss():

@@ -5,23 +5,23 @@ import pytest
 import torch
 
 from tests.tiny import tiny_vision
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import TRANSFORMS
+from xmr.core.spaces import ImageBatch, ImageSpec, PixelSpace
 from xmr.data.targets import Targets
 from xmr.encoders.image import ImageEncoder, ImageSet
 from xmr.errors import RecipeError
 from xmr.program import Program
-from xmr.registry import TRANSFORMS
-from xmr.spaces import Image, Picture, PixelSpace
 from xmr.transforms.masks import mask_network
 from xmr.transforms.pixels import offset, resize, with_channels
 
 SPACE = PixelSpace(7, 7, (0.5, 0.25, 0.0), (0.5, 0.25, 1.0))
 
 
-def made(name, space=SPACE, form=None, **settings):
+def made(name, space=SPACE, spec=None, **settings):
     section = check_section("transform", {"name": name, **settings}, "test")
-    transform = create(TRANSFORMS, section).build(form or Picture(1, 3, 3), space, torch.Generator().manual_seed(0))
-    transform.attach(lambda inputs: inputs.pixels.mean(dim=(2, 3)), 3, torch.Generator().manual_seed(1))
+    transform = create(TRANSFORMS, section).build(spec or ImageSpec(1, 3, 3), space, torch.Generator().manual_seed(0))
+    transform.set_feature_extractor(lambda inputs: inputs.pixels.mean(dim=(2, 3)), 3, torch.Generator().manual_seed(1))
     return transform
 
 
@@ -30,7 +30,7 @@ def test_border_by_hand():
     border = made("border", scale=4 / 7, interpolation="nearest")
     with torch.no_grad():
         border.delta.fill_(2.0)
-    pixels = unnormalised(border(Image(torch.full((1, 1, 4, 4), 0.3))))[0]
+    pixels = unnormalised(border(ImageBatch(torch.full((1, 1, 4, 4), 0.3))))[0]
     assert pixels.shape == (3, 7, 7)
     inside = pixels[:, 2:6, 2:6]  # 7 - 4 = 3: two before, one after
     assert torch.allclose(inside, torch.tensor(0.3))
@@ -57,7 +57,7 @@ def test_border_in_normalised_space():
     border = made("border", scale=3 / 7, room="normalised", interpolation="nearest")
     with torch.no_grad():
         border.delta.fill_(-1.5)
-    inputs = border(Image(torch.full((1, 1, 3, 3), 0.5)))
+    inputs = border(ImageBatch(torch.full((1, 1, 3, 3), 0.5)))
     assert inputs.normalised
     assert torch.allclose(inputs.pixels[0, :, 3, 3], torch.tensor([0.0, 1.0, 0.5]))  # (0.5 - mean) / std
     assert torch.allclose(inputs.pixels[0, :, 0, 0], torch.tensor(-1.5))
@@ -67,13 +67,13 @@ def test_watermark_by_hand():
     mark = made("watermark", width=2, interpolation="nearest")
     with torch.no_grad():
         mark.delta.fill_(0.7)
-    pixels = mark(Image(torch.full((1, 1, 7, 7), 0.5))).pixels[0]
+    pixels = mark(ImageBatch(torch.full((1, 1, 7, 7), 0.5))).pixels[0]
     assert torch.allclose(pixels[:, 3, 3], torch.tensor([0.0, 1.0, 0.5]))
     assert torch.allclose(pixels[:, 0, 3], torch.tensor([0.7, 1.7, 1.2]))
     assert torch.allclose(pixels[:, 1, 1], torch.tensor([0.7, 1.7, 1.2]))
     everywhere = made("watermark", interpolation="nearest")
     assert float(everywhere.mask.min()) == 1
-    clipped = made("watermark", room="pixel", start="normal")(Image(torch.rand(2, 1, 7, 7))).pixels
+    clipped = made("watermark", room="pixel", start="normal")(ImageBatch(torch.rand(2, 1, 7, 7))).pixels
     assert 0 <= float(clipped.detach().min()) <= float(clipped.detach().max()) <= 1
 
 
@@ -95,7 +95,7 @@ def test_sample_masks_of_every_size(layers, patch):
         masks.delta.normal_()
         small = masks.network(picture)
         mask = masks.masks(picture)
-        got = masks(Image(picture)).pixels
+        got = masks(ImageBatch(picture)).pixels
     assert mask.shape == picture.shape
     assert small.shape[-2:] == (67 // patch, 64 // patch)
     for row, column in ((0, 0), (40, 33), (66, 63)):
@@ -118,10 +118,10 @@ def test_mask_networks_have_the_published_sizes():
 def test_learned_scale_equals_the_fixed_one_where_it_starts():
     fixed = made("border", PixelSpace(32, 32, (0.0,) * 3, (1.0,) * 3), scale=0.5)
     learned = made("border", PixelSpace(32, 32, (0.0,) * 3, (1.0,) * 3), scale=0.5, learn_scale=True)
-    image = Image(torch.rand(1, 1, 32, 32).round())
+    image = ImageBatch(torch.rand(1, 1, 32, 32).round())
     a, b = fixed(image).pixels, learned(image).pixels  # normalising changes nothing with mean 0 and deviation 1
     assert torch.allclose(a[:, :, :7], b[:, :, :7], atol=1e-5)  # the border
-    smooth = Image(torch.full((1, 1, 32, 32), 0.8))
+    smooth = ImageBatch(torch.full((1, 1, 32, 32), 0.8))
     assert torch.allclose(fixed(smooth).pixels, learned(smooth).pixels, atol=1e-4)
     learned(image).pixels.square().sum().backward()
     assert float(learned.log_scale.grad) != 0
@@ -130,7 +130,7 @@ def test_learned_scale_equals_the_fixed_one_where_it_starts():
 def test_enhanced_border_has_unit_gradients():
     border = made("enhanced_border")
     assert border.scale == pytest.approx(164 / 224)
-    (border(Image(torch.rand(2, 1, 3, 3))).pixels.square() * 37).sum().backward()
+    (border(ImageBatch(torch.rand(2, 1, 3, 3))).pixels.square() * 37).sum().backward()
     assert float(border.delta.grad.norm()) == pytest.approx(1.0, abs=1e-5)
 
 
@@ -139,18 +139,18 @@ def test_clustered_border_gives_each_cluster_its_own():
     dark, bright = torch.full((1, 1, 3, 3), 0.1), torch.full((1, 1, 3, 3), 0.9)
     features = torch.cat([torch.full((5, 3), 0.1), torch.full((5, 3), 0.9)])
     border.fit_features(features, torch.Generator().manual_seed(0))
-    first, second = border.cluster(Image(torch.cat([dark, bright]))).tolist()
+    first, second = border.cluster(ImageBatch(torch.cat([dark, bright]))).tolist()
     assert {first, second} == {0, 1}
     with torch.no_grad():
         border.delta[first].fill_(5.0)
         border.delta[second].fill_(-5.0)
-    pixels = unnormalised(border(Image(torch.cat([dark, bright]))))
+    pixels = unnormalised(border(ImageBatch(torch.cat([dark, bright]))))
     pixels = pixels.detach()
     assert float(pixels[0, 0, 0, 0]) == pytest.approx(0.9933, abs=1e-4)
     assert float(pixels[1, 0, 0, 0]) == pytest.approx(0.0067, abs=1e-4)
     one = torch.ones(4, 3)  # a single distinct feature: one cluster, and still an answer for every picture
     border.fit_features(one, torch.Generator().manual_seed(0))
-    assert border.cluster(Image(torch.cat([dark, bright]))).tolist() == [0, 0]
+    assert border.cluster(ImageBatch(torch.cat([dark, bright]))).tolist() == [0, 0]
 
 
 def test_coordinator_depends_on_the_picture_and_stays_within_its_strength():
@@ -158,7 +158,7 @@ def test_coordinator_depends_on_the_picture_and_stays_within_its_strength():
     with torch.no_grad():
         coordinator.last.weight.normal_(0, 3.0)
     images = torch.rand(3, 1, 8, 8)
-    plain, got = coordinator.plain(Image(images)).pixels, coordinator(Image(images)).pixels
+    plain, got = coordinator.plain(ImageBatch(images)).pixels, coordinator(ImageBatch(images)).pixels
     change = got - plain
     assert float(change.abs().max()) <= 0.2 + 1e-5
     assert not torch.allclose(change[0], change[1], atol=1e-3)
@@ -173,8 +173,10 @@ def test_gradients_equal_finite_differences(name):
     source = tiny_vision("resnet").double()
     space = source.space
     section = check_section("transform", {"name": name}, "test")
-    transform = create(TRANSFORMS, section).build(Picture(1, 8, 8), space, torch.Generator().manual_seed(0))
-    transform.attach(lambda inputs: source(inputs).features.detach(), source.hidden_width, torch.Generator())
+    transform = create(TRANSFORMS, section).build(ImageSpec(1, 8, 8), space, torch.Generator().manual_seed(0))
+    transform.set_feature_extractor(
+        lambda inputs: source(inputs).features.detach(), source.hidden_width, torch.Generator()
+    )
     transform = transform.double().eval()
     if name == "enhanced_border":
         transform.delta._backward_hooks.clear()  # its gradient is scaled on purpose
@@ -182,7 +184,7 @@ def test_gradients_equal_finite_differences(name):
     with torch.no_grad():
         for parameter in transform.parameters():
             parameter.normal_(0, 0.3, generator=generator)
-    image = Image(torch.rand(2, 1, 8, 8, generator=generator).double())
+    image = ImageBatch(torch.rand(2, 1, 8, 8, generator=generator).double())
     weights = torch.randn(2, source.hidden_width, generator=generator).double()
 
     def loss():
@@ -247,7 +249,7 @@ def test_what_is_kept_of_pictures_changes_nothing(name, settings, size):
 
 def test_pictures_of_the_right_size_are_not_kept_twice():
     data = ImageSet(np.zeros((2, 7, 7, 3), np.uint8))
-    assert made("watermark", form=Picture(3, 7, 7)).fixed(data.batch(np.arange(2))) is None
+    assert made("watermark", spec=ImageSpec(3, 7, 7)).fixed(data.batch(np.arange(2))) is None
 
 
 def test_pictures_that_are_varied_are_not_kept():

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import TRANSFORMS
+from xmr.core.spaces import SymbolBatch, SymbolSpec, TokenSpace
 from xmr.errors import RecipeError
-from xmr.registry import TRANSFORMS
-from xmr.spaces import Alphabet, Symbols, TokenSpace
 
 SPACE = TokenSpace(torch.randn(30, 6, generator=torch.Generator().manual_seed(0)), 40)
 
@@ -12,7 +12,7 @@ SPACE = TokenSpace(torch.randn(30, 6, generator=torch.Generator().manual_seed(0)
 def build(**settings):
     section = check_section("transform", {"name": "context_remap", "channels": 5, **settings}, "test")
     return create(TRANSFORMS, section).build(
-        Alphabet("ACGT", (("N", "ACGT"),)), SPACE, torch.Generator().manual_seed(1)
+        SymbolSpec("ACGT", (("N", "ACGT"),)), SPACE, torch.Generator().manual_seed(1)
     )
 
 
@@ -20,7 +20,7 @@ def symbols(*texts):
     longest = max(map(len, texts))
     ids = torch.tensor([["ACGTN".index(c) for c in text.ljust(longest, "A")] for text in texts])
     mask = torch.tensor([[i < len(text) for i in range(longest)] for text in texts])
-    return Symbols(ids, mask, bool(mask.all()))
+    return SymbolBatch(ids, mask, bool(mask.all()))
 
 
 def test_every_position_is_a_whole_word_of_the_source():
@@ -55,7 +55,7 @@ def test_the_context_chooses_the_word():
 
 def test_straight_through_gradient_is_the_softmax_one():
     transform = build(words=6, temperature=0.7)
-    transform.draws.begin(0)
+    transform.generators.begin(0)
     inputs = transform(symbols("ACGT"))
     weights = torch.randn(inputs.embeddings.shape, generator=torch.Generator().manual_seed(1))
     (inputs.embeddings * weights).sum().backward()

@@ -5,28 +5,28 @@ import pytest
 import torch
 
 from tests.tiny import tiny_audio, tiny_source, tiny_vision
-from xmr.component import create
-from xmr.data.series import series_records
+from xmr.core.component import create
+from xmr.core.registry import TRANSFORMS
+from xmr.core.spaces import SignalBatch, SignalSpec, Spectrum, WaveSpace
+from xmr.data.readers.series import series_records
 from xmr.encoders.series import SeriesEncoder
 from xmr.errors import RecipeError
-from xmr.registry import TRANSFORMS
-from xmr.spaces import Signal, Spectrum, Trace, WaveSpace
 from xmr.transforms.front import MultiScaleFront
 from xmr.transforms.render import differences, fixed_range, gramian, mosaic, recurrence, segments, spectrogram, unit
 
 
 def signal(values):
     values = torch.as_tensor(values, dtype=torch.float32)
-    return Signal(values, torch.ones(len(values), values.shape[2], dtype=torch.bool), True)
+    return SignalBatch(values, torch.ones(len(values), values.shape[2], dtype=torch.bool), True)
 
 
-def built(section, form, space, seed=0):
-    return create(TRANSFORMS, section).build(form, space, torch.Generator().manual_seed(seed))
+def built(section, spec, space, seed=0):
+    return create(TRANSFORMS, section).build(spec, space, torch.Generator().manual_seed(seed))
 
 
 def wave(place, samples=8, length=3, **more):
     return built(
-        {"name": "wave_program", "place": place, "gain": 1.0, **more}, Trace(1, length), WaveSpace(100, samples)
+        {"name": "wave_program", "place": place, "gain": 1.0, **more}, SignalSpec(1, length), WaveSpace(100, samples)
     )
 
 
@@ -64,22 +64,22 @@ def test_the_mask_keeps_the_pattern_off_the_signal():
 
 
 def test_penalty_is_the_mean_square_and_dropout_keeps_the_mean():
-    made = wave("pad", samples=4000, penalty=0.5, dropout=0.25)
+    made = wave("pad", samples=4000, regularization=0.5, dropout=0.25)
     with torch.no_grad():
         made.theta.fill_(2.0)
-    assert made.penalty().item() == pytest.approx(2.0)
+    assert made.regularization().item() == pytest.approx(2.0)
     pattern = made.train().pattern().detach()
     assert set(np.unique(pattern)) == {0.0, np.float32(2 / 0.75)}
     assert pattern.mean().item() == pytest.approx(2.0, rel=0.05)
-    assert wave("pad").penalty() is None
+    assert wave("pad").regularization() is None
 
 
 @pytest.mark.parametrize("reflect", [False, True])
 def test_the_spectrum_of_a_sum_is_the_sum_of_spectra(reflect):
     torch.manual_seed(0)
     spectrum = Spectrum(window=64, hop=32, fft=128, frames=10, before=32, after=64, reflect=reflect)
-    form, space = Trace(3, 50), WaveSpace(1000, 400, spectrum)
-    made = built({"name": "wave_program", "gain": 0.3}, form, space)
+    spec, space = SignalSpec(3, 50), WaveSpace(1000, 400, spectrum)
+    made = built({"name": "wave_program", "gain": 0.3}, spec, space)
     with torch.no_grad():
         made.theta.normal_()
         made.log_gain.copy_(torch.tensor([-1.0, 0.5, 0.1]))
@@ -88,7 +88,7 @@ def test_the_spectrum_of_a_sum_is_the_sum_of_spectra(reflect):
     whole = spectrum(made.placed(values * gain) + made.theta)
     split = made(signal(values)).spectrum
     torch.testing.assert_close(split, whole, atol=1e-4, rtol=1e-4)
-    kept = Signal(values, torch.ones(4, 50, dtype=torch.bool), True, made.fixed(signal(values)))
+    kept = SignalBatch(values, torch.ones(4, 50, dtype=torch.bool), True, made.fixed(signal(values)))
     torch.testing.assert_close(made(kept).spectrum, split)
 
 
@@ -106,7 +106,7 @@ def test_what_is_kept_of_a_data_set_changes_nothing():
         (tiny_audio(), {"name": "wave_program"}),
         (tiny_vision(), {"name": "signal_picture", "frame": "border"}),
     ):
-        made = built(section, encoder.form, source.space)
+        made = built(section, encoder.spec, source.space)
         data = encoder.encode(records)
         before = made(data.batch(np.arange(9)))
         data.fix(made.fixed)
@@ -118,7 +118,7 @@ def test_what_is_kept_of_a_data_set_changes_nothing():
 
 
 def test_a_front_has_nothing_to_keep():
-    made = built({"name": "wave_program", "front": 2}, Trace(1, 30), tiny_audio().space)
+    made = built({"name": "wave_program", "front": 2}, SignalSpec(1, 30), tiny_audio().space)
     assert made.fixed(signal(torch.randn(2, 1, 30))) is None
 
 
@@ -166,7 +166,7 @@ def test_channels_of_a_mosaic():
 
 
 def test_a_picture_depends_on_its_record_alone():
-    made = built({"name": "signal_picture"}, Trace(1, 40), tiny_vision().space)
+    made = built({"name": "signal_picture"}, SignalSpec(1, 40), tiny_vision().space)
     values = torch.rand(5, 1, 40)  # inside [0, 1] already, the others not
     alone = made(signal(values[:1])).pixels
     torch.testing.assert_close(made(signal(torch.cat([values[:1], 9 * values[1:]]))).pixels[:1], alone)
@@ -183,12 +183,12 @@ def test_differences_are_in_units_of_their_root_mean_square():
 
 def test_each_program_draws_the_next_combination():
     several = {"segment": [0.5, 2.0], "contrast": ["record", "fixed"], "difference": [0, 1]}
-    made = built({"name": "signal_picture", **several}, Trace(2, 40), tiny_vision().space)
+    made = built({"name": "signal_picture", **several}, SignalSpec(2, 40), tiny_vision().space)
     batch = signal(torch.randn(3, 2, 40))
     expected = [(d, c, s) for d in (0, 1) for c in ("record", "fixed") for s in (0.5, 2.0)]
     for member, (difference, contrast, segment) in enumerate(expected):
         alone = {"segment": segment, "contrast": contrast, "difference": difference}
-        one = built({"name": "signal_picture", **alone}, Trace(2, 40), tiny_vision().space)
+        one = built({"name": "signal_picture", **alone}, SignalSpec(2, 40), tiny_vision().space)
         made.member, made.programs = member, 8
         torch.testing.assert_close(made(batch).pixels, one(batch).pixels)
     kept = made.fixed(batch)
@@ -197,7 +197,7 @@ def test_each_program_draws_the_next_combination():
 
 
 def test_nothing_is_drawn_that_no_program_shows(monkeypatch):
-    made = built({"name": "signal_picture", "segment": [0.5, 1.0, 2.0]}, Trace(1, 40), tiny_vision().space)
+    made = built({"name": "signal_picture", "segment": [0.5, 1.0, 2.0]}, SignalSpec(1, 40), tiny_vision().space)
     batch, drawn = signal(torch.randn(3, 1, 40)), []
     draw = made.drawn
     monkeypatch.setattr(made, "drawn", lambda *args: drawn.append(args) or draw(*args))
@@ -206,24 +206,24 @@ def test_nothing_is_drawn_that_no_program_shows(monkeypatch):
     made.programs = 2
     assert made.fixed(batch).shape[1] == 2
     assert len(drawn) == 3
-    kept = Signal(batch.values, batch.mask, batch.full, made.fixed(batch))
+    kept = SignalBatch(batch.values, batch.mask, batch.full, made.fixed(batch))
     torch.testing.assert_close(made(kept).pixels, made(batch).pixels)
 
 
 def test_drawings_take_the_colours_in_turn():
     drawings = ["gramian", "recurrence"]
-    made = built({"name": "signal_picture", "drawings": drawings}, Trace(1, 40), tiny_vision().space)
+    made = built({"name": "signal_picture", "drawings": drawings}, SignalSpec(1, 40), tiny_vision().space)
     batch = signal(torch.randn(2, 1, 40))
     pixels = made(batch).pixels
     for colour in range(3):
         one = {"name": "signal_picture", "drawings": [drawings[colour % 2]]}
-        alone = built(one, Trace(1, 40), tiny_vision().space)(batch).pixels
+        alone = built(one, SignalSpec(1, 40), tiny_vision().space)(batch).pixels
         torch.testing.assert_close(pixels[:, colour], alone[:, colour])
 
 
 def test_patches_hold_the_samples_they_say():
     made = built(
-        {"name": "signal_patches", "patch": 3, "stride": 2, "rescale": False}, Trace(2, 6), tiny_source().space
+        {"name": "signal_patches", "patch": 3, "stride": 2, "rescale": False}, SignalSpec(2, 6), tiny_source().space
     )
     values = torch.arange(12.0).reshape(1, 2, 6)
     cut = made.patches(signal(values))
@@ -233,24 +233,24 @@ def test_patches_hold_the_samples_they_say():
 
 
 def test_patches_behind_the_end_are_masked():
-    made = built({"name": "signal_patches", "patch": 2, "stride": 2}, Trace(1, 8), tiny_source().space)
+    made = built({"name": "signal_patches", "patch": 2, "stride": 2}, SignalSpec(1, 8), tiny_source().space)
     mask = torch.tensor([[True] * 3 + [False] * 5, [True] * 8])
-    sent = made(Signal(torch.randn(2, 1, 8), mask))
+    sent = made(SignalBatch(torch.randn(2, 1, 8), mask))
     assert sent.mask.tolist() == [[True, True, False, False], [True] * 4]
 
 
 def test_too_many_patches_are_refused():
     with pytest.raises(RecipeError, match=r"transform\.stride"):
-        built({"name": "signal_patches", "patch": 2, "stride": 1}, Trace(1, 900), tiny_source().space)
+        built({"name": "signal_patches", "patch": 2, "stride": 1}, SignalSpec(1, 900), tiny_source().space)
     with pytest.raises(RecipeError, match=r"transform\.patch"):
-        built({"name": "signal_patches", "patch": 20}, Trace(1, 10), tiny_source().space)
+        built({"name": "signal_patches", "patch": 20}, SignalSpec(1, 10), tiny_source().space)
 
 
 def test_patch_reprogramming_by_hand():
     """softmax(Q K^T / sqrt d) V W_O with U = M E, one head at a time."""
     space = tiny_source().space
     section = {"name": "patch_reprogramming", "patch": 4, "stride": 4, "prototypes": 5, "heads": 2, "width": 3}
-    made = built(section, Trace(1, 8), space).eval()
+    made = built(section, SignalSpec(1, 8), space).eval()
     with torch.no_grad():
         made.mixing.normal_(generator=torch.Generator().manual_seed(1))
     values = torch.randn(3, 1, 8)
@@ -279,9 +279,9 @@ def test_patch_reprogramming_by_hand():
 )
 def test_gradients_are_finite_differences(section, source):
     made_source = {"wave": tiny_audio, "pixel": tiny_vision, "token": tiny_source}[source]()
-    made = built(section, Trace(2, 20), made_source.space).double().eval()
+    made = built(section, SignalSpec(2, 20), made_source.space).double().eval()
     values = torch.randn(2, 2, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    batch = Signal(values, torch.ones(2, 20, dtype=torch.bool), True)
+    batch = SignalBatch(values, torch.ones(2, 20, dtype=torch.bool), True)
     generator = torch.Generator().manual_seed(1)
 
     def fed():

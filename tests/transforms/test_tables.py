@@ -3,13 +3,13 @@ import pytest
 import torch
 
 from tests.tiny import tiny_source
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import TRANSFORMS
+from xmr.core.spaces import Category, PixelSpace, TableBatch, TableSpec, TokenSpace
 from xmr.errors import RecipeError
-from xmr.registry import TRANSFORMS
-from xmr.spaces import Category, PixelSpace, Schema, Table, TokenSpace
 from xmr.transforms.column_tiles import arrange
 
-FORM = Schema(
+FORM = TableSpec(
     ("age", "wage"),
     (False, True),
     (Category("job", ("clerk", "smith", "baker"), False), Category("town", ("north", "south"), True)),
@@ -18,13 +18,13 @@ SPACE = TokenSpace(torch.randn(50, 6, generator=torch.Generator().manual_seed(0)
 PIXELS = PixelSpace(20, 26, (0.5,) * 3, (0.5,) * 3)
 
 
-def build(name, space=SPACE, form=FORM, **settings):
+def build(name, space=SPACE, spec=FORM, **settings):
     section = check_section("transform", {"name": name, **settings}, "test")
-    return create(TRANSFORMS, section).build(form, space, torch.Generator().manual_seed(1))
+    return create(TRANSFORMS, section).build(spec, space, torch.Generator().manual_seed(1))
 
 
 def rows(numbers, missing, categories):
-    return Table(torch.tensor(numbers), torch.tensor(missing), torch.tensor(categories))
+    return TableBatch(torch.tensor(numbers), torch.tensor(missing), torch.tensor(categories))
 
 
 BATCH = rows(
@@ -72,7 +72,7 @@ def test_gradients_by_finite_differences(name, settings):
 
     def loss():
         nonlocal weights
-        inputs = transform(Table(BATCH.numbers.double(), BATCH.missing, BATCH.categories))
+        inputs = transform(TableBatch(BATCH.numbers.double(), BATCH.missing, BATCH.categories))
         fed = inputs.pixels if pixel else inputs.embeddings
         if weights is None:
             weights = torch.randn(fed.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
@@ -94,8 +94,8 @@ def test_gradients_by_finite_differences(name, settings):
 def test_own_words_start_at_the_columns_names():
     source = tiny_source()
     words = source.space.words
-    form = Schema(("word a", "xx"), (False, False), (Category("d", ("b", "c"), False),))
-    transform = build("feature_tokens", source.space, form)
+    spec = TableSpec(("word a", "xx"), (False, False), (Category("d", ("b", "c"), False),))
+    transform = build("feature_tokens", source.space, spec)
     unit = torch.nn.functional.normalize(torch.cat([transform.middle, transform.categories.rows]), dim=1)
     matrix = torch.nn.functional.normalize(source.space.embedding, dim=1)
     assert float(unit[0] @ matrix[words.index("a")]) > 0.8
@@ -107,7 +107,7 @@ def test_own_words_start_at_the_columns_names():
 def test_prototypes_fold_to_keys_and_values():
     source = tiny_source()
     transform = build("feature_prototypes", source.space, prototypes=7, heads=2, width=3).eval()
-    folded = transform.fold()
+    folded = transform.merge()
     assert folded.section["name"] == "feature_dictionary"
     assert torch.allclose(folded(BATCH).embeddings, transform(BATCH).embeddings, atol=1e-6)
     assert not hasattr(folded, "mixing")
@@ -116,19 +116,19 @@ def test_prototypes_fold_to_keys_and_values():
 
 
 def test_words_follow_the_columns():
-    table = Table(BATCH.numbers, BATCH.missing, BATCH.categories, torch.tensor([[3, 4], [5, 0], [0, 0]]),
+    table = TableBatch(BATCH.numbers, BATCH.missing, BATCH.categories, torch.tensor([[3, 4], [5, 0], [0, 0]]),
                   torch.tensor([[True, True], [True, False], [False, False]]))  # fmt: skip
-    form = Schema(FORM.numbers, FORM.gaps, FORM.categories, texts=("said",), words=2)
-    inputs = build("feature_tokens", form=form)(table)
+    spec = TableSpec(FORM.numbers, FORM.gaps, FORM.categories, texts=("said",), words=2)
+    inputs = build("feature_tokens", spec=spec)(table)
     assert inputs.embeddings.shape == (3, 6, 6)
     assert torch.equal(inputs.embeddings[0, 4:], SPACE.embedding[[3, 4]])
     assert inputs.mask.sum(dim=1).tolist() == [6, 5, 4]
-    text = build("row_text", form=form, prompt=2)(table)
+    text = build("row_text", spec=spec, prompt=2)(table)
     assert text.embeddings.shape == (3, 4, 6)
     with pytest.raises(RecipeError, match=r"encoder.render: found false"):
         build("row_text")
     with pytest.raises(RecipeError, match="text in said; expected skip"):
-        build("column_tiles", PIXELS, form)
+        build("column_tiles", PIXELS, spec)
     with pytest.raises(RecipeError, match="found 4 columns and 0 words; expected at most 3 tokens"):
         build("feature_tokens", TokenSpace(SPACE.embedding, 3))
 

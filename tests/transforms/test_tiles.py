@@ -5,26 +5,26 @@ import pytest
 import torch
 
 from tests.tiny import tiny_vision
-from xmr.component import check_section, create
+from xmr.core.component import check_section, create
+from xmr.core.registry import ENCODERS, TRANSFORMS
+from xmr.core.spaces import PixelSpace, SymbolBatch, SymbolSpec
 from xmr.errors import RecipeError
-from xmr.registry import ENCODERS, TRANSFORMS
-from xmr.spaces import Alphabet, PixelSpace, Symbols
 from xmr.transforms.tiles import LaidTiles
 
 SPACE = PixelSpace(7, 10, (0.5, 0.25, 0.4), (0.5, 0.5, 0.2))  # 2 x 3 tiles of 3 pixels, with a margin
-LETTERS = Alphabet("AC", (("X", "AC"),))
+LETTERS = SymbolSpec("AC", (("X", "AC"),))
 
 
-def made(space=SPACE, form=LETTERS, **settings):
+def made(space=SPACE, spec=LETTERS, **settings):
     section = check_section("transform", {"name": "symbol_tiles", "patch": 3, **settings}, "test")
-    return create(TRANSFORMS, section).build(form, space, torch.Generator().manual_seed(0))
+    return create(TRANSFORMS, section).build(spec, space, torch.Generator().manual_seed(0))
 
 
 def batch(*rows):
     length = max(map(len, rows))
     ids = torch.tensor([[*row, *[0] * (length - len(row))] for row in rows])
     mask = torch.tensor([[i < len(row) for i in range(length)] for row in rows])
-    return Symbols(ids, mask, bool(mask.all()))
+    return SymbolBatch(ids, mask, bool(mask.all()))
 
 
 def slow(transform, symbols, space):
@@ -110,25 +110,25 @@ def test_a_base_picture_shows_through(tmp_path):
     plain = {**section, "base": None, "alpha": 1.0}
     both = [
         create(TRANSFORMS, check_section("transform", made, "test")).build(
-            Alphabet("ACGT"), space, torch.Generator().manual_seed(0)
+            SymbolSpec("ACGT"), space, torch.Generator().manual_seed(0)
         )
         for made in (section, plain)
     ]
     ids = torch.tensor([[0, 1, 2, 3, 0]])
-    symbols = Symbols(ids, torch.ones_like(ids, dtype=torch.bool), True)
+    symbols = SymbolBatch(ids, torch.ones_like(ids, dtype=torch.bool), True)
     over, alone = (transform(symbols).pixels[0] for transform in both)
     covered = torch.zeros(12, 12, dtype=torch.bool)
     covered[:3] = covered[3:6, :3] = True
     assert torch.allclose(over[:, covered], 0.75 * base[:, covered] + 0.25 * alone[:, covered], atol=1e-6)
     assert torch.allclose(over[:, ~covered], base[:, ~covered], atol=1e-6)
-    folded = both[0].fold()
+    folded = both[0].merge()
     assert folded.section["base"] == "saved"
-    again = create(TRANSFORMS, folded.section).build(Alphabet("ACGT"), space, torch.Generator().manual_seed(9))
+    again = create(TRANSFORMS, folded.section).build(SymbolSpec("ACGT"), space, torch.Generator().manual_seed(9))
     again.load_state_dict(folded.state_dict())
     assert torch.equal(again(symbols).pixels[0], over), "the program needs no picture file"
     with pytest.raises(RecipeError, match=r"transform.base: found .*dog.png"):
         create(TRANSFORMS, {**section, "base": str(tmp_path / "dog.png")}).build(
-            Alphabet("ACGT"), space, torch.Generator()
+            SymbolSpec("ACGT"), space, torch.Generator()
         )
 
 

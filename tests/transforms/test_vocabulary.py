@@ -6,18 +6,18 @@ import torch
 from sklearn.linear_model import orthogonal_mp
 
 from tests.tiny import tiny_source
+from xmr.core.spaces import SymbolBatch, SymbolSpec, TokenSpace
 from xmr.errors import RecipeError
-from xmr.spaces import Alphabet, Symbols, TokenSpace
 from xmr.transforms.base import start_rows, word_ids
 from xmr.transforms.prompt import Prompt
 from xmr.transforms.sparse import SparseVocabularyMap, matching_pursuit
 from xmr.transforms.vocabulary import ConvexVocabularyMap, FreeEmbedding, VocabularyMap
 from xmr.transforms.window import ContextWindow
 
-AB = Alphabet("AB", (("X", "AB"),))
+AB = SymbolSpec("AB", (("X", "AB"),))
 E = torch.tensor([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
 SPACE = TokenSpace(E, 16)
-IDS = Symbols(torch.tensor([[0, 1, 2]]), torch.ones(1, 3, dtype=torch.bool), True)
+IDS = SymbolBatch(torch.tensor([[0, 1, 2]]), torch.ones(1, 3, dtype=torch.bool), True)
 
 
 def test_theta_e_by_hand(generator):
@@ -26,8 +26,8 @@ def test_theta_e_by_hand(generator):
         transform.theta.copy_(torch.tensor([[1.0, 0.5, 0.0], [0.0, 1.0, -1.0]]))
     # Theta E = [[1, 1], [-1, 1]]; the mixture X is the mean of A and B: [0, 1]
     assert torch.equal(transform(IDS).embeddings[0], torch.tensor([[1.0, 1.0], [-1.0, 1.0], [0.0, 1.0]]))
-    assert torch.equal(transform.fold().weight, torch.tensor([[1.0, 1.0], [-1.0, 1.0]]))
-    assert isinstance(transform.fold(), FreeEmbedding)
+    assert torch.equal(transform.merge().weight, torch.tensor([[1.0, 1.0], [-1.0, 1.0]]))
+    assert isinstance(transform.merge(), FreeEmbedding)
 
 
 def test_dense_gradient_is_preconditioned(generator):
@@ -48,7 +48,7 @@ def test_convex_rows_by_hand(generator):
 
 
 def test_convex_start_share(source, generator):
-    protein = Alphabet("ACDEFGHIKLMNPQRSTVWY")
+    protein = SymbolSpec("ACDEFGHIKLMNPQRSTVWY")
     transform = ConvexVocabularyMap(start=0.6).build(protein, source.space, generator)
     assert torch.allclose(transform.theta().max(dim=1).values, torch.tensor(0.6), atol=1e-2)
     assert torch.allclose(transform.theta().sum(dim=1), torch.ones(20), atol=1e-5)
@@ -73,7 +73,7 @@ def test_matching_pursuit_takes_absolute_correlation():
 
 
 def test_sparse_settles_and_keeps_its_words(source, generator):
-    protein = Alphabet("ACDEFGHIKLMNPQRSTVWY")
+    protein = SymbolSpec("ACDEFGHIKLMNPQRSTVWY")
     transform = SparseVocabularyMap(words_per_symbol=3, settle=0.5).build(protein, source.space, generator)
     with torch.no_grad():
         transform.free += 0.1 * torch.randn(20, 16, generator=generator)
@@ -91,13 +91,13 @@ def test_sparse_settles_and_keeps_its_words(source, generator):
 def test_ids_outside_the_alphabet(generator):
     transform = FreeEmbedding().build(AB, SPACE, generator)
     with pytest.raises(ValueError, match="3"):
-        transform(Symbols(torch.tensor([[0, 3]]), torch.ones(1, 2, dtype=torch.bool)))
+        transform(SymbolBatch(torch.tensor([[0, 3]]), torch.ones(1, 2, dtype=torch.bool)))
 
 
 def test_letters_start_at_their_own_words(source, generator):
     ids = word_ids("letters", None, "ACD", source.space, generator)
     assert [source.space.words[i] for i in ids] == ["a", "c", "d"]
-    rows = start_rows("words", ("worda", "wordb", "a"), Alphabet("ACD"), source.space, generator)
+    rows = start_rows("words", ("worda", "wordb", "a"), SymbolSpec("ACD"), source.space, generator)
     assert torch.equal(rows[2], source.space.embedding[source.space.words.index("a")])
 
 
@@ -109,7 +109,7 @@ def test_words_the_source_does_not_have(source, generator):
 
 
 def test_similar_words_follow_blosum(source, generator):
-    protein = Alphabet("ACDEFGHIKLMNPQRSTVWY")
+    protein = SymbolSpec("ACDEFGHIKLMNPQRSTVWY")
     rows = torch.nn.functional.normalize(start_rows("similar_words", None, protein, source.space, generator), dim=1)
     where = {letter: index for index, letter in enumerate(protein.letters)}
     cosine = rows @ rows.T
@@ -118,11 +118,11 @@ def test_similar_words_follow_blosum(source, generator):
 
 
 def test_window_by_finite_differences(source, generator):
-    protein = Alphabet("ACDEFGHIKLMNPQRSTVWY")
+    protein = SymbolSpec("ACDEFGHIKLMNPQRSTVWY")
     transform = ContextWindow(width=3, channels=2).build(protein, source.space, generator).double()
     with torch.no_grad():
         transform.out.normal_(generator=generator)
-    symbols = Symbols(torch.tensor([[1, 5, 7, 2]]), torch.tensor([[True, True, True, False]]))
+    symbols = SymbolBatch(torch.tensor([[1, 5, 7, 2]]), torch.tensor([[True, True, True, False]]))
     names = [name for name, _ in transform.named_parameters()]
 
     def function(*values):
@@ -134,9 +134,9 @@ def test_window_by_finite_differences(source, generator):
 
 
 def test_window_starts_as_the_free_embedding(source, generator):
-    protein = Alphabet("ACDEFGHIKLMNPQRSTVWY")
+    protein = SymbolSpec("ACDEFGHIKLMNPQRSTVWY")
     transform = ContextWindow(width=5).build(protein, source.space, generator)
-    symbols = Symbols(torch.tensor([[3, 4]]), torch.ones(1, 2, dtype=torch.bool), True)
+    symbols = SymbolBatch(torch.tensor([[3, 4]]), torch.ones(1, 2, dtype=torch.bool), True)
     got = transform(symbols).embeddings[0]
     assert torch.allclose(got.norm(dim=1), source.space.row_norm().expand(2), atol=1e-5)
     assert torch.allclose(torch.cosine_similarity(got, transform.weight[[3, 4]]), torch.ones(2), atol=1e-5)
@@ -150,7 +150,7 @@ def test_window_needs_an_odd_width():
 @pytest.mark.parametrize("position", ["before", "around"])
 def test_prompt_stands_where_it_should(position, generator):
     transform = Prompt(length=2, position=position, init="random_words").build(AB, SPACE, generator)
-    symbols = Symbols(torch.tensor([[0, 1, 1], [1, 0, 0]]), torch.tensor([[True] * 3, [True, False, False]]))
+    symbols = SymbolBatch(torch.tensor([[0, 1, 1], [1, 0, 0]]), torch.tensor([[True] * 3, [True, False, False]]))
     inputs = transform(symbols)
     table = transform.symbol_table()
     assert torch.equal(inputs.embeddings[1, :2], transform.prompt[:2])
@@ -167,5 +167,5 @@ def test_theta_is_computed_once_a_step(generator, monkeypatch):
     honest = VocabularyMap.table
     monkeypatch.setattr(VocabularyMap, "table", lambda self: calls.append(1) or honest(self))
     transform = VocabularyMap().build(AB, source.space, generator)
-    transform(Symbols(torch.randint(0, 3, (32, 20)), torch.ones(32, 20, dtype=torch.bool), True))
+    transform(SymbolBatch(torch.randint(0, 3, (32, 20)), torch.ones(32, 20, dtype=torch.bool), True))
     assert len(calls) == 1

@@ -14,4 +14,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     from xmr.cli.app import execute
 
-    sys.exit(execute(list(sys.argv[1:] if arguments is None else arguments)))
+    sys.exit(execute([*(sys.argv[1:] if arguments is None else arguments)]))

@@ -14,7 +14,8 @@ import typer
 from rich.console import Console
 
 from xmr import __version__
-from xmr.cli import catalogue, check, compare, data, doctor, evaluate, new, predict, run, scan, show, sweep
+from xmr.cli import check, compare, data, doctor, evaluate, new, predict, run, scan, show, sweep
+from xmr.cli import list as list_command
 from xmr.errors import XmrError, XmrWarning, nearest, printable
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C, as shells do
@@ -47,7 +48,7 @@ def options(
 ) -> None:
     """Options of every command."""
     del debug, version
-    from xmr.registry import load_plugin
+    from xmr.core.registry import load_plugin
 
     for path in plugin or []:
         load_plugin(path)
@@ -59,7 +60,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
     "predict": (predict.predict, "runs/amp new.fasta -o predictions.csv"),
     "evaluate": (evaluate.evaluate, "runs/amp labelled.csv"),
     "check": (check.check, "protein/amp training.batch_tokens=4096"),
-    "list": (catalogue.catalogue, "transforms"),
+    "list": (list_command.catalogue, "transforms"),
     "new": (new.new, "protein mine.csv --target activity"),
     "compare": (compare.compare, "protein/amp --budgets 50,200,all"),
     "scan": (scan.scan, "protein/amp --sources minilm,none"),
@@ -85,12 +86,12 @@ def execute(arguments: list[str]) -> int:
     """Run the command line -> exit status. Errors and notes are one line each on stderr, without a traceback."""
     errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
-    def say(text: str) -> None:
+    def echo(text: str) -> None:
         errors.print(f"xmr: {printable(text)}")
 
     def note(message: Warning | str, category: type[Warning], *rest: Any) -> None:
         if issubclass(category, XmrWarning):
-            say(f"note: {message}")
+            echo(f"note: {message}")
         else:
             shown(message, category, *rest)
 
@@ -100,16 +101,16 @@ def execute(arguments: list[str]) -> int:
         try:
             result = app(arguments, standalone_mode=False)
             if result == _INTERRUPTED:
-                say("stopped")
+                echo("stopped")
             return result if isinstance(result, int) else 0
         except XmrError as error:
             if "--debug" in arguments:
                 raise
             for line in str(error).splitlines() or [type(error).__name__]:
-                say(line)
+                echo(line)
             return error.exit_status
         except (typer.Abort, KeyboardInterrupt):
-            say("stopped")
+            echo("stopped")
             return 1
         except BrokenPipeError:  # `| head`: nobody reads on
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -117,9 +118,9 @@ def execute(arguments: list[str]) -> int:
         except Exception as error:
             usage = getattr(error, "format_message", None)  # a wrong command or option, whichever click typer brings
             if usage is not None:
-                say(f"{_with_hint(usage())} (see `xmr --help`)")
+                echo(f"{_with_hint(usage())} (see `xmr --help`)")
                 return 2
             if "--debug" in arguments:
                 raise
-            say(f"{type(error).__name__}: {error} (run with `xmr --debug ...` for the traceback)")
+            echo(f"{type(error).__name__}: {error} (run with `xmr --debug ...` for the traceback)")
             return 1

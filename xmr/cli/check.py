@@ -39,7 +39,7 @@ def check(
         return 2 if wrong else 0
     if recipe is None:
         raise RecipeError("check needs a recipe, or --all")
-    from xmr.estimate import estimate
+    from xmr.commands.check import estimate
 
     for name, value in estimate(load_recipe(recipe, overrides or [])):
         line(console, f"{name:<24} {value}")

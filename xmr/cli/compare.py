@@ -33,7 +33,7 @@ def compare(
     Prints a table and a recommendation per number of labels, and writes learning curves. An interrupted comparison
     resumes; with more numbers of labels or more seeds, only the new runs are trained.
     """
-    from xmr.comparison import compare as run_comparison
+    from xmr.commands.compare import compare as run_comparison
 
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     folder = out or Path("runs") / "compare" / Path(recipe).with_suffix("").name
@@ -44,7 +44,7 @@ def compare(
         [budget.strip() for budget in budgets.split(",")],
         seeds,
         tuple(without or ()),
-        say=lambda text: line(errors, text),
+        log=lambda text: line(errors, text),
         jobs=jobs,
     )
     table = Table()

@@ -14,7 +14,7 @@ app = typer.Typer(help="List and download public data sets.", no_args_is_help=Tr
 @app.command("list", short_help="List data sets, licences and where they are.")
 def listing() -> None:
     """List the data sets with their licences and where they are on this machine."""
-    from xmr.data.datasets import status
+    from xmr.data.public.datasets import status
 
     table = Table(Column("name", no_wrap=True), "what", "licence", "here")
     for dataset, where in status():
@@ -33,8 +33,8 @@ def get(
     ] = False,
 ) -> None:
     """Download a data set from its official address and verify the checksum of every file."""
-    from xmr.data.datasets import dataset, place_of
-    from xmr.data.download import download
+    from xmr.data.public.datasets import dataset, place_of
+    from xmr.data.public.download import download
 
     chosen = dataset(name, "data get")
     paths = download(chosen, force=force)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 def doctor() -> int:
     """Print versions, devices, extras and caches; exit status 2 if a required package is broken."""
-    from xmr.data.datasets import cache_folder, status
+    from xmr.data.public.datasets import cache_folder, status
 
     console = Console(highlight=False)
     broken = 0

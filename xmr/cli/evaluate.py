@@ -25,7 +25,7 @@ def evaluate(
     device: Device = "auto",
 ) -> None:
     """Print the metrics of a program on labelled records, as JSON with bootstrap intervals."""
-    from xmr.assessment import assess_file
+    from xmr.commands.evaluate import assess_file
 
     result = assess_file(folder, source, on_bad.value, column, tuple(target or ()), role, device)
     print(json.dumps(result, indent=2))

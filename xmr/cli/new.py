@@ -11,7 +11,7 @@ from rich.console import Console
 from xmr.cli.lines import line
 from xmr.cli.options import Domain, OnBad, Skipping
 
-MOST_LINES = 20  # of records left out
+MAX_LINES = 20  # of records left out
 
 
 def new(
@@ -39,10 +39,10 @@ def new(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing recipe.")] = False,
 ) -> None:
     """Inspect your file and write a recipe for it."""
+    from xmr.commands.new.draft import draft
+    from xmr.core.files import write_text
     from xmr.data.records import Skipped
     from xmr.errors import RecipeError
-    from xmr.files import write_text
-    from xmr.recipe.draft import draft
 
     path = out or source.with_suffix(".yaml")
     if path.exists() and not force:
@@ -51,10 +51,10 @@ def new(
     made = draft(domain.value, source, path, column, tuple(target or ()), on_bad.value, skipped, tuple(skip or ()))
     write_text(path, made.text(path))
     console = Console(highlight=False)
-    for place, name, reason in skipped.rows[:MOST_LINES]:
+    for place, name, reason in skipped.rows[:MAX_LINES]:
         line(console, f"left out: {place}: record {name!r}: {reason}")
-    if len(skipped) > MOST_LINES:
-        console.print(f"and {len(skipped) - MOST_LINES:,} more (`xmr run` lists all in skipped.csv)")
+    if len(skipped) > MAX_LINES:
+        console.print(f"and {len(skipped) - MAX_LINES:,} more (`xmr run` lists all in skipped.csv)")
     for text in made.found:
         line(console, text)
     line(console, f"wrote {path}; now: xmr check {path}, then xmr run {path}")

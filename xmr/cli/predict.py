@@ -47,7 +47,7 @@ def predict(
 
     An interrupted prediction resumes where it stopped.
     """
-    from xmr.prediction import predict_file
+    from xmr.commands.predict import predict_file
 
     target = out or source.with_name(f"{source.name}.predictions.csv")
     console = Console(stderr=True, highlight=False)

@@ -12,7 +12,7 @@ from xmr.cli.lines import line
 from xmr.cli.options import Device, Out, Overrides, Recipe
 
 if TYPE_CHECKING:
-    from xmr.recipe import schema
+    from xmr.recipe.recipe import Recipe as CheckedRecipe
 
 
 def run(
@@ -43,10 +43,10 @@ def run(
     if seeds == 1:
         _one(loaded, folder, comment, console, resume, force, device, quiet)
         return
-    from xmr.evaluation.metrics import headline
-    from xmr.evaluation.seeds import summarise
-    from xmr.files import write_json
-    from xmr.output_folder import check_folder, held
+    from xmr.core.files import write_json
+    from xmr.core.output_folder import check_folder, held
+    from xmr.metrics.metrics import headline
+    from xmr.metrics.seeds import summarise
 
     check_folder(folder)  # before hours of training
     results = []
@@ -71,7 +71,7 @@ def run(
 
 
 def _one(
-    recipe: schema.Recipe,
+    recipe: CheckedRecipe,
     folder: Path,
     comment: str,
     console: Console,
@@ -81,8 +81,8 @@ def _one(
     quiet: bool,
 ) -> dict[str, Any]:
     from xmr.cli.progress import TrainingBar
-    from xmr.evaluation.metrics import headline, is_defined
-    from xmr.job import run as run_job
+    from xmr.commands.run import run as run_job
+    from xmr.metrics.metrics import headline, is_defined
 
     with TrainingBar(console, quiet) as bar:
         result = run_job(
@@ -93,7 +93,7 @@ def _one(
             force=force,
             comment=comment,
             report=bar.report,
-            say=lambda text: line(console, text),
+            log=lambda text: line(console, text),
         )
     if not result:
         return result

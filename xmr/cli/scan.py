@@ -34,8 +34,8 @@ def scan(
     LEEP, with standard errors. With --reference also the sliced Wasserstein distance of the target's features to the
     source's own (smaller is nearer). The test set is not used.
     """
-    from xmr.combinations import separated
-    from xmr.scan import scan as run_scan
+    from xmr.commands.scan.scan import scan as run_scan
+    from xmr.commands.sweep.combinations import separated
 
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     folder = out or Path("runs") / "scan" / Path(recipe).with_suffix("").name
@@ -44,7 +44,7 @@ def scan(
         overrides or [],
         [each for asked in source or [] for each in separated(asked)],
         folder,
-        say=lambda text: line(errors, text),
+        log=lambda text: line(errors, text),
         reference=reference,
     )
     table = Table()

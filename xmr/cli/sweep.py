@@ -38,8 +38,8 @@ def sweep(
     Only the chosen combination's test result is shown. An interrupted sweep resumes; with more values, only the new
     combinations are trained.
     """
-    from xmr.sweep import draw_trials
-    from xmr.sweep import sweep as run_sweep
+    from xmr.commands.sweep.sweep import draw_trials
+    from xmr.commands.sweep.sweep import sweep as run_sweep
 
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     folder = out or Path("runs") / "sweep" / Path(recipe).with_suffix("").name
@@ -49,7 +49,7 @@ def sweep(
         folder,
         seeds,
         most,
-        say=lambda text: line(errors, text),
+        log=lambda text: line(errors, text),
         jobs=jobs,
         untrained=untrained,
     )

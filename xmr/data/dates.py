@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from itertools import product
 
-from xmr.data.numbers import is_number
+from xmr.data.readers.numbers import is_number
 
 ISO = "ISO 8601"
 _DAYS: tuple[str, ...] = ("%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%m/%d/%y", "%d/%m/%y", "%d.%m.%Y", "%d.%m.%y")

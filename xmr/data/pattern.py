@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from xmr.data.fasta import role_of
+from xmr.data.readers.fasta import role_of
 from xmr.data.records import Records
 from xmr.errors import Problem, RecipeError
 

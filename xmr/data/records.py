@@ -25,7 +25,7 @@ class Records:
     (0 = not scored), "" where there is none. `arrays`: what each record holds where that is no text, in memory, one row
     a record: pictures as (n, H, W, C) uint8, series as (n, C, L) float32 with NaN for what is missing. `inputs` are
     then digests of it. `group`: who a record comes from (a speaker, a patient), where the data says so. `columns`: rows
-    of a table: the names of the cells that each input holds side by side (`xmr.data.rows.SEPARATOR`); `header`: of all
+    of a table: the names of the cells that each input holds side by side (`readers.tables.SEPARATOR`); `header`: of all
     columns of the file in their order, labels too. `notes`: rules that acted while the file was read, to be told.
     """
 

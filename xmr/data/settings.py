@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le
 from pydantic import Field, model_validator
 
-from xmr.component import Section
+from xmr.core.component import Section
 
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]  # what all generators of random numbers take
 Amount = Annotated[float, Ge(0), Le(1_000_000_000)]

@@ -10,7 +10,7 @@ import torch
 from scipy.special import ndtri
 from torch import Tensor
 
-from xmr.data.numbers import is_number
+from xmr.data.readers.numbers import is_number
 from xmr.data.records import Records
 from xmr.errors import DataError, nearest, one_of
 

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
 from torch import Generator
 
-from xmr.data.media import Media
+from xmr.core.spaces import Batch, SignalBatch, SignalSpec
+from xmr.data.readers.media import Media
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.budget import Budget
@@ -25,7 +26,6 @@ from xmr.encoders.resampling import resampled
 from xmr.encoders.signal import SignalSet
 from xmr.encoders.state import whole
 from xmr.errors import DataError, Problem, RecipeError, require
-from xmr.spaces import Encoded, Signal, Trace
 
 THREADS = 4
 RATE = 16000  # where neither the recipe nor the source names a rate
@@ -122,7 +122,7 @@ class AudioEncoder(Encoder):
         shuffle: control; `positions` permutes the samples of every clip by one fixed rule.
     """
 
-    emits: ClassVar[str] = "Signal"
+    emits: ClassVar[str] = "signal"
     reads: ClassVar[str] = "audio"
     chunk: ClassVar[int] = 256
 
@@ -148,10 +148,10 @@ class AudioEncoder(Encoder):
         self._digests: dict[str, str] = {}
 
     @property
-    def form(self) -> Trace:
+    def spec(self) -> SignalSpec:
         """One channel of so many samples."""
         assert self.samples is not None
-        return Trace(1, self.samples, self.heard_rate)
+        return SignalSpec(1, self.samples, self.heard_rate)
 
     def bind(self, source_length: int, rate: int | None = None) -> None:
         """rate: of a source that listens; source_length: its clip, in samples. Others take what the recipe says."""
@@ -228,11 +228,11 @@ class AudioEncoder(Encoder):
         number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
         return SignalSet(values, lengths, owner, number * self._rules().hop)
 
-    def augment(self, encoded: Encoded, generator: Generator) -> Encoded:
+    def augment(self, encoded: Batch, generator: Generator) -> Batch:
         """Speed and place varied by one interpolation for the whole batch."""
         if not self.speed and not self.shift:
             return encoded
-        assert isinstance(encoded, Signal)
+        assert isinstance(encoded, SignalBatch)
         values = unshuffle(encoded.values) if self.shuffle == "positions" else encoded.values
         rows, _, length = values.shape
         rate = torch.exp((torch.rand(rows, 1, generator=generator) * 2 - 1) * math.log1p(self.speed)).to(values.device)

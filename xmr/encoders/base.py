@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from torch import Generator, Tensor
 
+from xmr.core.spaces import Batch, Spec, Tokenize
 from xmr.data.records import Records
-from xmr.spaces import Encoded, Form, Tokenize
 
 
 class EncodedSet(Protocol):
@@ -26,7 +26,7 @@ class EncodedSet(Protocol):
         """Number of records."""
         ...
 
-    def batch(self, records: np.ndarray) -> Encoded:
+    def batch(self, records: np.ndarray) -> Batch:
         """The encoded batch of these records, in this order."""
         ...
 
@@ -49,14 +49,14 @@ class Encoder(ABC):
     JSON, saved beside the program, from which `restore` makes an equal encoder.
     """
 
-    section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
+    section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
     emits: ClassVar[str]
-    reads: ClassVar[str] = "text"  # what a file of records holds: see `xmr.data.tables.Columns.reads`
+    reads: ClassVar[str] = "text"  # what a file of records holds: see `xmr.data.readers.sequences.Columns.reads`
     chunk: ClassVar[int] = 4096  # records read and answered at a time when a file is predicted
 
     @property
     @abstractmethod
-    def form(self) -> Form:
+    def spec(self) -> Spec:
         """What a transform is told of the target domain: its alphabet, or the shape of its pictures."""
 
     @property
@@ -67,7 +67,7 @@ class Encoder(ABC):
     def bind(self, source_length: int, rate: int | None = None) -> None:  # noqa: B027  (most need no binding)
         """Tell the encoder the longest content of the source, in its units, and the samples a second it expects."""
 
-    def meet(self, source: Reader, capacity: int) -> None:
+    def configure(self, source: Reader, capacity: int) -> None:
         """Tell the encoder all of a source that it may need. capacity: the longest content beside the transform's."""
         self.bind(capacity, getattr(source.space, "rate", None))
         self.use_tokenizer(source.tokenize)
@@ -91,7 +91,7 @@ class Encoder(ABC):
     def encode(self, records: Records) -> EncodedSet:
         """Encode checked records. Raises DataError at the first that `check` would have named."""
 
-    def augment(self, encoded: Encoded, generator: Generator) -> Encoded:
+    def augment(self, encoded: Batch, generator: Generator) -> Batch:
         """A training batch, varied; all randomness comes from `generator`, which the loop begins anew at every step."""
         return encoded
 

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 
 from xmr.data.dates import ISO, moment
-from xmr.data.numbers import as_numbers, is_gap, is_number
+from xmr.data.readers.numbers import as_numbers, is_gap, is_number
+from xmr.data.readers.tables import SEPARATOR
 from xmr.data.records import Records
-from xmr.data.rows import SEPARATOR
 
 Kind = Literal["number", "category", "date", "text", "skip"]
 QUANTILES = 129  # kept of each number column

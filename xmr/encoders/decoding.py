@@ -14,7 +14,7 @@ import numpy as np
 from xmr.encoders.budget import Budget
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
-MOST_PIXELS = 89_478_485  # of one image: 1 GiB at 12 bytes each, what decoding takes at most; Pillow's own limit
+MAX_PIXELS = 89_478_485  # of one image: 1 GiB at 12 bytes each, what decoding takes at most; Pillow's own limit
 AT_ONCE = 100_000_000  # pixels that all threads together may be decoding
 BAND = 1 << 22  # pixels converted at a time where a conversion needs copies
 BLOCK = 1 << 26  # bytes; at 16 MiB, Pillow's own, glibc keeps what a thread gave back for this thread alone
@@ -56,7 +56,7 @@ class Decoding:
 
         try:
             with _Bounded(path) as handle, Pillow.open(handle, formats=FORMATS) as opened:
-                if opened.width * opened.height > MOST_PIXELS:
+                if opened.width * opened.height > MAX_PIXELS:
                     raise _Refused(_too_large(f"{opened.width:,} x {opened.height:,}"))
                 if opened.format == "TIFF" and opened.tile:  # what no strip covers would silently be black
                     right, bottom = (max(tile[1][side] for tile in opened.tile if tile[1]) for side in (2, 3))
@@ -123,7 +123,7 @@ class _Refused(ValueError):
 
 
 def _too_large(found: str) -> str:
-    return f"found {found} pixels; expected at most {MOST_PIXELS:,} in all: a smaller copy"
+    return f"found {found} pixels; expected at most {MAX_PIXELS:,} in all: a smaller copy"
 
 
 def _in_bands(picture: Any, mode: str, convert: Callable[[Any], Any]) -> Any:

@@ -8,12 +8,12 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from annotated_types import Ge, Le, Lt
 
+from xmr.core.spaces import Spec, SymbolSpec
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.sequence import SymbolSet, as_bytes, shuffled
 from xmr.encoders.state import whole
 from xmr.errors import DataError, Problem, RecipeError
-from xmr.spaces import Alphabet, Form
 
 BASES = "ACGT"
 # IUPAC codes of 1984: what each may stand for.
@@ -61,7 +61,7 @@ class DnaEncoder(Encoder):
         shuffle: control; `positions` permutes the symbols of every sequence, each in an order of its own.
     """
 
-    emits: ClassVar[str] = "Symbols"
+    emits: ClassVar[str] = "symbols"
     reads: ClassVar[str] = "sequences"
 
     def __init__(
@@ -82,13 +82,13 @@ class DnaEncoder(Encoder):
         self.limit, self.aligned = max_length or 512, aligned
         self.nucleotides: int | None = None  # of every record, where they are aligned
         if k == 1:
-            self.alphabet = Alphabet(BASES, tuple(AMBIGUOUS.items()))
+            self.alphabet = SymbolSpec(BASES, tuple(AMBIGUOUS.items()))
         else:
             words = tuple("".join(letters) for letters in product(BASES, repeat=k))
-            self.alphabet = Alphabet(words, (("?", words),))
+            self.alphabet = SymbolSpec(words, (("?", words),))
 
     @property
-    def form(self) -> Form:
+    def spec(self) -> Spec:
         """Nucleotides and ambiguity codes, or k-mers and one symbol for all that are ambiguous."""
         return self.alphabet
 

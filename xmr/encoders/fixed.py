@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-MOST_BYTES = 2 << 30  # beyond it nothing is kept, and every step computes its own
+MAX_BYTES = 2 << 30  # beyond it nothing is kept, and every step computes its own
 AT_ONCE = 64
 
 
@@ -18,6 +18,6 @@ def kept(compute: Callable[[np.ndarray], Tensor], n: int) -> Tensor | None:
     for begin in range(0, n, AT_ONCE):
         rows = np.arange(begin, min(n, begin + AT_ONCE))
         made.append(compute(rows))
-        if made[0].numel() * made[0].element_size() * (n / len(made[0])) > MOST_BYTES:
+        if made[0].numel() * made[0].element_size() * (n / len(made[0])) > MAX_BYTES:
             return None
     return torch.cat(made) if made else None

@@ -8,13 +8,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from annotated_types import Ge, Le
 
-from xmr.data.forecast import TimeTable, steps_in_words, windows
+from xmr.core.spaces import SignalSpec
+from xmr.data.readers.time_series import TimeTable, steps_in_words, windows
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.signal import SignalSet
 from xmr.encoders.state import numbers, texts
 from xmr.errors import DataError, Problem, nearest
-from xmr.spaces import Trace
 
 FURTHEST = 1e9  # standard deviations from the mean: beyond, single precision overflows in the source
 
@@ -34,7 +34,7 @@ class ForecastEncoder(Encoder):
             first) and, where it is to come, neither learned from nor scored.
     """
 
-    emits: ClassVar[str] = "Signal"
+    emits: ClassVar[str] = "signal"
     reads: ClassVar[str] = "table over time"
 
     def __init__(
@@ -53,9 +53,9 @@ class ForecastEncoder(Encoder):
         self.said: list[str] = []
 
     @property
-    def form(self) -> Trace:
+    def spec(self) -> SignalSpec:
         """One channel of `look_back` steps."""
-        return Trace(1, self.look_back)
+        return SignalSpec(1, self.look_back)
 
     def fit_rows(self, table: TimeTable) -> Self:
         """Statistics of each channel from the training rows. Raises DataError for a channel that never changes."""

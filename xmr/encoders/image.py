@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from annotated_types import Ge, Le, Lt
 from torch import Generator, Tensor
 
-from xmr.data.media import Media
-from xmr.data.pictures import records_of
+from xmr.core.spaces import Batch, ImageBatch, ImageSpec
+from xmr.data.readers.images import records_of
+from xmr.data.readers.media import Media
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.decoding import Decoding
@@ -23,7 +24,6 @@ from xmr.encoders.fixed import kept
 from xmr.encoders.positions import shuffle, shuffled_order, unshuffle
 from xmr.encoders.state import whole
 from xmr.errors import DataError
-from xmr.spaces import Encoded, Image, Picture
 
 MEMORY = 2 << 30  # bytes of decoded pictures kept in memory; beyond it they go to a memory-mapped temporary file
 THREADS = 8
@@ -45,14 +45,14 @@ class ImageSet:
         """Number of records."""
         return len(self.values)
 
-    def batch(self, records: np.ndarray) -> Image:
+    def batch(self, records: np.ndarray) -> ImageBatch:
         """The pictures of these records in this order: (B, C, H, W) in [0, 1]."""
         index = np.asarray(records)
         chosen = torch.from_numpy(np.ascontiguousarray(self.values[index]))
         fixed = None if self.fixed is None else self.fixed[torch.from_numpy(index)]
-        return Image(chosen.permute(0, 3, 1, 2).float().div_(255), fixed)
+        return ImageBatch(chosen.permute(0, 3, 1, 2).float().div_(255), fixed)
 
-    def fix(self, compute: Callable[[Image], Tensor]) -> None:
+    def fix(self, compute: Callable[[ImageBatch], Tensor]) -> None:
         """Keep what a transform computes of each picture without its parameters; nothing where that is too much."""
         self.fixed = None
         self.fixed = kept(lambda rows: compute(self.batch(rows)), len(self))
@@ -66,7 +66,7 @@ class ImageEncoder(Encoder):
     """Pictures of one size and number of channels.
 
     Files: PNG, JPEG, BMP, GIF (first frame), TIFF, WebP, PPM; grey, RGB, palette, with or without transparency, 8 or 16
-    bits; turned as their EXIF orientation says. Arrays: see `xmr.data.pictures`. Each file is decoded once, in threads.
+    bits; turned as their EXIF orientation says. Arrays: see `readers/images.py`. Each file is decoded once, in threads.
 
     Args:
         size: side in pixels; null takes the pictures as they are, all of one size.
@@ -79,7 +79,7 @@ class ImageEncoder(Encoder):
         shuffle: control; `positions` permutes the pixels of every picture by one fixed rule.
     """
 
-    emits: ClassVar[str] = "Image"
+    emits: ClassVar[str] = "image"
     reads: ClassVar[str] = "images"
 
     def __init__(
@@ -102,11 +102,11 @@ class ImageEncoder(Encoder):
         self._held = 0
 
     @property
-    def form(self) -> Picture:
+    def spec(self) -> ImageSpec:
         """Channels and size, known once `fit` was called."""
         assert self.height is not None
         assert self.width is not None
-        return Picture(self.channels, self.height, self.width)
+        return ImageSpec(self.channels, self.height, self.width)
 
     def _rules(self) -> Decoding:
         return Decoding(self.channels, self.size, self.fit_how, self.interpolation, self.background)
@@ -211,12 +211,12 @@ class ImageEncoder(Encoder):
     def encode(self, records: Records) -> ImageSet:
         """All pictures as one array. Raises DataError for what `check` would have named."""
         self._demand(records)
-        form = self.form
+        spec = self.spec
         if records.arrays is not None:
             values = self._fitted_arrays(records.arrays)
         else:
             spots = [self._decoded.pop(key) for key in self._keys(records)]
-            first = spots[0][0] if spots else np.empty((0, form.height, form.width, form.channels), np.uint8)
+            first = spots[0][0] if spots else np.empty((0, spec.height, spec.width, spec.channels), np.uint8)
             rows = np.array([row for _, row in spots], dtype=np.int64)
             if spots and all(block is first for block, _ in spots):
                 whole = len(rows) == len(first) and (rows == np.arange(len(rows))).all()
@@ -227,13 +227,13 @@ class ImageEncoder(Encoder):
                 values = self._copied(spots)
             self._held = max(0, self._held - values.size)
         if self.shuffle == "positions":
-            pixels = form.height * form.width
-            values = values.reshape(len(values), pixels, form.channels)[:, shuffled_order(pixels)].reshape(values.shape)
+            pixels = spec.height * spec.width
+            values = values.reshape(len(values), pixels, spec.channels)[:, shuffled_order(pixels)].reshape(values.shape)
         return ImageSet(values)
 
     def _copied(self, spots: list[tuple[np.ndarray, int]]) -> np.ndarray:
-        form = self.form
-        values = self._block((len(spots), form.height, form.width, form.channels))
+        spec = self.spec
+        values = self._block((len(spots), spec.height, spec.width, spec.channels))
         for number, (block, row) in enumerate(spots):
             values[number] = block[row]
         return values
@@ -255,13 +255,13 @@ class ImageEncoder(Encoder):
             return np.stack(list(made)) if len(arrays) else np.empty((0, *self._shape()), np.uint8)
 
     def _shape(self) -> tuple[int, int, int]:
-        return self.form.height, self.form.width, self.form.channels
+        return self.spec.height, self.spec.width, self.spec.channels
 
-    def augment(self, encoded: Encoded, generator: Generator) -> Encoded:
+    def augment(self, encoded: Batch, generator: Generator) -> Batch:
         """Flip and crop by one sampling grid for the whole batch."""
         if not self.flip and not self.crop:
             return encoded
-        assert isinstance(encoded, Image)
+        assert isinstance(encoded, ImageBatch)
         values = encoded.values
         if self.shuffle == "positions":
             values = unshuffle(values.flatten(2)).view_as(values)
@@ -274,7 +274,7 @@ class ImageEncoder(Encoder):
             theta[:, :, 2] = (torch.rand(n, 2, generator=generator) * 2 - 1) * self.crop
         grid = F.affine_grid(theta, list(values.shape), align_corners=False)
         varied = F.grid_sample(values, grid, padding_mode="border", align_corners=False)
-        return Image(shuffle(varied.flatten(2)).view_as(varied) if self.shuffle == "positions" else varied)
+        return ImageBatch(shuffle(varied.flatten(2)).view_as(varied) if self.shuffle == "positions" else varied)
 
     def state(self) -> dict[str, Any]:
         """Size and channels."""

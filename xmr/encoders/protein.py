@@ -10,16 +10,16 @@ import torch
 from annotated_types import Ge, Lt
 from torch import Generator
 
+from xmr.core.spaces import Batch, Spec, SymbolBatch, SymbolSpec
 from xmr.data.blosum import AMINO_ACIDS, blosum_softmax
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.sequence import SymbolSet, as_bytes, shuffled
 from xmr.encoders.state import whole
 from xmr.errors import DataError, Problem
-from xmr.spaces import Alphabet, Encoded, Form, Symbols
 
 # B: Asp or Asn, Z: Glu or Gln, J: Leu or Ile, X: any; U (selenocysteine) reads as Cys, O (pyrrolysine) as Lys.
-PROTEIN = Alphabet(AMINO_ACIDS, (("B", "DN"), ("Z", "EQ"), ("J", "IL"), ("X", AMINO_ACIDS), ("U", "C"), ("O", "K")))
+PROTEIN = SymbolSpec(AMINO_ACIDS, (("B", "DN"), ("Z", "EQ"), ("J", "IL"), ("X", AMINO_ACIDS), ("U", "C"), ("O", "K")))
 _GAP, _STOP, _ILLEGAL, _END = -1, -2, -3, -4
 
 
@@ -58,7 +58,7 @@ class ProteinEncoder(Encoder):
         shuffle: control; `positions` permutes the residues of every sequence, each in an order of its own.
     """
 
-    emits: ClassVar[str] = "Symbols"
+    emits: ClassVar[str] = "symbols"
     reads: ClassVar[str] = "sequences"
     alphabet = PROTEIN
 
@@ -86,7 +86,7 @@ class ProteinEncoder(Encoder):
         self.template: str | None = None  # the first training sequence; constant columns must agree with it
 
     @property
-    def form(self) -> Form:
+    def spec(self) -> Spec:
         """The alphabet."""
         return self.alphabet
 
@@ -219,11 +219,11 @@ class ProteinEncoder(Encoder):
             flat, lengths = flat[within < self.limit], np.minimum(lengths, self.limit)
         return SymbolSet(flat, lengths, self.limit, self.overlap)
 
-    def augment(self, encoded: Encoded, generator: Generator) -> Encoded:
+    def augment(self, encoded: Batch, generator: Generator) -> Batch:
         """Draw some residues anew by their BLOSUM62 rows; ambiguous residues stay."""
         if not self.substitute:
             return encoded
-        assert isinstance(encoded, Symbols)
+        assert isinstance(encoded, SymbolBatch)
         ids = encoded.ids
         chance = blosum_softmax(AMINO_ACIDS).to(ids.device)
         letters = ids.clamp(max=len(AMINO_ACIDS) - 1)

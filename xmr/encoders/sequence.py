@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xmr.core.spaces import SymbolBatch, Windows
 from xmr.errors import DataError, Problem
-from xmr.spaces import Symbols, Windows
 
 
 def as_bytes(inputs: list[str]) -> np.ndarray:
@@ -119,14 +119,14 @@ class SymbolSet:
         mask = axis < length[:, None]
         return begin[:, None] + torch.minimum(axis, length[:, None] - 1), mask
 
-    def batch(self, records: np.ndarray) -> Symbols:
+    def batch(self, records: np.ndarray) -> SymbolBatch:
         """The batch of these records in this order: B rows (windows included), right-padded."""
         rows, owner = self._layout(records)
         positions, mask = self._positions(rows)
         windows = None
         if self.windowed and len(rows) > len(records):
             windows = self._windows(rows, owner, mask, len(records))
-        return Symbols(self.flat[positions].long(), mask, bool(mask.all()), windows)
+        return SymbolBatch(self.flat[positions].long(), mask, bool(mask.all()), windows)
 
     def _windows(self, rows: np.ndarray, owner: np.ndarray, mask: Tensor, records: int) -> Windows:
         start = torch.from_numpy(self.rows.start[rows])

@@ -7,14 +7,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
+from xmr.core.spaces import SignalSpec
+from xmr.data.readers.series import series_records
 from xmr.data.records import Records
-from xmr.data.series import series_records
 from xmr.encoders.base import Encoder
 from xmr.encoders.positions import shuffled_order
 from xmr.encoders.signal import SignalSet, windows_of
 from xmr.encoders.state import numbers, whole
 from xmr.errors import DataError
-from xmr.spaces import Trace
 
 FLAT = 1e-8  # a channel whose deviation is below this is constant: it becomes zeros
 
@@ -38,7 +38,7 @@ class SeriesEncoder(Encoder):
         shuffle: control; `positions` permutes the samples of every series by one fixed rule.
     """
 
-    emits: ClassVar[str] = "Signal"
+    emits: ClassVar[str] = "signal"
     reads: ClassVar[str] = "series"
 
     def __init__(
@@ -58,11 +58,11 @@ class SeriesEncoder(Encoder):
         self.std: list[float] = []
 
     @property
-    def form(self) -> Trace:
+    def spec(self) -> SignalSpec:
         """Channels and samples, known once `fit` was called."""
         assert self.channels is not None
         assert self.samples is not None
-        return Trace(self.channels, self.samples)
+        return SignalSpec(self.channels, self.samples)
 
     def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
         """Series without two numbers, with infinite or (where refused) missing values, too long, of other channels."""

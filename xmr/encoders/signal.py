@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xmr.core.spaces import SignalBatch, Windows
 from xmr.encoders.fixed import kept
-from xmr.spaces import Signal, Windows
 
 PREDICT_RECORDS = 64  # records a batch when predicting
 
@@ -40,7 +40,7 @@ class SignalSet:
         """Number of records."""
         return self.count
 
-    def batch(self, records: np.ndarray) -> Signal:
+    def batch(self, records: np.ndarray) -> SignalBatch:
         """The signals of these records in this order: (B, C, L)."""
         records = np.asarray(records)
         rows, windows = records, None
@@ -55,19 +55,19 @@ class SignalSet:
         lengths = torch.from_numpy(self.lengths[rows])
         mask = torch.arange(length) < lengths[:, None]
         fixed = None if self.fixed is None else self.fixed[index]
-        return Signal(self.values[index], mask, bool((lengths == length).all()), fixed, windows)
+        return SignalBatch(self.values[index], mask, bool((lengths == length).all()), fixed, windows)
 
     def align(self, flat: Tensor, records: np.ndarray, fill: int) -> Tensor:
         """Signals have no per-position labels."""
         raise NotImplementedError("signals have no per-position labels")
 
-    def fix(self, compute: Callable[[Signal], Tensor]) -> None:
+    def fix(self, compute: Callable[[SignalBatch], Tensor]) -> None:
         """Keep what a transform computes of each row without its parameters; nothing where that is too much."""
 
         def made(rows: np.ndarray) -> Tensor:
             values = self.values[torch.from_numpy(rows)]
             mask = torch.arange(values.shape[2]) < torch.from_numpy(self.lengths[rows])[:, None]
-            return compute(Signal(values, mask, bool(mask.all())))
+            return compute(SignalBatch(values, mask, bool(mask.all())))
 
         self.fixed = kept(made, len(self.values))
 
@@ -81,10 +81,10 @@ def windows_of(lengths: np.ndarray, size: int, hop: int) -> tuple[np.ndarray, np
     return owner, start
 
 
-def on_device(signal: Signal, device: torch.device) -> Signal:
+def on_device(signal: SignalBatch, device: torch.device) -> SignalBatch:
     """The batch on a device."""
     windows = signal.windows
     if windows is not None:
         windows = replace(windows, owner=windows.owner.to(device), start=windows.start.to(device))
     fixed = None if signal.fixed is None else signal.fixed.to(device, non_blocking=True)
-    return Signal(signal.values.to(device, non_blocking=True), signal.mask.to(device), signal.full, fixed, windows)
+    return SignalBatch(signal.values.to(device, non_blocking=True), signal.mask.to(device), signal.full, fixed, windows)

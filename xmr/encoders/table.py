@@ -14,10 +14,11 @@ from annotated_types import Ge, Le
 from pydantic import TypeAdapter
 from torch import Tensor
 
+from xmr.core.spaces import Category, Spec, TableBatch, TableSpec, Tokenize
 from xmr.data.dates import ISO, in_words, is_date, way_of
-from xmr.data.numbers import MISSING, is_gap, is_number
+from xmr.data.readers.numbers import MISSING, is_gap, is_number
+from xmr.data.readers.tables import SEPARATOR
 from xmr.data.records import Records
-from xmr.data.rows import SEPARATOR
 from xmr.encoders.base import Encoder
 from xmr.encoders.columns import (
     OTHER,
@@ -33,7 +34,6 @@ from xmr.encoders.columns import (
 )
 from xmr.encoders.state import texts
 from xmr.errors import DataError, Problem, RecipeError, nearest
-from xmr.spaces import Category, Form, Schema, Table, Tokenize
 
 _MOSTLY = 0.9  # from this share of numbers on, a column is of numbers and the rest are mistakes
 
@@ -63,14 +63,14 @@ class TableSet:
         """Number of rows."""
         return len(self.numbers)
 
-    def batch(self, records: np.ndarray) -> Table:
+    def batch(self, records: np.ndarray) -> TableBatch:
         """These rows in this order."""
         index = torch.from_numpy(np.asarray(records))
         numbers, missing, categories = self.numbers[index], self.missing[index], self.categories[index]
         if self.words is None:
-            return Table(numbers, missing, categories)
+            return TableBatch(numbers, missing, categories)
         longest = max(1, int(self.lengths[index].max()))
-        return Table(numbers, missing, categories, self.words[index, :longest], self.word_mask[index, :longest])
+        return TableBatch(numbers, missing, categories, self.words[index, :longest], self.word_mask[index, :longest])
 
     def align(self, flat: Tensor, records: np.ndarray, fill: int) -> Tensor:
         """Rows of a table have no per-position labels."""
@@ -101,7 +101,7 @@ class TableEncoder(Encoder):
         render: also write each row out as text, for the transform `row_text`.
     """
 
-    emits: ClassVar[str] = "Table"
+    emits: ClassVar[str] = "table"
     reads: ClassVar[str] = "table"
 
     def __init__(
@@ -130,10 +130,10 @@ class TableEncoder(Encoder):
         self.tokenize = tokenize
 
     @property
-    def form(self) -> Form:
+    def spec(self) -> Spec:
         """The columns and their categories."""
         numbers = [column for column in self.seen if column.kind in ("number", "date")]
-        return Schema(
+        return TableSpec(
             tuple(column.name for column in numbers),
             tuple(column.gaps for column in numbers),
             tuple(self._categories()),

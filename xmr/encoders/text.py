@@ -9,12 +9,12 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from annotated_types import Ge, Lt
 
+from xmr.core.spaces import Spec, SymbolSpec
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.sequence import SymbolSet, shuffled
 from xmr.encoders.state import whole
 from xmr.errors import DataError
-from xmr.spaces import Alphabet, Form
 
 _WORDS = re.compile(r"\w+|[^\w\s]")
 _UNKNOWN = "(unknown)"
@@ -36,7 +36,7 @@ class TextEncoder(Encoder):
         shuffle: control; `positions` permutes the symbols of every text, each in an order of its own.
     """
 
-    emits: ClassVar[str] = "Symbols"
+    emits: ClassVar[str] = "symbols"
     reads: ClassVar[str] = "sequences"
 
     def __init__(
@@ -55,9 +55,9 @@ class TextEncoder(Encoder):
         self.letters: tuple[str, ...] = ()
 
     @property
-    def form(self) -> Form:
+    def spec(self) -> Spec:
         """The symbols kept, and the unknown one."""
-        return Alphabet(self.letters, ((_UNKNOWN, self.letters),))
+        return SymbolSpec(self.letters, ((_UNKNOWN, self.letters),))
 
     def bind(self, source_length: int, rate: int | None = None) -> None:
         """The longest row is the smaller of `max_length` and what the source takes."""

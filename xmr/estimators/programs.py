@@ -17,18 +17,18 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
-from xmr.component import create
-from xmr.data.pictures import records_of as picture_records
+from xmr.core.component import create
+from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
+from xmr.data.readers.images import records_of as picture_records
+from xmr.data.readers.series import series_records
+from xmr.data.readers.tables import SEPARATOR, from_frame
 from xmr.data.records import Records, Skipped
-from xmr.data.rows import SEPARATOR, from_frame
-from xmr.data.series import series_records
 from xmr.data.splits import Split, random_split
 from xmr.errors import DataError
 from xmr.job import assemble
 from xmr.prepare import Prepared
 from xmr.program import Program
 from xmr.recipe.load import load_recipe
-from xmr.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.training.interrupt import TrainingInterruptedError
 from xmr.training.loop import train
 
@@ -60,10 +60,10 @@ class _ProgramEstimator(BaseEstimator):
         kind = ENCODERS.entry(recipe.encoder["name"]).fact("emits")
         records = self._records(X, kind, reset=True)
         records.labels = {LABEL: labels}
-        if isinstance(X, np.ndarray) and kind == "Table":  # columns of numbers, whatever they look like
+        if isinstance(X, np.ndarray) and kind == "table":  # columns of numbers, whatever they look like
             recipe.encoder["columns"] = dict.fromkeys(records.columns, "number")
         encoder, source = create(ENCODERS, recipe.encoder), create(SOURCES, recipe.source).load(seed)
-        encoder.meet(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
+        encoder.configure(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
         wrong = encoder.check(records)
         if wrong:
             raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())])
@@ -88,20 +88,20 @@ class _ProgramEstimator(BaseEstimator):
 
     def _records(self, X: Any, kind: str, reset: bool) -> Records:
         """X as records. Raises ValueError for another shape or type."""
-        if kind == "Symbols":
+        if kind == "symbols":
             texts = [str(text) for text in X]
             if not texts or not all(isinstance(text, str) for text in X):
                 raise ValueError(f"found {type(X).__name__} of {len(texts)}; expected texts, one a record")
             return Records.of(texts)
-        if kind == "Table" and hasattr(X, "columns"):
+        if kind == "table" and hasattr(X, "columns"):
             names = {"skip_check_array": True, "reset": reset}
             validate_data(self, X, **names)
             return from_frame(X)
-        if kind == "Table":
+        if kind == "table":
             values = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=reset)
             return _rows(values)
         values = np.asarray(X)
-        if kind == "Image":
+        if kind == "image":
             return picture_records(values, None, "<memory>")
         values = values[:, None] if values.ndim == 2 else values
         if values.ndim != 3 or values.dtype.kind not in "fiu":

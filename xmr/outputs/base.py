@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import Generator, Tensor, nn
 
-from xmr.spaces import Answer, Encoded, FeatureOutput, Signal, Symbols
+from xmr.core.spaces import Batch, PooledFeatures, SignalBatch, SourceOutput, SymbolBatch
 
 HiddenPool = Literal["mean", "cls", "last", "attention"]  # one hidden state: what the source's own head answers to
 Pool = Literal[HiddenPool, "concat", "statistics"]
@@ -21,7 +21,7 @@ class Output(nn.Module, ABC):
     computed anyway, and from `on_epoch`; they never ask for another pass over the data.
     """
 
-    section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
+    section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
     tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel", "regression")
     counts_before_training: ClassVar[bool] = False
     target_names: tuple[str, ...] = ()  # of the target classes, set before `build`
@@ -31,38 +31,38 @@ class Output(nn.Module, ABC):
         """Make the parameters. source: the frozen `Source`; outputs: K; length: L where all records share one."""
 
     @abstractmethod
-    def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
+    def forward(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
         """Target logits of every record, (R, K); per position (B, L, K)."""
 
-    def observe(self, target: Tensor) -> None:
+    def update(self, target: Tensor) -> None:
         """Labels (R,) of the batch the last training `forward` answered; counted mappings count it."""
 
-    def settling_passes(self, records: int, varied: bool) -> int:
+    def refit_passes(self, records: int, varied: bool) -> int:
         """Passes over so many training records after training, for what is solved from their features.
 
         varied: whether the encoder shows a record differently each time.
         """
         return 0
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Drop what was observed since the last solution."""
 
     def due(self) -> bool:
         """Whether the epoch that ends makes it anew from what was observed."""
         return False
 
-    def refresh(self) -> None:
+    def compute(self) -> None:
         """Make a counted mapping from what was observed; called once before training where counts are needed then."""
 
     def mapping(self) -> Tensor | None:
         """How much each source class speaks for each target, (K_S, K_T), columns summing to one; None: no mapping."""
         return None
 
-    def fold(self, source: Any) -> Output:
+    def merge(self, source: Any) -> Output:
         """An equal output without what only training needed."""
         return self
 
-    def penalty(self) -> Tensor | None:
+    def regularization(self) -> Tensor | None:
         """A term the method adds to the loss, or None."""
         return None
 
@@ -88,12 +88,12 @@ class Pooling(nn.Module):
             raise ValueError("output.pool: concat needs records of one length; use mean")
         self.width = width * {"concat": length or 1, "statistics": 4}.get(pool, 1)
 
-    def forward(self, answer: Answer, encoded: Encoded) -> Tensor:
+    def forward(self, answer: SourceOutput, encoded: Batch) -> Tensor:
         """hidden (B, T, D') or features (B, D') -> (R, D')."""
-        windows = encoded.windows if isinstance(encoded, Symbols | Signal) else None
-        if isinstance(answer, FeatureOutput):
+        windows = encoded.windows if isinstance(encoded, SymbolBatch | SignalBatch) else None
+        if isinstance(answer, PooledFeatures):
             return _over_windows(answer.features.float(), windows)
-        if isinstance(encoded, Symbols):
+        if isinstance(encoded, SymbolBatch):
             mask, full = encoded.mask, encoded.full
         else:  # patches and other tokens
             everywhere = answer.mask.new_ones(len(answer.mask), answer.length)

@@ -9,10 +9,10 @@ from annotated_types import Ge, Le, Lt
 from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
-from xmr.draws import Dropout
+from xmr.core.generators import Dropout
+from xmr.core.spaces import Batch, SignalBatch, SourceOutput, TokenFeatures
 from xmr.outputs.base import Output
 from xmr.outputs.heads import linear_layer
-from xmr.spaces import Answer, Encoded, Signal, SourceOutput
 from xmr.transforms.signal_patches import window_scale
 
 
@@ -46,10 +46,10 @@ class Forecast(Output):
         self.out = linear_layer(self.width * length, outputs, generator)
         return self
 
-    def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
+    def forward(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
         """(B, H), in the units of what was seen."""
-        assert isinstance(encoded, Signal)
-        hidden = answer.aligned if isinstance(answer, SourceOutput) else answer.features
+        assert isinstance(encoded, SignalBatch)
+        hidden = answer.aligned if isinstance(answer, TokenFeatures) else answer.features
         kept = self.dropout(self.reduce(hidden.float()))
         mean, spread = window_scale(encoded.values)
         return self.out(kept.flatten(1)) * spread[:, 0] + mean[:, 0]

@@ -9,9 +9,9 @@ from annotated_types import Ge, Lt
 from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
-from xmr.draws import Dropout
+from xmr.core.generators import Dropout
+from xmr.core.spaces import Batch, SourceOutput, TokenFeatures
 from xmr.outputs.base import Output, Pool, Pooling
-from xmr.spaces import Answer, Encoded, SourceOutput
 
 
 def linear_layer(inputs: int, outputs: int, generator: Generator) -> nn.Linear:
@@ -45,7 +45,7 @@ class Linear(Output):
         self.linear = linear_layer(self.pool.width, outputs, generator)
         return self
 
-    def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
+    def forward(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
         """See `Output.forward`: (R, K)."""
         return self.linear(self.dropout(self.pool(answer, encoded)))
 
@@ -70,7 +70,7 @@ class PerResidue(Output):
         self.linear = linear_layer(source.hidden_width, outputs, generator)
         return self
 
-    def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
+    def forward(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
         """See `Output.forward`: (B, L, K)."""
-        assert isinstance(answer, SourceOutput), "a label at every position needs a source that answers at every one"
+        assert isinstance(answer, TokenFeatures), "a label at every position needs a source that answers at every one"
         return self.linear(self.dropout(answer.aligned.float()))

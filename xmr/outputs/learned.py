@@ -9,9 +9,9 @@ from annotated_types import Ge, Gt
 from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
+from xmr.core.spaces import Batch, SourceOutput
 from xmr.outputs.base import HiddenPool, Output, Pooling
 from xmr.outputs.heads import Linear
-from xmr.spaces import Answer, Encoded
 
 
 class VocabularyLinear(Output):
@@ -34,19 +34,19 @@ class VocabularyLinear(Output):
         self.gamma = nn.Parameter(start * (0.02 / source.classes**0.5))
         return self
 
-    def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
+    def forward(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
         """See `Output.forward`: (R, K)."""
-        hidden = source.before_decoder(self.pool(answer, encoded))
-        return hidden @ (self.gamma @ source.decoder().float()).T
+        hidden = source.pre_classifier(self.pool(answer, encoded))
+        return hidden @ (self.gamma @ source.classifier_weight().float()).T
 
-    def fold(self, source: Any) -> Output:
+    def merge(self, source: Any) -> Output:
         """Where the source's head is its bare embedding, Gamma W_dec is a linear layer: keep only that."""
         if getattr(source, "head", None) is not None:
             return self
         folded = Linear(pool=self.pool_name)
         folded.pool = self.pool
         folded.linear = skip_init(nn.Linear, source.hidden_width, len(self.gamma))
-        rows = self.gamma.detach() @ source.decoder().float()
+        rows = self.gamma.detach() @ source.classifier_weight().float()
         with torch.no_grad():
             folded.linear.weight.zero_()  # what is not read: other depths stand behind the last
             folded.linear.weight[:, : rows.shape[1]] = rows
@@ -83,7 +83,7 @@ class LearnedMapping(Output):
         self.weight = nn.Parameter(torch.randn(source.classes, outputs, generator=generator))
         return self
 
-    def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
+    def forward(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
         """See `Output.forward`: log probabilities (R, K)."""
         logits = source.answers(self.pool(answer, encoded)) / self.temperature
         return torch.log(torch.softmax(logits, dim=-1) @ torch.softmax(self.weight, dim=1) + 1e-12)
@@ -93,7 +93,7 @@ class LearnedMapping(Output):
         shares = torch.softmax(self.weight.detach().cpu(), dim=1)
         return shares / shares.sum(dim=0, keepdim=True)
 
-    def penalty(self) -> Tensor | None:
+    def regularization(self) -> Tensor | None:
         """hardness x mean entropy of the rows of softmax(W); added to the loss."""
         if not self.hardness:
             return None

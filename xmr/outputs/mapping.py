@@ -15,9 +15,9 @@ from annotated_types import Ge, Gt
 from scipy.optimize import linear_sum_assignment
 from torch import Generator, Tensor
 
+from xmr.core.spaces import Batch, SourceOutput
 from xmr.errors import Problem, RecipeError
 from xmr.outputs.base import HiddenPool, Output, Pooling
-from xmr.spaces import Answer, Encoded
 
 
 def count(source_class: Tensor, target: Tensor, sources: int, targets: int) -> Tensor:
@@ -147,7 +147,7 @@ class CountedMapping(Output):
     def remake(self) -> None:
         """Remake the mapping from the counts."""
 
-    def refresh(self) -> None:
+    def compute(self) -> None:
         """Remake the mapping from what was counted, and start counting anew."""
         self.remake()
         self.ready.fill_(True)
@@ -157,22 +157,22 @@ class CountedMapping(Output):
         """What of a batch is counted: the source's logits."""
         return logits
 
-    def tally(self, seen: Tensor, target: Tensor) -> Tensor:
+    def count(self, seen: Tensor, target: Tensor) -> Tensor:
         """The counts one batch adds."""
         return count(seen.argmax(dim=1), target, *self.counts.shape)
 
-    def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
+    def forward(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
         """See `Output.forward`: (R, K)."""
         pooled = self.pool(answer, encoded)
         logits = source.answers(pooled)
         self._seen = self.watch(pooled, logits).detach() if self.training else None
         return self.map(logits)
 
-    def observe(self, target: Tensor) -> None:
+    def update(self, target: Tensor) -> None:
         """Add the last training batch to the counts."""
         waiting = self.counts_before_training and not bool(self.ready)
         if self._seen is not None and (waiting or self.due()):
-            self.counts += self.tally(self._seen.float(), target)
+            self.counts += self.count(self._seen.float(), target)
         self._seen = None
 
     def due(self) -> bool:
@@ -182,7 +182,7 @@ class CountedMapping(Output):
     def on_epoch(self) -> None:
         """Remap from the finished epoch's counts."""
         if self.due():
-            self.refresh()
+            self.compute()
         self.epochs += 1
 
 
@@ -300,14 +300,14 @@ class SimilarityMapping(_Groups):
 
     def empty(self, source: Any, outputs: int) -> Tensor:
         """Sum of the features of each target's examples, and their number: (K_T, D' + 1)."""
-        self._classes = source.decoder().detach()
+        self._classes = source.classifier_weight().detach()
         return torch.zeros(outputs, source.hidden_width + 1, dtype=torch.float64)
 
     def watch(self, pooled: Tensor, logits: Tensor) -> Tensor:
         """The pooled features."""
         return pooled
 
-    def tally(self, seen: Tensor, target: Tensor) -> Tensor:
+    def count(self, seen: Tensor, target: Tensor) -> Tensor:
         """Features added up by target."""
         rows = torch.cat([seen, seen.new_ones(len(seen), 1)], dim=1).to(self.counts.dtype)
         return torch.zeros_like(self.counts).index_add(0, target, rows)
@@ -379,7 +379,7 @@ class BayesianPlusMapping(BayesianMapping):
         super().__init__(pool, smoothing, update_every)
         self.alpha = alpha
 
-    def tally(self, seen: Tensor, target: Tensor) -> Tensor:
+    def count(self, seen: Tensor, target: Tensor) -> Tensor:
         """Probabilities of the most likely source classes."""
         sources, targets = self.counts.shape
         top = min(sources, max(1, math.ceil(self.alpha * targets)))

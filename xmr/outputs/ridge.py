@@ -11,9 +11,9 @@ from annotated_types import Ge
 from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
+from xmr.core.spaces import Batch, SourceOutput
 from xmr.outputs.base import Output, Pool, Pooling
 from xmr.outputs.heads import Linear
-from xmr.spaces import Answer, Encoded
 
 STRENGTHS = np.logspace(-3, 5, 17)
 FACTORS = torch.logspace(-0.5, 2, 26)
@@ -66,13 +66,13 @@ class Ridge(Output):
         self._seen: Tensor | None = None
         return self
 
-    def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
+    def forward(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
         """See `Output.forward`: (R, K)."""
         pooled = self.pool(answer, encoded)
         self._seen = pooled.detach().float() if self.training else None
         return pooled @ self.weight.T + self.bias
 
-    def observe(self, target: Tensor) -> None:
+    def update(self, target: Tensor) -> None:
         """Keep the features of the last training batch, and its targets."""
         if self._seen is None or (not self.update_every and bool(self.weight.any())):
             return
@@ -88,7 +88,7 @@ class Ridge(Output):
         self.used += len(self._seen)
         self._seen = None
 
-    def settling_passes(self, records: int, varied: bool) -> int:
+    def refit_passes(self, records: int, varied: bool) -> int:
         """As many as there are between solutions, or as `min_rows` asks for; none where it is solved once."""
         wanted = -(-self.min_rows // max(1, records)) if varied else 0
         return max(self.update_every, wanted) if self.update_every else 0
@@ -99,16 +99,16 @@ class Ridge(Output):
         self.rows, self.truth = gather(self.rows[:n]), gather(self.truth[:n])
         self.used.fill_(len(self.rows))
 
-    def refresh(self) -> None:
+    def compute(self) -> None:
         """Solve from what was kept, and forget it."""
         n = int(self.used)
         if n > 1:
             weight, bias = solve(self.rows[:n].cpu().numpy(), self.truth[:n].cpu().numpy())
             self.weight.copy_(torch.from_numpy(weight))
             self.bias.copy_(torch.from_numpy(bias))
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """See `Output.forget`."""
         self.rows, self.truth = self.rows[:0], self.truth[:0]
         self.used.zero_()
@@ -120,10 +120,10 @@ class Ridge(Output):
     def on_epoch(self) -> None:
         """Solve again where it is due."""
         if self.due():
-            self.refresh()
+            self.compute()
         self.epochs += 1
 
-    def fold(self, source: Any) -> Output:
+    def merge(self, source: Any) -> Output:
         """A linear layer."""
         made = Linear(pool=self.pool_name)
         made.pool = self.pool

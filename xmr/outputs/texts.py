@@ -8,9 +8,9 @@ import torch
 from annotated_types import Ge
 from torch import Generator, Tensor, nn
 
+from xmr.core.spaces import Batch, SourceOutput
 from xmr.errors import Problem, RecipeError, nearest
 from xmr.outputs.base import Output, Pooling
-from xmr.spaces import Answer, Encoded
 
 
 class TextMapping(Output):
@@ -51,12 +51,12 @@ class TextMapping(Output):
         self.register_buffer("real", torch.tensor([[i < len(row) for i in range(most)] for row in rows]))
         return self
 
-    def of_classes(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
+    def of_classes(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
         """The scaled cosines of each record with each class's texts: (R, K_T, m); padding is -inf."""
         logits = source.answers(self.pool(answer, encoded))[:, self.texts]
         return logits.masked_fill(~self.real, -torch.inf)
 
-    def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
+    def forward(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
         """See `Output.forward`: (R, K)."""
         logits = self.of_classes(answer, encoded, source)
         if self.top is not None and self.top < logits.shape[2]:
@@ -82,7 +82,7 @@ class ResidualTextMapping(TextMapping):
         self.between = nn.Parameter(torch.zeros(len(self.texts), len(self.texts)))
         return self
 
-    def forward(self, answer: Answer, encoded: Encoded, source: Any) -> Tensor:
+    def forward(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
         """See `Output.forward`: (R, K)."""
         logits = self.of_classes(answer, encoded, source).masked_fill(~self.real, 0.0)
         z = torch.einsum("rtm,tm->rt", logits, self.weight * self.real)

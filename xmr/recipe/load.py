@@ -10,13 +10,13 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from xmr.component import KINDS, schema
+from xmr.core.component import KINDS, section_model
 from xmr.errors import Problem, RecipeError, nearest, printable, shortened
-from xmr.recipe.plain_yaml import MOST_DEPTH, read_file, read_text
-from xmr.recipe.schema import Recipe, check_recipe
+from xmr.recipe.plain_yaml import MAX_DEPTH, read_file, read_text
+from xmr.recipe.recipe import Recipe, check_recipe
 from xmr.training.settings import TrainingSettings
 
-MOST_CHARACTERS = 100_000  # of an override
+MAX_CHARACTERS = 100_000  # of an override
 
 
 def recipes_folder() -> Path:
@@ -88,9 +88,9 @@ def _apply(raw: dict[str, Any], override: str) -> tuple[str, ...]:
     left, equals, right = override.partition("=")
     keys = tuple(left.strip().split("."))
     place = f"override {shortened(override, 80)}"
-    if len(override) > MOST_CHARACTERS:
-        raise RecipeError(Problem(place, f"{len(override):,} characters", f"at most {MOST_CHARACTERS:,}"))
-    if not equals or not all(keys) or len(keys) > MOST_DEPTH:
+    if len(override) > MAX_CHARACTERS:
+        raise RecipeError(Problem(place, f"{len(override):,} characters", f"at most {MAX_CHARACTERS:,}"))
+    if not equals or not all(keys) or len(keys) > MAX_DEPTH:
         raise RecipeError(
             Problem(f"override {shortened(override, 80)!r}", "no section.key=value", "e.g. training.epochs=5")
         )
@@ -116,7 +116,7 @@ def dump_recipe(recipe: Recipe, comment: str = "") -> str:
     out = StringIO()
     body = _plain(recipe.model_dump())
     fields: dict[str, Any] = {"training": TrainingSettings.model_fields}
-    fields |= {kind: schema(KINDS[kind].get(body[kind]["name"])).model_fields for kind in KINDS}
+    fields |= {kind: section_model(KINDS[kind].get(body[kind]["name"])).model_fields for kind in KINDS}
     yaml.dump({key: _without_nulls(value, fields.get(key, {})) for key, value in body.items()}, out)
     return (f"# {printable(comment)}\n" if comment else "") + out.getvalue()
 

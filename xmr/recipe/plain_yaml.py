@@ -27,12 +27,12 @@ from ruamel.yaml.nodes import ScalarNode
 
 from xmr.errors import Problem, RecipeError, shortened
 
-MOST_BYTES = 1_000_000
-MOST_VALUES = 20_000  # keys and values
-MOST_DEPTH = 20
-MOST_DIGITS = 300  # what a float can hold
+MAX_BYTES = 1_000_000
+MAX_VALUES = 20_000  # keys and values
+MAX_DEPTH = 20
+MAX_DIGITS = 300  # what a float can hold
 Lines = dict[tuple[str | int, ...], int]  # a field's path -> the line it begins on
-Place = Callable[[int], str]  # a line -> "file:line"
+Locate = Callable[[int], str]  # a line -> "file:line"
 _BRACKETS = re.compile(r"(?:[\[{][^\S\n]*){64}")  # ruamel needs quadratic time before it hands on the first of them
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 _KINDS = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null")}
@@ -41,9 +41,9 @@ _KINDS = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null
 def read_file(path: Path) -> tuple[Any, Lines]:
     """The plain data of a file and its lines. Raises RecipeError with file and line for anything else."""
     with path.open("rb") as handle:
-        content = handle.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise RecipeError(Problem(str(path), "a larger file", f"a recipe of at most {MOST_BYTES:,} bytes"))
+        content = handle.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise RecipeError(Problem(str(path), "a larger file", f"a recipe of at most {MAX_BYTES:,} bytes"))
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise RecipeError(Problem(f"{path}:1", "UTF-16", "UTF-8 text (save the file with that encoding)"))
     try:
@@ -54,12 +54,12 @@ def read_file(path: Path) -> tuple[Any, Lines]:
     return read_text(text, lambda line: f"{path}:{line}")
 
 
-def read_text(text: str, place: Place) -> tuple[Any, Lines]:
+def read_text(text: str, place: Locate) -> tuple[Any, Lines]:
     """The plain data of a text (None where it says nothing) and its lines. Raises RecipeError, at `place`."""
     for pattern, found in ((_CONTROL, "the control character {!r}"), (_BRACKETS, "nesting too deep: {!r}")):
         if match := pattern.search(text):
             line = text.count("\n", 0, match.start()) + 1
-            expected = "text" if pattern is _CONTROL else f"at most {MOST_DEPTH} levels"
+            expected = "text" if pattern is _CONTROL else f"at most {MAX_DEPTH} levels"
             raise RecipeError(Problem(place(line), found.format(match.group()[:5]), expected))
     yaml = YAML(typ="safe", pure=True)
     try:
@@ -77,7 +77,7 @@ def read_text(text: str, place: Place) -> tuple[Any, Lines]:
 class _Reader:
     """The events of one document, turned into plain data."""
 
-    def __init__(self, yaml: YAML, events: Iterator[Event], place: Place) -> None:
+    def __init__(self, yaml: YAML, events: Iterator[Event], place: Locate) -> None:
         self.resolver, self.constructor, self.place = yaml.resolver, yaml.constructor, place
         self.events = events
         self.lines: Lines = {}
@@ -97,10 +97,10 @@ class _Reader:
         return result, self.lines
 
     def _value(self, event: Event, where: tuple[str | int, ...]) -> Any:
-        """What begins with this event; recursion ends at MOST_DEPTH."""
+        """What begins with this event; recursion ends at MAX_DEPTH."""
         self.values += 1
-        if self.values > MOST_VALUES:
-            raise self._wrong(event, f"more than {MOST_VALUES:,} keys and values", "fewer")
+        if self.values > MAX_VALUES:
+            raise self._wrong(event, f"more than {MAX_VALUES:,} keys and values", "fewer")
         if isinstance(event, AliasEvent):
             raise self._wrong(event, "a YAML alias", "values written out")
         tag = getattr(event, "tag", None)
@@ -108,10 +108,8 @@ class _Reader:
             raise self._wrong(event, f"the YAML tag {shortened(str(tag), 60)}", "plain values")
         if isinstance(event, ScalarEvent):
             return self._scalar(event)
-        if len(where) >= MOST_DEPTH:
-            raise self._wrong(
-                event, f"more than {MOST_DEPTH} levels of nesting", "a recipe's sections and their fields"
-            )
+        if len(where) >= MAX_DEPTH:
+            raise self._wrong(event, f"more than {MAX_DEPTH} levels of nesting", "a recipe's sections and their fields")
         if isinstance(event, SequenceStartEvent):
             return self._sequence(where)
         assert isinstance(event, MappingStartEvent), event
@@ -148,8 +146,8 @@ class _Reader:
         kind = str(self.resolver.resolve(ScalarNode, event.value, event.implicit))
         if kind not in _KINDS:
             return event.value
-        if len(event.value) > MOST_DIGITS:
-            raise self._wrong(event, f"a number of {len(event.value):,} characters", f"at most {MOST_DIGITS}")
+        if len(event.value) > MAX_DIGITS:
+            raise self._wrong(event, f"a number of {len(event.value):,} characters", f"at most {MAX_DIGITS}")
         node.tag = kind
         try:
             return self.constructor.construct_object(node)

@@ -9,10 +9,10 @@ import numpy as np
 from jinja2 import Environment
 from markupsafe import Markup
 
+from xmr.core.files import write_text
 from xmr.data.targets import IGNORE
 from xmr.errors import visible
-from xmr.evaluation.metrics import headline, main_metric
-from xmr.files import write_text
+from xmr.metrics.metrics import headline, main_metric
 from xmr.report import plots
 from xmr.report.learned import mapping_picture, reprogrammed, speakers, words_of_symbols
 from xmr.report.parts import drawn

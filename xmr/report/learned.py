@@ -9,34 +9,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from xmr.core.spaces import ImageBatch, PixelInput, PixelSpace, SignalBatch, SymbolSpec, TokenSpace
 from xmr.report import plots
 from xmr.report.words import nearest_words
-from xmr.spaces import Alphabet, Image, PixelInput, PixelSpace, Signal, TokenSpace
 from xmr.transforms.base import SymbolTransform
 
 if TYPE_CHECKING:
     from xmr.program import Program
 
-MOST_SYMBOLS = 64  # of a large alphabet, shown in the report
-MOST_TARGETS, SPEAKERS = 40, 3  # columns of the heat map, and source classes shown for each
+MAX_SYMBOLS = 64  # of a large alphabet, shown in the report
+MAX_TARGETS, SPEAKERS = 40, 3  # columns of the heat map, and source classes shown for each
 
 
 def words_of_symbols(program: Program) -> tuple[list[tuple[str, str]], str]:
     """Nearest source words of every symbol, and the symbols' places beside the vocabulary."""
-    space, transform, form = program.source.space, program.transforms[0], program.encoder.form
+    space, transform, spec = program.source.space, program.transforms[0], program.encoder.spec
     if not isinstance(transform, SymbolTransform) or not isinstance(space, TokenSpace) or not space.words:
         return [], ""
-    assert isinstance(form, Alphabet)
+    assert isinstance(spec, SymbolSpec)
     with torch.no_grad():
-        table = transform.table()[:MOST_SYMBOLS].detach().cpu().float()
+        table = transform.table()[:MAX_SYMBOLS].detach().cpu().float()
         near = nearest_words(table, space.embedding.cpu().float(), space.words, 5)
         sample = torch.randperm(len(space.words), generator=torch.Generator().manual_seed(0))[:3000]
         words = space.embedding.detach().cpu().float()[sample].numpy()
     rows = [
         (symbol, ", ".join(f"{word} {cosine:.2f}" for word, cosine in found))
-        for symbol, found in zip(form.letters, near)
+        for symbol, found in zip(spec.letters, near)
     ]
-    return rows, plots.svg(plots.positions(words, table.numpy(), form.letters[:MOST_SYMBOLS]), 4.6, 4.2)
+    return rows, plots.svg(plots.positions(words, table.numpy(), spec.letters[:MAX_SYMBOLS]), 4.6, 4.2)
 
 
 def speakers(program: Program, most: int = SPEAKERS) -> list[tuple[str, list[tuple[str, float]]]]:
@@ -58,7 +58,7 @@ def mapping_picture(program: Program) -> str:
     if weights is None:
         return ""
     names = program.source.class_names or tuple(f"class {i}" for i in range(len(weights)))
-    columns = list(range(min(weights.shape[1], MOST_TARGETS)))
+    columns = list(range(min(weights.shape[1], MAX_TARGETS)))
     top = torch.topk(weights[:, columns], min(SPEAKERS, len(weights)), dim=0)
     rows = list(
         dict.fromkeys(i for t in columns for i, v in zip(top.indices[:, t].tolist(), top.values[:, t]) if v > 0)
@@ -72,7 +72,7 @@ def mapping_picture(program: Program) -> str:
 def reprogrammed(program: Program, shown: Any) -> str:
     """A few pictures as the source sees them, before its normalisation: one <img> with a JPEG inside."""
     space = program.source.space
-    if not isinstance(shown, Image | Signal) or not isinstance(space, PixelSpace) or not len(shown.values):
+    if not isinstance(shown, ImageBatch | SignalBatch) or not isinstance(space, PixelSpace) or not len(shown.values):
         return ""
     from PIL import Image as Pillow
 

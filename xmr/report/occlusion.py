@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xmr.core.spaces import Batch, ImageBatch, SignalBatch, SymbolBatch, SymbolSpec, TableBatch, TableSpec
 from xmr.program import to_device
-from xmr.spaces import Alphabet, Encoded, Image, Schema, Signal, Symbols, Table
 
 if TYPE_CHECKING:
     from xmr.program import Program
 
-MOST_PARTS, SIDE = 48, 6  # of a sequence or signal; pictures are cut into SIDE x SIDE patches
+MAX_PARTS, SIDE = 48, 6  # of a sequence or signal; pictures are cut into SIDE x SIDE patches
 EDGE = 1e-6  # probabilities are kept so far from 0 and 1
 
 
@@ -38,13 +38,13 @@ class Occlusion:
     sure: np.ndarray
 
 
-def occlusion(program: Program, encoded: Encoded, most: int = MOST_PARTS) -> Occlusion | None:
+def occlusion(program: Program, encoded: Batch, most: int = MAX_PARTS) -> Occlusion | None:
     """Hide each part of a few records in turn; None for what has no one answer a record, or stands in windows.
 
     Hidden means: a symbol becomes the mean of all letters; a stretch of a signal its record's mean; a patch of a
     picture the picture's mean colour; a number is missing, and a category one that training did not see.
     """
-    windowed = isinstance(encoded, Symbols | Signal) and encoded.windows is not None
+    windowed = isinstance(encoded, SymbolBatch | SignalBatch) and encoded.windows is not None
     if program.targets.task in ("forecasting", "residue_classification") or windowed:
         return None
     places, hide = parts_of(encoded, program, most)
@@ -59,29 +59,29 @@ def occlusion(program: Program, encoded: Encoded, most: int = MOST_PARTS) -> Occ
     return Occlusion(drops, places.numpy(), chosen, sure)
 
 
-def parts_of(encoded: Encoded, program: Program, most: int) -> tuple[Tensor, Callable[[int], Encoded]]:
+def parts_of(encoded: Batch, program: Program, most: int) -> tuple[Tensor, Callable[[int], Batch]]:
     """The part every position belongs to, and a function that hides one part of every record."""
-    if isinstance(encoded, Table):
+    if isinstance(encoded, TableBatch):
         numbers = encoded.numbers.shape[1]
         columns = torch.arange(numbers + encoded.categories.shape[1]).expand(len(encoded.numbers), -1)
-        return columns, lambda part: _without_column(encoded, part, program.encoder.form)
-    if isinstance(encoded, Image):
+        return columns, lambda part: _without_column(encoded, part, program.encoder.spec)
+    if isinstance(encoded, ImageBatch):
         rows, _, height, width = encoded.values.shape
         down, across = (torch.arange(size) * SIDE // size for size in (height, width))
         patches = (down[:, None] * SIDE + across).expand(rows, -1, -1)
         colour = encoded.values.mean(dim=(2, 3), keepdim=True)
-        return patches, lambda part: Image(torch.where(patches[:, None] == part, colour, encoded.values))
+        return patches, lambda part: ImageBatch(torch.where(patches[:, None] == part, colour, encoded.values))
     spans = _spans(encoded.mask.cpu(), most)
-    if isinstance(encoded, Symbols):
-        form = program.encoder.form
-        assert isinstance(form, Alphabet)
-        widest = max(range(len(form.mixtures)), key=lambda index: len(form.mixtures[index][1]))
-        anything = len(form.letters) + widest
+    if isinstance(encoded, SymbolBatch):
+        spec = program.encoder.spec
+        assert isinstance(spec, SymbolSpec)
+        widest = max(range(len(spec.mixtures)), key=lambda index: len(spec.mixtures[index][1]))
+        anything = len(spec.letters) + widest
         return spans, lambda part: replace(encoded, ids=torch.where(spans == part, anything, encoded.ids))
     held = encoded.mask[:, None]
     mean = (encoded.values * held).sum(dim=2, keepdim=True) / held.sum(dim=2, keepdim=True)
 
-    def hide(part: int) -> Signal:
+    def hide(part: int) -> SignalBatch:
         return replace(encoded, values=torch.where((spans == part)[:, None], mean, encoded.values), fixed=None)
 
     return spans, hide
@@ -94,20 +94,20 @@ def _spans(mask: Tensor, most: int) -> Tensor:
     return torch.where(mask, place * lengths.clamp(max=most) // lengths.clamp(min=1), -1)
 
 
-def _without_column(table: Table, column: int, form: Any) -> Table:
+def _without_column(table: TableBatch, column: int, spec: Any) -> TableBatch:
     """Every row with one column unknown."""
-    assert isinstance(form, Schema)
+    assert isinstance(spec, TableSpec)
     numbers = table.numbers.shape[1]
     if column < numbers:
         values, missing = table.numbers.clone(), table.missing.clone()
         values[:, column], missing[:, column] = 0.0, True
         return replace(table, numbers=values, missing=missing)
     categories = table.categories.clone()
-    categories[:, column - numbers] = form.categories[column - numbers].unseen
+    categories[:, column - numbers] = spec.categories[column - numbers].unseen
     return replace(table, categories=categories)
 
 
-def _answers(program: Program, encoded: Encoded, chosen: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def _answers(program: Program, encoded: Batch, chosen: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Log odds of the class chosen (by default the likeliest), or the first value; and the class: both (B,)."""
     program.eval()
     with torch.inference_mode():

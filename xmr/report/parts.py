@@ -9,18 +9,18 @@ import numpy as np
 from markupsafe import escape
 from matplotlib.axes import Axes
 
+from xmr.core.spaces import Batch, ImageBatch, SignalBatch, SymbolBatch, SymbolSpec, TableBatch, TableSpec
 from xmr.report import plots
 from xmr.report.occlusion import Occlusion, occlusion
-from xmr.spaces import Alphabet, Encoded, Image, Schema, Signal, Symbols, Table
 from xmr.training.precision import autocast, resolve_precision
 
 if TYPE_CHECKING:
     from xmr.program import Program
 
-SHOWN, SIGNAL_PARTS, MOST_COLUMNS, LETTERS = 4, 24, 20, 48
+SHOWN, SIGNAL_PARTS, MAX_COLUMNS, LETTERS = 4, 24, 20, 48
 
 
-def drawn(program: Program, encoded: Encoded | None) -> str:
+def drawn(program: Program, encoded: Batch | None) -> str:
     """A few test records with what their answers hang on, as HTML; empty where occlusion is not defined.
 
     Computed in the precision the processor is fast in: three digits are more than colours show.
@@ -28,28 +28,28 @@ def drawn(program: Program, encoded: Encoded | None) -> str:
     if encoded is None:
         return ""
     with autocast(resolve_precision("auto", program.device), program.device):
-        if isinstance(encoded, Table):
+        if isinstance(encoded, TableBatch):
             found = occlusion(program, encoded)
             return "" if found is None else _columns(program, found)
-        found = occlusion(program, _first(encoded), SIGNAL_PARTS if isinstance(encoded, Signal) else LETTERS)
+        found = occlusion(program, _first(encoded), SIGNAL_PARTS if isinstance(encoded, SignalBatch) else LETTERS)
     if found is None or not len(found.drops):
         return ""
-    if isinstance(encoded, Symbols):
+    if isinstance(encoded, SymbolBatch):
         return "".join(_letters(program, encoded, found, row) for row in range(len(found.drops)))
     titles = [_title(program, found, row) for row in range(len(found.drops))]
-    one = _picture if isinstance(encoded, Image) else _signal
+    one = _picture if isinstance(encoded, ImageBatch) else _signal
     values = encoded.values.numpy()
     return plots.panels([one(values[row], found, row, title) for row, title in enumerate(titles)], 2.6, 2.4)
 
 
-def _first(encoded: Encoded) -> Encoded:
+def _first(encoded: Batch) -> Batch:
     """The first few records of a batch."""
-    if isinstance(encoded, Image):
-        return Image(encoded.values[:SHOWN])
-    if isinstance(encoded, Symbols):
-        return encoded if encoded.windows else Symbols(encoded.ids[:SHOWN], encoded.mask[:SHOWN], encoded.full)
-    assert isinstance(encoded, Signal)
-    return encoded if encoded.windows else Signal(encoded.values[:SHOWN], encoded.mask[:SHOWN], encoded.full)
+    if isinstance(encoded, ImageBatch):
+        return ImageBatch(encoded.values[:SHOWN])
+    if isinstance(encoded, SymbolBatch):
+        return encoded if encoded.windows else SymbolBatch(encoded.ids[:SHOWN], encoded.mask[:SHOWN], encoded.full)
+    assert isinstance(encoded, SignalBatch)
+    return encoded if encoded.windows else SignalBatch(encoded.values[:SHOWN], encoded.mask[:SHOWN], encoded.full)
 
 
 def _title(program: Program, found: Occlusion, row: int) -> str:
@@ -63,13 +63,13 @@ def _scale(drops: np.ndarray) -> float:
     return max(float(np.nanmax(np.abs(drops))), 1e-9)
 
 
-def _letters(program: Program, encoded: Symbols, found: Occlusion, row: int) -> str:
+def _letters(program: Program, encoded: SymbolBatch, found: Occlusion, row: int) -> str:
     """One record's symbols: orange speaks for the answer, blue against it."""
-    form = program.encoder.form
-    assert isinstance(form, Alphabet)
+    spec = program.encoder.spec
+    assert isinstance(spec, SymbolSpec)
     places, drops = found.places[row], found.drops[row]
     ids, most = encoded.ids[row].tolist(), _scale(drops)
-    gap = " " if any(len(letter) > 1 for letter in form.letters) else ""
+    gap = " " if any(len(letter) > 1 for letter in spec.letters) else ""
     spans = []
     for place, number in zip(places, ids):
         if place < 0:
@@ -77,7 +77,7 @@ def _letters(program: Program, encoded: Symbols, found: Occlusion, row: int) -> 
         strength = float(drops[place]) / most
         colour = "217,130,43" if strength > 0 else "47,109,179"
         title = f"{drops[place]:+.2f}"
-        text = escape(form.symbols[number])
+        text = escape(spec.symbols[number])
         spans.append(f'<span style="background:rgba({colour},{abs(strength):.2f})" title="{title}">{text}</span>')
     return (
         f'<p style="font-family:monospace;overflow-wrap:anywhere;margin:.3rem 0">{gap.join(spans)} '
@@ -120,13 +120,13 @@ def _picture(values: np.ndarray, found: Occlusion, row: int, title: str) -> Call
 
 def _columns(program: Program, found: Occlusion) -> str:
     """Mean size of each column's drop over the rows shown."""
-    form = program.encoder.form
-    assert isinstance(form, Schema)
+    spec = program.encoder.spec
+    assert isinstance(spec, TableSpec)
     sizes = np.abs(found.drops).mean(axis=0)
-    order = np.argsort(-sizes)[:MOST_COLUMNS][::-1]
+    order = np.argsort(-sizes)[:MAX_COLUMNS][::-1]
 
     def draw(axes: Axes) -> None:
-        axes.barh([form.names[i][:30] for i in order], sizes[order], color=plots.BLUE)
+        axes.barh([spec.names[i][:30] for i in order], sizes[order], color=plots.BLUE)
         axes.set(xlabel="mean change of the answer when the column is hidden")
 
     return plots.svg(draw, 6.0, max(1.6, 0.6 + 0.22 * len(order)))

@@ -1,4 +1,4 @@
-"""The contract of a source: it states its space, answers in `SourceOutput`, and never changes."""
+"""The contract of a source: it states its space, answers in `TokenFeatures`, and never changes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from xmr.core.spaces import SourceOutput, Space, Tokenize
 from xmr.errors import Problem, RecipeError, XmrError
-from xmr.spaces import Answer, Space, Tokenize
 
 
 class SourceChangedError(XmrError):
@@ -27,7 +27,7 @@ class Source(nn.Module, ABC):
     mode whatever `train()` is called with, so that dropout is off and batch-norm statistics never move.
     """
 
-    section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
+    section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
     space_kind: ClassVar[str]
     space: Space
     hidden_width: int
@@ -44,7 +44,7 @@ class Source(nn.Module, ABC):
         """Name, revision and settings from which the same source can be loaded again, as plain JSON."""
 
     @abstractmethod
-    def forward(self, inputs: Any) -> Answer:
+    def forward(self, inputs: Any) -> SourceOutput:
         """Answer a batch."""
 
     @abstractmethod
@@ -56,11 +56,11 @@ class Source(nn.Module, ABC):
     def classes(self) -> int:
         """K_S, the number of the source's own classes."""
 
-    def decoder(self) -> Tensor:
+    def classifier_weight(self) -> Tensor:
         """The (K_S, D) matrix of the source's own classifier. Raises RecipeError where it has none that is linear."""
         raise RecipeError(Problem("output.name", "a source without a linear classifier", "output: {name: linear}"))
 
-    def before_decoder(self, hidden: Tensor) -> Tensor:
+    def pre_classifier(self, hidden: Tensor) -> Tensor:
         """What the source does before that matrix: (..., D') -> (..., D)."""
         return hidden
 

@@ -8,9 +8,9 @@ import torch
 from annotated_types import Ge, Le
 from torch import Tensor, nn
 
+from xmr.core.spaces import Spectrum, WaveInput, WaveSpace
 from xmr.sources.depths import pooled
 from xmr.sources.wave import WaveSource, mel_filters, torchaudio_functional
-from xmr.spaces import Spectrum, WaveInput, WaveSpace
 
 RATE, HOP, CEPSTRA = 16000, 160, 40
 
@@ -66,7 +66,7 @@ class Cepstra(WaveSource):
         """Five statistics of each coefficient (B, 200), and nothing below."""
         return pooled(self.front(self.heard(inputs))), []
 
-    def decoder(self) -> Tensor:
+    def classifier_weight(self) -> Tensor:
         """The stand-in's matrix: (K_S, 200)."""
         return self.head.weight
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
+from xmr.core.spaces import PixelInput, PixelSpace
 from xmr.errors import Problem, RecipeError
 from xmr.sources.hugging_face import Checkpoint
 from xmr.sources.vision import BELOW, VisionSource, Weights, space_of
 from xmr.sources.weights import find_model
-from xmr.spaces import PixelInput, PixelSpace
 
 TEMPLATES = ("a photo of a {}.",)
 

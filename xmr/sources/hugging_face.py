@@ -15,11 +15,11 @@ import torch
 from huggingface_hub import errors as hub_errors
 from safetensors import SafetensorError
 
-from xmr.draws import Draws
+from xmr.core.generators import Generators
+from xmr.core.global_generators import use_generators
 from xmr.errors import Problem, RecipeError, SourceUnavailableError, XmrError
-from xmr.global_draws import drawing_from
 
-MOST_LAYERS = 1000
+MAX_LAYERS = 1000
 TOKENIZER_FILES = (
     "tokenizer_config.json",
     "tokenizer.json",
@@ -198,9 +198,9 @@ def _check_config(asked: str, facts: dict[str, Any]) -> None:
         if "_implementation" in str(key) and "/" in str(value):
             raise _own_code(asked, f"a kernel ({value!s:.60})", f"config.json: {key}")
         numbers = value if isinstance(value, list) else [value]
-        if str(key).endswith(_LAYERS) and any(isinstance(n, int) and n > MOST_LAYERS for n in numbers):
+        if str(key).endswith(_LAYERS) and any(isinstance(n, int) and n > MAX_LAYERS for n in numbers):
             raise RecipeError(
-                Problem("source.model", f"{asked!r}, config.json: {key} {value}", f"at most {MOST_LAYERS}")
+                Problem("source.model", f"{asked!r}, config.json: {key} {value}", f"at most {MAX_LAYERS}")
             )
 
 
@@ -233,7 +233,7 @@ def unreachable(name: str, error: Exception, instead: str, local: bool = False) 
 
 def drawn(make: Any, seed: int) -> Any:
     """What `make` makes, drawn from `seed` whatever it draws with; torch's global generator is left alone."""
-    with drawing_from(Draws(seed)):
+    with use_generators(Generators(seed)):
         return make()
 
 

@@ -10,10 +10,10 @@ from annotated_types import Ge, Le
 from einops import rearrange
 from torch import Tensor, nn
 
+from xmr.core.spaces import Spectrum, WaveInput, WaveSpace
 from xmr.sources.cepstra import CepstralFront
 from xmr.sources.vision import Weights
 from xmr.sources.wave import ModuleWave, mel_filters
-from xmr.spaces import Spectrum, WaveInput, WaveSpace
 
 RATE, SAMPLES = 16000, 16000
 # fmt: off

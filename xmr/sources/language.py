@@ -15,13 +15,13 @@ import torch
 from annotated_types import Ge, Le
 from torch import Tensor, nn
 
+from xmr.core.spaces import TokenFeatures, TokenSpace
 from xmr.errors import MissingExtraError, Problem, RecipeError
 from xmr.sources.base import Source
 from xmr.sources.depths import spread
 from xmr.sources.hugging_face import Checkpoint
 from xmr.sources.specials import Specials, special_tokens
 from xmr.sources.vocabulary_head import VocabularyHead, vocabulary_head
-from xmr.spaces import SourceOutput, TokenSpace
 
 
 class Language(Source):
@@ -133,7 +133,7 @@ class Language(Source):
         how = {"layers": self.layers, "weights": self.weights, "attention": self.attention}
         return {**settings, **how, "text": self.text, "taps": self.taps}
 
-    def _after_text(self, inputs: Any) -> SourceOutput:
+    def _after_text(self, inputs: Any) -> TokenFeatures:
         """A causal model's hidden states of the content alone: what it read before is kept as keys and values."""
         from transformers import DynamicCache
 
@@ -151,7 +151,7 @@ class Language(Source):
             output_hidden_states=self.taps > 1,
         )
         content = None if inputs.full else mask[:, inputs.start : inputs.start + inputs.length]
-        return SourceOutput(self._side_by_side(answer), mask, inputs.start, inputs.length, content)
+        return TokenFeatures(self._side_by_side(answer), mask, inputs.start, inputs.length, content)
 
     def _side_by_side(self, answer: Any) -> Tensor:
         """The last hidden states, and those of `taps` - 1 depths below: (B, T, D')."""
@@ -160,7 +160,7 @@ class Language(Source):
         below = answer.hidden_states
         return torch.cat([answer.last_hidden_state, *(below[i] for i in spread(len(below), self.taps))], dim=-1)
 
-    def forward(self, inputs: Any) -> SourceOutput:
+    def forward(self, inputs: Any) -> TokenFeatures:
         """(B, T, D) content -> hidden states (B, P + T + Q, D') with P prefix and Q suffix tokens of the source."""
         if self._read:
             return self._after_text(inputs)
@@ -190,7 +190,7 @@ class Language(Source):
             self.body(inputs_embeds=embeddings, attention_mask=attention, output_hidden_states=many)
         )
         content = None if inputs.full else inputs.mask[:, inputs.start : inputs.start + inputs.length]
-        return SourceOutput(hidden, mask, before + inputs.start, inputs.length, content)
+        return TokenFeatures(hidden, mask, before + inputs.start, inputs.length, content)
 
     def answers(self, hidden: Tensor) -> Tensor:
         """Vocabulary logits: the model's own head where it has one, else h E^T with the tied embedding."""
@@ -204,14 +204,14 @@ class Language(Source):
         """V, the size of the source's vocabulary."""
         return self.space.embedding.shape[0]
 
-    def decoder(self) -> Tensor:
+    def classifier_weight(self) -> Tensor:
         """The (V, D') matrix that turns hidden states into vocabulary logits, for folding an output map into it."""
         if self.head is None:
             return self.space.embedding
         last = [module for module in self.head.modules() if isinstance(module, nn.Linear)][-1]
         return last.weight
 
-    def before_decoder(self, hidden: Tensor) -> Tensor:
+    def pre_classifier(self, hidden: Tensor) -> Tensor:
         """The part of the vocabulary head before its last matrix (a masked-LM head's dense layer and norm)."""
         hidden = hidden[..., : self.own_width]
         return self.head.transform(hidden) if isinstance(self.head, VocabularyHead) else hidden

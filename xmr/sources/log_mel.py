@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from annotated_types import Ge, Le
 from torch import Tensor, nn
 
+from xmr.core.spaces import WaveInput, WaveSpace
 from xmr.errors import Problem, RecipeError
 from xmr.sources.hugging_face import Checkpoint
 from xmr.sources.vision import BELOW, Weights, class_names
 from xmr.sources.wave import WaveSource
 from xmr.sources.weights import find_model
-from xmr.spaces import WaveInput, WaveSpace
 
 RATE, WINDOW, HOP = 16000, 400, 160
 AST_MEAN, AST_STD = -4.2677393, 4.5689974  # of AudioSet, as its preprocessor states them
@@ -108,12 +108,12 @@ class LogMel(WaveSource):
         answer = self.body(levels, output_hidden_states=many)
         return answer.pooler_output, list(answer.hidden_states or ())
 
-    def decoder(self) -> Tensor:
+    def classifier_weight(self) -> Tensor:
         """The (K_S, D) matrix that turns the last features into logits."""
         linear = [module for module in self.head.modules() if isinstance(module, nn.Linear)]
-        return linear[-1].weight if linear else super().decoder()
+        return linear[-1].weight if linear else super().classifier_weight()
 
-    def before_decoder(self, hidden: Tensor) -> Tensor:
+    def pre_classifier(self, hidden: Tensor) -> Tensor:
         """AST's classifier normalises first."""
         own = hidden[..., : self.own_width]
         norm = getattr(self.head, "layernorm", None)

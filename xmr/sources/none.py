@@ -8,8 +8,8 @@ import torch
 from annotated_types import Ge, Le
 from torch import Tensor
 
+from xmr.core.spaces import TokenFeatures, TokenSpace
 from xmr.sources.base import Source
-from xmr.spaces import SourceOutput, TokenSpace
 
 
 class NoSource(Source):
@@ -52,15 +52,15 @@ class NoSource(Source):
             "max_length": self.max_length,
         }
 
-    def forward(self, inputs: Any) -> SourceOutput:
+    def forward(self, inputs: Any) -> TokenFeatures:
         """The inputs themselves."""
-        return SourceOutput(inputs.embeddings, inputs.mask, inputs.start, inputs.length)
+        return TokenFeatures(inputs.embeddings, inputs.mask, inputs.start, inputs.length)
 
     def answers(self, hidden: Tensor) -> Tensor:
         """Similarity to the rows of the stand-in matrix."""
         return hidden @ self.space.embedding.to(hidden).T
 
-    def decoder(self) -> Tensor:
+    def classifier_weight(self) -> Tensor:
         """The stand-in matrix: (K_S, D)."""
         return self.space.embedding
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from xmr.core.spaces import Tokenize
 from xmr.sources.hugging_face import Checkpoint
-from xmr.spaces import Tokenize
 
 
 class Specials:

@@ -16,18 +16,18 @@ import torch
 from annotated_types import Ge, Le
 from torch import Tensor, nn
 
+from xmr.core.spaces import PixelInput, PixelSpace, PooledFeatures
 from xmr.errors import Problem, RecipeError, SourceUnavailableError, require
 from xmr.sources.base import Source
 from xmr.sources.depths import several, with_maps
 from xmr.sources.folding import Folded, fold_batch_norms, unfold
 from xmr.sources.hugging_face import Checkpoint, drawn, unreachable
 from xmr.sources.weights import fill, find_model, load_weights
-from xmr.spaces import FeatureOutput, PixelInput, PixelSpace
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 Weights = Literal["pretrained", "random"]
 BELOW = "a folder below XMR_MODELS"  # what else a recipe could name
-MOST_PIXELS = 4096  # of a side
+MAX_PIXELS = 4096  # of a side
 
 
 class VisionSource(Source):
@@ -97,9 +97,9 @@ class VisionSource(Source):
         found, below = self.run(pixels.contiguous(memory_format=torch.channels_last))
         return several(found.flatten(1), below, self.taps)
 
-    def forward(self, inputs: Any) -> FeatureOutput:
+    def forward(self, inputs: Any) -> PooledFeatures:
         """(B, C, H, W) -> features (B, D')."""
-        return FeatureOutput(self.features(inputs))
+        return PooledFeatures(self.features(inputs))
 
     def answers(self, hidden: Tensor) -> Tensor:
         """The source's own class logits: (B, D') -> (B, K_S), in full precision: mappings rank them."""
@@ -111,11 +111,11 @@ class VisionSource(Source):
         """K_S."""
         return self._classes
 
-    def decoder(self) -> Tensor:
+    def classifier_weight(self) -> Tensor:
         """The (K_S, D') matrix that turns features into logits."""
-        return self.head.weight if isinstance(self.head, nn.Linear) else super().decoder()
+        return self.head.weight if isinstance(self.head, nn.Linear) else super().classifier_weight()
 
-    def before_decoder(self, hidden: Tensor) -> Tensor:
+    def pre_classifier(self, hidden: Tensor) -> Tensor:
         """Nothing stands between the last features and the classifier."""
         return hidden[..., : self.own_width]
 
@@ -290,9 +290,9 @@ def space_of(checkpoint: Checkpoint, config: Any, size: int | None) -> PixelSpac
     if size is not None:
         height = width = size
     mean, std = tuple(map(float, mean))[:channels], tuple(map(float, std))[:channels]
-    if not (1 <= min(height, width) <= max(height, width) <= MOST_PIXELS and channels >= 1):
+    if not (1 <= min(height, width) <= max(height, width) <= MAX_PIXELS and channels >= 1):
         found = f"{checkpoint.asked!r}, which takes {channels} channels of {height} x {width} pixels"
-        raise RecipeError(Problem("source.model", found, f"sides of 1 to {MOST_PIXELS} pixels"))
+        raise RecipeError(Problem("source.model", found, f"sides of 1 to {MAX_PIXELS} pixels"))
     if not (len(mean) == len(std) == channels and all(map(math.isfinite, (*mean, *std))) and min(std) > 0):
         found = f"{checkpoint.asked!r}, whose image_mean {mean} and image_std {std} do not suit {channels} channels"
         raise RecipeError(Problem("source.model", found, "a finite mean and a deviation above zero for each channel"))

@@ -14,13 +14,13 @@ import torch.nn.functional as F
 from annotated_types import Ge, Le
 from torch import Tensor, nn
 
+from xmr.core.spaces import PooledFeatures, WaveInput, WaveSpace
 from xmr.errors import MissingExtraError, Problem, RecipeError
 from xmr.sources.base import Source
 from xmr.sources.depths import several
 from xmr.sources.hugging_face import Checkpoint, drawn
 from xmr.sources.vision import BELOW, Weights, class_names
 from xmr.sources.weights import fill, find_model, load_weights
-from xmr.spaces import FeatureOutput, WaveInput, WaveSpace
 
 
 class WaveSource(Source):
@@ -60,9 +60,9 @@ class WaveSource(Source):
         last, below = self.depths(inputs)
         return several(last, below, self.taps)
 
-    def forward(self, inputs: Any) -> FeatureOutput:
+    def forward(self, inputs: Any) -> PooledFeatures:
         """See `features`."""
-        return FeatureOutput(self.features(inputs))
+        return PooledFeatures(self.features(inputs))
 
     def answers(self, hidden: Tensor) -> Tensor:
         """The source's own class logits: (B, D') -> (B, K_S), in full precision: mappings rank them."""
@@ -74,11 +74,11 @@ class WaveSource(Source):
         """K_S."""
         return self._classes
 
-    def decoder(self) -> Tensor:
+    def classifier_weight(self) -> Tensor:
         """The (K_S, D) matrix that turns the last features into logits."""
-        return self.head.weight if isinstance(self.head, nn.Linear) else super().decoder()
+        return self.head.weight if isinstance(self.head, nn.Linear) else super().classifier_weight()
 
-    def before_decoder(self, hidden: Tensor) -> Tensor:
+    def pre_classifier(self, hidden: Tensor) -> Tensor:
         """Nothing stands between the last features and the classifier."""
         return hidden[..., : self.own_width]
 

@@ -8,11 +8,11 @@ import torch
 from annotated_types import Ge, Le
 from torch import Tensor
 
+from xmr.core.spaces import Spectrum, WaveInput, WaveSpace
 from xmr.sources.hugging_face import Checkpoint
 from xmr.sources.vision import BELOW, Weights, class_names, take_classifier
 from xmr.sources.wave import WaveSource, mel_filters
 from xmr.sources.weights import find_model
-from xmr.spaces import Spectrum, WaveInput, WaveSpace
 
 RATE, FRAMES, WINDOW, HOP = 16000, 96, 400, 160
 

@@ -15,31 +15,31 @@ from typing import Any
 import numpy as np
 import torch
 
-from xmr.batching import training_batches
-from xmr.component import KINDS, check_section, create, help_of, schema
-from xmr.data.targets import IGNORE, Targets, Task
-from xmr.encoders.base import Encoder
-from xmr.program import Program
-from xmr.registry import ENCODERS, OUTPUTS, TRANSFORMS
-from xmr.sources.base import Source
-from xmr.spaces import (
-    Alphabet,
-    Encoded,
-    FeatureOutput,
-    Image,
-    Picture,
+from xmr.core.batching import training_batches
+from xmr.core.component import KINDS, check_section, create, help_of, section_model
+from xmr.core.registry import ENCODERS, OUTPUTS, TRANSFORMS
+from xmr.core.spaces import (
+    Batch,
+    ImageBatch,
+    ImageSpec,
     PixelInput,
     PixelSpace,
-    Schema,
-    Signal,
-    SourceOutput,
-    Symbols,
-    Table,
+    PooledFeatures,
+    SignalBatch,
+    SignalSpec,
+    SymbolBatch,
+    SymbolSpec,
+    TableBatch,
+    TableSpec,
+    TokenFeatures,
     TokenInput,
-    Trace,
     WaveInput,
     WaveSpace,
 )
+from xmr.data.targets import IGNORE, Targets, Task
+from xmr.encoders.base import Encoder
+from xmr.program import Program
+from xmr.sources.base import Source
 from xmr.training.loop import LabelledSet
 from xmr.training.losses import loss_of
 
@@ -51,25 +51,25 @@ def _section(kind: str, section: dict[str, Any] | str) -> dict[str, Any]:
     checked = check_section(kind, section, "conformance")
     component = KINDS[kind].get(checked["name"])
     words = help_of(component)
-    missing = [name for name in schema(component).model_fields if name not in words]
+    missing = [name for name in section_model(component).model_fields if name not in words]
     assert not missing, f"{checked['name']}: arguments without a line in the docstring's Args: {missing}"
     return checked
 
 
-def _batch(encoder: Encoder, records: Any, index: list[int]) -> Encoded:
+def _batch(encoder: Encoder, records: Any, index: list[int]) -> Batch:
     return encoder.encode(records).batch(np.array(index))
 
 
-def _values(encoded: Encoded, row: int) -> torch.Tensor:
+def _values(encoded: Batch, row: int) -> torch.Tensor:
     """The content of one row, without padding."""
-    if isinstance(encoded, Symbols):
+    if isinstance(encoded, SymbolBatch):
         return encoded.ids[row, : int(encoded.mask[row].sum())]
-    if isinstance(encoded, Signal):
+    if isinstance(encoded, SignalBatch):
         return encoded.values[row][:, encoded.mask[row]]
-    if isinstance(encoded, Table):
+    if isinstance(encoded, TableBatch):
         held = (encoded.numbers, encoded.missing, encoded.categories)
         return torch.cat([part[row].double() for part in held])
-    assert isinstance(encoded, Image)
+    assert isinstance(encoded, ImageBatch)
     return encoded.values[row]
 
 
@@ -93,38 +93,38 @@ def check_encoder(section: dict[str, Any] | str, task: Task = "classification") 
     assert len(data) == len(records)
     assert len(encoder.encode(records.take([]))) == 0, "a split without a validation part has an empty one"
     whole, one = data.batch(np.arange(len(records))), data.batch(np.array([3]))
-    if isinstance(whole, Symbols):
-        assert isinstance(encoder.form, Alphabet)
+    if isinstance(whole, SymbolBatch):
+        assert isinstance(encoder.spec, SymbolSpec)
         assert whole.ids.dtype == torch.int64
         assert whole.mask.dtype == torch.bool
-        assert int(whole.ids.max()) < len(encoder.form.symbols)
+        assert int(whole.ids.max()) < len(encoder.spec.symbols)
         assert whole.full == bool(whole.mask.all())
-    elif isinstance(whole, Image):
-        assert isinstance(encoder.form, Picture)
-        assert whole.values.shape[1:] == (encoder.form.channels, encoder.form.height, encoder.form.width)
+    elif isinstance(whole, ImageBatch):
+        assert isinstance(encoder.spec, ImageSpec)
+        assert whole.values.shape[1:] == (encoder.spec.channels, encoder.spec.height, encoder.spec.width)
         assert 0 <= float(whole.values.min()) <= float(whole.values.max()) <= 1
-    elif isinstance(whole, Table):
-        _check_table(whole, encoder.form)
-    elif isinstance(whole, Signal):
-        assert isinstance(encoder.form, Trace)
-        assert whole.values.shape[1:] == (encoder.form.channels, encoder.form.length)
+    elif isinstance(whole, TableBatch):
+        _check_table(whole, encoder.spec)
+    elif isinstance(whole, SignalBatch):
+        assert isinstance(encoder.spec, SignalSpec)
+        assert whole.values.shape[1:] == (encoder.spec.channels, encoder.spec.length)
         assert whole.full == bool(whole.mask.all())
         assert bool((whole.values == 0)[~whole.mask[:, None].expand_as(whole.values)].all()), "zeros behind the end"
-    if isinstance(whole, Image | Table) or whole.windows is None:
+    if isinstance(whole, ImageBatch | TableBatch) or whole.windows is None:
         assert torch.equal(_values(whole, 3), _values(one, 0)), "a record's values must not depend on its batch"
     again: Encoder = create(ENCODERS, encoder.section).restore(json.loads(before))
     first = np.array([0])
     assert torch.equal(_values(again.encode(records).batch(first), 0), _values(data.batch(first), 0))
 
 
-def _check_table(whole: Table, form: Any) -> None:
+def _check_table(whole: TableBatch, spec: Any) -> None:
     """Numbers within their range and zero at gaps, ids within their columns."""
-    assert isinstance(form, Schema)
-    assert whole.numbers.shape == whole.missing.shape == (len(whole.numbers), len(form.numbers))
-    assert whole.categories.shape == (len(whole.numbers), len(form.categories))
-    assert float(whole.numbers.abs().max()) <= form.most
+    assert isinstance(spec, TableSpec)
+    assert whole.numbers.shape == whole.missing.shape == (len(whole.numbers), len(spec.numbers))
+    assert whole.categories.shape == (len(whole.numbers), len(spec.categories))
+    assert float(whole.numbers.abs().max()) <= spec.most
     assert not bool(whole.numbers[whole.missing].any()), "zero where a number is missing"
-    for column, ids in zip(form.categories, whole.categories.T):
+    for column, ids in zip(spec.categories, whole.categories.T):
         assert 0 <= int(ids.min()) <= int(ids.max()) <= column.unseen
 
 
@@ -142,8 +142,8 @@ def check_transform(section: dict[str, Any] | str, source: Source, encoder: dict
 
     def build() -> Any:
         generator = torch.Generator().manual_seed(5)
-        built = create(TRANSFORMS, checked).build(made.form, source.space, generator)
-        built.attach(lambda inputs: source(inputs).features.detach(), source.hidden_width, generator)
+        built = create(TRANSFORMS, checked).build(made.spec, source.space, generator)
+        built.set_feature_extractor(lambda inputs: source(inputs).features.detach(), source.hidden_width, generator)
         return built
 
     transform, twin = build(), build()
@@ -174,7 +174,7 @@ def check_transform(section: dict[str, Any] | str, source: Source, encoder: dict
         if parameter.requires_grad and parameter.numel() and not _waits(transform, name):
             assert parameter.grad is not None, f"{name} got no gradient"
             assert bool((parameter.grad != 0).any()), f"{name} got a zero gradient"
-    folded = transform.fold()
+    folded = transform.merge()
     for row in range(6):
         assert torch.allclose(_fed(folded.eval()(batch), row), _fed(inputs, row), atol=1e-5), "fold changed the numbers"
 
@@ -216,12 +216,12 @@ def _check_pixels(inputs: PixelInput, source: Source) -> None:
         )
 
 
-def _check_tokens(inputs: TokenInput, batch: Encoded, source: Source) -> None:
+def _check_tokens(inputs: TokenInput, batch: Batch, source: Source) -> None:
     rows, tokens, width = inputs.embeddings.shape
     assert inputs.mask.shape == (rows, tokens)
     assert width == source.space.width  # type: ignore[union-attr]
     assert inputs.start + inputs.length <= tokens
-    if isinstance(batch, Symbols):
+    if isinstance(batch, SymbolBatch):
         assert rows == len(batch.ids)
         at_symbols = inputs.mask[:, inputs.start : inputs.start + inputs.length].sum(dim=1)
         assert bool((at_symbols >= batch.mask.sum(dim=1)).all()), "every symbol must be seen by the source"
@@ -270,7 +270,7 @@ def _check_vision(source: Source, space: PixelSpace) -> None:
     shape = (3, space.channels, space.height, space.width)
     pixels = torch.rand(shape, generator=torch.Generator().manual_seed(2)).requires_grad_()
     answer = source(PixelInput(pixels))
-    assert isinstance(answer, FeatureOutput)
+    assert isinstance(answer, PooledFeatures)
     assert answer.features.shape == (3, source.hidden_width)
     alone = source(PixelInput(pixels[1:2]))
     assert torch.allclose(alone.features[0], answer.features[1], atol=TOLERANCE), "a batch must not matter"
@@ -287,7 +287,7 @@ def _check_audio(source: Source, space: WaveSpace) -> None:
     """Features and class logits of a clip do not depend on its batch; a spectrum says the same as its wave."""
     waves = (torch.randn(3, space.samples, generator=torch.Generator().manual_seed(2)) * 0.1).requires_grad_()
     answer = source(WaveInput(waves=waves))
-    assert isinstance(answer, FeatureOutput)
+    assert isinstance(answer, PooledFeatures)
     assert answer.features.shape == (3, source.hidden_width)
     alone = source(WaveInput(waves=waves[1:2]))
     assert torch.allclose(alone.features[0], answer.features[1], atol=TOLERANCE), "a batch must not matter"
@@ -308,7 +308,7 @@ def _check_language(source: Source) -> None:
     mask = torch.arange(7) < lengths[:, None]
     embeddings = torch.randn(3, 7, width, generator=generator) * 0.1
     embeddings.requires_grad_()
-    answer: SourceOutput = source(TokenInput(embeddings, mask, 0, 7))
+    answer: TokenFeatures = source(TokenInput(embeddings, mask, 0, 7))
     assert answer.hidden.shape[-1] == source.hidden_width
     assert answer.aligned.shape[1] == 7
     assert torch.equal(answer.mask.sum(1) - mask.sum(1), (answer.mask.sum(1) - mask.sum(1))[:1].expand(3))
@@ -358,7 +358,7 @@ def check_output(section: dict[str, Any] | str, source: Source, task: Task = "cl
             loss.backward()
             optimizer.step()
             for output in program.outputs:
-                output.observe(target)  # type: ignore[operator]
+                output.update(target)  # type: ignore[operator]
         for output in program.outputs:
             output.on_epoch()  # type: ignore[operator]
     for name, parameter in program.named_parameters():
@@ -377,8 +377,8 @@ def _round_trip(program: Program, labelled: LabelledSet, values: torch.Tensor) -
     """Fold the program as saving does and compare its numbers (whole folders are tested where a source has a name)."""
     folded = copy.copy(program)
     folded._modules = dict(program._modules)
-    folded.transforms = torch.nn.ModuleList(t.fold() for t in program.transforms)  # type: ignore[operator]
-    folded.outputs = torch.nn.ModuleList(o.fold(program.source) for o in program.outputs)  # type: ignore[operator]
+    folded.transforms = torch.nn.ModuleList(t.merge() for t in program.transforms)  # type: ignore[operator]
+    folded.outputs = torch.nn.ModuleList(o.merge(program.source) for o in program.outputs)  # type: ignore[operator]
     assert torch.allclose(folded.answer(labelled.data), values, atol=1e-4), "folding must not change the numbers"
     with tempfile.TemporaryDirectory() as folder:
         from safetensors.torch import load_file, save_file

@@ -15,8 +15,8 @@ from safetensors.torch import load
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from xmr.core.files import json_sha256, write_tensors, write_text
 from xmr.errors import Problem, ProgramError, reason
-from xmr.files import json_sha256, write_tensors, write_text
 from xmr.outputs.base import Output
 
 

@@ -19,15 +19,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from xmr.batching import training_batches
+from xmr.core.batching import training_batches
+from xmr.core.generators import Generators, share_generators
+from xmr.core.spaces import Batch, TokenSpace
 from xmr.data.targets import IGNORE
-from xmr.draws import Draws, hand_out
 from xmr.encoders.base import EncodedSet
-from xmr.evaluation.metrics import higher_is_better, main_metric, metrics_of
+from xmr.metrics.metrics import higher_is_better, main_metric, metrics_of
 from xmr.outputs.mapping import CountedMapping
 from xmr.outputs.ridge import Ridge
 from xmr.program import Program, to_device
-from xmr.spaces import Encoded, TokenSpace
 from xmr.training.checkpoint import (
     load_checkpoint,
     optimizer_tensors,
@@ -45,7 +45,7 @@ from xmr.training.settings import TrainingSettings
 from xmr.transforms.base import SymbolTransform
 
 CPU = torch.device("cpu")
-MOST_ALIGNED = 64  # symbols of a large alphabet whose nearest word is looked for each epoch
+MAX_ALIGNED = 64  # symbols of a large alphabet whose nearest word is looked for each epoch
 CHECKPOINT_SECONDS = 20.0  # how often a long epoch is saved; every epoch's end is saved too
 _MAKING_ACCELERATOR = threading.Lock()
 
@@ -219,9 +219,9 @@ class _Job:
         self.optimizer = make_optimizer(settings, parameter_groups(program, settings))
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.members = list(program.members())
-        self.draws = Draws()
-        hand_out(self.draws, program.transforms)
-        hand_out(self.draws, program.outputs)
+        self.generators = Generators()
+        share_generators(self.generators, program.transforms)
+        share_generators(self.generators, program.outputs)
         self.weights = None
         self.lengths: Tensor | None = None  # of the source's words
         if settings.class_weights == "balanced":
@@ -252,11 +252,11 @@ class _Job:
         """Begin what a step draws (dropout, variations) by step and process, so that a resumed run repeats it."""
         accelerator = self.accelerator
         number = step * accelerator.num_processes + accelerator.process_index
-        self.draws.begin((self.seed * 1_000_003 + number) % 2**63)
+        self.generators.begin((self.seed * 1_000_003 + number) % 2**63)
 
-    def varied(self, encoded: Encoded) -> Encoded:
+    def varied(self, encoded: Batch) -> Batch:
         """A batch, still on the CPU, as the encoder varies it in training."""
-        return self.program.encoder.augment(encoded, self.draws.on(CPU))
+        return self.program.encoder.augment(encoded, self.generators.on(CPU))
 
     def target(self, batch: np.ndarray) -> Tensor:
         """The targets of a batch, on the program's device."""
@@ -280,11 +280,11 @@ class _Job:
         losses = loss_of(self.task, logits, target, self.weights, self.settings.label_smoothing)
         total = losses.sum()
         for part in (*self.program.transforms, *self.program.outputs):
-            penalty = part.penalty()
-            total = total if penalty is None else total + penalty
+            regularization = part.regularization()
+            total = total if regularization is None else total + regularization
         if not repeated:
             for output in self.program.outputs:
-                output.observe(target)  # type: ignore[operator]
+                output.update(target)  # type: ignore[operator]
         self.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(total)
         for member in self.members:
@@ -325,11 +325,11 @@ class _Job:
         """
         one = self.training.data.batch(np.arange(1))
         asked = len(self.training), self.varied(one) is not one
-        passes = max(output.settling_passes(*asked) for output in self.program.outputs)  # type: ignore[operator]
+        passes = max(output.refit_passes(*asked) for output in self.program.outputs)  # type: ignore[operator]
         if not passes:
             return False
         for output in self.program.outputs:
-            output.forget()  # type: ignore[operator]
+            output.reset()  # type: ignore[operator]
         for further in range(passes):
             self._observe(self.epochs + further, vary=True, precision="full")
         self._refresh()
@@ -348,12 +348,12 @@ class _Job:
                     encoded = self.varied(encoded)
                 self.program(to_device(encoded, self.program.device))
                 for output in self.program.outputs:
-                    output.observe(self.target(batch))  # type: ignore[operator]
+                    output.update(self.target(batch))  # type: ignore[operator]
 
     def _refresh(self) -> None:
         for output in self.program.outputs:
             self.share_counts(output)
-            output.refresh()  # type: ignore[operator]
+            output.compute()  # type: ignore[operator]
 
     def share_counts(self, output: nn.Module) -> None:
         """Processes add up what a mapping counted, once, before it is made anew."""
@@ -378,7 +378,7 @@ class _Job:
             words = space.embedding.detach().to(self.program.device).float()
             if self.lengths is None:
                 self.lengths = words.norm(dim=1).clamp(min=1e-12)
-            cosines = F.normalize(transform.table()[:MOST_ALIGNED].float(), dim=1) @ words.T / self.lengths
+            cosines = F.normalize(transform.table()[:MAX_ALIGNED].float(), dim=1) @ words.T / self.lengths
         return {"alignment": float(cosines.amax(dim=1).mean())}
 
     def validate(self, precision: str) -> dict[str, float]:

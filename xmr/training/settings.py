@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import Field
 
-from xmr.component import Section
+from xmr.core.component import Section
 
 
 class TrainingSettings(Section):

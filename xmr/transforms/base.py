@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from xmr.core.spaces import Batch, SourceInput, Space, Spec, SymbolBatch, SymbolSpec, TokenInput, TokenSpace
 from xmr.data.blosum import AMINO_ACIDS, blosum_softmax
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Alphabet, Encoded, Form, SourceInput, Space, Symbols, TokenInput, TokenSpace
 
 Features = Callable[[SourceInput], Tensor]  # a batch in the source's space -> its features (B, D'), no gradient
 Init = Literal["random_words", "letters", "own_words", "words", "similar_words"]
@@ -30,7 +30,7 @@ class Transform(nn.Module, ABC):
     member: int = 0  # which program of an ensemble it belongs to, set before `build`
     programs: int = 1  # how many the ensemble has, set before `build`
 
-    section: dict[str, Any]  # the recipe section it was made from (xmr.component.create)
+    section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
     takes: ClassVar[str]
     space: ClassVar[str]
 
@@ -39,36 +39,36 @@ class Transform(nn.Module, ABC):
         return space.max_length if isinstance(space, TokenSpace) else 512
 
     @abstractmethod
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Make the parameters for this target domain and source; all randomness comes from `generator`."""
 
     @abstractmethod
-    def forward(self, encoded: Encoded) -> SourceInput:
+    def forward(self, encoded: Batch) -> SourceInput:
         """Encoded target -> input of the source."""
 
-    def attach(self, features: Features, width: int, generator: Generator) -> None:
+    def set_feature_extractor(self, features: Features, width: int, generator: Generator) -> None:
         """Receive the frozen source's features as a function, and their width D'; called once, after `build`."""
 
-    def fixed(self, encoded: Encoded) -> Tensor | None:
+    def fixed(self, encoded: Batch) -> Tensor | None:
         """What does not depend on the parameters, one row a row of the batch: kept by data sets that can, so that it
         is computed once a record and comes back as `encoded.fixed`. None: nothing worth keeping."""
         return None
 
-    def penalty(self) -> Tensor | None:
+    def regularization(self) -> Tensor | None:
         """A term the method adds to the loss, or None."""
         return None
 
     def fit_features(self, features: Tensor, generator: Generator) -> None:
         """Learn what depends on the source's features (n, D') of the training part; see `needs_features`."""
 
-    def rates(self) -> dict[str, float]:
+    def lr_scales(self) -> dict[str, float]:
         """Learning rates of parameters, by the beginning of their names, as multiples of training.learning_rate."""
         return {}
 
     def on_epoch(self, epoch: int, epochs: int) -> None:
         """Called before each epoch; for schedules and projections that belong to the method."""
 
-    def fold(self) -> Transform:
+    def merge(self) -> Transform:
         """An equal transform without what only training needed (Theta E instead of Theta and E)."""
         return self
 
@@ -79,7 +79,7 @@ class SymbolTransform(Transform):
     `table` is computed once a step, whatever the batch: (A, D). Location: embedding; operator: parametric.
     """
 
-    takes: ClassVar[str] = "Symbols"
+    takes: ClassVar[str] = "symbols"
     space: ClassVar[str] = "token"
     blends: Tensor
 
@@ -91,15 +91,15 @@ class SymbolTransform(Transform):
         """The embedding of every symbol, mixtures included: (S, D)."""
         return with_blends(self.table(), self.blends)
 
-    def register_alphabet(self, form: Form) -> Alphabet:
+    def register_alphabet(self, spec: Spec) -> SymbolSpec:
         """Remember how mixtures are made of letters."""
-        assert isinstance(form, Alphabet), "symbols come with an alphabet"
-        self.register_buffer("blends", form.blends(), persistent=False)
-        return form
+        assert isinstance(spec, SymbolSpec), "symbols come with an alphabet"
+        self.register_buffer("blends", spec.blends(), persistent=False)
+        return spec
 
-    def forward(self, encoded: Encoded) -> TokenInput:
+    def forward(self, encoded: Batch) -> TokenInput:
         """ids (B, L) -> embeddings (B, L, D). Raises ValueError if an id lies outside the alphabet (on CPU)."""
-        assert isinstance(encoded, Symbols)
+        assert isinstance(encoded, SymbolBatch)
         table = self.symbol_table()
         embeddings = F.embedding(checked_ids(encoded.ids, len(table)), table)
         return TokenInput(embeddings, encoded.mask, 0, encoded.ids.shape[1], encoded.full)
@@ -164,7 +164,7 @@ def known_words(space: TokenSpace) -> dict[str, int]:
 
 
 def start_rows(
-    init: Init, words: tuple[str, ...] | None, alphabet: Alphabet, space: TokenSpace, generator: Generator
+    init: Init, words: tuple[str, ...] | None, alphabet: SymbolSpec, space: TokenSpace, generator: Generator
 ) -> Tensor:
     """Rows the letters start at, (A, D), each at the norm of E's rows.
 

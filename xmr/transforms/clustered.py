@@ -9,7 +9,7 @@ import torch
 from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 
-from xmr.spaces import Encoded, PixelInput
+from xmr.core.spaces import Batch, PixelInput
 from xmr.transforms.base import Features
 from xmr.transforms.frame import Border
 from xmr.transforms.pixels import Interpolation, Room
@@ -47,7 +47,7 @@ class ClusteredBorder(Border):
         super().make(generator)
         self.delta = nn.Parameter(self.zeros().repeat(self.clusters, 1, 1, 1))
 
-    def attach(self, features: Features, width: int, generator: Generator) -> None:
+    def set_feature_extractor(self, features: Features, width: int, generator: Generator) -> None:
         """Centres at random until `fit_features` finds them."""
         self.features = features
         self.register_buffer("centres", torch.randn(self.clusters, width, generator=generator))
@@ -63,12 +63,12 @@ class ClusteredBorder(Border):
             self.centres.fill_(1e6)
             self.centres[:found] = torch.from_numpy(centres).to(self.centres)
 
-    def cluster(self, encoded: Encoded) -> Tensor:
+    def cluster(self, encoded: Batch) -> Tensor:
         """The cluster of each picture: (B,) int64."""
         features = self.features(self.plain(encoded)).to(self.centres)
         return torch.cdist(features, self.centres).argmin(dim=1)
 
-    def forward(self, encoded: Encoded) -> PixelInput:
+    def forward(self, encoded: Batch) -> PixelInput:
         """(B, C, h, w) -> (B, C', H, W)."""
         picture, mask = self.placed(encoded)
         frame = self.frame()[self.cluster(encoded)] * mask

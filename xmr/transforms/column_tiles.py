@@ -11,8 +11,8 @@ from annotated_types import Ge, Gt, Le
 from einops import rearrange
 from torch import Generator, Tensor, nn
 
+from xmr.core.spaces import Batch, PixelInput, PixelSpace, Space, Spec, TableBatch, TableSpec
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, Form, PixelInput, PixelSpace, Schema, Space, Table
 from xmr.transforms.base import Transform
 from xmr.transforms.feature_tokens import CategoryRows
 
@@ -80,7 +80,7 @@ class ColumnTiles(Transform):
         spread: standard deviation of u and v at the start.
     """
 
-    takes: ClassVar[str] = "Table"
+    takes: ClassVar[str] = "table"
     space: ClassVar[str] = "pixel"
     gap_row: Tensor
     place: Tensor
@@ -94,15 +94,15 @@ class ColumnTiles(Transform):
         super().__init__()
         self.share, self.layout, self.spread = share, layout, spread
 
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Normal tiles, a grey border. Raises RecipeError for columns of text, and for more columns than pixels."""
-        assert isinstance(form, Schema)
+        assert isinstance(spec, TableSpec)
         assert isinstance(space, PixelSpace)
-        if form.words:
+        if spec.words:
             expected = "skip: a picture holds no words (encoder.columns)"
-            raise RecipeError(Problem("encoder.columns", f"text in {', '.join(form.texts) or 'render'}", expected))
-        count, n = len(form.numbers), len(form.names)
-        self.most, self.pixels = form.most, space
+            raise RecipeError(Problem("encoder.columns", f"text in {', '.join(spec.texts) or 'render'}", expected))
+        count, n = len(spec.numbers), len(spec.names)
+        self.most, self.pixels = spec.most, space
         across = int(np.ceil(np.sqrt(n)))
         down = -(-n // across)
         self.tile = int(min(space.height / down, space.width / across) * self.share)
@@ -110,11 +110,11 @@ class ColumnTiles(Transform):
             found = f"{n} columns"
             raise RecipeError(Problem("encoder", found, f"at most {space.height * space.width} tiles of a pixel"))
         self.grid = (down, across)
-        alike = np.array(form.alike) if len(form.alike) == n else np.zeros((n, n))
+        alike = np.array(spec.alike) if len(spec.alike) == n else np.zeros((n, n))
         place = arrange(alike, down, across) if self.layout == "alike" else np.arange(n)
         self.register_buffer("place", torch.from_numpy(place), persistent=False)
         side = space.channels * self.tile**2
-        gaps = torch.tensor(form.gaps, dtype=torch.bool)
+        gaps = torch.tensor(spec.gaps, dtype=torch.bool)
 
         def drawn(rows: int) -> Tensor:
             return torch.randn(rows, side, generator=generator) * self.spread
@@ -122,13 +122,13 @@ class ColumnTiles(Transform):
         self.middle, self.slope = nn.Parameter(drawn(count)), nn.Parameter(drawn(count))
         self.gap = nn.Parameter(drawn(int(gaps.sum())))
         self.register_buffer("gap_row", torch.where(gaps, gaps.cumsum(0) - 1, -1), persistent=False)
-        self.categories = CategoryRows(form, drawn(CategoryRows.count(form)))
+        self.categories = CategoryRows(spec, drawn(CategoryRows.count(spec)))
         self.border = nn.Parameter(torch.zeros(space.channels, space.height, space.width))
         return self
 
-    def forward(self, encoded: Encoded) -> PixelInput:
+    def forward(self, encoded: Batch) -> PixelInput:
         """(B, F) numbers, (B, G) categories -> (B, C, H, W) in [0, 1]."""
-        assert isinstance(encoded, Table)
+        assert isinstance(encoded, TableBatch)
         (down, across), p, space = self.grid, self.tile, self.pixels
         numbers = encoded.numbers[..., None] / self.most * self.slope + self.middle
         if len(self.gap):

@@ -11,7 +11,7 @@ from einops import rearrange
 from torch import Generator, nn
 from torch.nn.utils import skip_init
 
-from xmr.spaces import Encoded, PixelInput
+from xmr.core.spaces import Batch, PixelInput
 from xmr.transforms.base import Features
 from xmr.transforms.pixels import Interpolation, PixelTransform, Room, resize
 
@@ -48,7 +48,7 @@ class Coordinator(PixelTransform):
         """The trigger; the decoder follows in `attach`, which knows the width of the features."""
         self.trigger = nn.Parameter(torch.randn(self.trigger_width, generator=generator) * 0.1)
 
-    def attach(self, features: Features, width: int, generator: Generator) -> None:
+    def set_feature_extractor(self, features: Features, width: int, generator: Generator) -> None:
         """Make the decoder for features (B, D'). Its last layer starts near zero, so the first prompt is faint."""
         self.features = features
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
@@ -61,7 +61,7 @@ class Coordinator(PixelTransform):
                 assert layer.bias is not None
                 layer.bias.zero_()
 
-    def forward(self, encoded: Encoded) -> PixelInput:
+    def forward(self, encoded: Batch) -> PixelInput:
         """(B, C, h, w) -> (B, C', H, W)."""
         picture = self.fitted(encoded)
         seen = self.norm(self.features(PixelInput(picture)).detach())

@@ -11,9 +11,9 @@ from annotated_types import Ge, Le, Lt
 from einops import rearrange
 from torch import Generator, Tensor, nn
 
-from xmr.draws import Dropout
+from xmr.core.generators import Dropout
+from xmr.core.spaces import Batch, Space, Spec, TableBatch, TableSpec, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, Form, Schema, Space, Table, TokenInput, TokenSpace
 from xmr.transforms.base import Transform, known_words
 
 
@@ -29,14 +29,14 @@ class CategoryRows(nn.Module):
     owner: Tensor
     share: Tensor
 
-    def __init__(self, form: Schema, rows: Tensor) -> None:
+    def __init__(self, spec: TableSpec, rows: Tensor) -> None:
         super().__init__()
         self.rows = nn.Parameter(rows)
         place: list[int] = []  # of every id, where its vector stands among the rows and, behind them, the means
         offset: list[int] = []
         owner: list[int] = []
         share: list[float] = []
-        for number, column in enumerate(form.categories):
+        for number, column in enumerate(spec.categories):
             first, values, mean = len(owner), len(column.values), len(rows) + number
             offset.append(len(place))
             place += range(first, first + values)
@@ -48,9 +48,9 @@ class CategoryRows(nn.Module):
         self.register_buffer("share", torch.tensor(share)[:, None], persistent=False)
 
     @staticmethod
-    def count(form: Schema) -> int:
+    def count(spec: TableSpec) -> int:
         """Rows that are learned."""
-        return sum(len(column.values) + column.gaps for column in form.categories)
+        return sum(len(column.values) + column.gaps for column in spec.categories)
 
     def forward(self, categories: Tensor) -> Tensor:
         """(B, G) ids within columns -> (B, G, W)."""
@@ -75,7 +75,7 @@ class FeatureTokens(Transform):
         spread: how far the ends of a number column lie from its middle at the start, in norms of E's rows.
     """
 
-    takes: ClassVar[str] = "Table"
+    takes: ClassVar[str] = "table"
     space: ClassVar[str] = "token"
     embedding: Tensor
     gap_row: Tensor
@@ -89,33 +89,33 @@ class FeatureTokens(Transform):
         super().__init__()
         self.bins, self.init, self.spread = bins, init, spread
 
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Every vector at the norm of E's rows. Raises RecipeError for more columns than the source takes."""
-        assert isinstance(form, Schema)
+        assert isinstance(spec, TableSpec)
         assert isinstance(space, TokenSpace)
-        check_columns(form, space)
-        self.make_tokens(form, space, generator, space.width)
+        check_columns(spec, space)
+        self.make_tokens(spec, space, generator, space.width)
         return self
 
-    def make_tokens(self, form: Schema, space: TokenSpace, generator: Generator, width: int) -> None:
+    def make_tokens(self, spec: TableSpec, space: TokenSpace, generator: Generator, width: int) -> None:
         """The vectors of all columns, `width` numbers each (D: at words of the source; else: unit normal)."""
-        self.most, self.positions = form.most, None if form.words else len(form.names)
-        said = [f"{c.name} {value}" for c in form.categories for value in (*c.values, "")[: len(c.values) + c.gaps]]
-        names, count = [*form.numbers, *said], len(form.numbers)
+        self.most, self.positions = spec.most, None if spec.words else len(spec.names)
+        said = [f"{c.name} {value}" for c in spec.categories for value in (*c.values, "")[: len(c.values) + c.gaps]]
+        names, count = [*spec.numbers, *said], len(spec.numbers)
         if width == space.width:
             rows = words_of(names, space, generator, self.init == "own_words")
             ends = words_of([""] * count, space, generator, False)
         else:
             rows, ends = (torch.randn(n, width, generator=generator) for n in (len(names), count))
-        knots, gaps = torch.linspace(-1, 1, self.bins), torch.tensor(form.gaps, dtype=torch.bool)
+        knots, gaps = torch.linspace(-1, 1, self.bins), torch.tensor(spec.gaps, dtype=torch.bool)
         self.curve = nn.Parameter(self.spread * knots[None, :, None] * ends[:, None, :])  # (F, bins, W)
         self.middle = nn.Parameter(rows[:count].clone())
         self.gap = nn.Parameter(rows[:count][gaps].clone())
         self.register_buffer("gap_row", torch.where(gaps, gaps.cumsum(0) - 1, -1), persistent=False)
-        self.categories = CategoryRows(form, rows[count:].clone())
+        self.categories = CategoryRows(spec, rows[count:].clone())
         self.register_buffer("embedding", space.embedding.detach(), persistent=False)
 
-    def tokens(self, table: Table) -> Tensor:
+    def tokens(self, table: TableBatch) -> Tensor:
         """(B, F + G, W)."""
         knot = (table.numbers / self.most).clamp(-1, 1).add(1).mul((self.bins - 1) / 2)  # (B, F) in 0 .. bins - 1
         hats = (1 - (knot[..., None] - torch.arange(self.bins, device=knot.device)).abs()).clamp(min=0)
@@ -125,9 +125,9 @@ class FeatureTokens(Transform):
             numbers = torch.where(lost[..., None], self.gap[self.gap_row.clamp(min=0)], numbers)
         return torch.cat([numbers, self.categories(table.categories)], dim=1)
 
-    def forward(self, encoded: Encoded) -> TokenInput:
+    def forward(self, encoded: Batch) -> TokenInput:
         """(B, F) numbers, (B, G) categories, (B, T) words -> (B, F + G + T, D)."""
-        assert isinstance(encoded, Table)
+        assert isinstance(encoded, TableBatch)
         return with_words(self.tokens(encoded), encoded, self.embedding)
 
 
@@ -157,13 +157,13 @@ class FeatureDictionary(FeatureTokens):
         super().__init__(bins)
         self.prototypes, self.heads, self.width, self.dropout = prototypes, heads, width, Dropout(dropout)
 
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """A normal start. Raises RecipeError for more columns than the source takes."""
-        assert isinstance(form, Schema)
+        assert isinstance(spec, TableSpec)
         assert isinstance(space, TokenSpace)
-        check_columns(form, space)
+        check_columns(spec, space)
         inner = self.heads * self.width
-        self.make_tokens(form, space, generator, inner)
+        self.make_tokens(spec, space, generator, inner)
         self.make_dictionary(space, generator)
         self.out = nn.Parameter(torch.randn(inner, space.width, generator=generator) * inner**-0.5)
         self.norm = float(space.row_norm())
@@ -179,9 +179,9 @@ class FeatureDictionary(FeatureTokens):
         """Keys and values, (h, n, d) each, once a step whatever the batch."""
         return self.keys, self.values
 
-    def forward(self, encoded: Encoded) -> TokenInput:
+    def forward(self, encoded: Batch) -> TokenInput:
         """As `FeatureTokens.forward`."""
-        assert isinstance(encoded, Table)
+        assert isinstance(encoded, TableBatch)
         query = rearrange(self.tokens(encoded), "b t (h d) -> b h t d", h=self.heads)
         keys, values = self.dictionary()
         weights = torch.softmax(query @ keys.transpose(1, 2) * self.width**-0.5, dim=-1)
@@ -222,7 +222,7 @@ class FeaturePrototypes(FeatureDictionary):
         )
         return keys, values
 
-    def fold(self) -> FeatureDictionary:
+    def merge(self) -> FeatureDictionary:
         """Keys and values instead of M, W_K and W_V."""
         made = FeatureDictionary(self.bins, self.prototypes, self.heads, self.width, self.dropout.share)
         for name in ("most", "positions", "norm", "curve", "middle", "gap", "categories", "out"):
@@ -244,7 +244,7 @@ class RowText(Transform):
         prompt: m, learned vectors before the text; 0: none.
     """
 
-    takes: ClassVar[str] = "Table"
+    takes: ClassVar[str] = "table"
     space: ClassVar[str] = "token"
     embedding: Tensor
 
@@ -252,28 +252,28 @@ class RowText(Transform):
         super().__init__()
         self.prompt_length = prompt
 
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Raises RecipeError unless the encoder writes rows out, and for more words than the source takes."""
-        assert isinstance(form, Schema)
+        assert isinstance(spec, TableSpec)
         assert isinstance(space, TokenSpace)
-        if not form.words:
+        if not spec.words:
             raise RecipeError(Problem("encoder.render", "false", "true: the transform row_text reads rows as text"))
-        if form.words + self.prompt_length > space.max_length:
-            found = f"{form.words} words and {self.prompt_length} before them"
+        if spec.words + self.prompt_length > space.max_length:
+            found = f"{spec.words} words and {self.prompt_length} before them"
             raise RecipeError(Problem("encoder.most_words", found, f"at most {space.max_length}"))
         words = torch.randint(len(space.embedding), (self.prompt_length,), generator=generator)
         self.prompt = nn.Parameter(space.embedding.detach().float().cpu()[words].clone())
         self.register_buffer("embedding", space.embedding.detach(), persistent=False)
         return self
 
-    def forward(self, encoded: Encoded) -> TokenInput:
+    def forward(self, encoded: Batch) -> TokenInput:
         """(B, T) words -> (B, m + T, D)."""
-        assert isinstance(encoded, Table)
+        assert isinstance(encoded, TableBatch)
         assert encoded.words is not None
         return with_words(self.prompt.expand(len(encoded.words), -1, -1), encoded, self.embedding)
 
 
-def with_words(tokens: Tensor, table: Table, embedding: Tensor) -> TokenInput:
+def with_words(tokens: Tensor, table: TableBatch, embedding: Tensor) -> TokenInput:
     """Tokens (B, T, D), then the row's words in the source's own embeddings."""
     mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
     if table.words is None or table.word_mask is None:
@@ -283,11 +283,11 @@ def with_words(tokens: Tensor, table: Table, embedding: Tensor) -> TokenInput:
     return TokenInput(torch.cat([tokens, said], dim=1), mask, 0, mask.shape[1], bool(mask.all()))
 
 
-def check_columns(form: Schema, space: TokenSpace) -> None:
+def check_columns(spec: TableSpec, space: TokenSpace) -> None:
     """Raises RecipeError for more columns and words than the source takes."""
-    tokens = len(form.names) + form.words
+    tokens = len(spec.names) + spec.words
     if tokens > space.max_length:
-        found = f"{len(form.names)} columns and {form.words} words"
+        found = f"{len(spec.names)} columns and {spec.words} words"
         raise RecipeError(Problem("encoder", found, f"at most {space.max_length} tokens"))
 
 

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 
+from xmr.core.spaces import Batch, PixelInput
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, PixelInput
 from xmr.transforms.pixels import (
     Interpolation,
     PixelTransform,
@@ -99,7 +99,7 @@ class Border(PixelTransform):
         """What stands outside the picture: (C, H, W), once a step whatever the batch."""
         return torch.sigmoid(self.delta) if self.room == "pixel" else self.delta
 
-    def placed(self, encoded: Encoded) -> tuple[Tensor, Tensor]:
+    def placed(self, encoded: Batch) -> tuple[Tensor, Tensor]:
         """The picture in the middle of zeros, (B, C, H, W) in [0, 1], and the mask M, 1 outside it."""
         if self.learn_scale:
             return self._stretched(encoded)
@@ -107,7 +107,7 @@ class Border(PixelTransform):
         after = self.pixels.width - self.left - self.width, self.pixels.height - self.top - self.height
         return F.pad(inner, (self.left, after[0], self.top, after[1])), self.mask
 
-    def _stretched(self, encoded: Encoded) -> tuple[Tensor, Tensor]:
+    def _stretched(self, encoded: Batch) -> tuple[Tensor, Tensor]:
         """As `placed`, by a bilinear sampling grid whose scale is a parameter (its edges are soft, so it can learn)."""
         whole = self.fitted(encoded)
         scale = self.log_scale.exp().clamp(0.05, 1.0)
@@ -119,7 +119,7 @@ class Border(PixelTransform):
         placed = F.grid_sample(whole, grid.expand(len(whole), -1, -1, -1), align_corners=False)
         return placed, 1 - covered[0]
 
-    def forward(self, encoded: Encoded) -> PixelInput:
+    def forward(self, encoded: Batch) -> PixelInput:
         """(B, C, h, w) -> (B, C', H, W)."""
         own_units = self.room == "normalised"
         if not self.learn_scale:
@@ -201,7 +201,7 @@ class Watermark(PixelTransform):
             mask[:, width:-width, width:-width] = 0
         self.register_buffer("mask", mask, persistent=False)
 
-    def forward(self, encoded: Encoded) -> PixelInput:
+    def forward(self, encoded: Batch) -> PixelInput:
         """(B, C, h, w) -> (B, C', H, W)."""
         added, picture = self.delta * self.mask, self.fitted(encoded)
         if self.room == "pixel":

@@ -11,7 +11,7 @@ from einops import repeat
 from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
-from xmr.spaces import Encoded, PixelInput
+from xmr.core.spaces import Batch, PixelInput
 from xmr.transforms.pixels import Interpolation, PixelTransform, Room, over_batch
 
 
@@ -70,7 +70,7 @@ class SampleMasks(PixelTransform):
         pools = self.patch.bit_length() - 1
         self.network = mask_network(self.layers, pools, self.pixels.channels, generator)
 
-    def rates(self) -> dict[str, float]:
+    def lr_scales(self) -> dict[str, float]:
         """The mask network may learn at a rate of its own."""
         return {"network": self.mask_rate}
 
@@ -84,7 +84,7 @@ class SampleMasks(PixelTransform):
             large = nn.functional.pad(large, (0, max(0, short[1]), 0, max(0, short[0])), mode="replicate")
         return large[..., :height, :width]
 
-    def forward(self, encoded: Encoded) -> PixelInput:
+    def forward(self, encoded: Batch) -> PixelInput:
         """(B, C, h, w) -> (B, C', H, W)."""
         picture = self.fitted(encoded)
         if self.room == "pixel":

@@ -10,8 +10,8 @@ from einops import rearrange
 from torch import Generator, nn
 from torch.nn.utils import skip_init
 
+from xmr.core.spaces import Batch, ImageBatch, ImageSpec, Space, Spec, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, Form, Image, Picture, Space, TokenInput, TokenSpace
 from xmr.transforms.base import Transform
 
 
@@ -26,25 +26,25 @@ class PatchProjection(Transform):
         rescale: bring every token to the median norm of the source's embeddings.
     """
 
-    takes: ClassVar[str] = "Image"
+    takes: ClassVar[str] = "image"
     space: ClassVar[str] = "token"
 
     def __init__(self, patch: Annotated[int, Ge(1), Le(1024)] = 4, rescale: bool = True) -> None:
         super().__init__()
         self.patch, self.rescale = patch, rescale
 
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """A normal start. Raises RecipeError when the patches do not fit the picture or the source."""
-        assert isinstance(form, Picture)
+        assert isinstance(spec, ImageSpec)
         assert isinstance(space, TokenSpace)
-        p, height, width = self.patch, form.height, form.width
+        p, height, width = self.patch, spec.height, spec.width
         if height % p or width % p:
             raise RecipeError(Problem("transform.patch", str(p), f"a divisor of {height} and {width} pixels"))
         tokens = (height // p) * (width // p)
         if tokens > space.max_length:
             found = f"{p}, which makes {tokens} tokens"
             raise RecipeError(Problem("transform.patch", found, f"at most {space.max_length} tokens"))
-        inputs = form.channels * p * p
+        inputs = spec.channels * p * p
         self.linear = skip_init(nn.Linear, inputs, space.width)
         self.norm = float(space.row_norm())
         with torch.no_grad():
@@ -52,9 +52,9 @@ class PatchProjection(Transform):
             self.linear.bias.normal_(0.0, 0.02, generator=generator)
         return self
 
-    def forward(self, encoded: Encoded) -> TokenInput:
+    def forward(self, encoded: Batch) -> TokenInput:
         """(B, C, h, w) -> (B, T, D), row by row; pixel values are centred to [-1, 1] first."""
-        assert isinstance(encoded, Image)
+        assert isinstance(encoded, ImageBatch)
         p = self.patch
         tokens = self.linear(rearrange(encoded.values * 2 - 1, "b c (h p) (w q) -> b (h w) (c p q)", p=p, q=p))
         if self.rescale:

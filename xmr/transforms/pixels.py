@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from xmr.core.spaces import Batch, ImageBatch, ImageSpec, PixelInput, PixelSpace, Space, Spec
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, Form, Image, Picture, PixelInput, PixelSpace, Space
 from xmr.transforms.base import Transform
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "area"]
@@ -75,7 +75,7 @@ class PixelTransform(Transform):
     own units. The learning rate hangs on it.
     """
 
-    takes: ClassVar[str] = "Image"
+    takes: ClassVar[str] = "image"
     space: ClassVar[str] = "pixel"
     factor: Tensor
     shift: Tensor
@@ -84,11 +84,11 @@ class PixelTransform(Transform):
         super().__init__()
         self.room, self.interpolation = room, interpolation
 
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Remember sizes; `make` makes the parameters."""
-        assert isinstance(form, Picture)
+        assert isinstance(spec, ImageSpec)
         assert isinstance(space, PixelSpace)
-        self.picture, self.pixels = form, space
+        self.picture, self.pixels = spec, space
         mean, std = torch.tensor(space.mean)[:, None, None], torch.tensor(space.std)[:, None, None]
         # A number a pixel, laid out as pictures are: a product of equals runs at the speed of memory.
         whole = (space.channels, space.height, space.width)
@@ -101,9 +101,9 @@ class PixelTransform(Transform):
     def make(self, generator: Generator) -> None:
         """Make the parameters; `self.picture` and `self.pixels` are known."""
 
-    def fitted(self, encoded: Encoded, height: int | None = None, width: int | None = None) -> Tensor:
+    def fitted(self, encoded: Batch, height: int | None = None, width: int | None = None) -> Tensor:
         """The target's pictures at the given size (by default the source's), with the source's channels, in [0, 1]."""
-        assert isinstance(encoded, Image)
+        assert isinstance(encoded, ImageBatch)
         size = height or self.pixels.height, width or self.pixels.width
         if encoded.fixed is not None and encoded.fixed.shape[-2:] == size:
             return encoded.fixed
@@ -113,9 +113,9 @@ class PixelTransform(Transform):
         """Height and width the target's picture has in the source's input."""
         return self.pixels.height, self.pixels.width
 
-    def fixed(self, encoded: Encoded) -> Tensor | None:
+    def fixed(self, encoded: Batch) -> Tensor | None:
         """The fitted pictures, which no parameter touches; nothing where they are fitted as they come."""
-        assert isinstance(encoded, Image)
+        assert isinstance(encoded, ImageBatch)
         if encoded.values.shape[-2:] == self.place():
             return None
         return self.fitted(encoded, *self.place()).contiguous(memory_format=torch.channels_last)
@@ -135,7 +135,7 @@ class PixelTransform(Transform):
         """One value a pixel and channel of the source: (C, H, W)."""
         return torch.zeros(self.pixels.channels, self.pixels.height, self.pixels.width)
 
-    def plain(self, encoded: Encoded) -> PixelInput:
+    def plain(self, encoded: Batch) -> PixelInput:
         """The target's pictures stretched over the source's input, nothing added: what a linear probe sees."""
         return PixelInput(self.fitted(encoded))
 

@@ -8,8 +8,8 @@ import torch
 from annotated_types import Ge, Le
 from torch import Generator, Tensor, nn
 
+from xmr.core.spaces import Batch, Space, Spec, SymbolBatch, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, Form, Space, Symbols, TokenInput, TokenSpace
 from xmr.transforms.base import Init, SymbolTransform, start_rows
 
 
@@ -46,10 +46,10 @@ class Prompt(SymbolTransform):
             raise RecipeError(Problem("transform.length", found, most))
         return longest
 
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """The prompt starts at random words of the source."""
         assert isinstance(space, TokenSpace)
-        alphabet = self.register_alphabet(form)
+        alphabet = self.register_alphabet(spec)
         rows = start_rows(self.init, self.words, alphabet, space, generator)
         self.weight = nn.Parameter(rows, requires_grad=self.symbols == "free")
         sides = 1 if self.position == "before" else 2
@@ -61,10 +61,10 @@ class Prompt(SymbolTransform):
         """The words of the letters."""
         return self.weight
 
-    def forward(self, encoded: Encoded) -> TokenInput:
+    def forward(self, encoded: Batch) -> TokenInput:
         """ids (B, L) -> (B, m + L (+ m), D); the second half of the prompt follows each row's last symbol."""
         content = super().forward(encoded)
-        assert isinstance(encoded, Symbols)
+        assert isinstance(encoded, SymbolBatch)
         rows, length = encoded.ids.shape
         before = self.prompt[: self.length].expand(rows, -1, -1)
         embeddings, mask = torch.cat([before, content.embeddings], dim=1), encoded.mask

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 
-from xmr.draws import Draws
+from xmr.core.generators import Generators
+from xmr.core.spaces import Batch, Space, Spec, SymbolBatch, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, Form, Space, Symbols, TokenInput, TokenSpace
 from xmr.transforms.base import SymbolTransform, checked_ids, with_blends
 
 
@@ -43,12 +43,12 @@ class ContextRemap(SymbolTransform):
         if window % 2 == 0:
             raise RecipeError(Problem("transform.window", str(window), "an odd number of symbols"))
         self.window, self.channels, self.words, self.temperature = window, channels, words, temperature
-        self.draws = Draws()
+        self.generators = Generators()
 
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Random words, a normal start."""
         assert isinstance(space, TokenSpace)
-        alphabet = self.register_alphabet(form)
+        alphabet = self.register_alphabet(spec)
         total, d = len(space.embedding), self.channels
         count = min(self.words or total, total)
         self.register_buffer("candidates", torch.randperm(total, generator=generator)[:count])
@@ -62,10 +62,10 @@ class ContextRemap(SymbolTransform):
     def table(self) -> Tensor:
         """The words that letters choose where they stand alone: (A, D)."""
         ids = torch.arange(len(self.small), device=self.small.device)[:, None]
-        chosen = self.logits(Symbols(ids, torch.ones_like(ids, dtype=torch.bool), True)).argmax(dim=-1)[:, 0]
+        chosen = self.logits(SymbolBatch(ids, torch.ones_like(ids, dtype=torch.bool), True)).argmax(dim=-1)[:, 0]
         return F.embedding(self.candidates[chosen], self.embedding)
 
-    def logits(self, encoded: Symbols) -> Tensor:
+    def logits(self, encoded: SymbolBatch) -> Tensor:
         """(B, L, n); padding counts as nothing in every window."""
         table = with_blends(self.small, self.blends)
         small = F.embedding(checked_ids(encoded.ids, len(table)), table) * encoded.mask[..., None]
@@ -76,16 +76,16 @@ class ContextRemap(SymbolTransform):
         """A word for each position by Gumbel noise, as in `F.gumbel_softmax`: (..., n), one-hot, straight through."""
         noise = (
             torch.empty_like(logits, memory_format=torch.contiguous_format)
-            .exponential_(generator=self.draws.on(logits.device))
+            .exponential_(generator=self.generators.on(logits.device))
             .log()
         )
         soft = torch.softmax((logits - noise) / self.temperature, dim=-1)
         hard = torch.zeros_like(soft).scatter_(-1, soft.argmax(dim=-1, keepdim=True), 1.0)
         return hard - soft.detach() + soft
 
-    def forward(self, encoded: Encoded) -> TokenInput:
+    def forward(self, encoded: Batch) -> TokenInput:
         """ids (B, L) -> embeddings of whole words of the source (B, L, D)."""
-        assert isinstance(encoded, Symbols)
+        assert isinstance(encoded, SymbolBatch)
         logits = self.logits(encoded)
         if self.training:
             chosen = self.chosen(logits.float())

@@ -11,9 +11,9 @@ from einops import rearrange
 from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
-from xmr.draws import Dropout
+from xmr.core.generators import Dropout
+from xmr.core.spaces import Batch, SignalBatch, SignalSpec, Space, Spec, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, Form, Signal, Space, TokenInput, TokenSpace, Trace
 from xmr.transforms.base import Transform
 from xmr.transforms.front import front_of
 
@@ -27,7 +27,7 @@ class SignalTokens(Transform):
     last patch is whole.
     """
 
-    takes: ClassVar[str] = "Signal"
+    takes: ClassVar[str] = "signal"
     space: ClassVar[str] = "token"
 
     def __init__(self, patch: int | None, stride: int | None, front: int, instance_norm: bool) -> None:
@@ -39,25 +39,25 @@ class SignalTokens(Transform):
         """Tokens of every signal."""
         return self.tokens
 
-    def cut(self, form: Form, space: Space, generator: Generator) -> tuple[int, TokenSpace]:
+    def cut(self, spec: Spec, space: Space, generator: Generator) -> tuple[int, TokenSpace]:
         """Fix the patch, make the front -> numbers a patch holds. Raises RecipeError when the patches do not fit."""
-        assert isinstance(form, Trace)
+        assert isinstance(spec, SignalSpec)
         assert isinstance(space, TokenSpace)
-        self.size = self.patch or max(2, -(-form.length // TOKENS))
-        if self.size > form.length:
+        self.size = self.patch or max(2, -(-spec.length // TOKENS))
+        if self.size > spec.length:
             raise RecipeError(
-                Problem("transform.patch", str(self.size), f"at most {form.length}, the signal's samples")
+                Problem("transform.patch", str(self.size), f"at most {spec.length}, the signal's samples")
             )
         self.step = self.stride or (self.patch or self.size + 1) // 2 or 1
-        self.tokens = -(-(form.length - self.size) // self.step) + 1
+        self.tokens = -(-(spec.length - self.size) // self.step) + 1
         if self.tokens > space.max_length:
             found = f"{self.step}, which makes {self.tokens} tokens"
             raise RecipeError(Problem("transform.stride", found, f"at most {space.max_length} tokens"))
-        channels = form.channels if not self.front_filters else max(form.channels, self.front_filters)
-        self.front = front_of(form.channels, channels, self.front_filters, generator)
+        channels = spec.channels if not self.front_filters else max(spec.channels, self.front_filters)
+        self.front = front_of(spec.channels, channels, self.front_filters, generator)
         return channels * self.size, space
 
-    def patches(self, signal: Signal) -> Tensor:
+    def patches(self, signal: SignalBatch) -> Tensor:
         """(B, C, L) -> (B, T, C P)."""
         values = signal.values
         if self.instance_norm:
@@ -69,7 +69,7 @@ class SignalTokens(Transform):
             values = F.pad(values, (0, missing), mode="replicate")
         return rearrange(values.unfold(2, self.size, self.step), "b c t p -> b t (c p)")
 
-    def sent(self, tokens: Tensor, signal: Signal) -> TokenInput:
+    def sent(self, tokens: Tensor, signal: SignalBatch) -> TokenInput:
         """Tokens (B, T, D) with the mask of those that hold samples."""
         if signal.full:
             mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
@@ -110,9 +110,9 @@ class SignalPatches(SignalTokens):
         super().__init__(patch, stride, front, instance_norm)
         self.rescale = rescale
 
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """A normal start."""
-        inputs, tokens = self.cut(form, space, generator)
+        inputs, tokens = self.cut(spec, space, generator)
         self.linear = skip_init(nn.Linear, inputs, tokens.width)
         self.norm = float(tokens.row_norm())
         with torch.no_grad():
@@ -120,9 +120,9 @@ class SignalPatches(SignalTokens):
             self.linear.bias.normal_(0.0, 0.02, generator=generator)
         return self
 
-    def forward(self, encoded: Encoded) -> TokenInput:
+    def forward(self, encoded: Batch) -> TokenInput:
         """(B, C, L) -> (B, T, D)."""
-        assert isinstance(encoded, Signal)
+        assert isinstance(encoded, SignalBatch)
         tokens = self.linear(self.patches(encoded))
         if self.rescale:
             tokens = tokens / tokens.norm(dim=-1, keepdim=True).clamp(min=1e-6) * self.norm
@@ -160,9 +160,9 @@ class PatchDictionary(SignalTokens):
         super().__init__(patch, stride, front, instance_norm)
         self.prototypes, self.heads, self.width, self.dropout = prototypes, heads, width, Dropout(dropout)
 
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Scores begin near one, tokens near the norm of E's rows."""
-        inputs, tokens = self.cut(form, space, generator)
+        inputs, tokens = self.cut(spec, space, generator)
         inner = self.heads * self.width
         self.query, self.out = skip_init(nn.Linear, inputs, inner), skip_init(nn.Linear, inner, tokens.width)
         with torch.no_grad():
@@ -183,9 +183,9 @@ class PatchDictionary(SignalTokens):
         """Keys and values (heads, n, d): once a step, whatever the batch."""
         return self.keys, self.values
 
-    def forward(self, encoded: Encoded) -> TokenInput:
+    def forward(self, encoded: Batch) -> TokenInput:
         """(B, C, L) -> (B, T, D)."""
-        assert isinstance(encoded, Signal)
+        assert isinstance(encoded, SignalBatch)
         query = rearrange(self.query(self.patches(encoded)), "b t (h d) -> b h t d", h=self.heads)
         keys, values = self.dictionary()
         weights = torch.softmax(query @ keys.transpose(1, 2) * self.width**-0.5, dim=-1)
@@ -238,7 +238,7 @@ class PatchReprogramming(PatchDictionary):
         )
         return keys, values
 
-    def fold(self) -> PatchDictionary:
+    def merge(self) -> PatchDictionary:
         """Keys and values instead of M, W_K and W_V: what prediction needs."""
         made = PatchDictionary(dropout=self.dropout.share)
         made.prototypes, made.heads, made.width = self.prototypes, self.heads, self.width

@@ -9,7 +9,7 @@ import torch
 from annotated_types import Ge, Gt, Le, MinLen
 from torch import Generator, Tensor
 
-from xmr.spaces import Encoded, Form, Image, Picture, PixelInput, PixelSpace, Signal, Space, Trace
+from xmr.core.spaces import Batch, ImageBatch, ImageSpec, PixelInput, PixelSpace, SignalBatch, SignalSpec, Space, Spec
 from xmr.transforms.base import Transform
 from xmr.transforms.frame import Border, Watermark
 from xmr.transforms.front import front_of
@@ -61,7 +61,7 @@ class SignalPicture(Transform):
         front: filters at each of four rates of a learned multi-scale front before drawing; 0: none.
     """
 
-    takes: ClassVar[str] = "Signal"
+    takes: ClassVar[str] = "signal"
     space: ClassVar[str] = "pixel"
 
     def __init__(
@@ -83,18 +83,18 @@ class SignalPicture(Transform):
         self.views = [View(*view) for view in product(orders, contrasts, widths)]
         self.interpolation, self.front_filters = interpolation, front
 
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """The frame starts at zero; each drawing is made at the size it is used in."""
-        assert isinstance(form, Trace)
+        assert isinstance(spec, SignalSpec)
         assert isinstance(space, PixelSpace)
-        self.front = front_of(form.channels, form.channels, self.front_filters, generator)
+        self.front = front_of(spec.channels, spec.channels, self.front_filters, generator)
         if self.frame == "border":
             inner: PixelTransform = Border(self.scale, interpolation=self.interpolation)
             self.size = inner_size(space, self.scale)
         else:
             inner = Watermark(interpolation=self.interpolation)
             self.size = space.height, space.width
-        self.inner = inner.build(Picture(space.channels, *self.size), space, generator)
+        self.inner = inner.build(ImageSpec(space.channels, *self.size), space, generator)
         self.colours = space.channels
         return self
 
@@ -125,21 +125,21 @@ class SignalPicture(Transform):
             return segments(levels, view.segment)
         return gramian(levels) if name == "gramian" else recurrence(levels)
 
-    def fixed(self, encoded: Encoded) -> Tensor | None:
+    def fixed(self, encoded: Batch) -> Tensor | None:
         """What the programs draw, as eight-bit pictures, without a front: (B, views, drawings, h, w)."""
         if self.front is not None:
             return None
-        assert isinstance(encoded, Signal)
+        assert isinstance(encoded, SignalBatch)
         views = self.views[: self.programs]
         return torch.stack([self.eight_bit(encoded, view) for view in views], dim=1)
 
-    def eight_bit(self, encoded: Signal, view: View) -> Tensor:
+    def eight_bit(self, encoded: SignalBatch, view: View) -> Tensor:
         """One drawing of each signal: (B, drawings, h, w) bytes."""
         return (self.drawn(encoded.values, encoded.mask, view) * 255).round().to(torch.uint8)
 
-    def forward(self, encoded: Encoded) -> PixelInput:
+    def forward(self, encoded: Batch) -> PixelInput:
         """(B, C, L) -> (B, colours, H, W)."""
-        assert isinstance(encoded, Signal)
+        assert isinstance(encoded, SignalBatch)
         mine = self.member % len(self.views)
         if self.front is not None:
             pictures = self.drawn(self.front(encoded.values), encoded.mask, self.views[mine])
@@ -147,4 +147,4 @@ class SignalPicture(Transform):
             held = encoded.fixed
             pictures = self.eight_bit(encoded, self.views[mine]) if held is None else held[:, mine]
             pictures = pictures.float() / 255
-        return self.inner(Image(self.coloured(pictures)))
+        return self.inner(ImageBatch(self.coloured(pictures)))

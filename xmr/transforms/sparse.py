@@ -8,7 +8,7 @@ import torch
 from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 
-from xmr.spaces import Form, Space
+from xmr.core.spaces import Space, Spec
 from xmr.transforms.base import Init, start_rows
 from xmr.transforms.vocabulary import _Map
 
@@ -41,9 +41,9 @@ class SparseVocabularyMap(_Map):
         super().__init__()
         self.k, self.settle, self.init, self.words = words_per_symbol, settle, init, words
 
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Start E_T at rows of E; the coefficients wait for the first projection that settles."""
-        alphabet, tokens = self._remember(form, space)
+        alphabet, tokens = self._remember(spec, space)
         rows = start_rows(self.init, self.words, alphabet, tokens, generator)
         self.free = nn.Parameter(rows)
         self.coefficients = nn.Parameter(torch.zeros(len(rows), self.k))

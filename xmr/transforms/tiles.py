@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 
+from xmr.core.spaces import Batch, PixelInput, PixelSpace, Space, Spec, SymbolBatch, SymbolSpec
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Alphabet, Encoded, Form, PixelInput, PixelSpace, Space, Symbols
 from xmr.transforms.base import Transform, checked_ids, with_blends
 
 SAVED = "saved"  # the base picture is among the program's tensors
@@ -63,7 +63,7 @@ class SymbolTiles(Transform):
         alpha: weight of the tiles over the base picture.
     """
 
-    takes: ClassVar[str] = "Symbols"
+    takes: ClassVar[str] = "symbols"
     space: ClassVar[str] = "pixel"
     blends: Tensor
     mean: Tensor
@@ -91,14 +91,14 @@ class SymbolTiles(Transform):
             )
         return tiles
 
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """theta is drawn normal. Raises RecipeError for a base picture that cannot be read."""
-        assert isinstance(form, Alphabet)
+        assert isinstance(spec, SymbolSpec)
         assert isinstance(space, PixelSpace)
         self.most, self.pixels = self.capacity(space), space
-        side = (len(form.letters), space.channels, self.patch, self.patch)
+        side = (len(spec.letters), space.channels, self.patch, self.patch)
         self.theta = nn.Parameter(torch.randn(side, generator=generator) * self.spread)
-        self.register_buffer("blends", form.blends(), persistent=False)
+        self.register_buffer("blends", spec.blends(), persistent=False)
         self.register_buffer("mean", torch.tensor(space.mean)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(space.std)[:, None, None], persistent=False)
         if self.base is not None:
@@ -110,9 +110,9 @@ class SymbolTiles(Transform):
         symbols = with_blends(torch.tanh(self.theta), self.blends)
         return (symbols * self.std + self.mean).clamp(0, 1)
 
-    def forward(self, encoded: Encoded) -> PixelInput:
+    def forward(self, encoded: Batch) -> PixelInput:
         """ids (B, L) -> (B, C, H, W). Raises ValueError for a sequence longer than the picture holds."""
-        assert isinstance(encoded, Symbols)
+        assert isinstance(encoded, SymbolBatch)
         length, p, space = encoded.ids.shape[1], self.patch, self.pixels
         if length > self.most:
             raise ValueError(f"a sequence of {length} symbols; the source's picture holds {self.most} tiles")
@@ -139,7 +139,7 @@ class SymbolTiles(Transform):
             laid = whole
         return PixelInput(laid)
 
-    def fold(self) -> SymbolTiles:
+    def merge(self) -> SymbolTiles:
         """The base picture is among the tensors, and its file no longer needed."""
         if self.base is not None:
             self.base, self.section = SAVED, {**self.section, "base": SAVED}

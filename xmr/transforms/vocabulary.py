@@ -13,7 +13,7 @@ import torch
 from annotated_types import Gt, Lt
 from torch import Generator, Tensor, nn
 
-from xmr.spaces import Alphabet, Form, Space, TokenSpace
+from xmr.core.spaces import Space, Spec, SymbolSpec, TokenSpace
 from xmr.transforms.base import Init, SymbolTransform, start_rows, word_ids
 
 
@@ -32,10 +32,10 @@ class FreeEmbedding(SymbolTransform):
         super().__init__()
         self.init, self.words = init, words
 
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Start E_T at rows of E."""
         assert isinstance(space, TokenSpace)
-        alphabet = self.register_alphabet(form)
+        alphabet = self.register_alphabet(spec)
         self.weight = nn.Parameter(start_rows(self.init, self.words, alphabet, space, generator))
         return self
 
@@ -56,9 +56,9 @@ class FreeEmbedding(SymbolTransform):
 class _Map(SymbolTransform):
     """What the maps over the vocabulary share: E is the source's own, never saved with the program."""
 
-    def _remember(self, form: Form, space: Space) -> tuple[Alphabet, TokenSpace]:
+    def _remember(self, spec: Spec, space: Space) -> tuple[SymbolSpec, TokenSpace]:
         assert isinstance(space, TokenSpace)
-        alphabet = self.register_alphabet(form)
+        alphabet = self.register_alphabet(spec)
         self._space = space
         return alphabet, space
 
@@ -67,7 +67,7 @@ class _Map(SymbolTransform):
         """E (V, D), frozen."""
         return self._space.embedding
 
-    def fold(self) -> SymbolTransform:
+    def merge(self) -> SymbolTransform:
         """After training only E_T is kept, not Theta and not E."""
         with torch.no_grad():
             return FreeEmbedding.holding(self.table(), self.blends)
@@ -87,9 +87,9 @@ class VocabularyMap(_Map):
         super().__init__()
         self.init, self.words = init, words
 
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Theta starts at single words: a flat start would make all rows nearly equal."""
-        alphabet, tokens = self._remember(form, space)
+        alphabet, tokens = self._remember(spec, space)
         ids = word_ids(_plain(self.init), self.words, alphabet.letters, tokens, generator)
         theta = torch.zeros(len(alphabet.letters), len(tokens.embedding))
         theta[torch.arange(len(ids)), ids] = 1.0
@@ -125,9 +125,9 @@ class ConvexVocabularyMap(_Map):
         super().__init__()
         self.tau, self.top_k, self.start, self.init, self.words = tau, top_k, start, init, words
 
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """W starts at a logit that gives each letter's first word the share `start`, the other words the rest."""
-        alphabet, tokens = self._remember(form, space)
+        alphabet, tokens = self._remember(spec, space)
         ids = word_ids(_plain(self.init), self.words, alphabet.letters, tokens, generator)
         vocabulary = len(tokens.embedding)
         logits = torch.randn(len(ids), vocabulary, generator=generator) * 1e-3

@@ -9,13 +9,13 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le, Lt
 from torch import Generator, Tensor, nn
 
-from xmr.draws import Dropout
+from xmr.core.generators import Dropout
+from xmr.core.spaces import Batch, SignalBatch, SignalSpec, Space, Spec, WaveInput, WaveSpace
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, Form, Signal, Space, Trace, WaveInput, WaveSpace
 from xmr.transforms.base import Transform
 from xmr.transforms.front import front_of
 
-Place = Literal["pad", "centre", "repeat", "stretch", "rates"]
+Locate = Literal["pad", "centre", "repeat", "stretch", "rates"]
 
 
 class WaveProgram(Transform):
@@ -34,48 +34,49 @@ class WaveProgram(Transform):
         gain: g at the start; z-scored series lie far outside a wave's -1 to 1.
         learn_gain: let g learn, one for each channel.
         dropout: share of theta's samples dropped in a step.
-        penalty: weight of theta's mean square in the loss.
+        regularization: weight of theta's mean square in the loss.
         front: filters at each of four rates of a learned multi-scale front before placing; 0: none.
     """
 
-    takes: ClassVar[str] = "Signal"
+    takes: ClassVar[str] = "signal"
     space: ClassVar[str] = "wave"
     mask: Tensor
 
     def __init__(
         self,
-        place: Place = "repeat",
+        place: Locate = "repeat",
         repeats: Annotated[int, Ge(1), Le(4096)] | None = None,
         everywhere: bool = True,
         gain: Annotated[float, Gt(0)] = 0.1,
         learn_gain: bool = True,
         dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
-        penalty: Annotated[float, Ge(0.0), Le(1.0)] = 0.0,
+        regularization: Annotated[float, Ge(0.0), Le(1.0)] = 0.0,
         front: Annotated[int, Ge(0), Le(256)] = 0,
     ) -> None:
         super().__init__()
         self.place, self.repeats, self.everywhere, self.start_gain = place, repeats, everywhere, gain
-        self.learn_gain, self.dropout, self.weight, self.front_filters = learn_gain, Dropout(dropout), penalty, front
+        self.learn_gain, self.front_filters = learn_gain, front
+        self.dropout, self.weight = Dropout(dropout), regularization
 
     def capacity(self, space: Space) -> int:
         """As many samples as the source listens to."""
         assert isinstance(space, WaveSpace)
         return space.samples
 
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """theta starts at zero. Raises RecipeError when the copies do not fit."""
-        assert isinstance(form, Trace)
+        assert isinstance(spec, SignalSpec)
         assert isinstance(space, WaveSpace)
-        self.wave, self.form = space, form
-        self.front = front_of(form.channels, 1, self.front_filters, generator)
-        channels = 1 if self.front is not None else form.channels
-        self.inner = min(form.length * channels, space.samples)
+        self.wave, self.spec = space, spec
+        self.front = front_of(spec.channels, 1, self.front_filters, generator)
+        channels = 1 if self.front is not None else spec.channels
+        self.inner = min(spec.length * channels, space.samples)
         if self.place == "repeat" and self.repeats and self.repeats * self.inner > space.samples:
             found = f"{self.repeats} copies of {self.inner} samples"
             raise RecipeError(Problem("transform.repeats", found, f"at most {space.samples // self.inner} of them"))
         self.theta = nn.Parameter(torch.zeros(space.samples))
         self.log_gain = nn.Parameter(torch.full((channels,), self.start_gain).log(), requires_grad=self.learn_gain)
-        covered = self.placed(torch.ones(1, channels, form.length))[0]
+        covered = self.placed(torch.ones(1, channels, spec.length))[0]
         self.register_buffer("mask", torch.ones_like(covered) if self.everywhere else 1 - covered, persistent=False)
         return self
 
@@ -97,11 +98,11 @@ class WaveProgram(Transform):
         before = (samples - inner) // 2 if self.place == "centre" else 0
         return F.pad(flat, (before, samples - inner - before))
 
-    def fixed(self, encoded: Encoded) -> Tensor | None:
+    def fixed(self, encoded: Batch) -> Tensor | None:
         """Without a front, each channel placed on its own does not change: its wave, or its spectrum. (B, C, ...)."""
         if self.front is not None:
             return None
-        assert isinstance(encoded, Signal)
+        assert isinstance(encoded, SignalBatch)
         rows, channels, length = encoded.values.shape
         alone = torch.eye(channels, dtype=encoded.values.dtype, device=encoded.values.device)
         spread = torch.einsum("bcl,cd->bcdl", encoded.values, alone).reshape(rows * channels, channels, length)
@@ -113,9 +114,9 @@ class WaveProgram(Transform):
         """M theta, with dropout in training: (samples,)."""
         return self.dropout(self.theta * self.mask)
 
-    def forward(self, encoded: Encoded) -> WaveInput:
+    def forward(self, encoded: Batch) -> WaveInput:
         """(B, C, L) -> waves (B, samples), or spectra (B, T, F)."""
-        assert isinstance(encoded, Signal)
+        assert isinstance(encoded, SignalBatch)
         gain, pattern = self.log_gain.exp(), self.pattern()
         spectrum = self.wave.spectrum
         if self.front is not None:
@@ -127,7 +128,7 @@ class WaveProgram(Transform):
             return WaveInput(waves=data + pattern)
         return WaveInput(spectrum=data + spectrum(pattern[None]))
 
-    def penalty(self) -> Tensor | None:
+    def regularization(self) -> Tensor | None:
         """weight x mean square of theta, added to the loss."""
         return self.weight * self.theta.square().mean() if self.weight else None
 

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from annotated_types import Ge, Le
 from torch import Generator, Tensor, nn
 
+from xmr.core.spaces import Batch, Space, Spec, SymbolBatch, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError
-from xmr.spaces import Encoded, Form, Space, Symbols, TokenInput, TokenSpace
 from xmr.transforms.base import Init, SymbolTransform, checked_ids, start_rows, with_blends
 
 
@@ -42,10 +42,10 @@ class ContextWindow(SymbolTransform):
             raise RecipeError(Problem("transform.width", str(width), "an odd number of symbols"))
         self.width, self.channels, self.init, self.words = width, channels, init, words
 
-    def build(self, form: Form, space: Space, generator: Generator) -> Self:
+    def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Make E_T, e, the convolution and W."""
         assert isinstance(space, TokenSpace)
-        alphabet = self.register_alphabet(form)
+        alphabet = self.register_alphabet(spec)
         letters, width, d = len(alphabet.letters), self.width, self.channels
 
         def normal(*shape: int, scale: float) -> nn.Parameter:
@@ -63,9 +63,9 @@ class ContextWindow(SymbolTransform):
         """E_T, the part without context."""
         return self.weight
 
-    def forward(self, encoded: Encoded) -> TokenInput:
+    def forward(self, encoded: Batch) -> TokenInput:
         """ids (B, L) -> embeddings (B, L, D), each of E's row norm; padding counts as zero in every window."""
-        assert isinstance(encoded, Symbols)
+        assert isinstance(encoded, SymbolBatch)
         table = with_blends(self.small, self.blends)
         ids = checked_ids(encoded.ids, len(table))
         small = F.embedding(ids, table) * encoded.mask[..., None]

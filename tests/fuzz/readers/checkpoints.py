@@ -15,8 +15,8 @@ from tests.fuzz.readers.folders import write_tree
 from tests.fuzz.readers.saved import damaged, other_kind
 from tests.fuzz.readers.sequences import Delimited
 from tests.fuzz.ways import recipe_of
-from xmr import job
-from xmr.recipe.schema import Recipe
+from xmr.commands import run as run_command
+from xmr.recipe.recipe import Recipe
 
 SAME = ("program/program.safetensors", "predictions.csv", "history.csv")
 
@@ -28,7 +28,7 @@ class StoppedError(Exception):
 @contextmanager
 def without_report() -> Iterator[None]:
     """A run without its report and its intervals, which take most of a tiny run's time and read no checkpoint."""
-    with mock.patch.object(job, "write_report"), mock.patch.object(job, "bootstrap", return_value={}):
+    with mock.patch.object(run_command, "write_report"), mock.patch.object(run_command, "bootstrap", return_value={}):
         yield
 
 
@@ -69,10 +69,10 @@ class Checkpoints(Reader):
 
         try:
             if where == "training":
-                job.run(self.recipes[name], folder, device="cpu", report=report)
+                run_command.run(self.recipes[name], folder, device="cpu", report=report)
             else:
-                with mock.patch.object(job, "_write", stop):
-                    job.run(self.recipes[name], folder, device="cpu")
+                with mock.patch.object(run_command, "_write", stop):
+                    run_command.run(self.recipes[name], folder, device="cpu")
         except StoppedError:
             files = {
                 str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()
@@ -82,7 +82,7 @@ class Checkpoints(Reader):
         raise AssertionError("it ended before it was stopped")
 
     def _go_on(self, name: str, folder: Path) -> str:
-        job.run(self.recipes[name], folder, device="cpu", resume=True)
+        run_command.run(self.recipes[name], folder, device="cpu", resume=True)
         digest = hashlib.sha256()
         for file in SAME:
             digest.update((folder / file).read_bytes())

@@ -13,7 +13,7 @@ from tests.fuzz.readers.folders import write_tree
 from tests.fuzz.readers.saved import damaged, other_kind
 from tests.fuzz.readers.sequences import Delimited
 from tests.fuzz.ways import Ways, recipe_of
-from xmr.prediction import predict_file
+from xmr.commands.predict import predict_file
 
 CHUNK = 3
 

@@ -21,7 +21,7 @@ from tests.fuzz.readers.sequences import Delimited
 from tests.fuzz.readers.series import Series
 from tests.fuzz.readers.tables import Tables
 from tests.fuzz.ways import Ways, finite_rows, recipe_of
-from xmr.prediction import predict_file
+from xmr.commands.predict import predict_file
 
 FILES = ("program.json", "encoder.json", "program.safetensors")
 OLD = 0.5  # share of cases of format 1

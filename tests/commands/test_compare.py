@@ -1,0 +1,216 @@
+import csv
+import json
+import pickle
+from dataclasses import dataclass
+
+import pytest
+from scipy.stats import ttest_rel
+
+from xmr.cli.app import execute
+from xmr.commands.compare import Cell, Comparison, beside, compare, controls, planned, write_comparison
+from xmr.errors import DataError, Problem, RecipeError
+from xmr.recipe.load import load_recipe, recipe_names
+from xmr.training.interrupt import TrainingInterruptedError
+
+
+@dataclass
+class Fake:
+    """Stands in for training: what is tested here is which rows run, on what, and what is said of them."""
+
+    calls: list[tuple[object, ...]]
+    fail: tuple[str, ...] = ()
+
+    def __call__(self, recipe, folder, resume, comment):
+        done = folder / "metrics.json"
+        if done.is_file():
+            return json.loads(done.read_text())
+        key = (
+            recipe.source["name"],
+            recipe.source.get("weights"),
+            recipe.data.split.labels,
+            recipe.data.shuffle_labels,
+        )
+        key = (*key, recipe.encoder["shuffle"], recipe.training.epochs)
+        self.calls.append((*key, recipe.seed))
+        if recipe.source["name"] in self.fail:
+            raise DataError("no such thing; expected another")
+        if recipe.source.get("weights") in self.fail:
+            raise MemoryError
+        value = 0.5 if recipe.data.shuffle_labels else 0.9 - 0.1 * (recipe.source["name"] == "none")
+        value += 0.01 * recipe.seed**2 + (recipe.data.split.labels is None) * 0.05
+        found = {"metric": "auroc", "test": {"auroc": value}, "n_test": 10, "trainable_parameters": 7}
+        found |= {"program_bytes": 2048, "seconds": {"train": 1.0, "test": 0.5}, "baselines": {}}
+        found |= {"peak_memory_mib": 300.0, "failed_baselines": {}}
+        if recipe.baselines:
+            found["baselines"] = {
+                "kmer_forest": {"auroc": 0.8 + 0.012 * recipe.seed, "seconds": 0.1, "peak_memory_mib": 1.0}
+            }
+            found["failed_baselines"] = {"lora": "no peft"} if "lora" in self.fail else {}
+        folder.mkdir(parents=True)
+        done.write_text(json.dumps(found))
+        return found
+
+
+def test_the_controls_a_recipe_can_have():
+    assert set(controls(load_recipe("protein/amp"))) == {
+        "random source", "no source", "shuffled positions", "shuffled labels",
+    }  # fmt: skip
+    assert set(controls(load_recipe("table/wine"))) == {"random source", "no source", "shuffled labels"}
+    assert set(controls(load_recipe("forecast/etth1"))) == {"random source", "no source"}
+    assert controls(load_recipe("audio/spoken_digits"))["no source"] == ["source={name: cepstra, samples: 16000}"]
+    for source, clip in (("yamnet", "15600"), ("{name: speech, model: x}", "16000")):
+        without = controls(load_recipe("audio/spoken_digits", [f"source={source}"]))["no source"]
+        assert without == [f"source={{name: cepstra, samples: {clip}}}"]
+    for source in ("cepstra", "{name: log_mel, model: x}"):  # no network already; hears longer than is known here
+        assert "no source" not in controls(load_recipe("audio/spoken_digits", [f"source={source}"]))
+    assert "no source" not in controls(load_recipe("image/digits_cifar"))
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_can_be_compared(name):
+    """All its rows are valid recipes: residues, for one, cannot be put in another order without their labels."""
+    assert planned(name, [], ["all"], ())[0].row == "program"
+
+
+def test_every_row_runs_once_on_the_same_seeds(tmp_path):
+    calls = []
+    made = compare("protein/amp_random", [], tmp_path, ["50", "all"], 3, train=Fake(calls))
+    assert len(calls) == len(set(calls)) == 5 * 2 * 3
+    assert made.budgets() == ["50", "all"]
+    rows = [cell.row for cell in made.at("50")]
+    assert rows[0] == "program"
+    assert set(rows) == {
+        "program",
+        "kmer_forest",
+        "random source",
+        "no source",
+        "shuffled positions",
+        "shuffled labels",
+    }
+    more = compare("protein/amp_random", [], tmp_path, ["50", "100", "all"], 3, train=Fake(calls))
+    assert len(calls) == 5 * 3 * 3
+    assert [c.mean for c in more.at("50")] == [c.mean for c in made.at("50")]
+    compare("protein/amp_random", ["training.epochs=99"], tmp_path, ["50"], 1, train=Fake(calls))
+    assert len(calls) == 5 * 3 * 3 + 5, "another recipe is another row"
+    with (tmp_path / "compare.csv").open() as handle:
+        table = list(csv.DictReader(handle))
+    assert {row["kind"] for row in table} == {"program", "control", "baseline"}
+    assert "<svg" in (tmp_path / "compare.html").read_text()
+
+
+def test_what_else_can_be_done_with_the_source_stands_beside_it():
+    domain = ["cnn", "descriptors_logistic", "descriptors_forest"]
+    own = ["linear_probe", "fine_tuning", "lora", "attention_layer"]
+    recipe = load_recipe("protein/amp")
+    assert beside(recipe) == [*recipe.baselines, *domain, *own]
+    assert "lora" not in beside(recipe, ("lora",))
+    assert beside(load_recipe("image/digits_cifar", ["baselines=[majority]"])) == ["majority", "cnn", *own[:3]]
+    assert beside(load_recipe("audio/spoken_digits", ["baselines=[cnn]"])) == ["cnn", "linear_probe"]
+    assert beside(load_recipe("forecast/etth1", ["baselines=[linear]"])) == ["linear"]
+    assert beside(load_recipe("protein/amp", ["source={name: none}", "baselines=[]"])) == domain
+
+
+def test_a_failed_baseline_is_said(tmp_path):
+    made = compare("protein/amp_random", [], tmp_path, ["50"], 2, train=Fake([], fail=("lora",)))
+    assert made.failures == [("lora, 50 labels", "no peft")]
+
+
+def test_a_failed_row_does_not_lose_the_others(tmp_path):
+    made = compare("protein/amp_random", [], tmp_path, ["50"], 2, train=Fake([], fail=("none",)))
+    assert made.failures == [("no source, 50 labels", "no such thing; expected another")]
+    assert "random source" in {cell.row for cell in made.cells}
+    assert "no such thing" in (tmp_path / "compare.html").read_text()
+    made = compare("protein/amp_random", [], tmp_path / "full", ["50"], 2, train=Fake([], fail=("random",)))
+    assert made.failures == [("random source, 50 labels", "MemoryError")]
+    assert "no source" in {cell.row for cell in made.cells}
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "said"),
+    [
+        ((0.9, 0.91, 0.92), (0.8, 0.82, 0.81), "with 50 labels: reprogramming is better than every baseline"),
+        ((0.8, 0.82, 0.81), (0.9, 0.91, 0.92), "with 50 labels: use forest here"),
+        ((0.8, 0.9, 0.85), (0.85, 0.84, 0.86), "with 50 labels: no difference to forest was found"),
+        ((0.9,), (0.8,), "one seed says nothing about chance"),
+    ],
+)
+def test_the_verdict(mine, other, said):
+    cells = [
+        Cell("program", "program", "50", mine),
+        Cell("forest", "baseline", "50", other),
+        Cell("majority", "baseline", "50", tuple(0.1 for _ in mine)),
+        Cell("random source", "control", "50", tuple(0.99 for _ in mine)),
+    ]
+    comparison = Comparison("auroc", cells, [])
+    assert said in comparison.verdict("50")
+    if len(mine) > 1:
+        assert comparison.paired(cells[0], cells[1]) == pytest.approx(ttest_rel(mine, other).pvalue)
+    assert Comparison("mse", cells[:2], []).at("50")[0].row == "program"
+
+
+def test_small_errors_are_better_small():
+    cells = [Cell("program", "program", "all", (0.3, 0.31, 0.29)), Cell("linear", "baseline", "all", (0.5, 0.52, 0.51))]
+    assert "reprogramming is better" in Comparison("mse", cells, []).verdict("all")
+    assert "use linear" in Comparison("r2", cells, []).verdict("all")
+
+
+def test_runs_side_by_side_give_the_same_table(tmp_path):
+    one = compare("protein/amp_random", [], tmp_path / "one", ["50", "all"], 2, train=Fake([], ("none",)))
+    two = compare("protein/amp_random", [], tmp_path / "two", ["50", "all"], 2, train=Fake([], ("none",)), jobs=2)
+    assert two == one
+    assert len(one.failures) == 2
+    assert (tmp_path / "two" / "compare.csv").read_text() == (tmp_path / "one" / "compare.csv").read_text()
+
+
+def test_errors_keep_what_they_say_between_processes():
+    problem = Problem("field", "this", "that")
+    kept = pickle.loads(pickle.dumps(RecipeError([problem])))
+    assert (str(kept), kept.problems) == (str(problem), (problem,))
+    stopped = pickle.loads(pickle.dumps(TrainingInterruptedError("stopped at epoch 1")))
+    assert str(stopped) == "stopped at epoch 1"
+
+
+def test_a_comparison_that_is_stopped_does_not_go_on_with_other_rows(tmp_path):
+    begun = []
+
+    def train(recipe, folder, resume, comment):
+        begun.append(comment)
+        raise TrainingInterruptedError("stopped at epoch 1, step 3")
+
+    with pytest.raises(TrainingInterruptedError):
+        compare("protein/amp_random", [], tmp_path, ["50", "all"], 2, train=train)
+    assert len(begun) == 1
+
+
+def test_a_row_to_leave_out_is_one_there_is(tmp_path):
+    with pytest.raises(RecipeError, match=r"--without: found 'lara'; expected one of .*; did you mean lora\?"):
+        compare("protein/amp_random", [], tmp_path, ["50"], 1, ("lara", "no source"), train=Fake([]))
+
+
+def test_what_is_not_known_is_written_as_such(tmp_path):
+    cells = [Cell("program", "program", "50", (0.9, float("nan")), {"peak memory MiB": float("nan")})]
+    write_comparison(tmp_path, "a recipe", Comparison("auroc", cells, []))
+    cell = json.loads((tmp_path / "compare.json").read_text())["cells"][0]
+    assert cell["values"] == [0.9, None]
+    assert cell["peak memory MiB"] is None
+
+
+def test_budgets_are_numbers(tmp_path):
+    with pytest.raises(RecipeError, match="--budgets: found 'many'; expected numbers of labels of at least 2, or all"):
+        compare("protein/amp_random", [], tmp_path, ["many"], 1, train=Fake([]))
+
+
+def test_the_command(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("xmr.baselines.fine_tuning.STEPS", 4)
+    monkeypatch.setattr("xmr.baselines.fine_tuning.LEAST_EPOCHS", 1)
+    small = ["data.split.test=100", "source.layers=1", "training.epochs=1", "baselines=[majority, length_only]"]
+    skipped = ["--without", "random source", "--without", "shuffled positions", "--without", "no source"]
+    asked = ["compare", "protein/amp_random", *small, "--budgets", "40", "--seeds", "2", *skipped, "-o", str(tmp_path)]
+    assert execute(asked) == 0
+    said = capsys.readouterr().out
+    assert "length_only" in said
+    assert "shuffled labels" in said
+    assert "with 40 labels: " in said
+    facts = json.loads((tmp_path / "compare.json").read_text())
+    assert facts["metric"] == "auroc"
+    assert execute(["compare", "protein/amp_random", "--budgets", "few", "-o", str(tmp_path)]) == 2

@@ -1,0 +1,145 @@
+"""Drafts for files that are not all right: what is wrong is named, or left out and said."""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from xmr.cli.app import execute
+from xmr.commands.check import estimate
+from xmr.commands.new.draft import draft
+from xmr.commands.new.guess import guess_season
+from xmr.data.records import Skipped
+from xmr.errors import DataError, RecipeError
+from xmr.recipe.load import load_recipe
+
+ROWS = "sequence,label\nACDE,1\nCD3E,0\nDEFG,\nEFGHI,0\n"
+
+
+def test_records_that_cannot_be_read_are_named(tmp_path):
+    (tmp_path / "x.csv").write_text(ROWS)
+    with pytest.raises(DataError, match=r"x\.csv:3: .*'3' at position 3"):
+        draft("protein", tmp_path / "x.csv", tmp_path / "x.yaml", None, (), "fail", Skipped())
+    (tmp_path / "x.csv").write_text(ROWS.replace("CD3E", "CDE"))
+    with pytest.raises(DataError, match=r"x\.csv:4: .*found no label in 'label'"):
+        draft("protein", tmp_path / "x.csv", tmp_path / "x.yaml", None, (), "fail", Skipped())
+
+
+def test_or_left_out_and_said(tmp_path):
+    (tmp_path / "x.csv").write_text(ROWS)
+    skipped = Skipped()
+    made = draft("protein", tmp_path / "x.csv", tmp_path / "x.yaml", None, (), "skip", skipped)
+    assert [place.rpartition(":")[2] for place, _, _ in skipped.rows] == ["3", "4"]
+    assert made.found == [
+        "2 records of x.csv: task classification (2 distinct whole numbers)",
+        "2 others cannot be read and are left out (data.on_bad: skip)",
+    ]
+    assert "  on_bad: skip\n" in made.text(tmp_path / "x.yaml")
+    (tmp_path / "good.csv").write_text("sequence,label\nACDE,1\nEFGHI,0\n")
+    made = draft("protein", tmp_path / "good.csv", tmp_path / "x.yaml", None, (), "skip", Skipped())
+    assert "on_bad" not in made.body["data"]
+
+
+def test_nothing_left(tmp_path):
+    (tmp_path / "x.csv").write_text("sequence,label\nA3,1\n")
+    with pytest.raises(DataError, match="found no usable record"):
+        draft("protein", tmp_path / "x.csv", tmp_path / "x.yaml", None, (), "skip", Skipped())
+
+
+def test_a_long_list_is_cut(tmp_path, capsys):
+    (tmp_path / "x.csv").write_text("sequence,label\nACDE,1\nEFGHI,0\n" + "A3,1\n" * 25)
+    assert execute(["new", "protein", str(tmp_path / "x.csv"), "--on-bad", "skip"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("left out: ") == 20
+    assert "and 5 more (`xmr run` lists all in skipped.csv)" in said
+    assert execute(["new", "protein", str(tmp_path / "x.csv"), "--on-bad", "skp", "--force"]) == 2
+    assert "'skp' is not one of 'fail', 'skip'; did you mean skip?" in capsys.readouterr().err
+
+
+def _input(domain, folder, i):
+    """The cells of record i before its labels."""
+    if domain == "audio":
+        soundfile.write(folder / f"{i}.wav", np.random.default_rng(i).normal(size=800) / 9, 8000)
+        return f"{i}.wav"
+    if domain == "image":
+        Image.fromarray(np.full((8, 8, 3), 20 * i, dtype=np.uint8)).save(folder / f"{i}.png")
+        return f"{i}.png"
+    cells = {"series": f"{i},1,2,{i * i}", "table": f"{i}.5", "text": f"word {i}", "dna": "ACGT" * 2 + "A" * i}
+    return cells.get(domain, "ACDEFGH" + "K" * i)
+
+
+@pytest.mark.parametrize("domain", ["protein", "dna", "text", "table", "series", "audio", "image"])
+@pytest.mark.parametrize(("cells", "task"), [(("1", "0", ""), "multilabel"), (("0.5", "2", "-1"), "regression")])
+def test_several_labels(tmp_path, domain, cells, task):
+    inputs = [_input(domain, tmp_path, i) for i in range(9)]
+    rows = [f"{value},{cells[i % 3]},{cells[(i + i // 3) % 3]}\n" for i, value in enumerate(inputs)]
+    columns = {"table": "x", "audio": "file", "image": "file", "series": "s_0,s_1,s_2,s_3"}.get(domain, "sequence")
+    (tmp_path / "x.csv").write_text(f"{columns},first,second\n" + "".join(rows))
+    asked = ["new", domain, str(tmp_path / "x.csv"), "--target", "first", "--target", "second"]
+    assert execute(asked) == 0
+    recipe = load_recipe(str(tmp_path / "x.yaml"), ["baselines=[]"])
+    assert (recipe.task, recipe.data.target) == (task, ["first", "second"])
+
+
+def test_several_labels_of_which_one_is_no_number(tmp_path):
+    (tmp_path / "x.csv").write_text("sequence,a,b\nACDE,1,0\nCDEF,0,mild\n")
+    with pytest.raises(DataError, match=r"x\.csv:3: record '3': found 'mild' in 'b'; expected with several labels 0"):
+        draft("protein", tmp_path / "x.csv", tmp_path / "x.yaml", None, ("a", "b"), "fail", Skipped())
+
+
+def _times(step, n=60):
+    return [(datetime(2020, 1, 1) + i * step).isoformat(sep=" ") for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("times", "season"),
+    [
+        (_times(timedelta(hours=1)), 24),
+        (_times(timedelta(minutes=15)), 96),
+        (_times(timedelta(days=1)), 7),
+        (
+            [day.isoformat() for i in range(80) if (day := datetime(2020, 1, 1) + i * timedelta(days=1)).weekday() < 5],
+            5,
+        ),
+        (_times(timedelta(days=7)), 52),
+        ([f"{2000 + i // 12}-{1 + i % 12:02}-01" for i in range(60)], 12),
+        ([f"{2000 + i // 4}-{1 + 3 * (i % 4):02}-01" for i in range(60)], 4),
+        (_times(timedelta(days=365)), 1),
+        (_times(timedelta(days=2)), 1),
+        ([str(i) for i in range(60)], 1),
+        (["2020-01-01T00:00", "2020-01-01T01:00+00:00", "2020-01-01T02:00"], 24),
+        (
+            [f"{1 + i % 12}/1/{2000 + i // 12}" for i in range(60)],
+            1,
+        ),  # the first of a month, or the first days of January
+        ([f"{i + 1}/1/2020" for i in range(30)], 7),
+        ([f"{2000 + i // 12}-{1 + i % 12:02}" for i in range(60)], 12),
+    ],
+)
+def test_a_season_by_the_step_of_time(times, season):
+    assert guess_season(times)[0] == season
+
+
+@pytest.mark.parametrize("rows", [50, 700])
+def test_a_draft_for_a_table_over_time_can_be_run(tmp_path, rows):
+    values = np.sin(np.arange(rows) / 4)
+    lines = [f"{time},{value:.3f}" for time, value in zip(_times(timedelta(hours=1), rows), values)]
+    (tmp_path / "t.csv").write_text("when,load\n" + "\n".join(lines) + "\n")
+    assert execute(["new", "forecast", str(tmp_path / "t.csv"), "--input", "when"]) == 0
+    recipe = load_recipe(str(tmp_path / "t.yaml"), ["source.layers=1"])
+    found = dict(estimate(recipe))
+    assert found["data"].startswith(f"{rows} records read")
+    assert recipe.encoder["season"] == 24
+
+
+def test_a_table_over_time_that_is_too_short(tmp_path):
+    (tmp_path / "t.csv").write_text("date,a\n2020-01-01,1\n2020-01-02,2\n")
+    with pytest.raises(DataError, match="found 2 rows; expected at least 50 steps"):
+        draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", None, (), "fail", Skipped())
+    with pytest.raises(RecipeError, match=r"new forecast: found --on-bad skip; expected neither"):
+        draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", None, (), "skip", Skipped())
+    (tmp_path / "t.csv").write_text("\n")
+    with pytest.raises(DataError, match=r"t\.csv:1: found no row; expected a header"):
+        draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", None, (), "fail", Skipped())

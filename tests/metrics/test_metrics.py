@@ -1,0 +1,174 @@
+"""Metrics on numbers worked out by hand; intervals and summaries."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from xmr.data.records import Records
+from xmr.data.targets import IGNORE, Targets
+from xmr.errors import DataError
+from xmr.metrics.intervals import bootstrap
+from xmr.metrics.metrics import (
+    calibration_error,
+    classification_metrics,
+    headline,
+    metrics_of,
+    regression_metrics,
+)
+from xmr.metrics.seeds import paired_p, summarise
+
+
+def test_binary_by_hand():
+    score = np.array([0.9, 0.8, 0.3, 0.1])
+    found = classification_metrics(np.stack([1 - score, score], 1), np.array([1, 0, 1, 0]))
+    assert found["accuracy"] == 0.5
+    assert found["balanced_accuracy"] == 0.5
+    assert found["mcc"] == 0
+    assert found["auroc"] == 0.75  # three of the four pairs are in order
+    assert np.isclose(found["auprc"], (1 + 2 / 3) / 2)
+    assert np.isclose(found["brier"], 2 * np.mean([0.01, 0.64, 0.49, 0.01]))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(2, 5), st.integers(2, 40), st.integers(0, 10_000), st.booleans())
+def test_equal_to_scikit_learn(classes, n, seed, coarse):
+    """Ties, absent classes and constant answers included."""
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, rng.integers(1, classes + 1), n)
+    values = rng.integers(1, 4, (n, classes)).astype(float) if coarse else rng.random((n, classes))
+    values /= values.sum(axis=1, keepdims=True)
+    found = classification_metrics(values, label)
+    chosen = values.argmax(axis=1)
+    columns = [1] if classes == 2 else range(classes)
+    usable = [c for c in columns if 0 < (label == c).sum() < n]
+    present = np.unique(label)
+    assert found["mcc"] == pytest.approx(sk.matthews_corrcoef(label, chosen), abs=1e-9)
+    assert found["f1"] == pytest.approx(sk.f1_score(label, chosen, labels=present, average="macro", zero_division=0))
+    assert found["balanced_accuracy"] == pytest.approx(
+        sk.recall_score(label, chosen, labels=present, average="macro", zero_division=0)
+    )
+    if usable:
+        areas = [sk.roc_auc_score(label == c, values[:, c]) for c in usable]
+        precisions = [sk.average_precision_score(label == c, values[:, c]) for c in usable]
+        assert found["auroc"] == pytest.approx(np.mean(areas))
+        assert found["auprc"] == pytest.approx(np.mean(precisions))
+
+
+def test_the_class_of_interest():
+    records = Records.of(["A"] * 3, {"y": ["AMP", "UniProt", "AMP"]})
+    targets = Targets.fit("classification", records, "AMP")
+    assert targets.names[targets.positive_class] == "AMP"
+    assert Targets.restore(targets.state()) == targets
+    values = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
+    found = metrics_of("classification", values, targets.encode(records), targets)
+    assert np.isclose(found["auprc"], (1 + 2 / 3) / 2)  # AMP ranked first and third
+    with pytest.raises(DataError, match="did you mean AMP"):
+        Targets.fit("classification", records, "AMPP")
+
+
+def test_perfect_and_absent_classes():
+    values = np.eye(3)[[0, 1, 1]]
+    found = classification_metrics(values, np.array([0, 1, 1]))
+    assert found["accuracy"] == found["auroc"] == found["f1"] == 1
+    one = classification_metrics(values[1:], np.array([1, 1]))
+    assert np.isnan(one["auroc"])
+    assert one["balanced_accuracy"] == 1
+
+
+def test_calibration_by_hand():
+    # two bins: 0.95 sure and right half the time, 0.55 sure and right always
+    confidence = np.array([0.95, 0.95, 0.55, 0.55])
+    assert np.isclose(calibration_error(confidence, np.array([1, 0, 1, 1], bool)), 0.5 * 0.45 + 0.5 * 0.45)
+
+
+def test_regression_by_hand():
+    found = regression_metrics(np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 2.0]))
+    assert np.isclose(found["spearman"], 0.5)
+    assert np.isclose(found["rmse"], np.sqrt((0 + 1 + 4) / 3))
+    assert np.isclose(found["mae"], 1.0)
+    assert np.isclose(found["r2"], 1 - 5 / 2)
+    assert np.isnan(regression_metrics(np.ones(3), np.arange(3.0))["spearman"])
+
+
+def test_regression_is_scored_in_its_own_units():
+    targets = Targets("regression", ("y",), "y", (10.0,), (2.0,))
+    found = metrics_of("regression", np.array([[10.0], [14.0]]), torch.tensor([[0.0], [1.0]]), targets)
+    assert np.isclose(found["mae"], 1.0)  # truths are 10 and 12
+
+
+def test_ignored_residues_do_not_count():
+    targets = Targets("residue_classification", ("C", "H"))
+    values = np.array([[0.9, 0.1], [0.1, 0.9], [0.9, 0.1]])
+    found = metrics_of("residue_classification", values, torch.tensor([0, 1, IGNORE]), targets)
+    assert found["accuracy"] == 1.0
+
+
+def test_multilabel_leaves_unknown_labels_out():
+    targets = Targets("multilabel", ("a", "b"))
+    truth = torch.tensor([[1.0, 0.0], [0.0, float("nan")], [1.0, 1.0]])
+    values = np.array([[0.9, 0.1], [0.2, 0.9], [0.8, 0.7]])
+    found = metrics_of("multilabel", values, truth, targets)
+    assert found["accuracy[b]"] == 1.0
+    assert found["auroc[a]"] == 1.0
+
+
+def test_bootstrap_covers_the_value_and_narrows():
+    rng = np.random.default_rng(0)
+    widths = []
+    targets = Targets("classification", ("a", "b"))
+    for n in (50, 2000):
+        label = rng.integers(0, 2, n)
+        score = np.clip(0.5 + 0.2 * (label - 0.5) + 0.2 * rng.standard_normal(n), 0, 1)
+        values = np.stack([1 - score, score], 1)
+        low, high = bootstrap(values, torch.from_numpy(label), targets, draws=200)["auroc"]
+        assert low < metrics_of("classification", values, label, targets)["auroc"] < high
+        widths.append(high - low)
+    assert widths[1] < 0.3 * widths[0]
+
+
+def test_bootstrap_draws_whole_records():
+    """Residues of one record always come together: with one record there is no spread."""
+    targets = Targets("residue_classification", ("C", "H"))
+    values = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
+    low, high = bootstrap(values, torch.tensor([0, 0, 1]), targets, np.array([3]), draws=20)["accuracy"]
+    assert low == high == pytest.approx(1 / 3)
+
+
+def test_what_a_result_opens_with():
+    assert headline("auroc", {"accuracy": 0.5, "auroc": 0.0}) == "auroc", "naught is a figure too"
+    for undefined in (None, float("nan")):
+        assert headline("auroc", {"auroc": undefined, "accuracy": 0.5}) == "accuracy"
+    assert headline("auroc", {"accuracy": 0.5}) == "accuracy"
+    assert headline("auroc", {"auroc": None}) == "auroc"
+
+
+@pytest.mark.filterwarnings("error")
+def test_paired_p():
+    assert paired_p([0.5, 0.6], [0.5, 0.6]) == 1.0
+    assert paired_p([1e-9, 2e-9, 3.1e-9], [2e-9, 3e-9, 4e-9]) < 0.05, "errors in small units differ as well"
+    assert paired_p([0.9, 0.9 + 1e-15, 0.9], [0.5, 0.5, 0.5]) < 1e-6
+    # t = 0.04 / (0.02 / sqrt(3)) = 3.4641 with two degrees of freedom
+    assert paired_p([0.52, 0.64, 0.76], [0.5, 0.6, 0.7]) == pytest.approx(0.0742, abs=1e-4)
+    assert np.isnan(paired_p([0.5], [0.6]))
+    assert np.isnan(paired_p([0.5, 0.6], [0.6]))
+
+
+def test_summary_over_seeds():
+    def result(seed, mine, theirs):
+        base = {"b": {"auroc": theirs, "seconds": 1.0}}
+        return {
+            "seed": seed,
+            "test": {"auroc": mine},
+            "baselines": base,
+            "seconds": {"train": 2.0},
+            "trainable_parameters": 5,
+        }
+
+    summary = summarise([result(0, 0.9, 0.8), result(1, 0.8, 0.75), result(2, 0.85, 0.76)])
+    assert np.isclose(summary["rows"]["program"]["auroc"]["mean"], 0.85)
+    assert np.isclose(summary["rows"]["program"]["auroc"]["sd"], 0.05)
+    assert 0 < summary["paired"]["b"]["auroc"] < 0.1
+    assert "seconds" not in summary["rows"]["b"]

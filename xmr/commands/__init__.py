@@ -1,0 +1,1 @@
+"""What each command does, one module per command; xmr/cli holds options and printing."""

@@ -1,0 +1,173 @@
+"""What a recipe would take: shapes, parameters, memory and time, from one measured step, without training."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from xmr.core.batching import inference_batches, training_batches
+from xmr.core.component import create
+from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
+from xmr.core.spaces import (
+    ImageBatch,
+    PixelInput,
+    SignalBatch,
+    SourceInput,
+    SymbolBatch,
+    SymbolSpec,
+    TableBatch,
+    TokenInput,
+)
+from xmr.data.targets import IGNORE, Targets
+from xmr.encoders.forecast import ForecastEncoder
+from xmr.errors import DataUnavailableError, MissingExtraError, SourceUnavailableError
+from xmr.job import load_job
+from xmr.program import Program
+from xmr.recipe.recipe import Recipe
+from xmr.training.loop import LabelledSet
+from xmr.training.losses import loss_of
+from xmr.training.precision import autocast, resolve_precision
+
+
+def estimate(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Name and value of everything worth knowing before training.
+
+    Records come from the data; where a public data set or the package it is in is not here, from synthetic examples,
+    and it says so. Raises DataError for what is wrong with the data.
+    """
+    yield "recipe", "valid"
+    try:
+        yield from _measured(recipe)
+    except SourceUnavailableError as error:
+        yield "source", f"not loaded here, so shapes, memory and time are not known ({error})"
+
+
+def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Shapes, parameters, memory and time. Raises SourceUnavailableError where the source cannot be had."""
+    try:
+        job = load_job(recipe)
+        program, training = job.program, job.sets["train"]
+        tested: LabelledSet | None = job.sets["test"]
+        yield "data", job.prepared.summary()
+    except (DataUnavailableError, MissingExtraError) as error:
+        yield "data", f"not read ({error}); shapes below are of synthetic records"
+        program, training = _synthetic(recipe)
+        tested = None
+    rng = np.random.default_rng(0)
+    budget = recipe.training.batch_size if training.data.records_at_once else recipe.training.batch_tokens
+    plan = training_batches(training.data.cost, training.data.width, budget, rng)
+    batch = max(plan, key=len)
+    encoded = training.data.batch(batch)
+    inputs = program.transforms[0](encoded)
+    spec = program.encoder.spec
+    if isinstance(encoded, SymbolBatch):
+        assert isinstance(spec, SymbolSpec)
+        yield "encoded", f"Symbols ids {tuple(encoded.ids.shape)} of {len(spec.symbols)} symbols"
+    elif isinstance(encoded, ImageBatch):
+        yield "encoded", f"Image {tuple(encoded.values.shape)}"
+    elif isinstance(encoded, TableBatch):
+        numbers, categories = encoded.numbers.shape[1], encoded.categories.shape[1]
+        words = "" if encoded.words is None else f", {encoded.words.shape[1]} words"
+        yield "encoded", f"Table of {len(encoded.numbers)} rows: {numbers} numbers, {categories} categories{words}"
+    elif isinstance(encoded, SignalBatch):
+        yield "encoded", f"Signal {tuple(encoded.values.shape)}"
+    kind, fed = _fed(inputs)
+    yield "source input", f"{kind} {tuple(fed.shape)} x {len(program.transforms)} programs"
+    precision = resolve_precision(recipe.training.precision, program.device)
+    wanted = (
+        training.data.align(training.target, batch, IGNORE)
+        if recipe.task == "residue_classification"
+        else training.target[torch.from_numpy(batch)]
+    )
+    held = 0
+
+    def count(saved: torch.Tensor) -> torch.Tensor:
+        """Add up the bytes kept for the backward pass."""
+        nonlocal held
+        held += saved.numel() * saved.element_size()
+        return saved
+
+    def step(watch: bool = False) -> tuple[float, tuple[int, ...]]:
+        """One forward and backward pass -> (seconds, shape of the logits)."""
+        started = time.perf_counter()
+        hooks = torch.autograd.graph.saved_tensors_hooks(count, lambda saved: saved)
+        if watch:
+            with hooks, autocast(precision, program.device):
+                logits = program(encoded)
+        else:
+            with autocast(precision, program.device):
+                logits = program(encoded)
+        loss_of(recipe.task, logits.float(), wanted).sum().backward()
+        return time.perf_counter() - started, tuple(logits.shape)
+
+    program.train()
+    _, shape = step(watch=True)
+    seconds = min(step()[0] for _ in range(2))
+    program.eval()
+    program.zero_grad(set_to_none=True)
+    with torch.inference_mode():
+        started = time.perf_counter()
+        program(encoded)
+        forward = time.perf_counter() - started
+    trainable = sum(p.numel() for p in program.trained_parameters())
+    frozen = program.source.parameter_count()
+    for line in program.encoder.describe():
+        name, _, what = line.partition(": ")
+        yield name, what
+    yield "target logits", f"{shape} (programs, records, classes)"
+    yield "trainable parameters", f"{trainable:,}"
+    yield "frozen parameters", f"{frozen:,}"
+    yield "precision", precision
+    yield (
+        "memory",
+        f"about {(held + 4 * frozen + 16 * trainable) / 2**20:,.0f} MiB in training (weights and one batch)",
+    )
+    if tested is None:  # how many records there are is not known
+        yield "one step", f"about {_duration(seconds)}, {len(batch)} records"
+        return
+    epoch = seconds * len(plan)
+    tokens = encoded.ids.numel() if isinstance(encoded, SymbolBatch) else len(batch)
+    at_once = tested.data.records_at_once or 8192
+    plan_of_test = inference_batches(tested.data.cost, tested.data.width, at_once)
+    test_tokens = sum(len(b) * int(tested.data.width[b].max()) for b in plan_of_test)
+    yield "one epoch", f"{len(plan)} steps, about {_duration(epoch)}"
+    epochs = max(recipe.training.epochs, -(-recipe.training.min_steps // len(plan)))
+    yield "training", f"at most {_duration(epoch * epochs)} on this machine"
+    yield "test", f"about {_duration(forward * test_tokens / tokens)}"
+
+
+def _fed(inputs: SourceInput) -> tuple[str, torch.Tensor]:
+    """What the source is fed, by name."""
+    if isinstance(inputs, PixelInput):
+        return "pixels", inputs.pixels
+    if isinstance(inputs, TokenInput):
+        return "embeddings", inputs.embeddings
+    found = inputs.waves if inputs.waves is not None else inputs.spectrum
+    assert found is not None
+    return "waves" if inputs.waves is not None else "spectra", found
+
+
+def _synthetic(recipe: Recipe) -> tuple[Program, LabelledSet]:
+    """The recipe's program on synthetic records, where its data is not here."""
+    encoder = create(ENCODERS, recipe.encoder)
+    source = create(SOURCES, recipe.source).load(recipe.seed)
+    encoder.configure(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
+    records = encoder.example(64, 0, recipe.task)
+    encoder.fit(records)
+    forecasts = isinstance(encoder, ForecastEncoder)
+    targets = Targets.steps(encoder.horizon) if forecasts else Targets.fit(recipe.task, records)
+    data = encoder.encode(records)
+    length = int(data.width[0]) if encoder.one_length else None
+    program = Program.build(
+        encoder, recipe.transform, source, recipe.output, targets, recipe.ensemble, recipe.seed, length
+    )
+    return program, LabelledSet(data, targets.encode(records))
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

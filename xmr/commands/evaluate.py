@@ -1,0 +1,86 @@
+"""A saved program's metrics on a labelled file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xmr.core.files import finite
+from xmr.data.readers.read import must_exist, read_all
+from xmr.data.readers.sequences import Columns
+from xmr.data.readers.time_series import read_time_table, windows
+from xmr.data.records import Skipped, without_bad
+from xmr.data.targets import check_aligned, check_raw
+from xmr.encoders.forecast import ForecastEncoder
+from xmr.errors import DataError, Problem
+from xmr.metrics.intervals import bootstrap
+from xmr.metrics.metrics import metrics_of
+from xmr.program import Program
+from xmr.program_folder import columns_of
+from xmr.training.devices import make_accelerator
+
+
+def assess_file(
+    folder: Path,
+    source: Path,
+    on_bad: str = "fail",
+    input_column: str | None = None,
+    target_columns: tuple[str, ...] = (),
+    role: str | None = None,
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Metrics with bootstrap intervals. role: only records of this set (a set column or SET= header)."""
+    must_exist(source)
+    columns = columns_of(folder, Columns(input_column, target_columns))
+    if columns.reads == ForecastEncoder.reads:
+        return _assess_forecast(folder, source, replace(columns, time=input_column), device)
+    skipped = Skipped()
+    records = read_all(source, columns, on_bad, skipped)
+    if role is not None:
+        if role not in records.role:
+            raise DataError(
+                Problem(str(source), f"no record of the set {role!r}", "train, validation or test as in the file")
+            )
+        records = records.take([index for index, found in enumerate(records.role) if found == role])
+    program = Program.load(folder, str(make_accelerator(device).device))
+    targets = program.targets
+    wanted = targets.names if targets.task in ("multilabel", "regression") else (targets.column,)
+    if len(records.labels) == len(wanted) and set(records.labels) != set(wanted):
+        records.labels = dict(zip(wanted, records.labels.values()))
+    records = without_bad(records, check_raw(targets.task, records), on_bad, skipped)
+    wrong = {**targets.check(records), **program.encoder.check(records, fitted=True)}
+    records = without_bad(records, wrong, on_bad, skipped)
+    if targets.task == "residue_classification":
+        lengths = np.array([len(text) for text in program.encoder.canonical(records)])
+        records = without_bad(records, check_aligned(records, lengths), on_bad, skipped)
+    if not len(records):
+        raise DataError(Problem(str(source), "no usable record", "at least one"))
+    data = program.encoder.encode(records)
+    values = program.answer(data).mean(dim=0).numpy()
+    target = targets.encode(records)
+    per_record = data.lengths if targets.task == "residue_classification" else None  # type: ignore[attr-defined]
+    return finite(
+        {
+            "n": len(records),
+            "skipped": len(skipped),
+            "test": metrics_of(targets.task, values, target, targets),
+            "test_interval": bootstrap(values, target, targets, per_record),
+            **({"notes": list(records.notes)} if records.notes else {}),
+        }
+    )
+
+
+def _assess_forecast(folder: Path, source: Path, columns: Columns, device: str) -> dict[str, Any]:
+    """MSE and MAE over every window of a table, in the training rows' z-scores."""
+    table = read_time_table(source, columns)
+    program = Program.load(folder, str(make_accelerator(device).device))
+    encoder = program.encoder
+    assert isinstance(encoder, ForecastEncoder)
+    records = windows(encoder.scaled(table), encoder.look_back, encoder.horizon, 0, len(table.values))
+    values = program.answer(encoder.encode(records)).mean(dim=0).numpy()
+    found = metrics_of("forecasting", values, program.targets.encode(records), program.targets)
+    notes = {"notes": list(table.notes)} if table.notes else {}
+    return finite({"n": len(records), "skipped": 0, "test": found, "test_interval": {}, **notes})

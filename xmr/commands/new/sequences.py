@@ -1,0 +1,100 @@
+"""Proteins, DNA and texts before a frozen language model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xmr.commands.new.base import Draft, Sample
+
+ALIGNED = 300_000  # up to so many nucleotides in all, a head in closed form on every position fits into memory
+LONGEST_ALIGNED = 400  # nucleotides; what a source of 512 positions takes at once
+# How classes of proteins are learned: as in recipes/protein/amp.yaml (docs/results.md has what else was tried).
+PROTEIN_CLASSES: dict[str, Any] = {
+    "source": {"name": "minilm", "layers": 2},
+    "transform": {"name": "free_embedding", "init": "random_words"},
+    "output": {"name": "ridge"},
+    "training": {"epochs": 2, "min_steps": 200, "learning_rate": 3e-3, "batch_tokens": 256},
+    "ensemble": 4,
+}
+
+
+def protein(sample: Sample) -> Draft:
+    """Proteins, peptides and variants of one protein."""
+    task = sample.task
+    aligned = task != "residue_classification" and len(sample.lengths) == 1 and len(sample.records) > 1
+    split = sample.split() if sample.small else sample.split(by="cluster")
+    if task == "residue_classification":
+        baselines = ["majority", "window_linear"]
+    else:
+        baselines = ["majority", "length_only", "kmer_logistic", "kmer_forest", *(["onehot_linear"] if aligned else [])]
+    body: dict[str, Any] = {
+        "task": task,
+        "seed": 0,
+        "data": {**sample.sequences(), "split": split},
+        "encoder": {"name": "protein", **({"columns": "variable"} if aligned else {})},
+        **(PROTEIN_CLASSES if task == "classification" and not aligned else _other_protein(sample, aligned)),
+        "baselines": baselines,
+    }
+    found = sample.found("records")
+    if aligned:
+        found += "; all of one length, so only the columns that vary are fed (encoder.columns: variable)"
+    return Draft(body, [found])
+
+
+def _other_protein(sample: Sample, aligned: bool) -> dict[str, Any]:
+    """What learns numbers, several labels, residues or variants of one protein: heads by gradient."""
+    output = {"name": "linear", "pool": "concat" if aligned else "mean"}
+    return {
+        "source": {"name": "minilm", "layers": 4},
+        "transform": {"name": "free_embedding"},
+        "output": {"name": "per_residue"} if sample.task == "residue_classification" else output,
+        "training": {"epochs": 20, "min_steps": 200, "learning_rate": 3e-3, "patience": 8},
+        "ensemble": 4 if sample.small else 1,
+    }
+
+
+def dna(sample: Sample) -> Draft:
+    """DNA and RNA: position by position where all are of one length, else as a whole."""
+    per_residue = sample.task == "residue_classification"
+    longest = max(sample.lengths)
+    few = len(sample.records) * longest <= ALIGNED and longest <= LONGEST_ALIGNED
+    aligned = not per_residue and len(sample.lengths) == 1 and few
+    if not aligned:
+        return _whole(sample, "sequences", {"name": "context_window"}, 0.003)
+    body: dict[str, Any] = {
+        "task": sample.task,
+        "seed": 0,
+        # A head in closed form: nothing is chosen on validation.
+        "data": {**sample.sequences(), "split": sample.split(validation=0)},
+        "encoder": {"name": "dna", "aligned": True},
+        "source": {"name": "minilm", "layers": 2},
+        "transform": {"name": "context_window"},
+        "output": {"name": "ridge", "pool": "concat"},
+        "training": {"epochs": 2, "learning_rate": 0.001, "batch_tokens": 2048},
+        "baselines": ["majority", "kmer_logistic", "kmer_forest", "onehot_linear"],
+    }
+    found = sample.found("sequences")
+    found += "; all of one length, so read position by position (where they are no windows around a site: "
+    return Draft(body, [found + "encoder.aligned=false output.pool=mean)"])
+
+
+def text(sample: Sample) -> Draft:
+    """Texts, which keep their own words."""
+    return _whole(sample, "texts", {"name": "free_embedding", "init": "own_words"}, 0.001)
+
+
+def _whole(sample: Sample, what: str, transform: dict[str, Any], learning_rate: float) -> Draft:
+    """A head by gradient on sequences of all lengths."""
+    per_residue = sample.task == "residue_classification"
+    body: dict[str, Any] = {
+        "task": sample.task,
+        "seed": 0,
+        "data": {**sample.sequences(), "split": sample.split()},
+        "encoder": {"name": sample.domain},
+        "source": {"name": "minilm", "layers": 4},
+        "transform": transform,
+        "output": {"name": "per_residue" if per_residue else "linear"},
+        "training": {"epochs": 20, "learning_rate": learning_rate, "patience": 8},
+        "baselines": ["majority", "window_linear"] if per_residue else ["majority", "kmer_logistic", "kmer_forest"],
+    }
+    return Draft(body, [sample.found(what)])

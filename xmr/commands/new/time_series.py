@@ -1,0 +1,65 @@
+"""Tables over time before a frozen language model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xmr.commands.new.base import Draft
+from xmr.commands.new.guess import guess_season
+from xmr.data.readers.time_series import TimeTable, steps_in_words
+from xmr.errors import DataError, Problem
+
+LEAST_STEPS = 50
+MANY = 5000  # steps beyond which windows that begin at every one of them repeat each other
+
+
+def forecast(table: TimeTable, source: Path, recipe: Path, time: str | None) -> Draft:
+    """A recipe after `forecast/etth1`: windows as long as the rows allow. time: the column of it, where named."""
+    rows, channels = table.values.shape
+    if rows < LEAST_STEPS:
+        raise DataError(Problem(str(source), f"{rows} rows", f"at least {LEAST_STEPS} steps of time"))
+    season, why = guess_season(table.times)
+    gaps = int(np.isnan(table.values).sum())
+    look_back = min(336, rows // 8)
+    horizon = min(96, max(rows // 50, min(season, rows // 25)))
+    patch = min(16, look_back // 4)
+    split = {"by": "time", "validation": 0.2, "test": 0.2}
+    path = os.path.relpath(str(source), str(recipe.parent))
+    body: dict[str, Any] = {
+        "task": "forecasting",
+        "seed": 0,
+        "data": {"path": path, **({"time": time} if time else {}), "split": split},
+        "encoder": {
+            "name": "forecast",
+            "look_back": look_back,
+            "horizon": horizon,
+            "every": 4 if rows > MANY else 1,
+            "season": season,
+            **({"missing": "carry"} if gaps else {}),
+        },
+        "source": {"name": "minilm", "layers": 2},
+        "transform": {
+            "name": "signal_patches",
+            "patch": patch,
+            "stride": patch,
+            "instance_norm": True,
+            "rescale": False,
+        },
+        "output": {"name": "forecast", "width": 8, "dropout": 0.3},
+        "training": {"epochs": 3, "min_steps": 200, "learning_rate": 5e-4, "batch_size": 64},
+        "baselines": ["last_value", *(["seasonal_naive"] if season > 1 else []), "linear"],
+    }
+    found = f"{rows:,} steps of {channels} channel{'s' if channels > 1 else ''} of {source.name}, {why}: "
+    notes = [f"{found}the next {horizon} from the last {look_back}", *table.notes]
+    if "longer" in (steps := steps_in_words(table.times)):
+        notes.append(f"steps {steps}")
+    if gaps:
+        share = gaps / table.values.size
+        notes.append(
+            f"{gaps:,} missing values ({share:.1%}): seen as the value before, neither learned nor scored to come"
+        )
+    return Draft(body, notes)

@@ -1,0 +1,325 @@
+"""Predicting a file of any size: chunk by chunk, flat memory, in order, resumable after a kill.
+
+Rows go to a partial file beside the target; after each chunk a small JSON file notes how many records are done, how
+many bytes that is and their checksum. A restart cuts the partial file to what was noted and goes on; where anything
+was changed in between it begins anew. The target appears when all is done.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import numpy as np
+import torch
+
+from xmr.commands.prediction_table import in_own_units, is_prediction_header, prediction_table
+from xmr.core.files import NAMES, json_sha256, sweep, write_csv, write_json, writing
+from xmr.core.output_folder import check_name, locked
+from xmr.data.readers.read import must_exist, stream
+from xmr.data.readers.sequences import Columns
+from xmr.data.readers.time_series import read_time_table
+from xmr.data.records import Records, Skipped, without_bad
+from xmr.encoders.forecast import ForecastEncoder
+from xmr.errors import DataError, OutputError, Problem
+from xmr.program import Prediction, Program
+from xmr.program_folder import FILES, columns_of, read_facts
+from xmr.training.devices import make_accelerator
+
+MAX_IDS = 50_000_000  # ids compared with one another, at 8 bytes each
+SKIPPED_HEADER = ["place", "id", "reason"]
+
+
+@dataclass
+class Done:
+    """What a prediction wrote. notes: what the user should know of the input."""
+
+    written: int
+    skipped: int
+    skipped_file: Path
+    notes: tuple[str, ...] = ()  # what the user should know of the input
+
+
+def predict_file(
+    folder: Path,
+    source: Path,
+    target: Path,
+    *,
+    on_bad: Literal["fail", "skip"] = "fail",
+    input_column: str | None = None,
+    id_column: str | None = None,
+    force: bool = False,
+    precision: str = "full",
+    device: str = "auto",
+    chunk: int | None = None,
+    escape_formulas: bool = False,
+    report: Callable[[int, float], None] = lambda n, rate: None,
+) -> Done:
+    """Answer every record of `source` into the CSV `target`. Raises DataError naming file and line.
+
+    With on_bad "skip", records that cannot be read are listed in `target`.skipped.csv and the rest is answered.
+    force: begin anew, and replace a `target` that is no prediction. escape_formulas: an apostrophe before ids and
+    labels that a spreadsheet would take for a formula. Raises OutputError for a target that is the input, no file, in
+    use, or cannot be written.
+    """
+    must_exist(source)
+    skipped_file = target.with_name(f"{target.name}.skipped.csv")
+    check_target(source, target, force)
+    check_target(source, skipped_file, force, SKIPPED_HEADER)
+    columns = columns_of(folder, Columns(input_column, (), id_column, None, need_target=False))
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    with locked(target.with_name(f".{target.name}.lock"), target):
+        if columns.reads == ForecastEncoder.reads:
+            return _forecast_file(folder, source, target, replace(columns, time=input_column), device, escape_formulas)
+        first = next(iter(stream(source, columns, 1)), None)  # a wrong file is refused before anything is loaded
+        if first is None:
+            raise DataError(Problem(str(source), "no record", "at least one"))
+        program = Program.load(folder, str(make_accelerator(device).device))
+        key = _fingerprint(folder, source, columns, on_bad, precision, escape_formulas)
+        task = _Task(program, source, columns, chunk or program.encoder.chunk, on_bad, precision, escape_formulas)
+        return _predict(task, target, skipped_file, key, force, report)
+
+
+def check_target(source: Path, target: Path, force: bool, header: list[str] | None = None) -> None:
+    """Raises OutputError for a target that is the input or no regular file; without `force` for what xmr did not write.
+
+    header: of the table that may be replaced; by default that of any prediction.
+    """
+    check_name(target)
+    if not target.exists():
+        return
+    if source.exists() and target.samefile(source):
+        raise OutputError(Problem(str(target), "the input itself as the output", "another name (-o)"))
+    if target.is_dir():
+        raise OutputError(Problem(str(target), "a folder", "the name of a CSV file to write (-o)"))
+    if not target.is_file():
+        raise OutputError(Problem(str(target), "something that is no regular file", "the name of a CSV file (-o)"))
+    if force or target.stat().st_size == 0:
+        return
+    try:
+        with target.open(newline="", encoding="utf-8") as handle:
+            found = next(csv.reader([handle.readline(1_000_000)]), [])
+    except (OSError, ValueError, csv.Error):
+        found = []
+    if found != header if header is not None else not is_prediction_header(found):
+        what = "a file that no `xmr predict` wrote"
+        raise OutputError(Problem(str(target), what, "another name (-o), or --force to replace it"))
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What a prediction answers, and how."""
+
+    program: Program
+    source: Path
+    columns: Columns
+    chunk: int
+    on_bad: str
+    precision: str
+    escape_formulas: bool
+
+
+def _predict(
+    task: _Task, target: Path, skipped_file: Path, key: str, force: bool, report: Callable[[int, float], None]
+) -> Done:
+    """Answer chunk by chunk, going on with what an earlier call left, and put the result in place."""
+    part, note = target.with_name(f".{target.name}.part"), target.with_name(f".{target.name}.part.json")
+    bad_part = target.with_name(f".{target.name}.skipped.part")
+    for path in (note, skipped_file):
+        sweep(path)
+    rows, bad, state = _Growing(part), _Growing(bad_part), {"read": 0, "written": 0, "skipped": 0}
+    noted = None if force else _noted(note, key)
+    if noted is not None and rows.is_whole(noted["rows"]) and bad.is_whole(noted["bad"]):
+        rows.go_on(noted["rows"])
+        bad.go_on(noted["bad"])
+        state = noted["state"]
+    started, before, passed = time.perf_counter(), state["read"], 0
+    context: AbstractContextManager | None = None
+    if task.precision == "bf16":
+        context = torch.autocast(task.program.device.type, torch.bfloat16)
+    ids, notes = _Ids(), dict[str, None]()
+    with rows.open(), bad.open():
+        for records in stream(task.source, task.columns, task.chunk):
+            passed += len(records)
+            ids.add(records.ids)
+            notes |= dict.fromkeys(records.notes)
+            if passed <= state["read"]:
+                continue
+            skipped = Skipped()
+            wrong = task.program.encoder.check(records, fitted=True)
+            clean = without_bad(records, wrong, task.on_bad, skipped)
+            if len(clean):
+                rows.add(_answered(task, clean, state["written"] == 0, context))
+            bad.add(_csv(skipped.rows))
+            state = {
+                "read": passed,
+                "written": state["written"] + len(clean),
+                "skipped": state["skipped"] + len(skipped),
+            }
+            facts = {"key": key, "state": state, "rows": rows.flushed(), "bad": bad.flushed()}
+            write_json(note, {**facts, "sha256": json_sha256(facts)})
+            report(passed, (passed - before) / max(1e-9, time.perf_counter() - started))
+    if not state["written"]:
+        raise DataError(Problem(str(task.source), "no readable record", "at least one"))
+    if state["skipped"]:
+        with bad_part.open(newline="", encoding="utf-8", errors=NAMES) as handle:
+            write_csv(skipped_file, SKIPPED_HEADER, csv.reader(handle))
+    with writing(target):
+        if not state["skipped"]:
+            skipped_file.unlink(missing_ok=True)  # of an earlier prediction: `check_target` has looked at it
+        os.replace(part, target)
+        note.unlink(missing_ok=True)
+        bad_part.unlink(missing_ok=True)
+    return Done(state["written"], state["skipped"], skipped_file, (*notes, *ids.notes()))
+
+
+def _forecast_file(
+    folder: Path, source: Path, target: Path, columns: Columns, device: str, escape_formulas: bool
+) -> Done:
+    """The steps that follow the last row of a table, one row per channel."""
+    table = read_time_table(source, columns)
+    program = Program.load(folder, str(make_accelerator(device).device))
+    encoder = program.encoder
+    assert isinstance(encoder, ForecastEncoder)
+    records = encoder.latest(table)
+    answered = in_own_units(replace(program.predict(records), ids=list(records.group)), encoder, records)
+    header, rows = prediction_table(answered, program.targets, escape_formulas=escape_formulas)
+    write_csv(target, header, rows)
+    return Done(len(rows), 0, target.with_name(f"{target.name}.skipped.csv"), table.notes)
+
+
+def _answered(task: _Task, part: Records, first: bool, context: AbstractContextManager | None) -> bytes:
+    """The rows of one chunk, behind the header where it is the first."""
+    program = task.program
+    data = program.encoder.encode(part)
+    each = program.answer(data, precision=context)
+    spread = each.std(dim=0) if len(each) > 1 else torch.zeros_like(each[0])
+    lengths = data.lengths if program.targets.task == "residue_classification" else None  # type: ignore[attr-defined]
+    prediction = Prediction(part.ids, each.mean(dim=0).numpy(), spread.numpy(), lengths)
+    header, rows = prediction_table(prediction, program.targets, escape_formulas=task.escape_formulas)
+    return _csv([header, *rows] if first else rows)
+
+
+def _csv(rows: Iterable[Iterable[Any]]) -> bytes:
+    """Rows as the bytes of a CSV file."""
+    text = _Lines()
+    csv.writer(text).writerows(rows)
+    return "".join(text.lines).encode("utf-8", NAMES)
+
+
+class _Lines:
+    """What csv.writer writes to."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def write(self, line: str) -> None:
+        """Keep one line."""
+        self.lines.append(line)
+
+
+class _Growing:
+    """A file that grows by a chunk at a time and knows the checksum of what is in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.bytes, self.digest = path, 0, sha256()
+        self.handle: IO[bytes] | None = None
+
+    def is_whole(self, noted: dict[str, Any]) -> bool:
+        """Whether its first bytes are those that were noted."""
+        try:
+            return self._digest(noted["bytes"]).hexdigest() == noted["sha256"]
+        except OSError:
+            return False
+
+    def go_on(self, noted: dict[str, Any]) -> None:
+        """Take over what an earlier process wrote."""
+        self.bytes, self.digest = noted["bytes"], self._digest(noted["bytes"])
+
+    def _digest(self, size: int) -> Any:
+        digest, left = sha256(), size
+        with self.path.open("rb") as handle:
+            while left > 0 and (block := handle.read(min(left, 1 << 20))):
+                digest.update(block)
+                left -= len(block)
+        return digest
+
+    def open(self) -> IO[bytes]:
+        """Open it at the end of what counts; what a kill left behind that is cut off."""
+        with writing(self.path):
+            self.handle = self.path.open("r+b" if self.bytes else "wb")
+            self.handle.seek(self.bytes)
+            self.handle.truncate()
+        return self.handle
+
+    def add(self, content: bytes) -> None:
+        """Append."""
+        assert self.handle is not None
+        with writing(self.path):
+            self.handle.write(content)
+        self.bytes += len(content)
+        self.digest.update(content)
+
+    def flushed(self) -> dict[str, Any]:
+        """Bring it to the disk -> what is to be noted of it."""
+        assert self.handle is not None
+        with writing(self.path):
+            self.handle.flush()
+            os.fsync(self.handle.fileno())
+        return {"bytes": self.bytes, "sha256": self.digest.hexdigest()}
+
+
+class _Ids:
+    """Whether ids are empty or stand for several records, found without keeping the texts."""
+
+    def __init__(self) -> None:
+        self.parts: list[np.ndarray] = []
+        self.count = self.empty = 0
+
+    def add(self, ids: list[str]) -> None:
+        """Look at the ids of a chunk."""
+        self.empty += ids.count("")
+        if self.count < MAX_IDS:
+            self.parts.append(np.fromiter(map(hash, ids), np.int64, len(ids)))
+        self.count += len(ids)
+
+    def notes(self) -> list[str]:
+        """What is to be told of them."""
+        found = [f"{self.empty:,} ids are empty"] if self.empty else []
+        hashes = np.sort(np.concatenate(self.parts)) if self.parts else np.zeros(0, np.int64)
+        repeated = int((hashes[1:] == hashes[:-1]).sum()) - max(0, self.empty - 1)
+        if repeated > 0:
+            found.append(f"{repeated:,} records have the id of an earlier one; rows are in the order of the input")
+        return found
+
+
+def _fingerprint(
+    folder: Path, source: Path, columns: Columns, on_bad: str, precision: str, escape_formulas: bool
+) -> str:
+    """What a partial prediction belongs to: the program's files, the input's size and time, the options."""
+    program, _, _ = read_facts(folder)
+    files = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
+    facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    digest = sha256()
+    for name in FILES:
+        digest.update(sha256((program / name).read_bytes()).digest())
+    digest.update(json.dumps([facts, columns.given(), on_bad, precision, escape_formulas]).encode())
+    return digest.hexdigest()
+
+
+def _noted(note: Path, key: str) -> dict[str, Any] | None:
+    """What an earlier process noted, if it is whole and belongs to this prediction."""
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        facts: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+        if facts.pop("sha256") == json_sha256(facts) and facts["key"] == key:
+            return facts
+    return None

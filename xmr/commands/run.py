@@ -1,0 +1,217 @@
+"""`xmr run`, top to bottom: load, train, test once, compare with the baselines, write the run folder."""
+
+from __future__ import annotations
+
+import math
+import platform
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from xmr import __version__
+from xmr.commands.prediction_table import in_own_units, prediction_table
+from xmr.commands.run_baselines import Log, run_baselines
+from xmr.commands.run_folder import claimed, is_finished, joined
+from xmr.core.files import finite, write_csv, write_json, write_text
+from xmr.core.memory import PeakMemory
+from xmr.errors import reason
+from xmr.job import Job, load_job
+from xmr.metrics.intervals import bootstrap
+from xmr.metrics.metrics import main_metric, metrics_of
+from xmr.program import Prediction, Program
+from xmr.program_folder import FILES as PROGRAM_FILES
+from xmr.recipe.load import dump_recipe
+from xmr.recipe.recipe import Recipe
+from xmr.report.html import write_report
+from xmr.report.learned import speakers
+from xmr.training.devices import make_accelerator
+from xmr.training.divergence import check_answers
+from xmr.training.loop import History, Report, train
+
+MAX_LINES = 40  # said of what an encoder decided
+
+
+def run(
+    recipe: Recipe,
+    folder: Path | str,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    force: bool = False,
+    comment: str = "",
+    report: Report = lambda _: None,
+    log: Log = lambda _: None,
+) -> dict[str, Any]:
+    """Train, choose on validation, test once, compare with the baselines, write the run folder -> metrics.
+
+    resume: go on where an interrupted run of the same recipe stopped; a finished run is returned as it is.
+    """
+    folder = Path(folder)
+    accelerator = make_accelerator(device)
+    if not accelerator.is_main_process:
+        accelerator.wait_for_everyone()
+        place = joined(folder)
+        if not (resume and is_finished(place.work)):
+            _run(recipe, place.work, accelerator, resume, comment, lambda _: None, lambda _: None)
+        return {}
+    with claimed(folder, recipe, resume, force) as place:
+        accelerator.wait_for_everyone()
+        if place.metrics is not None:
+            log(f"{folder} holds this run, finished; nothing to do")
+            return place.metrics
+        result = _run(recipe, place.work, accelerator, resume, comment, report, log)
+        place.finish(keep_checkpoint="report_error" in result)
+    return result
+
+
+def _run(
+    recipe: Recipe, folder: Path, accelerator: Any, resume: bool, comment: str, report: Report, log: Log
+) -> dict[str, Any]:
+    """One process's share of a run; the first of several alone writes."""
+    main = accelerator.is_main_process
+    job = load_job(recipe, str(accelerator.device))
+    log(job.prepared.summary())
+    said = job.encoder.describe()
+    for line in said[:MAX_LINES]:
+        log(line)
+    if len(said) > MAX_LINES:
+        log(f"and {len(said) - MAX_LINES} more (`xmr check` lists all)")
+    log(describe_program(job.program))
+    if main:
+        write_text(folder / "recipe.yaml", dump_recipe(recipe, comment))
+    started, memory = time.perf_counter(), PeakMemory(accelerator.device).start()
+    history = train(
+        job.program,
+        job.sets["train"],
+        job.sets["validation"] if len(job.sets["validation"]) else None,
+        recipe.training,
+        recipe.seed,
+        folder / "checkpoint",
+        report,
+        resume,
+        accelerator,
+    )
+    seconds, peak = {"load": job.load_seconds, "train": time.perf_counter() - started}, memory.mib()
+    if not main:
+        return {}
+    if len(job.sets["validation"]) and not math.isfinite(history.best_score):
+        metric = main_metric(recipe.task, job.targets.outputs)
+        log(f"{metric} is not defined on the {len(job.sets['validation'])} validation records: the last epoch was kept")
+    started = time.perf_counter()
+    each = check_answers(job.program.answer(job.sets["test"].data), recipe.training)
+    seconds["test"] = time.perf_counter() - started
+    values, spread = each.mean(dim=0).numpy(), _spread(each)
+    test = metrics_of(recipe.task, values, job.sets["test"].target, job.targets)
+    lengths = _lengths(job)
+    result: dict[str, Any] = {
+        "task": recipe.task,
+        "metric": main_metric(recipe.task, job.targets.outputs),
+        "recipe": comment or "recipe.yaml",
+        "seed": recipe.seed,
+        "n_train": len(job.sets["train"]),
+        "n_validation": len(job.sets["validation"]),
+        "n_test": len(job.sets["test"]),
+        "test": test,
+        # Windows that overlap are no independent draws: no interval for forecasts.
+        "test_interval": bootstrap(values, job.sets["test"].target, job.targets, lengths)
+        if recipe.task != "forecasting"
+        else {},
+        "trainable_parameters": sum(p.numel() for p in job.program.trained_parameters()),
+        "source_parameters": job.source.parameter_count(),
+        "programs": recipe.ensemble,
+        "processes": accelerator.num_processes,
+        "best_epoch": history.best_epoch,
+        "validation": history.best_score if math.isfinite(history.best_score) else None,
+        "epochs_run": len(history.rows),
+        "split": job.prepared.split.how,
+        "records_read": job.prepared.read,
+        "duplicates": job.prepared.duplicates,
+        "contradictions": job.prepared.contradictions,
+        "skipped": len(job.prepared.skipped),
+        "seconds": seconds,
+        "peak_memory_mib": peak,
+        "source_unchanged": True,  # `train` raises otherwise
+        "baselines": {},
+        "failed_baselines": {},
+    }
+    job.program.save(folder / "program")
+    result["program_bytes"] = sum((folder / "program" / name).stat().st_size for name in PROGRAM_FILES)
+    # What training gave is kept before what may still fail.
+    write_json(folder / "metrics.json", finite({**result, "finished": False}))
+    answered = Prediction(job.parts["test"].ids, values, spread, lengths)
+    _write(folder, job, history.rows, in_own_units(answered, job.encoder, job.parts["test"]))
+    baselines = run_baselines(job, result, folder, log)
+    write_json(folder / "metrics.json", finite({**result, "finished": False}))
+    try:
+        _report(folder, job, result, history, values, baselines)
+    except Exception as error:  # a drawing library's; metrics and program are there whatever it was
+        result["report_error"] = reason(error)
+        log(f"the report could not be written ({reason(error)}); everything else is there, and --resume tries it again")
+    result["finished"] = True
+    write_json(folder / "metrics.json", finite(result))
+    return result
+
+
+def _report(
+    folder: Path, job: Job, result: dict[str, Any], history: History, values: np.ndarray, baselines: dict[str, Any]
+) -> None:
+    """report.html."""
+    truth = job.sets["test"].target.numpy()
+    examples = job.sets["test"].data.batch(np.arange(min(8, len(job.sets["test"]))))
+    ids = job.parts["test"].ids
+    write_report(folder, job.program, job.prepared.summary(), truth, result, history, values, baselines, examples, ids)
+
+
+def describe_program(program: Program) -> str:
+    """One sentence: what learns, what is frozen."""
+    trained = sum(p.numel() for p in program.trained_parameters())
+    frozen = program.source.parameter_count()
+    programs = "" if len(program.transforms) == 1 else f" in {len(program.transforms)} programs"
+    return f"{trained:,} trainable parameters{programs} before a frozen source of {frozen:,}"
+
+
+def _spread(each: torch.Tensor) -> np.ndarray:
+    return (each.std(dim=0) if len(each) > 1 else torch.zeros_like(each[0])).numpy()
+
+
+def _lengths(job: Job) -> np.ndarray | None:
+    return job.sets["test"].data.lengths if job.recipe.task == "residue_classification" else None  # type: ignore[attr-defined]
+
+
+def _write(folder: Path, job: Job, history: list[dict[str, float]], prediction: Prediction) -> None:
+    """predictions.csv, history.csv, mapping.csv (where there is a label mapping), environment.json, skipped.csv."""
+    header, rows = prediction_table(prediction, job.targets, job.parts["test"])
+    write_csv(folder / "predictions.csv", header, rows)
+    columns = list(dict.fromkeys(key for row in history for key in row))
+    write_csv(folder / "history.csv", columns, [[row.get(key, "") for key in columns] for row in history])
+    heard = [[target, *pair] for target, found in speakers(job.program, 10) for pair in found]
+    if heard:
+        write_csv(folder / "mapping.csv", ["target", "source class", "weight"], heard)
+    write_csv(folder / "skipped.csv", ["place", "id", "reason"], job.prepared.skipped.rows)
+    write_json(folder / "environment.json", environment(job))
+
+
+def environment(job: Job) -> dict[str, Any]:
+    """Versions, seed, hashes: what one needs to say where a figure comes from."""
+    packages = {}
+    for name in ("torch", "transformers", "accelerate", "numpy", "scikit-learn", "safetensors"):
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = "not installed"
+    return {
+        "xmr": __version__,
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "packages": packages,
+        "threads": torch.get_num_threads(),
+        "device": str(job.program.device),
+        "seed": job.recipe.seed,
+        "data_sha256": job.prepared.digest,
+        "source_sha256": job.source.identity,
+    }

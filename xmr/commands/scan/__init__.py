@@ -1,0 +1,1 @@
+"""`xmr scan`: rank sources without training."""

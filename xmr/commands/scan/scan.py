@@ -1,0 +1,153 @@
+"""Which source, and how many of its layers? Cheap scores of the features of an untrained program, before any training.
+
+One pass over the training part a source: all depths of a language model are heard at once. The test part plays no role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import torch
+
+from xmr.commands.scan.reference import reference_features
+from xmr.commands.scan.transferability import h_score, jackknife, leep, log_me, probe, sliced_wasserstein
+from xmr.core.batching import inference_batches
+from xmr.core.component import create, section_model
+from xmr.core.files import finite, write_csv, write_json
+from xmr.core.registry import SOURCES
+from xmr.errors import Problem, RecipeError, reason
+from xmr.job import Job, load_job
+from xmr.outputs.base import Pooling
+from xmr.program import to_device
+from xmr.recipe.load import load_recipe
+from xmr.sources.language import Language
+
+MAX_LEEP = 20_000_000  # probabilities held at once for LEEP; beyond, fewer records are asked
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One source at one depth.
+
+    log_me: what they are ranked by, having foreseen trained results best (docs/results.md); probe: how right training
+    records are answered in folds that left them out (share of right answers, or R2); the errors are standard errors
+    over records; wasserstein: sliced distance to the source's own features of reference records. NaN where a score is
+    not defined (LEEP and H-score of a regression) or there is no reference.
+    """
+
+    source: str
+    layers: int | None
+    log_me: float
+    log_me_error: float
+    probe: float
+    probe_error: float
+    h_score: float
+    leep: float
+    seconds: float
+    wasserstein: float = float("nan")
+
+
+def scan(
+    name: str,
+    overrides: list[str],
+    sources: list[str],
+    folder: Path,
+    log: Callable[[str], None] = lambda _: None,
+    reference: Path | None = None,
+) -> list[Scores]:
+    """Score every source at every depth, writing scan.csv and scan.json -> scores, the best LogME first.
+
+    sources: values of the recipe's `source` section, e.g. `minilm` or `{name: language, model: ...}`; none: its own. A
+    source that cannot be had is said and left out. reference: records of the sources' own kind (a text file, a folder
+    of pictures). Raises RecipeError where no source can be had.
+    """
+    task = load_recipe(name, overrides).task
+    if task not in ("classification", "regression"):
+        raise RecipeError(Problem("task", task, "classification or regression, which the scores are made for"))
+    found: list[Scores] = []
+    failures: list[tuple[str, str]] = []
+    for source in sources or [""]:
+        asked = [*overrides, "baselines=[]", "ensemble=1", *([f"source={source}"] if source else [])]
+        try:
+            found += score_source(name, asked, source, reference)
+        except Exception as error:  # of one source: the others are not lost by it
+            failures.append((source, reason(error)))
+            log(f"{source or 'its own source'}: {failures[-1][1]}")
+            continue
+        best = max((row for row in found if row.source == (source or found[-1].source)), key=_rank)
+        log(
+            f"{best.source}: best LogME {best.log_me:.3f} ± {best.log_me_error:.3f}"
+            + (f" at {best.layers} layers" if best.layers else "")
+        )
+    if not found:
+        raise RecipeError(f"scan: no source could be scored: {failures[0][1]}")
+    ranked = sorted(found, key=_rank, reverse=True)
+    columns = list(Scores.__dataclass_fields__)
+    write_csv(folder / "scan.csv", columns, [[getattr(row, column) for column in columns] for row in ranked])
+    scores = [vars(row) for row in ranked]
+    write_json(folder / "scan.json", finite({"recipe": name, "failures": failures, "scores": scores}))
+    return ranked
+
+
+def _rank(row: Scores) -> float:
+    return row.log_me if np.isfinite(row.log_me) else -np.inf
+
+
+def score_source(name: str, overrides: list[str], source: str, reference: Path | None = None) -> list[Scores]:
+    """The scores of one source: a language model at every depth, any other as the recipe has it."""
+    recipe = load_recipe(name, overrides)
+    several = "layers" in section_model(SOURCES.get(recipe.source["name"])).model_fields
+    started = perf_counter()
+    if several:
+        blocks = create(SOURCES, {**recipe.source, "layers": None, "taps": 1}).blocks()
+        recipe = load_recipe(name, [*overrides, "source.layers=null", f"source.taps={blocks + 1}"])
+    job = load_job(recipe)
+    features = features_of(job)
+    own = reference_features(job.source, reference) if reference is not None else None
+    target = job.sets["train"].target.numpy()
+    width = job.source.own_width if isinstance(job.source, Language) else features.shape[1]
+    cuts = [slice(begin, begin + width) for begin in range(0, features.shape[1], width)]
+    depths: list[int | None] = [None]
+    if several:  # the last depth comes first, then from the deepest to the embeddings (which no layer has touched)
+        cuts, depths = cuts[:-1], list(range(len(cuts) - 1, 0, -1))
+    seconds = (perf_counter() - started) / len(cuts)
+    label = source or recipe.source["name"]
+    rows = [_scored(label, layers, features[:, cut], target, job, seconds) for layers, cut in zip(depths, cuts)]
+    if own is not None:
+        far = [sliced_wasserstein(features[:, cut], own[:, cut]) for cut in cuts]
+        rows = [replace(row, wasserstein=distance) for row, distance in zip(rows, far)]
+    return rows
+
+
+def features_of(job: Job) -> np.ndarray:
+    """Pooled features of every training record behind the untrained program: (n, D')."""
+    data, program = job.sets["train"].data, job.program.eval()
+    pool = Pooling("mean", job.source.hidden_width, None)
+    found = np.zeros((len(data), job.source.hidden_width), np.float32)
+    with torch.inference_mode():
+        for records in inference_batches(data.cost, data.width, data.records_at_once or 8192):
+            encoded = to_device(data.batch(records), program.device)
+            found[records] = pool(job.source(program.transforms[0](encoded)), encoded).float().cpu().numpy()
+    return found
+
+
+def _scored(
+    label: str, layers: int | None, features: np.ndarray, target: np.ndarray, job: Job, shared: float
+) -> Scores:
+    started = perf_counter()
+    nan = float("nan")
+    right, evidence = probe(features, target), log_me(features, target)
+    between = likelihood = nan
+    if job.targets.task == "classification":
+        between = h_score(features, target)
+        with torch.inference_mode():
+            most = max(2, MAX_LEEP // job.source.classes)
+            logits = job.source.answers(torch.from_numpy(features[:most])).float()
+            likelihood = leep(torch.softmax(logits, dim=1).numpy(), target[:most])
+    errors = jackknife(log_me, features, target), float(right.std(ddof=1) / np.sqrt(len(right)))
+    seconds = shared + perf_counter() - started
+    return Scores(label, layers, evidence, errors[0], float(right.mean()), errors[1], between, likelihood, seconds)

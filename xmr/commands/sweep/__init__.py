@@ -1,0 +1,1 @@
+"""`xmr sweep`: try combinations of recipe fields."""

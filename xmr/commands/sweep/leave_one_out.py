@@ -1,0 +1,80 @@
+"""How well untrained programs answer training records left out one at a time: what to choose by without validation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from xmr.core.batching import inference_batches
+from xmr.core.files import write_json
+from xmr.core.output_folder import held
+from xmr.errors import Problem, RecipeError
+from xmr.job import Job, load_job
+from xmr.metrics.metrics import higher_is_better, main_metric, metrics_of
+from xmr.outputs.ridge import Ridge, leave_one_out, numbers_of
+from xmr.program import to_device
+from xmr.recipe.load import dump_recipe
+from xmr.recipe.recipe import Recipe
+
+TIES = 1e-3  # the squared error's weight beside the metric: among few records many choices answer the same ones
+
+
+def left_out_votes(job: Job) -> Tensor:
+    """Scores (n, K) of every training record by ridges of all others, mean over the programs, before any training.
+
+    After training they would be too good: the transform has then learned from the record left out. Raises RecipeError
+    for an output that is not solved in closed form.
+    """
+    program, part = job.program.eval(), job.sets["train"]
+    heads = [head for head in program.outputs if isinstance(head, Ridge)]
+    if len(heads) < len(program.outputs):
+        found = repr(job.recipe.output["name"])
+        raise RecipeError(Problem("output.name", found, "ridge, by which records can be left out one at a time"))
+    program.keep_fixed(part.data, varied=False)
+    truth = numbers_of(part.target, job.targets.outputs).numpy()
+    votes = np.zeros(truth.shape)
+    for transform, head in zip(program.transforms, heads):
+        features = np.zeros((len(part), head.pool.width), np.float32)
+        with torch.inference_mode():
+            for records in inference_batches(part.data.cost, part.data.width, part.data.records_at_once or 4096):
+                encoded = to_device(part.data.batch(records), program.device)
+                features[records] = head.pool(program.source(transform(encoded)), encoded).float().cpu().numpy()
+        votes += leave_one_out(features, truth) / len(heads)
+    return torch.from_numpy(votes)
+
+
+def left_out_score(job: Job) -> float:
+    """The task's main metric (its negative where less is better) of left-out records, ties broken by squared error."""
+    part, votes = job.sets["train"], left_out_votes(job)
+    metric = main_metric(job.recipe.task, job.targets.outputs)
+    values = job.program.probabilities(votes.float()).numpy()
+    found = metrics_of(job.recipe.task, values, part.target, job.targets)[metric]
+    error = float((votes - numbers_of(part.target, job.targets.outputs)).square().mean())
+    return (found if higher_is_better(metric) else -found) - TIES * error
+
+
+def measure(recipe: Recipe, folder: Path, resume: bool = True, comment: str = "") -> dict[str, Any]:
+    """`left_out_score` of a recipe as what a run gives, kept in `left_out.json` of its folder: nothing is trained."""
+    kept, digest = folder / "left_out.json", hashlib.sha256(dump_recipe(recipe).encode()).hexdigest()
+    found: dict[str, Any] = {}
+    if resume and kept.is_file():
+        with suppress(ValueError):  # damaged: measured again
+            found = json.loads(kept.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and found.get("recipe_sha256") == digest:
+            return found
+    started = time.perf_counter()
+    job = load_job(recipe)
+    found = {"left_out": left_out_score(job), "recipe": comment, "recipe_sha256": digest}
+    found["trainable_parameters"] = sum(p.numel() for p in job.program.trained_parameters())
+    found["seconds"] = {"train": time.perf_counter() - started}
+    with held(folder):
+        write_json(kept, found)
+    return found

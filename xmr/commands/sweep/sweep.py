@@ -1,0 +1,173 @@
+"""Trying values of recipe fields: every combination, or so many of them, the best by validation (or left-out records).
+
+A combination is a run folder named after what it sets, so that a sweep that was stopped goes on, and one that is asked
+for again with more values trains only those that are new. The test part plays no role in the choice, and only the
+chosen combination's test result is shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xmr.commands.sweep.combinations import combinations
+from xmr.commands.workers import Run, Workers, outcome
+from xmr.core.files import write_csv, write_json, write_text
+from xmr.core.output_folder import held
+from xmr.errors import Problem, RecipeError
+from xmr.metrics.metrics import higher_is_better
+from xmr.recipe.load import load_recipe
+from xmr.recipe.recipe import Recipe
+
+_NEEDED = "a validation part, by which a sweep chooses, or --untrained (with output ridge)"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One combination and what it gave. score: mean over the seeds of what is chosen by; results: the runs' metrics."""
+
+    overrides: tuple[str, ...]
+    score: float
+    results: tuple[dict[str, Any], ...]
+
+
+def folder_of(overrides: tuple[str, ...]) -> str:
+    """A readable and unique folder name of a combination."""
+    said = re.sub(r"[^A-Za-z0-9.=_-]+", "-", "_".join(overrides))[:80] or "as-it-is"
+    return f"{said}-{hashlib.sha256(repr(overrides).encode()).hexdigest()[:8]}"
+
+
+def sweep(
+    name: str,
+    overrides: list[str],
+    folder: Path,
+    seeds: int = 1,
+    most: int | None = None,
+    train: Run | None = None,
+    log: Callable[[str], None] = lambda _: None,
+    jobs: int = 1,
+    untrained: bool = False,
+) -> list[Trial]:
+    """Run every combination, write `sweep.csv` and `sweep.json` after each -> trials, the best first.
+
+    jobs: how many runs at a time. untrained: choose by training records that untrained programs
+    leave out (`leave_one_out`), and train the chosen combination alone. All recipes are checked before the first
+    is run; a combination that fails is noted and the others go on. Raises RecipeError for a recipe without what a
+    combination is chosen by (a validation part, or output ridge), and where every combination fails.
+    """
+    from xmr.commands.run import run
+    from xmr.commands.sweep.leave_one_out import measure
+
+    asked = combinations(overrides, most)
+    recipes = {each: load_recipe(name, [*each, "baselines=[]"]) for each in asked}
+    for recipe in recipes.values():
+        if untrained and recipe.output["name"] != "ridge":
+            raise RecipeError(
+                Problem("output.name", repr(recipe.output["name"]), "ridge, which --untrained chooses by")
+            )
+        if not untrained and not recipe.data.split.validation and recipe.data.split.by != "column":
+            raise RecipeError(Problem("data.split.validation", "0", _NEEDED))
+    with held(folder):
+        return _sweep(name, recipes, folder, seeds, train or run, log, jobs, measure if untrained else None)
+
+
+def _sweep(
+    name: str,
+    recipes: dict[tuple[str, ...], Recipe],
+    folder: Path,
+    seeds: int,
+    train: Run,
+    log: Callable[[str], None],
+    jobs: int,
+    measure: Run | None,
+) -> list[Trial]:
+    """measure: what scores a combination without training, where that chooses."""
+    untrained = measure is not None
+    trials: list[Trial] = []
+    failures: list[tuple[str, str]] = []
+    chosen_by = "left_out" if untrained else "validation"
+    with Workers(jobs, measure or train) as workers:
+        runs = {
+            each: workers.start_seeds(recipe, folder / folder_of(each), seeds, " ".join([name, *each]))
+            for each, recipe in recipes.items()
+        }
+        for number, (each, seeded) in enumerate(runs.items(), start=1):
+            tried = f"{number} of {len(recipes)}: {' '.join(each) or 'as it is'}"
+            results = outcome(seeded)
+            if isinstance(results, str):
+                failures.append((" ".join(each), results))
+                log(f"{tried} failed: {results}")
+                continue
+            scores = [result[chosen_by] for result in results]
+            if None in scores:
+                raise RecipeError(Problem("data.split.validation", _unscored(results[scores.index(None)]), _NEEDED))
+            trials.append(Trial(each, float(np.mean(scores)), tuple(results)))
+            log(f"{tried}: {chosen_by.replace('_', ' ')} {trials[-1].score:.4f}")
+            write_trials(folder, ranked(trials), chosen_by, failures)
+    if not trials:
+        raise RecipeError(f"sweep: every combination failed, the first ({failures[0][0]}): {failures[0][1]}")
+    trials = ranked(trials)
+    if untrained:
+        best = trials[0].overrides
+        with Workers(jobs, train) as workers:
+            seeded = workers.start_seeds(recipes[best], folder / folder_of(best), seeds, " ".join([name, *best]))
+            trials[0] = replace(trials[0], results=tuple(result() for result in seeded))
+    write_trials(folder, trials, chosen_by, failures)
+    return trials
+
+
+def _unscored(result: dict[str, Any]) -> str:
+    """What a validation part was found to be that gave no score."""
+    records = result["n_validation"]
+    return f"{records} records without a defined {result['metric']}" if records else "no record"
+
+
+def draw_trials(folder: Path, trials: list[Trial], chosen_by: str = "validation") -> None:
+    """sweep.svg: the score of every combination, a panel a swept field."""
+    from xmr.report import plots
+
+    columns = list(zip(*(trial.overrides for trial in trials)))
+    varied = [column for column in columns if len(set(column)) > 1] or columns[:1]
+    scores = [trial.score for trial in trials]
+    draws = [
+        plots.tried(column[0].partition("=")[0], [override.partition("=")[2] for override in column], scores, chosen_by)
+        for column in varied
+    ]
+    write_text(folder / "sweep.svg", plots.panels(draws))
+
+
+def ranked(trials: list[Trial]) -> list[Trial]:
+    """The best score first; scores that are no numbers last."""
+    return sorted(trials, key=lambda trial: -trial.score if math.isfinite(trial.score) else math.inf)
+
+
+def write_trials(folder: Path, trials: list[Trial], chosen_by: str, failures: list[tuple[str, str]]) -> None:
+    """sweep.csv: a line a combination; sweep.json: the chosen one with its test result, once it has been trained, and
+    what failed and why."""
+    keys = [override.partition("=")[0] for override in trials[0].overrides]
+    rows = []
+    for trial in trials:
+        values = [override.partition("=")[2] for override in trial.overrides]
+        seconds = sum(result["seconds"]["train"] for result in trial.results)
+        rows.append([*values, trial.score, trial.results[0]["trainable_parameters"], seconds])
+    write_csv(folder / "sweep.csv", [*keys, chosen_by, "trainable_parameters", "train_seconds"], rows)
+    best = trials[0]
+    found: dict[str, Any] = {
+        "chosen": list(best.overrides),
+        chosen_by: best.score,
+        "tried": len(trials),
+        "failures": failures,
+    }
+    if all("test" in result for result in best.results):
+        metric = best.results[0]["metric"]
+        tests = [result["test"][metric] for result in best.results]
+        found |= {"metric": metric, "higher_is_better": higher_is_better(metric)}
+        found["test"] = {"mean": float(np.mean(tests)), "values": tests}
+    write_json(folder / "sweep.json", found)

@@ -1,0 +1,170 @@
+"""Components are made from recipe sections: a registered name and the arguments of its constructor.
+
+The constructor's signature and docstring are the only place where names, types, defaults, limits and help text live;
+the schema, error messages, `xmr list` and the recipe reference are made from them here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, create_model, field_validator
+
+from xmr.core.registry import ENCODERS, OUTPUTS, SOURCES, TRANSFORMS, Registry
+from xmr.errors import MAX_PROBLEMS, Problem, RecipeError, nearest, one_of, shortened
+
+KINDS: dict[str, Registry] = {
+    "encoder": ENCODERS,
+    "source": SOURCES,
+    "transform": TRANSFORMS,
+    "output": OUTPUTS,
+}
+MAX_NUMBER = 10_000_000
+Locate = Callable[[tuple[str | int, ...]], str]  # a field's path -> "file:line: field"
+
+
+class Section(BaseModel):
+    """What every section of a recipe obeys: no unknown key, finite numbers, no true or false for a number."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = str(cls.model_fields[info.field_name or ""].annotation)
+        if isinstance(value, bool) and re.search(r"\b(int|float)\b", kind) and "bool" not in kind:
+            raise ValueError("a number")
+        return value
+
+
+def create(registry: Registry, section: dict[str, Any]) -> Any:
+    """Make the component `section["name"]` with the rest of the section as its arguments, and remember the section."""
+    name = section["name"]
+    arguments = {key: value for key, value in section.items() if key != "name"}
+    component = registry.get(name)(**arguments)
+    component.section = {"name": name, **arguments}
+    return component
+
+
+@cache
+def section_model(component: type) -> type[BaseModel]:
+    """The pydantic model of a component's section, made from its constructor's signature."""
+    signature = inspect.signature(component.__init__, eval_str=True)  # type: ignore[misc]
+    fields: dict[str, Any] = {
+        name: (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in signature.parameters.items()
+        if name != "self"
+    }
+    limited: Any = field_validator("*")(_not_huge)
+    return create_model(component.__name__, __base__=Section, __validators__={"limited": limited}, **fields)
+
+
+def _not_huge(value: Any) -> Any:
+    """No whole number beyond MAX_NUMBER: a limit for arguments that state none."""
+    for number in value if isinstance(value, list | tuple) else (value,):
+        if isinstance(number, int) and abs(number) > MAX_NUMBER:
+            raise ValueError(f"at most {MAX_NUMBER:,}")
+    return value
+
+
+def help_of(component: type) -> dict[str, str]:
+    """Argument -> what it does, from the `Args:` part of the docstring."""
+    text = inspect.getdoc(component) or ""
+    _, _, body = text.partition("Args:\n")
+    found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", body, flags=re.MULTILINE)
+    return {name: " ".join(line.strip() for line in words.splitlines()) for name, words in found}
+
+
+def named(value: Any) -> Any:
+    """`source: none` is short for `source: {name: none}`."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+def section_problems(kind: str, section: Any, place: Locate) -> tuple[dict[str, Any], list[Problem]]:
+    """Check one component's section -> (the section with all defaults, everything wrong with it)."""
+    section = named(section)
+    if not isinstance(section, dict):
+        return {}, [Problem(place((kind,)), repr(section), "a section with a name, e.g. {name: ...}")]
+    registry = KINDS[kind]
+    if "name" not in section:
+        return {}, [Problem(place((kind,)), "no name", f"name: one of {', '.join(sorted(registry.names()))}")]
+    if not isinstance(section["name"], str) or section["name"] not in registry.names():
+        return {}, [one_of(place((kind, "name")), section["name"], registry.names())]
+    model = section_model(registry.get(section["name"]))
+    arguments = {key: value for key, value in section.items() if key != "name"}
+    try:
+        checked = model.model_validate(arguments)
+    except ValidationError as error:
+        return {}, problems_of(error, model, place, (kind,))
+    return {"name": section["name"], **checked.model_dump()}, []
+
+
+def check_section(kind: str, section: Any, place: str) -> dict[str, Any]:
+    """A section with all defaults filled in. Raises RecipeError with everything wrong with it."""
+    checked, problems = section_problems(
+        kind, section, lambda path: f"{place}: {shortened('.'.join(map(str, path)), 100)}"
+    )
+    if problems:
+        raise RecipeError(problems)
+    return checked
+
+
+def problems_of(
+    error: ValidationError, model: type[BaseModel], place: Locate, prefix: tuple[str | int, ...] = ()
+) -> list[Problem]:
+    """Pydantic's errors as ours: one line each, with the nearest right name."""
+    items = [_of_one_kind(dict(item), model) for item in error.errors()]
+    found = [item for item in items if item is not None]
+    # Of more problems than a message lists, all are counted and only those listed get a suggestion, which takes time.
+    return [_problem(item, model, place, prefix, number < MAX_PROBLEMS) for number, item in enumerate(found)]
+
+
+def _of_one_kind(item: dict[str, Any], model: type[BaseModel]) -> dict[str, Any] | None:
+    """An error of `X | list[X]` as if the field were the one of them that was found; None: of the other one."""
+    loc, current = item["loc"], model
+    for depth, part in enumerate(loc[:-1]):
+        kind = current.model_fields[part].annotation if part in current.model_fields else None
+        if sum(one is not type(None) for one in get_args(kind)) > 1 and get_origin(kind) in (Union, UnionType):
+            of_list, within = str(loc[depth + 1]).startswith("list["), len(loc) > depth + 2
+            if within or of_list == isinstance(item["input"], list):
+                return {**item, "loc": (*loc[: depth + 1], *loc[depth + 2 :])}
+            return None
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            current = kind
+    return item
+
+
+def _problem(
+    item: dict[str, Any], model: type[BaseModel], place: Locate, prefix: tuple[str | int, ...], suggest: bool
+) -> Problem:
+    path = (*prefix, *(part for part in item["loc"]))
+    where = place(path)
+    if item["type"] == "extra_forbidden":
+        known = _fields_at(model, item["loc"][:-1])
+        listed = f"one of {', '.join(known)}" if known else "no key at all: it takes none"
+        also = ["name"] if len(path) == 2 and prefix and prefix[0] in KINDS else []  # checked before its arguments
+        guess = nearest(str(item["loc"][-1]), [*known, *also]) if suggest else None
+        return Problem(where, f"the unknown key {item['loc'][-1]!r}", listed, guess)
+    if item["type"] == "missing":
+        return Problem(where, "nothing", "a value: this field has no default")
+    expected = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ").split(", unable to parse")[0]
+    if item["type"] == "too_short":
+        expected = f"at least {item['ctx']['min_length']} of them"
+    guess = None
+    if item["type"] == "literal_error" and suggest:
+        guess = nearest(str(item["input"]), re.findall(r"'([^']+)'", item["ctx"]["expected"]))
+    return Problem(where, repr(item["input"]), expected, guess)
+
+
+def _fields_at(model: type[BaseModel], path: Iterable[Any]) -> list[str]:
+    """The field names of the (nested) model a path leads to."""
+    current: Any = model
+    for part in path:
+        inner = current.model_fields[part].annotation if part in current.model_fields else None
+        current = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else current
+    return sorted(current.model_fields)

@@ -1,0 +1,116 @@
+"""Folders that xmr writes into: only new, empty or marked ones, and one process at a time.
+
+The mark is a hidden file. The lock is a hidden file too; the system releases it when the process that holds it ends,
+however it ends, so that a crash blocks nobody.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from xmr import __version__
+from xmr.core.files import sweep, write_json, writing
+from xmr.errors import OutputError, Problem
+
+MARK = ".xmr.json"
+LOCK = ".xmr.lock"
+# What comparisons, sweeps and several seeds write beside their runs; a run's own files are in `run_folder.py`.
+TABLES: tuple[str, ...] = (
+    *("compare.csv", "compare.json", "compare.html", "sweep.csv", "sweep.json", "sweep.svg"),
+    *("summary.json", "left_out.json"),
+)
+_ELSEWHERE = "a new or empty folder, or one that xmr wrote (-o FOLDER)"
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Make the folder, mark it as xmr's and keep other processes of xmr out of it while the block runs.
+
+    Raises OutputError where it is no folder, holds files that xmr did not write, is in use, or cannot be written.
+    """
+    check_folder(folder)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / LOCK, folder):
+        check_folder(folder)  # again: another process may have come first
+        for name in (MARK, *TABLES):
+            sweep(folder / name)
+        if not (folder / MARK).is_file():
+            write_json(folder / MARK, {"written_by": "xmr", "xmr_version": __version__})
+        try:
+            yield
+        finally:
+            if {entry.name for entry in folder.iterdir()} <= {MARK, LOCK}:  # nothing came of it
+                (folder / MARK).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()  # only where it is empty
+
+
+@contextmanager
+def locked(path: Path, what: Path) -> Iterator[None]:
+    """Hold a lock file, which is removed at the end. Raises OutputError where another process holds it.
+
+    what: the folder or file that is locked, for the message.
+    """
+    lock = FileLock(path, timeout=0)
+    with writing(what):
+        try:
+            lock.acquire()
+        except Timeout:
+            expected = "one writer at a time: wait for it, or write elsewhere (-o)"
+            raise OutputError(Problem(str(what), "that another xmr process is writing it", expected)) from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)  # while it is held: whoever waits for this inode tries again
+        lock.release()
+
+
+def check_name(path: Path) -> None:
+    """Raises OutputError for a path that cannot be: a name too long, below a file, or not UTF-8 (safetensors asks)."""
+    try:
+        str(path).encode("utf-8")
+        os.stat(path)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise OutputError(Problem(str(path), f"a place that cannot be used ({reason})", "another one (-o)")) from error
+
+
+def check_folder(folder: Path) -> None:
+    """Raises OutputError for what is no folder, and for a folder that holds anything but xmr's own."""
+    check_name(folder)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(Problem(str(folder), "a file", _ELSEWHERE))
+    if not folder.is_dir() or is_marked(folder):
+        return
+    with writing(folder):
+        others = sorted(entry.name for entry in folder.iterdir() if not _ours(entry))
+    if others:
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        found = f"a folder with files that xmr did not write ({', '.join(others[:3])}{more})"
+        raise OutputError(Problem(str(folder), found, _ELSEWHERE))
+
+
+def _ours(entry: Path) -> bool:
+    """The lock, a mark that a kill stopped half way, or a folder that is marked itself."""
+    return entry.name == LOCK or (entry.name.startswith(f".{MARK}.") and entry.suffix == ".part") or is_marked(entry)
+
+
+def is_marked(folder: Path) -> bool:
+    """Whether xmr wrote the folder: its mark, or the metrics.json of a run of version 0.1, which set no mark."""
+    if (folder / MARK).is_file():
+        return True
+    try:
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(metrics, dict) and {"source_unchanged", "program_bytes", "seed"} <= set(metrics)

@@ -1,0 +1,206 @@
+"""Names to components, lazily: `"module:Class"` strings, so that listing them imports nothing heavy.
+
+Third parties add components by an entry-point group (`xmr.encoders`, `xmr.transforms`, `xmr.sources`, `xmr.outputs`)
+or, on the command line, by `--plugin file.py` (which calls `add`). A component states its cell of the grid in class
+attributes; for the built-in ones the same facts stand here, so that a recipe asking for an empty cell is refused before
+anything is loaded (a test holds the two together).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from xmr.errors import RecipeError, one_of
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered component. `target`: a class or its "module:Class"; `facts`: its place in the grid."""
+
+    name: str
+    target: type | str
+    summary: str = ""
+    facts: dict[str, str] = field(default_factory=dict)
+
+    def load(self) -> type:
+        """The class itself, imported now."""
+        if isinstance(self.target, type):
+            return self.target
+        module, _, attribute = self.target.partition(":")
+        loaded = getattr(importlib.import_module(module), attribute)
+        assert isinstance(loaded, type), f"{self.target} is not a class"
+        return loaded
+
+    def fact(self, key: str) -> str:
+        """A fact of the grid, e.g. `takes` or `space`; read from the class when not stated beside the name."""
+        return self.facts[key] if key in self.facts else str(getattr(self.load(), key))
+
+
+class Registry:
+    """The components of one kind. Raises RecipeError with the nearest names when asked for an unknown one."""
+
+    def __init__(self, kind: str, entries: list[Entry]) -> None:
+        self.kind = kind
+        self.group = f"xmr.{kind}s"
+        self._entries = {entry.name: entry for entry in entries}
+        self._discovered = False
+
+    def add(self, name: str, target: type | str, summary: str = "", **facts: str) -> None:
+        """Register a component; the name must be free."""
+        if name in self._entries:
+            raise RecipeError(f"{self.kind} {name!r} is already registered as {self._entries[name].target}")
+        self._entries[name] = Entry(name, target, summary, facts)
+
+    def _discover(self) -> None:
+        if not self._discovered:
+            self._discovered = True
+            for point in entry_points(group=self.group):
+                if point.name not in self._entries:
+                    self.add(point.name, point.value, f"from the package {point.dist.name if point.dist else '?'}")
+
+    def __iter__(self) -> Iterator[Entry]:
+        self._discover()
+        return iter(self._entries.values())
+
+    def names(self) -> list[str]:
+        """Every registered name, plugins included."""
+        return [entry.name for entry in self]
+
+    def entry(self, name: str, place: str | None = None) -> Entry:
+        """The entry called `name`; `place` (file:line: field) opens the error message."""
+        self._discover()
+        if name not in self._entries:
+            raise RecipeError(one_of(place or f"{self.kind}.name", name, self._entries))
+        return self._entries[name]
+
+    def get(self, name: str, place: str | None = None) -> type:
+        """The class called `name`."""
+        return self.entry(name, place).load()
+
+
+PLUGINS: list[Path] = []  # the files loaded, for processes that are started later
+
+
+def load_plugin(path: Path) -> None:
+    """Run a plugin file the user named on the command line; it calls `xmr.core.registry.<KIND>.add(...)`."""
+    spec = importlib.util.spec_from_file_location(f"xmr_plugin_{path.stem}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise RecipeError(f"--plugin: found {path}; expected a Python file that exists")
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    PLUGINS.append(path)
+
+
+def _transform(name: str, target: str, takes: str, space: str, summary: str) -> Entry:
+    return Entry(name, f"xmr.transforms.{target}", summary, {"takes": takes, "space": space})
+
+
+ENCODERS = Registry(
+    "encoder",
+    [
+        Entry("protein", "xmr.encoders.protein:ProteinEncoder", "amino-acid sequences", {"emits": "symbols"}),
+        Entry("series", "xmr.encoders.series:SeriesEncoder", "time series of any channels", {"emits": "signal"}),
+        Entry("audio", "xmr.encoders.audio:AudioEncoder", "recordings of any rate", {"emits": "signal"}),
+        Entry("forecast", "xmr.encoders.forecast:ForecastEncoder", "a table over time", {"emits": "signal"}),
+        Entry("image", "xmr.encoders.image:ImageEncoder", "pictures: files or arrays", {"emits": "image"}),
+        Entry("table", "xmr.encoders.table:TableEncoder", "columns of any kind", {"emits": "table"}),
+        Entry("dna", "xmr.encoders.dna:DnaEncoder", "nucleotides or k-mers", {"emits": "symbols"}),
+        Entry("text", "xmr.encoders.text:TextEncoder", "words or characters", {"emits": "symbols"}),
+    ],
+)
+TRANSFORMS = Registry(
+    "transform",
+    [
+        _transform("free_embedding", "vocabulary:FreeEmbedding", "symbols", "token", "one free vector a symbol"),
+        _transform("vocabulary_map", "vocabulary:VocabularyMap", "symbols", "token", "Theta E, dense (R2DL)"),
+        _transform("convex_vocabulary_map", "vocabulary:ConvexVocabularyMap", "symbols", "token", "softmax(W) E"),
+        _transform("sparse_vocabulary_map", "sparse:SparseVocabularyMap", "symbols", "token", "k-sparse Theta E"),
+        _transform("context_window", "window:ContextWindow", "symbols", "token", "a short convolution over symbols"),
+        _transform("prompt", "prompt:Prompt", "symbols", "token", "learned vectors before the symbols' own words"),
+        _transform("context_remap", "remap:ContextRemap", "symbols", "token", "windows choose source words (Neekhara)"),
+        _transform("symbol_tiles", "tiles:SymbolTiles", "symbols", "pixel", "a tile a symbol, row by row"),
+        _transform("signal_patches", "signal_patches:SignalPatches", "signal", "token", "patches by one linear layer"),
+        _transform(
+            "patch_reprogramming", "signal_patches:PatchReprogramming", "signal", "token", "Time-LLM: words mixed"
+        ),
+        _transform("patch_dictionary", "signal_patches:PatchDictionary", "signal", "token", "free vectors mixed"),
+        _transform("wave_program", "wave:WaveProgram", "signal", "wave", "placed in a wave, a pattern added (V2S)"),
+        _transform(
+            "signal_picture", "signal_picture:SignalPicture", "signal", "pixel", "drawn, then border or watermark"
+        ),
+        _transform("feature_tokens", "feature_tokens:FeatureTokens", "table", "token", "one free token a column"),
+        _transform(
+            "feature_prototypes", "feature_tokens:FeaturePrototypes", "table", "token", "columns as mixtures of words"
+        ),
+        _transform(
+            "feature_dictionary", "feature_tokens:FeatureDictionary", "table", "token", "columns as mixtures, free"
+        ),
+        _transform("row_text", "feature_tokens:RowText", "table", "token", "control: the row written out"),
+        _transform("column_tiles", "column_tiles:ColumnTiles", "table", "pixel", "a tile a column, border (BAR)"),
+        _transform("border", "frame:Border", "image", "pixel", "learn everything around the picture"),
+        _transform("enhanced_border", "frame:EnhancedBorder", "image", "pixel", "border with unit gradients (EVP)"),
+        _transform("clustered_border", "clustered:ClusteredBorder", "image", "pixel", "a border a cluster (DAM-VP)"),
+        _transform("watermark", "frame:Watermark", "image", "pixel", "add a pattern on a frame or everywhere"),
+        _transform("sample_masks", "masks:SampleMasks", "image", "pixel", "a mask for every picture (SMM)"),
+        _transform("coordinator", "coordinator:Coordinator", "image", "pixel", "input-dependent prompt (BlackVIP)"),
+        _transform("patch_projection", "patches:PatchProjection", "image", "token", "patches by one linear layer"),
+    ],
+)
+SOURCES = Registry(
+    "source",
+    [
+        Entry(
+            "minilm",
+            "xmr.sources.language:MiniLM",
+            "all-MiniLM-L6-v2 from its pip package",
+            {"space": "token"},
+        ),
+        Entry("language", "xmr.sources.language:Language", "any Hugging Face language model", {"space": "token"}),
+        Entry("vision", "xmr.sources.vision:Vision", "any Hugging Face image classifier", {"space": "pixel"}),
+        Entry("clip", "xmr.sources.clip:Clip", "CLIP, its classes are texts", {"space": "pixel"}),
+        Entry("timm", "xmr.sources.vision:Timm", "any classifier of timm", {"space": "pixel"}),
+        Entry("resnet20_cifar10", "xmr.sources.resnet20:ResNet20", "ResNet-20 of CIFAR-10", {"space": "pixel"}),
+        Entry("attention_rnn", "xmr.sources.keywords:AttentionRNN", "36 spoken commands (V2S)", {"space": "wave"}),
+        Entry("keyword_cnn", "xmr.sources.keywords:KeywordCNN", "honk's ten spoken commands", {"space": "wave"}),
+        Entry("yamnet", "xmr.sources.yamnet:Yamnet", "521 sounds of AudioSet", {"space": "wave"}),
+        Entry("speech", "xmr.sources.wave:Speech", "any raw-wave model of Hugging Face", {"space": "wave"}),
+        Entry("log_mel", "xmr.sources.log_mel:LogMel", "AST, or Whisper's encoder", {"space": "wave"}),
+        Entry("none", "xmr.sources.none:NoSource", "control: no source model at all", {"space": "token"}),
+        Entry("cepstra", "xmr.sources.cepstra:Cepstra", "control: a front end, no network", {"space": "wave"}),
+    ],
+)
+OUTPUTS = Registry(
+    "output",
+    [
+        Entry("linear", "xmr.outputs.heads:Linear", "a linear layer on the pooled hidden state"),
+        Entry("ridge", "xmr.outputs.ridge:Ridge", "a linear layer in closed form, for few records"),
+        Entry("forecast", "xmr.outputs.forecast:Forecast", "steps to come, from every token"),
+        Entry("per_residue", "xmr.outputs.heads:PerResidue", "a linear layer at every position"),
+        Entry("vocabulary_linear", "xmr.outputs.learned:VocabularyLinear", "Gamma over the vocabulary, folded"),
+        Entry("learned_mapping", "xmr.outputs.learned:LearnedMapping", "learned many-to-one mapping"),
+        Entry("random_mapping", "xmr.outputs.mapping:RandomMapping", "disjoint random groups of source classes"),
+        Entry("frequent_mapping", "xmr.outputs.mapping:FrequentMapping", "counted once, before training"),
+        Entry("iterative_mapping", "xmr.outputs.mapping:IterativeMapping", "recounted every epoch"),
+        Entry("optimal_mapping", "xmr.outputs.mapping:OptimalMapping", "recounted, by the best assignment of all"),
+        Entry("similarity_mapping", "xmr.outputs.mapping:SimilarityMapping", "by cosine of classes and mean features"),
+        Entry("text_mapping", "xmr.outputs.texts:TextMapping", "CLIP: mean or top texts of each class"),
+        Entry("residual_text_mapping", "xmr.outputs.texts:ResidualTextMapping", "CLIP: learned text weights (RVP)"),
+        Entry("bayesian_mapping", "xmr.outputs.mapping:BayesianMapping", "counts to conditional probabilities"),
+        Entry("bayesian_plus_mapping", "xmr.outputs.mapping:BayesianPlusMapping", "as Bayesian, soft counts"),
+    ],
+)
+REGISTRIES = {"encoders": ENCODERS, "transforms": TRANSFORMS, "sources": SOURCES, "outputs": OUTPUTS}
+ENCODED_KINDS = ("symbols", "signal", "image", "table")
+SPACE_KINDS = ("token", "pixel", "wave")
+
+
+def grid() -> dict[tuple[str, str], list[str]]:
+    """The grid of input transformations: (encoded kind, source space) -> names. Empty cells are left out."""
+    cells: dict[tuple[str, str], list[str]] = {}
+    for entry in TRANSFORMS:
+        cells.setdefault((entry.fact("takes"), entry.fact("space")), []).append(entry.name)
+    return cells

@@ -1,0 +1,1 @@
+"""Public data sets: their list, download, checksums and conversion."""

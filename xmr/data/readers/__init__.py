@@ -1,0 +1,1 @@
+"""Files to records: one module per format, then one per kind of record."""

@@ -1,0 +1,170 @@
+"""Pictures as records: a folder of files (one class a subfolder), or arrays in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from xmr.data.readers.arrays import load_arrays
+from xmr.data.records import Records
+from xmr.errors import DataError, Problem
+
+ROLES = {"train": "train", "training": "train", "validation": "validation", "val": "validation", "test": "test"}
+AT_ONCE = 256  # images
+_SETS = ("set", "sets", "split")
+_IMAGES, _LABELS = ("images", "image", "x", "X", "data"), ("labels", "label", "y", "Y", "target", "targets")
+
+
+def read_folder(folder: Path, need_target: bool, chunk: int) -> Iterator[Records]:
+    """Files below a folder: the name of the subfolder is the class; `train`, `test` ... above it say the part.
+
+    Without `need_target` files may lie in the folder itself. Hidden files are passed over; whether a file is what it
+    should be, the encoder says. A file outside any class has an empty label. Raises DataError for an empty folder, one
+    without classes, one with a link to another folder, and one where `train` and `test` stand beside other folders.
+    """
+    relative = _files(folder)
+    if not relative:
+        raise DataError(Problem(str(folder), "an empty folder", "files, one class a subfolder"))
+    tops = {path.parts[0] for path in relative if len(path.parts) > 1}
+    parts = {top for top in tops if top.casefold() in ROLES}
+    split = bool(tops) and tops == parts
+    if tops != parts and {"train", "test"} <= {ROLES[part.casefold()] for part in parts}:
+        found = f"the folders {', '.join(sorted(parts))} beside {', '.join(sorted(tops - parts)[:5])}"
+        raise DataError(Problem(str(folder), found, "only parts (train, validation, test), or only classes"))
+    depth = 1 + split
+    loose = [path for path in relative if len(path.parts) <= depth]
+    if len(loose) == len(relative) and need_target:
+        raise DataError(Problem(str(folder / loose[0]), "a file outside any class", "one subfolder a class"))
+    labelled = need_target or not loose
+    for begin in range(0, len(relative), chunk):
+        part = relative[begin : begin + chunk]
+        yield Records(
+            ids=[path.as_posix() for path in part],
+            inputs=[path.as_posix() for path in part],
+            labels={"label": [path.parts[depth - 1] if len(path.parts) > depth else "" for path in part]}
+            if labelled
+            else {},
+            role=[ROLES.get(path.parts[0].casefold(), "") for path in part] if split else [],
+            line=list(range(begin + 1, begin + len(part) + 1)),
+            file=str(folder),
+        )
+
+
+def _files(folder: Path) -> list[Path]:
+    """All that is no folder below a folder, hidden names left out, in order: links, pipes and dead links too.
+
+    Raises DataError for links to folders, whose files would be passed over, and for folders that cannot be listed.
+    """
+    found: list[Path] = []
+    links: list[Problem] = []
+
+    def refuse(error: OSError) -> None:
+        raise DataError(Problem(str(error.filename), f"a folder that cannot be read ({error.strerror})", "its files"))
+
+    for here, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        below = Path(here).relative_to(folder)
+        for name in folders:
+            if os.path.islink(os.path.join(here, name)):
+                expected = "the folder itself: links to folders are not followed"
+                links.append(Problem(os.path.join(here, name), "a link to a folder", expected))
+        found.extend(below / name for name in files if not name.startswith("."))
+    if links:
+        raise DataError(sorted(links, key=lambda problem: problem.place))
+    return sorted(found)
+
+
+def read_npz(path: Path, need_target: bool, chunk: int) -> Iterator[Records]:
+    """A NumPy archive: `images` (n, H, W) or (n, H, W, C), `labels` (n,), perhaps `set` (n,). Nothing is unpickled."""
+    held = load_arrays(path)
+    images = next((held[name] for name in _IMAGES if name in held), None)
+    labels = next((held[name] for name in _LABELS if name in held), None)
+    if images is None or (labels is None and need_target):
+        listed = f"arrays {', '.join(held)}" if held else "no array"
+        raise DataError(Problem(str(path), listed, "arrays `images` and `labels`"))
+    values = as_bytes(images, str(path))
+    n = len(values)
+    whole = records_of(values, None if labels is None else _texts(labels, "labels", n, path), str(path))
+    roles = next((held[name] for name in _SETS if name in held), None)
+    if roles is not None:
+        whole.role = _texts(roles, "set", n, path)
+    for begin in range(0, n, chunk):
+        yield whole.take(range(begin, min(begin + chunk, n)))
+
+
+def _texts(values: np.ndarray, name: str, n: int, path: Path) -> list[str]:
+    """One text per image of an array of texts, bytes or numbers. Raises DataError."""
+    if values.ndim and len(values) != n:
+        raise DataError(Problem(str(path), f"{n} images and {len(values)} {name}", "as many of both"))
+    if values.ndim != 1 or values.dtype.kind not in "USiufb":
+        found = f"{name} of shape {values.shape} and type {values.dtype}"
+        raise DataError(Problem(str(path), found, "one text or number per image"))
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values))[0]) + 1
+        raise DataError(Problem(f"{path}:{row}", f"{values[row - 1]} in {name}", "a text or a finite number"))
+    if values.dtype.kind == "S":
+        try:
+            return [value.decode() for value in values.tolist()]
+        except UnicodeDecodeError as error:
+            found = f"bytes in {name} that are not text ({error.reason})"
+            raise DataError(Problem(str(path), found, "UTF-8 text")) from error
+    return [str(value) for value in values]
+
+
+def records_of(images: np.ndarray, labels: list[str] | None, file: str) -> Records:
+    """Pictures in memory as records. images: (n, H, W) or (n, H, W, C); uint8, uint16, bool, or floats in [0, 1]."""
+    values = as_bytes(images, file)
+    digests = [hashlib.sha256(row.tobytes()).hexdigest()[:24] for row in np.ascontiguousarray(values)]
+    n = len(values)
+    numbers = [str(i) for i in range(1, n + 1)]
+    return Records(
+        numbers,
+        digests,
+        {} if labels is None else {"label": labels},
+        line=list(range(1, n + 1)),
+        file=file,
+        arrays=values,
+    )
+
+
+def as_bytes(images: np.ndarray, file: str) -> np.ndarray:
+    """(n, H, W, C) uint8. Raises DataError for another shape, type or range."""
+    values = images[..., None] if images.ndim == 3 else images
+    if values.ndim != 4 or values.shape[-1] not in (1, 3) or 0 in values.shape[1:]:
+        raise DataError(Problem(file, f"images of shape {images.shape}", "(n, H, W), (n, H, W, 1) or (n, H, W, 3)"))
+    if values.dtype == np.uint8:
+        return values
+    if not len(values):
+        return values.astype(np.uint8)
+    if values.dtype == np.bool_:
+        return values.astype(np.uint8) * 255
+    if values.dtype == np.uint16:
+        return _rounded(values, lambda part: part / 257)
+    kind = str(values.dtype)
+    if values.dtype.kind in "iuf":
+        low, high = values.min(), values.max()
+        if values.dtype.kind == "f" and low >= 0 and high <= 1:
+            return _rounded(values, lambda part: part * 255)
+        kind += f" from {low} to {high}"
+    raise DataError(Problem(file, f"pixel values of type {kind}", "uint8, uint16, bool, or floats in [0, 1]"))
+
+
+def _rounded(values: np.ndarray, scale: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """The scaled values as uint8, some images at a time: in floating point they would take eight times the memory."""
+    made = np.empty(values.shape, np.uint8)
+    for begin in range(0, len(values), AT_ONCE):
+        made[begin : begin + AT_ONCE] = scale(values[begin : begin + AT_ONCE]).round()
+    return made
+
+
+def digits() -> Records:
+    """scikit-learn's 1,797 handwritten digits of 8 x 8 pixels and 17 levels (UCI, Alpaydin & Kaynak 1998)."""
+    from sklearn.datasets import load_digits
+
+    raw = load_digits()
+    values = (raw.images * (255 / 16)).round().astype(np.uint8)
+    return records_of(values, [str(label) for label in raw.target], "scikit-learn digits")

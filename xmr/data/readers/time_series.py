@@ -1,0 +1,182 @@
+"""A table of channels over time, and its windows: what is seen, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xmr.data.dates import moment, way_of, ways_of
+from xmr.data.readers.numbers import as_numbers, is_gap
+from xmr.data.readers.sequences import Columns, once
+from xmr.data.readers.series import format_of, rows_of, table_of
+from xmr.data.readers.text import reading
+from xmr.data.records import Records
+from xmr.errors import DataError, Problem, nearest
+
+CHUNK = 4096  # rows turned into numbers at once
+TIME = ("date", "time", "datetime", "timestamp", "ds")
+
+
+@dataclass(frozen=True)
+class TimeTable:
+    """values: (T, C) float32, one row a time step, NaN where a value is missing; names: the channels; times: the text
+    of each step; file, and the line of each step in it; notes: rules that acted while it was read."""
+
+    values: np.ndarray
+    names: tuple[str, ...]
+    times: list[str]
+    file: str
+    lines: list[int]
+    notes: tuple[str, ...] = ()
+
+    def rows(self, begin: int, end: int) -> TimeTable:
+        """A stretch of it."""
+        part = slice(begin, end)
+        return replace(self, values=self.values[part], times=self.times[part], lines=self.lines[part])
+
+
+def read_time_table(path: Path, columns: Columns, most: int | None = None) -> TimeTable:
+    """CSV, TSV or Parquet with a header: a column of time (in order), the others are channels.
+
+    Raises DataError with the line of a value that is infinite or no number, or of a time that goes back.
+    """
+    if not path.is_file():
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(
+            Problem(str(path), "no such file", "a table of channels over time", nearest(path.name, siblings))
+        )
+    if path.stat().st_size == 0:
+        raise DataError(Problem(str(path), "an empty file", "a table of channels over time"))
+    kind = format_of(path)
+    if kind not in (".csv", ".tsv", ".txt", ".parquet"):
+        raise DataError(Problem(str(path), f"a file ending in {kind!r}", "a table: .csv, .tsv or .parquet"))
+    with reading(path):
+        return _table(path, kind, columns, most)
+
+
+def _table(path: Path, kind: str, columns: Columns, most: int | None) -> TimeTable:
+    rows, commas = rows_of(path, kind)
+    first = next(rows, None)
+    if first is None:
+        raise DataError(Problem(f"{path}:1", "no row", "a header and a row for every time step"))
+    header = [name.strip() for name in first[1]]
+    once(header, f"{path}:{first[0]}")
+    folded = [name.casefold() for name in header]
+    columns = columns.within(header)
+    time = columns.time
+    clock = time or next((header[folded.index(name)] for name in TIME if name in folded), None)
+    if clock is None or clock not in header:
+        expected = f"a column {clock!r} (data.time)" if clock else f"a column of time: {', '.join(TIME)} (or data.time)"
+        raise DataError(
+            Problem(f"{path}:1", f"columns {', '.join(header[:12])}", expected, nearest(clock or "", header))
+        )
+    place = header.index(clock)
+    if lacking := [name for name in columns.features if name not in header]:
+        listed, wanted = f"columns {', '.join(header[:12])}", f"a column {lacking[0]!r}"
+        raise DataError(Problem(f"{path}:1", listed, wanted, nearest(lacking[0], header)))
+    left = {place, *columns.skipped(header, f"{path}:1")}
+    kept = [i for i, name in enumerate(header) if i not in left and name in (columns.features or header)]
+    channels = [header[i] for i in kept]
+    times: list[str] = []
+    lines: list[int] = []
+    values: list[np.ndarray] = []
+    rows = islice(rows, most)
+    while part := list(islice(rows, CHUNK)):
+        for at, (line, fields) in enumerate(part):
+            if len(fields) != len(header):
+                raise DataError(Problem(f"{path}:{line}", f"{len(fields)} fields", f"{len(header)} as in the header"))
+            if commas is not None:
+                part[at] = line, commas.points(line, fields)
+            if is_gap(fields[place]):
+                raise DataError(Problem(f"{path}:{line}: {clock}", repr(fields[place]), "a time in every row"))
+        found = table_of(part, kept, path, channels)
+        if len(endless := np.argwhere(np.isinf(found))):
+            row, channel = endless[0]
+            raise DataError(Problem(f"{path}:{part[row][0]}: {channels[channel]}", "an infinite value", "a number"))
+        times.extend(fields[place].strip() for _, fields in part)
+        lines.extend(line for line, _ in part)
+        values.append(found)
+    if (back := _goes_back(times)) is not None:
+        order = f"{clock} {times[back]!r} after {times[back - 1]!r}"
+        raise DataError(Problem(f"{path}:{lines[back]}", order, "times in order: numbers, or dates (2020-12-31)"))
+    if not times or not kept:
+        raise DataError(Problem(str(path), f"{len(times)} rows of {len(header)} columns", "a time and a channel"))
+    notes = (commas.note,) if commas is not None and commas.note else ()
+    return TimeTable(np.concatenate(values), tuple(channels), times, str(path), lines, notes)
+
+
+def steps_in_words(times: list[str]) -> str:
+    """How far apart most steps are, and how many are further: rows that are not there, which windows do not see."""
+    try:
+        clock, dated = as_numbers(times), False
+    except ValueError:
+        way = way_of(times)
+        if way is None:
+            return ""
+        clock, dated = np.array([(moment(time, way) - datetime.min).total_seconds() for time in times]), True
+    gaps = np.diff(clock)
+    if not len(gaps):
+        return ""
+    usual = float(np.median(gaps))
+    said = str(timedelta(seconds=usual)) if dated else f"{usual:g}"
+    longer = int((gaps > 1.5 * usual).sum())
+    return f"{said} apart" + (f"; {longer:,} of {len(gaps):,} are longer (windows count rows)" if longer else "")
+
+
+def _goes_back(times: list[str]) -> int | None:
+    """The first row whose time does not come after the one before it, in the reading that gets furthest: numbers by
+    value, ISO 8601 and other texts by their letters, dates written otherwise by what they say."""
+    try:
+        return _unordered(as_numbers(times).tolist())
+    except ValueError:
+        places = [_unordered(times)]
+    for way in ways_of(times) if places[0] is not None else []:
+        places.append(_unordered([moment(time, way) for time in times]))
+    return None if None in places else max(place for place in places if place is not None)
+
+
+def _unordered(times: Sequence[Any]) -> int | None:
+    """The first of them that is not greater than the one before it."""
+    return next((later for later, (one, other) in enumerate(pairwise(times), 1) if not one < other), None)
+
+
+def windows(table: TimeTable, look_back: int, horizon: int, begin: int, end: int, every: int = 1) -> Records:
+    """Each channel of each window whose `horizon` steps to come lie in rows begin to end: (n, 1, look_back + horizon).
+
+    The look-back may reach before `begin`; what is missing in it is the value before, what is missing to come stays
+    NaN. `group` says the channel, ids the line where the future starts.
+    """
+    starts = np.arange(max(0, begin - look_back), end - look_back - horizon + 1, every)
+    if not len(starts):
+        found = f"{end - max(0, begin - look_back)} rows for a part"
+        raise DataError(Problem(table.file, found, f"at least {look_back + horizon} (look_back + horizon)"))
+    length = look_back + horizon
+    view = np.lib.stride_tricks.sliding_window_view(table.values, length, axis=0)[starts]
+    if np.isnan(table.values).any():
+        seen = np.lib.stride_tricks.sliding_window_view(carried(table.values), length, axis=0)[starts]
+        view = np.concatenate([seen[:, :, :look_back], view[:, :, look_back:]], axis=2)
+    n, channels = len(starts), len(table.names)
+    names = list(table.names) * n
+    beyond = table.lines[-1] + 1  # where the row to come would stand
+    first = np.repeat(np.array([*table.lines, beyond])[starts + look_back], channels)
+    return Records(
+        [f"{row}:{name}" for row, name in zip(first, names)],
+        names,
+        {},
+        line=first.tolist(),
+        file=table.file,
+        arrays=view.reshape(n * channels, 1, length),
+        group=names,
+    )
+
+
+def carried(values: np.ndarray) -> np.ndarray:
+    """Each NaN of (T, C) as the last number before it in its column, or zero where there is none."""
+    row = np.where(np.isnan(values), 0, np.arange(len(values))[:, None])
+    return np.nan_to_num(np.take_along_axis(values, np.maximum.accumulate(row, axis=0), axis=0))

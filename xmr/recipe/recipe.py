@@ -1,0 +1,152 @@
+"""A whole recipe, checked: every section by its own schema, the sections against each other, all problems at once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from annotated_types import Ge, Le
+from pydantic import Field, ValidationError
+
+from xmr.baselines import baselines_of
+from xmr.core.component import KINDS, Locate, Section, problems_of, section_problems
+from xmr.core.registry import TRANSFORMS, grid
+from xmr.data.settings import DataSettings, Seed
+from xmr.data.targets import Task
+from xmr.errors import MAX_PROBLEMS, Problem, RecipeError, one_of
+from xmr.training.settings import TrainingSettings
+
+
+class Recipe(Section):
+    """One task from data to result. Component sections hold a `name` and that component's arguments."""
+
+    task: Task = Field(description="what is asked of each record")
+    seed: Seed = Field(0, description="splits, initialisation and order all come from it")
+    data: DataSettings = Field(description="which records")
+    encoder: Any = Field(description="the modality's encoder")
+    source: Any = Field(description="the frozen source model; `none` is a control")
+    transform: Any = Field(description="the input transformation, one cell of the grid")
+    output: Any = Field(description="the output transformation")
+    training: TrainingSettings = Field(default_factory=TrainingSettings)
+    ensemble: Annotated[int, Ge(1), Le(1000)] = Field(
+        1, description="programs of different seeds, averaged, over one source"
+    )
+    baselines: list[str] = Field(default_factory=list, description="run beside it on the same split")
+    expected: dict[str, Any] = Field(
+        default_factory=dict, description="figures to expect, for the reader and the tests"
+    )
+
+
+def check_recipe(raw: dict[str, Any], place: Locate) -> Recipe:
+    """Validate plain data as a recipe. Raises RecipeError with every problem, each at its place."""
+    problems: list[Problem] = []
+    sections: dict[str, Any] = {}
+    for kind in KINDS:
+        if kind in raw:
+            sections[kind], found = section_problems(kind, raw[kind], place)
+            problems += found
+    try:
+        recipe = Recipe.model_validate({**raw, **sections})
+    except ValidationError as error:
+        problems = [*problems_of(error, Recipe, place), *problems]
+        raise RecipeError(problems) from None
+    if not problems:
+        problems = [*_cell_problems(recipe, place), *_fit_problems(recipe, place)]
+    if problems:
+        raise RecipeError(problems)
+    return recipe
+
+
+def space_of(source: str) -> str:
+    """The space of a registered source: token, pixel or wave."""
+    entry = KINDS["source"].entry(source)
+    return entry.facts.get("space") or str(getattr(entry.load(), "space_kind", "?"))
+
+
+def _cell_problems(recipe: Recipe, place: Locate) -> list[Problem]:
+    """An empty cell of the grid is refused before anything is loaded, naming the cells that would work."""
+    emits = KINDS["encoder"].entry(recipe.encoder["name"]).fact("emits")
+    space = space_of(recipe.source["name"])
+    chosen = TRANSFORMS.entry(recipe.transform["name"])
+    if (chosen.fact("takes"), chosen.fact("space")) == (emits, space):
+        return []
+    works = grid().get((emits, space), [])
+    expected = (
+        f"one of {', '.join(works)}" if works else f"another source: nothing brings {emits} into {space} space yet"
+    )
+    found = f"{chosen.name!r} ({chosen.fact('takes')} into {chosen.fact('space')} space)"
+    return [Problem(place(("transform", "name")), f"{found} between {emits} and {space} space", expected)]
+
+
+def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
+    """Sections that are right alone and wrong together."""
+    problems: list[Problem] = []
+    output = KINDS["output"].get(recipe.output["name"])
+    if recipe.task not in output.tasks:  # type: ignore[attr-defined]
+        fitting = [e.name for e in KINDS["output"] if recipe.task in e.load().tasks]  # type: ignore[attr-defined]
+        problems.append(
+            Problem(
+                place(("output", "name")),
+                f"{recipe.output['name']!r} for task {recipe.task}",
+                f"one of {', '.join(fitting)}",
+            )
+        )
+    emits = KINDS["encoder"].entry(recipe.encoder["name"]).fact("emits")
+    known = baselines_of(recipe.task, emits, space_of(recipe.source["name"]), recipe.encoder["name"])
+    strange = [(index, name) for index, name in enumerate(recipe.baselines) if name not in known]
+    problems += [one_of(place(("baselines", index)), name, known) for index, name in strange[:MAX_PROBLEMS]]
+    fixed_length = recipe.encoder.get("columns") == "variable"
+    if recipe.output.get("pool") == "concat" and not fixed_length and not recipe.encoder.get("aligned"):
+        problems.append(
+            Problem(
+                place(("output", "pool")),
+                "'concat'",
+                "records of one length (proteins: encoder.columns: variable; DNA: encoder.aligned: true), or mean",
+            )
+        )
+    if recipe.task == "residue_classification" and recipe.encoder.get("shuffle") == "positions":
+        problems.append(
+            Problem(
+                place(("encoder", "shuffle")),
+                "'positions' for a per-residue task",
+                "none: labels would not follow",
+            )
+        )
+    if recipe.task == "residue_classification" and recipe.encoder.get("length") == "truncate":
+        problems.append(
+            Problem(
+                place(("encoder", "length")),
+                "'truncate' for a per-residue task",
+                "window or fail: no residue may be lost",
+            )
+        )
+    if recipe.task == "residue_classification" and fixed_length:
+        problems.append(Problem(place(("encoder", "columns")), "'variable' for a per-residue task", "all"))
+    if emits != "symbols":
+        problems += _only_for_symbols(recipe, place, emits)
+    if recipe.output.get("pool", "mean") != "mean" and space_of(recipe.source["name"]) != "token":
+        found = f"{recipe.output['pool']!r} for a source that answers with one vector"
+        problems.append(Problem(place(("output", "pool")), found, "mean, or no pool"))
+    if isinstance(recipe.data.target, list) and len(recipe.data.target) > 1 and recipe.task == "classification":
+        problems.append(
+            Problem(
+                place(("data", "target")),
+                "several columns for task classification",
+                "one, or task: multilabel",
+            )
+        )
+    return problems
+
+
+def _only_for_symbols(recipe: Recipe, place: Locate, emits: str) -> list[Problem]:
+    """What means nothing for records that are no sequences."""
+    wrong = {
+        ("task",): recipe.task == "residue_classification",
+        ("data", "longest"): recipe.data.longest is not None,
+        ("data", "split", "by"): recipe.data.split.by == "cluster",
+    }
+    words = {"task": "a task of sequences", "longest": "a limit of symbols", "by": "'cluster', of sequences"}
+    return [
+        Problem(place(path), f"{words[path[-1]]} for {emits}", "a setting that suits it")
+        for path, found in wrong.items()
+        if found
+    ]
