@@ -38,9 +38,9 @@ def fit_network(
     """Train, keep the best validation epoch (the last without a validation part), answer test: (n, K).
 
     model: a batch of the encoder -> logits (R, K), or (B, L, K) per residue. budget: tokens a batch, or records where
-    all have one size. generators: what the model's dropout draws from, and `augment`, which varies a training batch. groups:
-    parameters with their own rates; all of them at `rate`. precision: full or bf16, of training and validation; test is
-    answered in full, as a program's is.
+    all have one size. generators: what the model's dropout draws from, and `augment`, which varies a training batch.
+    groups: parameters with their own rates; all of them at `rate`. precision: full or bf16, of training and validation;
+    test is answered in full, as a program's is.
     """
     per_residue = description.task == "residue_classification"
     data = sets["train"]
