@@ -1,4 +1,4 @@
-"""Write docs/recipe-reference.md and docs/grid.md from the components' own signatures and docstrings.
+"""Write recipe-reference.md, grid.md and commands.md from the signatures, docstrings and options themselves.
 
 python docs/make_reference.py           (a test checks that the pages are what this writes)
 """
@@ -9,8 +9,10 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+import typer
 from pydantic import BaseModel
 
+from xmr.cli.app import app
 from xmr.core.component import MAX_NUMBER, help_of, section_model
 from xmr.data.settings import DataSettings, SplitSettings
 from xmr.recipe.plain_yaml import MAX_BYTES, MAX_DEPTH, MAX_VALUES
@@ -127,7 +129,29 @@ def grid_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-PAGES = {"recipe-reference.md": reference, "grid.md": grid_page}
+def _command(name: str, command: Any) -> list[str]:
+    """One command: its help, its example, and its arguments and options."""
+    usage = " ".join([f"xmr {name}", *(p.name.upper() for p in command.params if p.param_type_name == "argument")])
+    lines = [f"## xmr {name}", "", inspect.cleandoc(command.help or ""), "", "```"]
+    lines += [(command.epilog or usage).removeprefix("Example: "), "```", ""]
+    lines += ["| argument or option | meaning |", "|---|---|"]
+    for parameter in command.params:
+        words = ", ".join(f"`{word}`" for word in parameter.opts) if parameter.param_type_name == "option" else ""
+        help_text = " ".join((getattr(parameter, "help", None) or "").split())
+        lines.append(f"| {words or f'`{(parameter.metavar or parameter.name).lower()}`'} | {help_text} |")
+    return [*lines, ""] if command.params else lines[:-2]
+
+
+def commands_page() -> str:
+    """docs/commands.md."""
+    lines = ["# Commands", "", "Made by `python docs/make_reference.py`; `xmr COMMAND --help` prints the same.", ""]
+    for name, command in typer.main.get_command(app).commands.items():
+        for inner, each in getattr(command, "commands", {None: command}).items():
+            lines += _command(f"{name} {inner}" if inner else name, each)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+PAGES = {"recipe-reference.md": reference, "grid.md": grid_page, "commands.md": commands_page}
 
 if __name__ == "__main__":
     for page, write in PAGES.items():
