@@ -75,7 +75,7 @@ class LogMel(WaveSource):
             self.body = model.encoder if hasattr(model, "encoder") else model.get_encoder()
             self.frames = 2 * config.max_source_positions
             self.space = WaveSpace(RATE, self.frames * HOP)
-            filters, window = _whisper_filters(config.num_mel_bins), torch.hann_window(WINDOW)
+            filters, window = whisper_filters(config.num_mel_bins), torch.hann_window(WINDOW)
         else:
             expected = "audio-spectrogram-transformer or whisper (raw waves: source speech)"
             raise RecipeError(Problem("source.model", f"a model of type {self.kind}", expected))
@@ -86,10 +86,7 @@ class LogMel(WaveSource):
     def levels(self, waves: Tensor) -> Tensor:
         """(B, samples) -> the log mels the model was trained on, (B, frames, mels)."""
         if self.kind == "whisper":
-            found = torch.stft(waves, WINDOW, HOP, window=self.window, return_complex=True)[..., :-1]
-            power = found.real.square() + found.imag.square()
-            mels = torch.log10((power.transpose(1, 2) @ self.filters).clamp(min=1e-10))
-            return (torch.maximum(mels, mels.amax(dim=(1, 2), keepdim=True) - 8) + 4) / 4
+            return whisper_mels(waves, self.window, self.filters)
         framed = waves.unfold(1, WINDOW, HOP)[:, : self.frames]
         framed = framed - framed.mean(dim=2, keepdim=True)
         framed = framed - 0.97 * torch.cat([framed[..., :1], framed[..., :-1]], dim=2)  # pre-emphasis
@@ -136,9 +133,17 @@ def _kaldi_filters(mels: int) -> Tensor:
     return F.pad(banks, (0, 1)).T.contiguous()
 
 
-def _whisper_filters(mels: int) -> Tensor:
+def whisper_filters(mels: int) -> Tensor:
     """Slaney's filters to 8 kHz, of unit area: (201, mels)."""
     from transformers.audio_utils import mel_filter_bank
 
     made = mel_filter_bank(1 + WINDOW // 2, mels, 0.0, 8000.0, RATE, norm="slaney", mel_scale="slaney")
     return torch.from_numpy(made).float()
+
+
+def whisper_mels(waves: Tensor, window: Tensor, filters: Tensor) -> Tensor:
+    """(B, samples) -> the log mels Whisper was trained on, (B, samples / HOP, mels)."""
+    spectrum = torch.stft(waves, WINDOW, HOP, window=window, return_complex=True)[..., :-1]
+    power = spectrum.real.square() + spectrum.imag.square()
+    mels = torch.log10((power.transpose(1, 2) @ filters).clamp(min=1e-10))
+    return (torch.maximum(mels, mels.amax(dim=(1, 2), keepdim=True) - 8) + 4) / 4

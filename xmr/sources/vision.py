@@ -236,12 +236,16 @@ class ModuleSource(VisionSource):
     def network(self) -> nn.Module:
         """The architecture, freshly initialised; its last linear layer is the classifier."""
 
+    def tensors(self) -> dict[str, Tensor]:
+        """The pretrained weights, name by name."""
+        return load_weights(self.weights_file)
+
     def load(self, seed: int = 0) -> Self:
         """Make the network and fill it. Raises RecipeError unless the file holds exactly its tensors."""
         self.seed = seed
         model = drawn(self.network, seed)
         if self.weights == "pretrained":
-            fill(model, load_weights(self.weights_file))
+            fill(model, self.tensors())
         return self.adopt(model, PixelSpace(self.height, self.width, self.channel_mean, self.channel_std), self.names)
 
     def describe(self) -> dict[str, Any]:

@@ -1,0 +1,54 @@
+"""Weights that come inside pip packages: found without importing the package, checked before they are read."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from xmr.errors import MissingExtraError, Problem, RecipeError
+
+
+@dataclass(frozen=True)
+class PackagedFile:
+    """A file inside a pip package; none of the package's code is run.
+
+    module: the package's import name. file: path inside it. sha256: of the file that was tested, in hexadecimal.
+    extra: the extra of xmr that installs the package. source: the name of the source that reads it, for messages.
+    """
+
+    module: str
+    file: str
+    sha256: str
+    extra: str
+    source: str
+
+    def installed(self) -> bool:
+        """Whether the package is installed."""
+        return self._folder() is not None
+
+    def path(self) -> Path:
+        """The file. Raises MissingExtraError without the package, RecipeError for a file other than the tested one."""
+        folder = self._folder()
+        if folder is None:
+            package = self.module.replace("_", "-")
+            raise MissingExtraError(
+                f"source {self.source} needs the package {package}, which is not installed: "
+                f"pip install 'xmr[{self.extra}]'"
+            )
+        path = folder / self.file
+        if not path.is_file() or _sha256(path) != self.sha256:
+            found = f"{path}, which is not the file this version of xmr was tested with"
+            raise RecipeError(Problem("source", found, f"the version that pip install 'xmr[{self.extra}]' brings"))
+        return path
+
+    def _folder(self) -> Path | None:
+        spec = find_spec(self.module)
+        places = spec.submodule_search_locations if spec else None
+        return Path(next(iter(places))) if places else None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
