@@ -12,7 +12,8 @@ import numpy as np
 
 from xmr.data.clean import remove_duplicates
 from xmr.data.pattern import apply_pattern
-from xmr.data.public.datasets import dataset, locate
+from xmr.data.public.catalog import dataset
+from xmr.data.public.location import locate
 from xmr.data.readers.read import read_all
 from xmr.data.readers.sequences import Columns
 from xmr.data.readers.time_series import read_time_table, windows
@@ -106,7 +107,7 @@ def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepa
     time = settings.time
     if settings.dataset is not None:
         chosen = dataset(settings.dataset)
-        path, time = locate(chosen.main, chosen.name), time or str(chosen.columns.get("time"))
+        path, time = locate(chosen), time or str(chosen.columns.get("time"))
     else:
         path = Path(settings.path or "")
     columns = Columns(time=time, skip=tuple(settings.skip))
@@ -182,12 +183,12 @@ def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> t
             names=columns.names or tuple(known.get("names", ())),  # type: ignore[arg-type]
         )
         if "test" in known and tests is None:
-            tests = locate(str(known["test"]), chosen.name)
+            tests = locate(chosen, str(known["test"]))
         pattern = pattern or known.get("pattern")  # type: ignore[assignment]
-        path = locate(chosen.main, chosen.name)
+        path = locate(chosen)
         if "residue_labels" in known and labels_file is None:
-            labels_file = str(locate(str(known["residue_labels"]), chosen.name))
-            mask_file = str(locate(str(known["residue_mask"]), chosen.name))
+            labels_file = str(locate(chosen, str(known["residue_labels"])))
+            mask_file = str(locate(chosen, str(known["residue_mask"])))
     else:
         path = Path(settings.path or "")
     if pattern is not None:

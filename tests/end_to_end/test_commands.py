@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from tests.end_to_end.conftest import SMALL, xmr, xmr_process
-from xmr.data.public.datasets import DATASETS, package_file, read_modlamp
+from xmr.data.public.catalog import DATASETS
+from xmr.data.public.dataset import package_file
+from xmr.data.public.proteins import read_modlamp
 
 
 def rows_of(path):

@@ -246,7 +246,7 @@ class DataGet(Command):
 
     def prepare(self) -> None:
         """See `Command`."""
-        from xmr.data.public.datasets import dataset
+        from xmr.data.public.catalog import dataset
 
         self.archive = self.home / "v.zip"
         with zipfile.ZipFile(self.archive, "w") as made:

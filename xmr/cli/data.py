@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,34 +13,77 @@ from rich.table import Column, Table
 app = typer.Typer(help="List and download public data sets.", no_args_is_help=True)
 
 
-@app.command("list", short_help="List data sets, licences and where they are.")
-def listing() -> None:
-    """List the data sets with their licences and where they are on this machine."""
-    from xmr.data.public.datasets import status
+class DatasetDomain(StrEnum):
+    """The kinds of public data sets, one script of data_prep/ each."""
 
-    table = Table(Column("name", no_wrap=True), "what", "licence", "here")
-    for dataset, where in status():
-        table.add_row(dataset.name, dataset.summary, dataset.licence, where)
+    proteins = "proteins"
+    dna = "dna"
+    molecules = "molecules"
+    series = "series"
+    audio = "audio"
+    images = "images"
+    tables = "tables"
+    text = "text"
+
+
+OfDomain = Annotated[DatasetDomain | None, typer.Option("--domain", help="Only data sets of this domain.")]
+
+
+@app.command(
+    "list", short_help="List data sets, licences and where they are.", epilog="Example: xmr data list --domain text"
+)
+def listing(domain: OfDomain = None) -> None:
+    """List the data sets with their tasks, licences, sizes and where they are on this machine."""
+    from xmr.data.public.catalog import status
+
+    table = Table(Column("name", no_wrap=True), "what", "task", "licence", "size", "here")
+    for dataset, where in status(domain and domain.value):
+        table.add_row(dataset.name, dataset.summary, dataset.task, dataset.licence, dataset.size, where)
     Console().print(table)
 
 
-@app.command("get", short_help="Download a data set and verify its checksums.")
+@app.command(
+    "get",
+    short_help="Download data sets and verify their checksums.",
+    epilog="Example: xmr data get dtd trec --folder F",
+)
 def get(
-    name: Annotated[str, typer.Argument(help="Name from `xmr data list`.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME...", help="Names from `xmr data list`; gb1 stands for every gb1_... set."),
+    ],
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder for the data sets, to be named by XMR_DATA later. [default: the cache]")
+    ] = None,
     force: Annotated[
         bool,
         typer.Option(
             "--force", help="Prepare the set again, and accept changed official files that have no published checksum."
         ),
     ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only compare what is here with its checksums.")] = False,
+    domain: OfDomain = None,
 ) -> None:
-    """Download a data set from its official address and verify the checksum of every file."""
-    from xmr.data.public.datasets import dataset, place_of
+    """Download data sets from their official addresses, verify every checksum, and convert them to what xmr reads."""
+    from xmr.data.public.catalog import select
     from xmr.data.public.download import download
+    from xmr.data.public.location import check as compare
+    from xmr.data.public.location import place_of
 
-    chosen = dataset(name, "data get")
-    paths = download(chosen, force=force)
-    for path in paths:
-        print(path)
-    if not paths:
-        print(f"{place_of(chosen)}: nothing to download")
+    for chosen in select(names, domain and domain.value):
+        if check:
+            for path, verdict in compare(chosen, folder):
+                print(f"{path} {verdict}")
+            continue
+        paths = download(chosen, folder, force=force)
+        for each in paths:
+            print(each)
+        if not paths:
+            print(f"{chosen.name}: {place_of(chosen)}, nothing to download")
+
+
+def script(domain: str, arguments: list[str]) -> int:
+    """What a script of data_prep/ does: list its domain's data sets, or get those that are named -> exit status."""
+    from xmr.cli.app import execute
+
+    return execute(["data", "get" if arguments else "list", "--domain", domain, *arguments])

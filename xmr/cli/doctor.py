@@ -13,7 +13,8 @@ from rich.console import Console
 
 def doctor() -> int:
     """Print versions, devices, extras and caches; exit status 2 if a required package is broken."""
-    from xmr.data.public.datasets import cache_folder, status
+    from xmr.data.public.catalog import status
+    from xmr.data.public.location import cache_folder
 
     console = Console(highlight=False)
     broken = 0

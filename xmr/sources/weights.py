@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from xmr.data.public.datasets import cache_folder
+from xmr.data.public.location import cache_folder
 from xmr.errors import Problem, RecipeError
 
 # What the two readers raise for bytes that no writer of theirs wrote.

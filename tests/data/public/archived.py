@@ -6,7 +6,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-from xmr.data.public.datasets import dataset
+from xmr.data.public.catalog import dataset
 
 
 def zipped(path, files, packing=zipfile.ZIP_STORED):

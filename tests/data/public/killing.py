@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from tests.data.public.archived import From, everything, kinds_of_sound, spoken, tree
-from xmr.data.public.datasets import dataset, locate
+from xmr.data.public.catalog import dataset
 from xmr.data.public.download import download
+from xmr.data.public.location import locate
 from xmr.errors import DataUnavailableError
 
 KILLED = 137
@@ -109,7 +110,7 @@ def at_every_step(make, force):
         if not killed(at, lambda: download(chosen, None, fetcher, force=force)):
             return at - 1
         try:
-            found = locate(chosen.main, chosen.name)
+            found = locate(chosen)
         except DataUnavailableError:
             pass
         else:

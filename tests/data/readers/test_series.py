@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from xmr.data.public.datasets import dataset
+from xmr.data.public.catalog import dataset
 from xmr.data.readers.read import read_all
 from xmr.data.readers.sequences import Columns
 from xmr.data.records import Skipped

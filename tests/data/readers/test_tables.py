@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes, load_wine
 
-from xmr.data.public.datasets import DATASETS, dataset
+from xmr.data.public.catalog import DATASETS, dataset
 from xmr.data.public.download import download
 from xmr.data.public.uci import plain_rows
 from xmr.data.readers.read import read_all, stream
@@ -206,15 +206,17 @@ def test_what_is_fetched_becomes_the_checked_rows(tmp_path, monkeypatch, shared_
 
         return fetch
 
-    with pytest.raises(DataError, match="sha256"):
+    with pytest.raises(DataError, match="row 1 has 3 cells, not 21"):
         download(dataset("german"), tmp_path, fetcher(b"1 2 3\n"))
+    with pytest.raises(DataError, match="found sha256"):
+        download(dataset("german"), tmp_path, fetcher(b" ".join([b"1"] * 21)))
     paths = download(dataset("german"), tmp_path, fetcher(real.replace(b",", b" ")))  # as UCI writes it
-    assert paths[0].read_bytes() == plain_rows(real)
+    assert paths[0].read_bytes() == plain_rows(real, 21)
 
 
 def test_plain_rows():
-    assert plain_rows(b"|remark\n'a', b ,c\n\n", label_first=True) == b"b,c,a\n"
-    assert plain_rows(b"a  b\tc\n") == b"a,b,c\n"
+    assert plain_rows(b"|remark\n'a', b ,c\n\n", 3, label_first=True) == b"b,c,a\n"
+    assert plain_rows(b"a  b\tc\n", 3) == b"a,b,c\n"
 
 
 def test_a_hundred_thousand_rows_are_read_in_chunks(tmp_path):

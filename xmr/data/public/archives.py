@@ -137,6 +137,20 @@ def inside(folder: Path, name: str, archive: Path) -> Path:
     return place
 
 
+def read_whole(path: Path) -> bytes:
+    """A file that is no archive of several, unpacked where it ends in .gz.
+
+    Raises ArchiveError beyond the limit of what is held in memory, or where it is damaged.
+    """
+    limit = Limits().text
+    with damage_said(path), gzip.open(path) if path.suffix == ".gz" else path.open("rb") as source:
+        content = source.read(limit + 1)
+    if len(content) > limit:
+        found = f"more than {limit:,} bytes"
+        raise ArchiveError(Problem(str(path), found, "the official file"), path)
+    return content
+
+
 def members(archive: Path, limits: Limits | None = None) -> Iterator[Member]:
     """Plain files of a .zip archive or a tar archive (.gz or not); links, devices and folders are passed over.
 

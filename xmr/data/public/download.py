@@ -1,6 +1,6 @@
 """Fetching a public data set: official files with a checksum each, prepared beside and put in place whole.
 
-Below a root (the cache, or the folder given to a script of data_prep/):
+Below a root (the cache, or the folder given with `--folder`):
 
     official/NAME/          the official files, as they were fetched or brought by hand
     checksums/NAME.json     the sha256 of each, kept from the first time on
@@ -17,7 +17,6 @@ import errno
 import glob
 import http.client
 import os
-import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -28,12 +27,12 @@ import pooch
 from filelock import FileLock, Timeout
 
 from xmr.core.files import replacing
-from xmr.data.public.archives import ArchiveError, Limits, members
+from xmr.data.public.archives import ArchiveError, members, read_whole
 from xmr.data.public.checksums import Record, checksums, mismatch, sha256
-from xmr.data.public.datasets import Dataset, cache_folder, dataset, locate, package_file
+from xmr.data.public.dataset import Dataset, file_name, package_file
+from xmr.data.public.location import cache_folder, locate
 from xmr.data.public.stamp import stamp_fault, write_stamp
-from xmr.data.public.uci import plain_rows
-from xmr.errors import DataError, DataUnavailableError, MissingExtraError, Problem, reason
+from xmr.errors import DataError, DataUnavailableError, Problem, reason
 
 Fetch = Callable[[str, Path], Path]  # address, folder -> the file downloaded into it
 Log = Callable[[str], None]
@@ -47,11 +46,6 @@ def fetch(address: str, folder: Path) -> Path:
     target = folder / file_name(address)
     pooch.HTTPDownloader(chunk_size=1 << 20, timeout=_WAIT)(address, str(target), None)
     return target
-
-
-def file_name(address: str) -> str:
-    """What the file at an address is called here."""
-    return re.split(r"[/#]", address)[-1]
 
 
 def to_stderr(line: str) -> None:
@@ -71,18 +65,16 @@ def download(
     Raises DataError when an address cannot be reached, a checksum differs, an archive is damaged, or the folder cannot
     be written.
     """
-    if chosen.made:
-        return []
     if chosen.package:
-        return [package_file(chosen)]
+        return [package_file(chosen)] if chosen.files else []
     root = folder or cache_folder()
     with _plainly(root):
         preparation = _Preparation(chosen, root, fetcher, force, log)
         here = None if force else _here(chosen, root)
         if here is not None and not preparation.left():
             return here
-        if not (chosen.archives or chosen.official):
-            locate(chosen.main, chosen.name, root, thorough=True)  # the message says where it is looked for
+        if not chosen.addresses:
+            locate(chosen, folder=root, thorough=True)  # the message says where it is looked for
             raise DataError(Problem(f"data get {chosen.name}", "no official address", "no --force for this set"))
         with _alone(chosen, root, log):
             preparation = _Preparation(chosen, root, fetcher, force, log)
@@ -94,14 +86,9 @@ def download(
 def _here(chosen: Dataset, root: Path) -> list[Path] | None:
     """The files of a set where all of them are here and whole."""
     try:
-        return [locate(name, chosen.name, root, thorough=True) for name in _prepared(chosen)]
+        return [locate(chosen, name, root, thorough=True) for name in chosen.prepared]
     except DataUnavailableError:
         return None
-
-
-def _prepared(chosen: Dataset) -> list[str]:
-    """What a set consists of below a root: its files, or the index or folder of one that is unpacked."""
-    return [*chosen.files, *chosen.rows] or [chosen.main]
 
 
 @contextmanager
@@ -157,7 +144,7 @@ class _Preparation:
 
     def left(self) -> list[Path]:
         """What a preparation that was killed has left, or one at work has begun."""
-        paths = (self.record.path, *(self.root / name for name in _prepared(self.chosen)))
+        paths = (self.record.path, *(self.root / name for name in self.chosen.prepared))
         parts = [left for path in paths for left in path.parent.glob(f".{glob.escape(path.name)}.*.part")]
         return [*parts, *(path for path in (self.incoming, self.part, self.old) if os.path.lexists(path))]
 
@@ -202,12 +189,12 @@ class _Preparation:
     def _missing(self) -> list[str]:
         """The single files of the set that are to be made: with `force` all of them."""
         missing = []
-        for relative in _prepared(self.chosen):
+        for relative in self.chosen.prepared:
             try:
                 if self.force:
                     missing.append(relative)
                 else:
-                    locate(relative, self.chosen.name, self.root, thorough=True)
+                    locate(self.chosen, relative, self.root, thorough=True)
             except DataUnavailableError:
                 missing.append(relative)
         return missing
@@ -266,16 +253,13 @@ class _Preparation:
 
     def _unpack(self, files: dict[str, Path]) -> list[Path]:
         """Unpack all archives beside the set's folder, stamp the whole, put it in place."""
-        from xmr.data.public.image_sets import CONVERTERS
-        from xmr.data.public.signal_sets import SIGNAL_CONVERTERS, ucr
-
         chosen, target, part, old = self.chosen, self.target, self.part, self.old
         main = str(PurePosixPath(chosen.main).relative_to(chosen.folder)).removeprefix(".")
-        convert = ucr if chosen.name.startswith("ucr/") else (CONVERTERS | SIGNAL_CONVERTERS)[chosen.name]
+        assert chosen.convert is not None
         part.mkdir(parents=True)
         try:
             with _laid_out(files):
-                convert(files, part)
+                chosen.convert(files, part)
             write_stamp(part, chosen.name, main, self.sums)
             self._remember()
             if os.path.lexists(target):
@@ -297,10 +281,11 @@ class _Preparation:
         for relative in missing:
             name, member = sources[Path(relative).name]
             raw, target = files[name], self.root / relative
-            content = _member(raw, member) if raw.suffix == ".zip" else _content(raw)
-            digest = {**chosen.files, **chosen.rows}[relative]
-            if relative in chosen.rows:
-                content = _rows(content, chosen, raw, counted=not digest)
+            content = _member(raw, member) if raw.suffix == ".zip" else read_whole(raw)
+            digest = chosen.files[relative]
+            if chosen.rewrite is not None:
+                with _laid_out({name: raw}):
+                    content = chosen.rewrite(content)
             with replacing(target) as temporary:
                 temporary.write_bytes(content)
                 found = sha256(temporary)
@@ -310,9 +295,7 @@ class _Preparation:
                 if os.path.lexists(target) and not (target.is_file() and sha256(target) in (found, known)):
                     self._set_aside(target, f"another {target.name} than was prepared", "replaced")
                 self._remember()  # before the file is in place: one without its record would count as the user's
-        return [
-            self.root / name if name in missing else locate(name, chosen.name, self.root) for name in _prepared(chosen)
-        ]
+        return [self.root / name if name in missing else locate(chosen, name, self.root) for name in chosen.prepared]
 
     def _remember(self) -> None:
         """Record the checksums of the official files, which have proved to be readable."""
@@ -348,27 +331,6 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _rows(content: bytes, chosen: Dataset, raw: Path, counted: bool) -> bytes:
-    """The plain rows of a UCI table; `counted`: what is no such table (the page of a proxy) is refused."""
-    with _laid_out({raw.name: raw}):
-        rows = plain_rows(content, label_first=chosen.name == "breast_cancer")
-    names = chosen.columns["names"]
-    assert isinstance(names, tuple)
-    for number, line in enumerate(rows.decode().splitlines(), 1):
-        if counted and line.count(",") + 1 != len(names):
-            found = f"{line.count(',') + 1} fields in row {number}"
-            raise ArchiveError(Problem(str(raw), found, f"{len(names)}, as in the official table"), raw)
-    return rows
-
-
-def _content(raw: Path) -> bytes:
-    """An official file that is no archive, read into memory within the limit of members that are."""
-    if raw.stat().st_size > Limits().text:
-        found = f"{raw.stat().st_size:,} bytes"
-        raise ArchiveError(Problem(str(raw), found, f"at most {Limits().text:,}, as the official file"), raw)
-    return raw.read_bytes()
-
-
 def _member(archive: Path, name: str) -> bytes:
     """One member of a zip archive, read into memory (no path of the archive ever reaches the disk)."""
     seen = []
@@ -377,23 +339,3 @@ def _member(archive: Path, name: str) -> bytes:
             return member.read()
         seen.append(member.name)
     raise ArchiveError(Problem(str(archive), f"members {seen[:5]}", name), archive)
-
-
-def prepare_datasets(names: list[str], arguments: list[str]) -> int:
-    """What a script of data_prep/ does: bring each data set, check it, print its files -> exit status."""
-    if not names or len(arguments) > 1 or any(each.startswith("-") for each in arguments):
-        name = "" if names else " NAME"
-        print(f"usage: python {sys.argv[0]}{name} [FOLDER]", file=sys.stderr)
-        return 2
-    folder = Path(arguments[0]) if arguments else None
-    try:
-        for name in names:
-            for path in download(dataset(name), folder):
-                print(f"{name}: {path}")
-    except (DataError, MissingExtraError) as error:
-        print(f"{error}", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 1
-    return 0

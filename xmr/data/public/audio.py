@@ -1,31 +1,16 @@
-"""Public sets of series and recordings: official archives to files that xmr reads, in the set's own folder."""
+"""Public sets of audio clips: official archives to files that xmr reads, in the set's own folder."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from xmr.core.files import write_csv
 from xmr.data.public.archives import ArchiveError, members
-from xmr.data.public.image_sets import Files
+from xmr.data.public.dataset import Dataset, Files
 from xmr.errors import Problem
 
 # Of a member's path its name alone is kept, so nothing lands outside the folder.
-
-
-def ucr(files: Files, folder: Path) -> None:
-    """The archive's own train and test parts, NAME_TRAIN.ts and NAME_TEST.ts."""
-    for archive in files.values():
-        parts: set[str] = set()
-        for member in members(archive):
-            path = PurePosixPath(member.name)
-            if path.suffix == ".ts" and path.stem.upper().endswith(("_TRAIN", "_TEST")):
-                member.write(folder, path.name)
-                parts.add(path.name)
-        if sorted(name.upper().rpartition("_")[2] for name in parts) != ["TEST.TS", "TRAIN.TS"]:
-            found = f"{len(parts)} .ts files"
-            raise ArchiveError(Problem(str(archive), found, "NAME_TRAIN.ts and NAME_TEST.ts"), archive)
 
 
 def fsdd(files: Files, folder: Path) -> None:
@@ -82,8 +67,45 @@ def esc50(files: Files, folder: Path) -> None:
         write_csv(folder / "index.csv", ["path", "label", "group"], rows)
 
 
-SIGNAL_CONVERTERS: dict[str, Callable[[Files, Path], None]] = {
-    "fsdd": fsdd,
-    "speech_commands": speech_commands,
-    "esc50": esc50,
-}
+_COMMANDS = "https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_v0.02.tar.gz"
+SETS = (
+    Dataset(
+        name="fsdd",
+        domain="audio",
+        summary="spoken digits, 4 to 6 speakers, 8 kHz",
+        task="classification, 10 classes",
+        licence="CC BY-SA 4.0",
+        cite="Jackson et al., github.com/Jakobovski/free-spoken-digit-dataset",
+        main="audio/fsdd",
+        size="about 12 MB",
+        columns={"pattern": "{label}_{group}_{take}"},
+        archives={"https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip": ""},
+        convert=fsdd,
+    ),
+    Dataset(
+        name="speech_commands",
+        domain="audio",
+        summary="35 spoken words of a second, 16 kHz, 105,829 clips",
+        task="classification, 35 classes",
+        licence="CC BY 4.0",
+        cite="Warden 2018, arXiv 1804.03209",
+        main="audio/speech_commands/index.csv",
+        size="2.4 GB",
+        columns={"input": "path", "target": "label", "set": "set", "group": "group"},
+        archives={_COMMANDS: "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58"},
+        convert=speech_commands,
+    ),
+    Dataset(
+        name="esc50",
+        domain="audio",
+        summary="50 kinds of environmental sound, 2,000 clips of 5 seconds, five folds",
+        task="classification, 50 classes",
+        licence="CC BY-NC 3.0",
+        cite="Piczak 2015, github.com/karolpiczak/ESC-50",
+        main="audio/esc50/index.csv",
+        size="about 600 MB",
+        columns={"input": "path", "target": "label", "group": "group"},
+        archives={"https://github.com/karolpiczak/ESC-50/archive/master.zip": ""},
+        convert=esc50,
+    ),
+)

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from xmr.data.public.datasets import dataset
+from xmr.data.public.audio import esc50, fsdd, speech_commands
+from xmr.data.public.catalog import dataset
 from xmr.data.public.download import download
-from xmr.data.public.signal_sets import esc50, fsdd, speech_commands, ucr
+from xmr.data.public.series import unpack
 from xmr.errors import DataError
 
 
@@ -25,15 +26,15 @@ def zipped(path, files):
 def test_ucr(tmp_path):
     files = {"Toy_TRAIN.ts": "train", "Toy_TEST.ts": "test", "Toy_TRAIN.txt": "x", "../evil_TRAIN.ts": "y"}
     del files["../evil_TRAIN.ts"]
-    ucr({"Toy.zip": zipped(tmp_path / "Toy.zip", files)}, tmp_path / "out")
+    unpack({"Toy.zip": zipped(tmp_path / "Toy.zip", files)}, tmp_path / "out")
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["Toy_TEST.ts", "Toy_TRAIN.ts"]
     with pytest.raises(DataError, match=r"1 \.ts files"):
-        ucr({"One.zip": zipped(tmp_path / "One.zip", {"One_TRAIN.ts": "x"})}, tmp_path / "out")
+        unpack({"One.zip": zipped(tmp_path / "One.zip", {"One_TRAIN.ts": "x"})}, tmp_path / "out")
 
 
 def test_names_alone_count(tmp_path):
     files = {"../../Toy_TRAIN.ts": "train", "/abs/Toy_TEST.ts": "test"}
-    ucr({"Toy.zip": zipped(tmp_path / "Toy.zip", files)}, tmp_path / "out")
+    unpack({"Toy.zip": zipped(tmp_path / "Toy.zip", files)}, tmp_path / "out")
     assert (tmp_path / "out" / "Toy_TRAIN.ts").read_text() == "train"
     assert not (tmp_path.parent / "Toy_TRAIN.ts").exists()
 

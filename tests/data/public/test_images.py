@@ -11,10 +11,9 @@ import pytest
 from PIL import Image as Pillow
 from scipy.io import savemat
 
-from xmr.data.public.datasets import DATASETS
+from xmr.data.public.catalog import DATASETS
 from xmr.data.public.download import download
-from xmr.data.public.image_sets import CONVERTERS, unpack
-from xmr.data.public.signal_sets import SIGNAL_CONVERTERS
+from xmr.data.public.images import unpack
 from xmr.data.readers.read import read_all
 from xmr.data.readers.sequences import Columns
 from xmr.data.records import Skipped
@@ -208,7 +207,7 @@ def test_listed_sets(name, tmp_path):
         mat(files["setid.mat"], trnid=np.array([2, 1]), valid=np.array([1, 1]), tstid=np.array([3, 3]))
         expected = [("6", "train"), ("5", "train")] + [("5", "validation")] * 2 + [("5", "test")] * 2
     target = tmp_path / "images" / name
-    CONVERTERS[name](files, target)
+    DATASETS[name].convert(files, target)
     records = next(iter([read_rows(target / "index.csv")]))
     assert list(zip(records.labels["label"], records.role or [""] * len(records))) == expected
     assert all((target / path).is_file() for path in records.inputs)
@@ -230,13 +229,13 @@ def test_cifar_binaries(tmp_path):
         "cifar-10-batches-bin/test_batch.bin": one[5] + one[6],
         "cifar-10-batches-bin/batches.meta.txt": b"airplane\ncat\n\n",
     }
-    CONVERTERS["cifar10"]({"c.tar.gz": tar(tmp_path / "c.tar.gz", files)}, tmp_path / "out")
+    DATASETS["cifar10"].convert({"c.tar.gz": tar(tmp_path / "c.tar.gz", files)}, tmp_path / "out")
     records = read_all(tmp_path / "out" / "data.npz", Columns(), "fail", Skipped())
     assert records.role == ["train"] * 5 + ["test"] * 2
     assert records.labels["label"] == ["airplane", "cat", "airplane", "cat", "airplane", "cat", "airplane"]
     assert np.array_equal(records.arrays, planes.transpose(0, 2, 3, 1))
     fine = {"t/train.bin": b"\x09" + one[0], "t/test.bin": b"\x03" + one[1], "t/fine_label_names.txt": b"apple\nbear\n"}
-    CONVERTERS["cifar100"]({"d.tar.gz": tar(tmp_path / "d.tar.gz", fine)}, tmp_path / "hundred")
+    DATASETS["cifar100"].convert({"d.tar.gz": tar(tmp_path / "d.tar.gz", fine)}, tmp_path / "hundred")
     records = read_all(tmp_path / "hundred" / "data.npz", Columns(), "fail", Skipped())
     assert records.labels["label"] == ["apple", "bear"]
     assert np.array_equal(records.arrays[0], planes[0].transpose(1, 2, 0))
@@ -254,14 +253,14 @@ def test_a_list_that_names_what_is_not_there_is_refused(tmp_path):
         },
     )
     with pytest.raises(DataError, match=r"1 of 2 listed files missing \(dtd/images/banded/b_2.jpg\)"):
-        CONVERTERS["dtd"](files, tmp_path / "out")
+        DATASETS["dtd"].convert(files, tmp_path / "out")
 
 
 def test_a_mat_file_that_is_none_is_refused(tmp_path):
     for content in (b"", b"text" * 50, b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + b"\x0f\0\0\0\xff\0\0\0abc"):
         (tmp_path / "train_32x32.mat").write_bytes(content)
         with pytest.raises(DataError, match=r"train_32x32\.mat: found"):
-            CONVERTERS["svhn"]({"train_32x32.mat": tmp_path / "train_32x32.mat"}, tmp_path / "out")
+            DATASETS["svhn"].convert({"train_32x32.mat": tmp_path / "train_32x32.mat"}, tmp_path / "out")
 
 
 def test_svhn(tmp_path):
@@ -269,7 +268,7 @@ def test_svhn(tmp_path):
     for name in ("train_32x32.mat", "test_32x32.mat"):
         savemat(tmp_path / name, {"X": pixels, "y": np.array([[1], [10], [3]])})
     files = {name: tmp_path / name for name in ("train_32x32.mat", "test_32x32.mat")}
-    CONVERTERS["svhn"](files, tmp_path / "out")
+    DATASETS["svhn"].convert(files, tmp_path / "out")
     records = read_all(tmp_path / "out" / "data.npz", Columns(), "skip", Skipped())
     assert records.labels["label"][:3] == ["1", "0", "3"]
     assert np.array_equal(records.arrays[1], pixels[..., 1])
@@ -307,12 +306,3 @@ def test_download_checks_the_archive_and_takes_what_was_brought_by_hand(tmp_path
     with pytest.raises(DataError, match="as published"):
         download(wrong, None, fetcher)
     assert (tmp_path / "cache/official/eurosat/EuroSAT.zip.damaged").read_bytes() == archive.read_bytes()
-
-
-def test_every_set_has_a_converter_and_an_address():
-    sets = {name for name, chosen in DATASETS.items() if chosen.archives}
-    assert {name for name in sets if not name.startswith("ucr/")} == set(CONVERTERS | SIGNAL_CONVERTERS)
-    for name in sets:
-        for address, digest in DATASETS[name].archives.items():
-            assert address.startswith("https://")
-            assert set(map(len, digest.split())) <= {32, 64}
