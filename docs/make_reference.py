@@ -1,4 +1,4 @@
-"""Write recipe-reference.md, grid.md and commands.md from the signatures, docstrings and options themselves.
+"""Write recipe-reference.md, grid.md, commands.md and datasets.md from what the code itself states.
 
 python docs/make_reference.py           (a test checks that the pages are what this writes)
 """
@@ -14,6 +14,8 @@ from pydantic import BaseModel
 
 from xmr.cli.app import app
 from xmr.core.component import MAX_NUMBER, help_of, section_model
+from xmr.data.public.catalog import DOMAINS
+from xmr.data.public.dataset import Dataset, file_name
 from xmr.data.settings import DataSettings, SplitSettings
 from xmr.recipe.plain_yaml import MAX_BYTES, MAX_DEPTH, MAX_VALUES
 from xmr.recipe.recipe import Recipe
@@ -151,7 +153,55 @@ def commands_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-PAGES = {"recipe-reference.md": reference, "grid.md": grid_page, "commands.md": commands_page}
+BY_HAND = """\
+`xmr data get NAME` downloads the official files, compares their checksums, and converts them to what xmr reads;
+`python data_prep/DOMAIN.py NAME` does the same for one domain, `--folder F` puts the data into `F` instead of the cache,
+and `--check` only compares what is already here. Use the data below `F` with `XMR_DATA=F`.
+
+**By hand**, on a machine without a network: fetch the files at the addresses below elsewhere, put them into
+`F/official/NAME/` under their own names, and run `xmr data get NAME --folder F`. Files that are already in the prepared
+form need no command: put them below `F` at the path in the column "read from".
+
+A checksum is printed where one was published, or measured on the real file: sha256 (64 digits) or md5 (32 digits), of
+the download for archives, of the prepared file otherwise. Where none is known, the first download is recorded and every
+later one must be the same. The licences are the authors' own words, shortened; read them before you publish.
+"""
+
+
+def datasets_page() -> str:
+    """docs/datasets.md."""
+    lines = ["# Public data sets", "", "Made by `python docs/make_reference.py`; `xmr data list` prints it too.", ""]
+    lines += [BY_HAND]
+    for domain, sets in DOMAINS.items():
+        lines += [f"## {domain}", "", "| name | content | task | licence | size | read from | cite |", "|---" * 7 + "|"]
+        for chosen in sets:
+            place = f"the package {chosen.package}" if chosen.package else f"`{chosen.main}`"
+            cells = (f"`{chosen.name}`", chosen.summary, chosen.task, chosen.licence, chosen.size, place, chosen.cite)
+            lines.append(f"| {' | '.join(cells)} |")
+        rows = [row for chosen in sets for row in _official_files(chosen)]
+        table = ["| name | official file | checksum |", "|---|---|---|", *rows]
+        lines += ["", *(table if rows else []), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _official_files(chosen: Dataset) -> list[str]:
+    """A row per official file of a set: its address and its checksum, or that of what is prepared from it."""
+    prepared = {path.rsplit("/", 1)[-1]: digest for path, digest in chosen.files.items()}
+    digests = dict(chosen.archives)
+    digests |= {address: prepared[member.rsplit("/", 1)[-1]] for address, member in chosen.official.items()}
+    return [
+        f"| `{chosen.name}` | [{file_name(address)}]({address}) | "
+        f"{'<br>'.join(f'`{digest}`' for digest in published.split()) or 'not known'} |"
+        for address, published in digests.items()
+    ]
+
+
+PAGES = {
+    "recipe-reference.md": reference,
+    "grid.md": grid_page,
+    "commands.md": commands_page,
+    "datasets.md": datasets_page,
+}
 
 if __name__ == "__main__":
     for page, write in PAGES.items():
