@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from xmr import __version__
-from xmr.cli import check, compare, data, doctor, evaluate, new, predict, run, scan, show, sweep
+from xmr.cli import check, compare, data, doctor, evaluate, new, predict, run, scan, show, study, sweep
 from xmr.cli import list as list_command
 from xmr.errors import XmrError, XmrWarning, nearest, printable
 
@@ -65,6 +65,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
     "compare": (compare.compare, "protein/amp --budgets 50,200,all"),
     "scan": (scan.scan, "protein/amp --sources minilm,none"),
     "sweep": (sweep.sweep, "protein/amp training.learning_rate=1e-3,3e-3"),
+    "study": (study.study, "studies/demo.yaml --jobs 2"),
     "show": (show.show, "protein/amp"),
     "doctor": (doctor.doctor, ""),
 }

@@ -166,5 +166,6 @@ def _fields_at(model: type[BaseModel], path: Iterable[Any]) -> list[str]:
     current: Any = model
     for part in path:
         inner = current.model_fields[part].annotation if part in current.model_fields else None
-        current = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else current
+        held = (inner, *get_args(inner))  # `Choice | None` and `dict[str, Row]` hold a model as well
+        current = next((each for each in held if isinstance(each, type) and issubclass(each, BaseModel)), current)
     return sorted(current.model_fields)

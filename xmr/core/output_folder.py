@@ -23,7 +23,7 @@ LOCK = ".xmr.lock"
 # What comparisons, sweeps and several seeds write beside their runs; a run's own files are in `run_folder.py`.
 TABLES: tuple[str, ...] = (
     *("compare.csv", "compare.json", "compare.html", "sweep.csv", "sweep.json", "sweep.svg"),
-    *("summary.json", "left_out.json"),
+    *("summary.json", "left_out.json", "study.json", "study.md", "study.html"),
 )
 _ELSEWHERE = "a new or empty folder, or one that xmr wrote (-o FOLDER)"
 

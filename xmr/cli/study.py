@@ -1,0 +1,45 @@
+"""`xmr study`: one table of results from one file."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from xmr.cli.lines import line
+from xmr.cli.options import Jobs, Out
+
+
+def study(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Study file, such as studies/demo.yaml.")],
+    seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds per cell, if not the file's.")] = None,
+    jobs: Jobs = 1,
+    save: Annotated[Path | None, typer.Option(help="Also write the result as JSON here (results/NAME.json).")] = None,
+    out: Out = None,
+) -> None:
+    """Train the rows of a study in all its columns and print the table as Markdown.
+
+    Every row gets the mean, the standard deviation and a verdict by a paired test over the seeds. An interrupted study
+    resumes; with more rows, columns or seeds, only the new runs are trained. The folder also holds JSON and HTML.
+    """
+    from xmr.commands.study.pages import markdown
+    from xmr.commands.study.settings import load_study
+    from xmr.commands.study.study import study as run_study
+    from xmr.core.files import write_json
+
+    settings = load_study(file)
+    if seeds is not None:
+        settings = settings.model_copy(update={"seeds": seeds})
+    command = shlex.join(["xmr", "study", str(file), *(["--seeds", str(seeds)] if seeds is not None else [])])
+    folder = out or Path("runs") / "study" / file.stem
+    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    result = run_study(settings, folder, command, jobs, log=lambda text: line(errors, text))
+    print(markdown(result))
+    for cell, why in result.failures.items():
+        line(console, f"failed: {cell}: {why}")
+    if save is not None:
+        write_json(save, result.model_dump(exclude_none=True))
+    line(errors, f"report: {folder / 'study.html'}")

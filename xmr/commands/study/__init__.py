@@ -1,0 +1,1 @@
+"""`xmr study`: a table of results from one YAML file."""

@@ -1,0 +1,152 @@
+"""What a study measured: one cell per row and column, a paired test over seeds, and a verdict per row."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from xmr.core.component import Section, problems_of
+from xmr.errors import DataError, Problem
+from xmr.metrics.metrics import higher_is_better
+from xmr.metrics.seeds import paired_p
+
+SIGNIFICANT = 0.05  # a p below this is called a difference
+_NAMED = 3  # columns that a verdict names; more are counted
+_UNTESTED = ("ahead of", "behind")
+_ORDER = ("better than", "worse than", "no significant difference from", *_UNTESTED, "equal to")
+TEST = "two-sided paired t-test over the seeds"
+
+Kind = Literal["program", "control", "baseline"]
+
+
+class Cell(Section):
+    """One row in one column. p: paired t-test against the first row; choice: the alternative that was chosen."""
+
+    mean: float
+    std: float | None = None
+    values: list[float] | None = None
+    p: float | None = None
+    choice: str | None = None
+
+
+class ResultRow(Section):
+    """One row: a program, a control or a baseline, and what its cells say."""
+
+    kind: Kind
+    cells: dict[str, Cell]
+    verdict: str = ""
+
+
+class Result(Section):
+    """A table of results as it is kept in results/*.json.
+
+    columns: column -> metric; transcribed: the figures were copied from where they were published first, by the command
+    `measured_with`, and the values of the single seeds were not kept.
+    """
+
+    title: str
+    question: str = ""
+    command: str
+    transcribed: bool = False
+    measured_with: str = ""
+    seeds: int
+    columns: dict[str, str]
+    rows: dict[str, ResultRow]
+    mean_of: list[str] = Field(default_factory=list)
+    failures: dict[str, str] = Field(default_factory=dict)
+    packages: dict[str, str] = Field(default_factory=dict)
+
+    def means(self) -> dict[str, float]:
+        """Row -> mean over the columns `mean_of`, for rows that have them all."""
+        return {
+            name: float(np.mean([row.cells[column].mean for column in self.mean_of]))
+            for name, row in self.rows.items()
+            if self.mean_of and all(column in row.cells for column in self.mean_of)
+        }
+
+    def best(self, column: str, kinds: Sequence[Kind]) -> str | None:
+        """The row of these kinds that is best in a column; None where there is none."""
+        sign = 1 if higher_is_better(self.columns[column]) else -1
+        found = {name: sign * row.cells[column].mean for name, row in self.rows.items() if _has(row, column, kinds)}
+        return max(found, key=lambda name: found[name]) if found else None
+
+
+def _has(row: ResultRow, column: str, kinds: Sequence[Kind]) -> bool:
+    return row.kind in kinds and column in row.cells
+
+
+def cell(values: Sequence[float], reference: Cell | None = None, choice: str | None = None) -> Cell | None:
+    """The cell of one value per seed; None where a value is not defined. reference: the first row's cell."""
+    if not values or not all(map(math.isfinite, values)):
+        return None
+    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    p = paired_p(reference.values, values) if reference is not None and reference.values else math.nan
+    return Cell(
+        mean=float(np.mean(values)), std=std, values=list(values), p=p if math.isfinite(p) else None, choice=choice
+    )
+
+
+def with_verdicts(result: Result) -> Result:
+    """The result with the verdict of every row written out."""
+    first = next(iter(result.rows), None)
+    for name, row in result.rows.items():
+        row.verdict = _of_the_first(result, name) if name == first else _of_another(result, name, str(first))
+    return result
+
+
+def _of_the_first(result: Result, name: str) -> str:
+    """The first row against the best baseline of each column."""
+    groups: dict[str, list[str]] = {}
+    for column in result.rows[name].cells:
+        best = result.best(column, ("baseline",))
+        if best is not None:
+            outcome = _outcome(result, column, name, best, result.rows[best].cells[column].p)
+            groups.setdefault(outcome, []).append(column)
+    return _grouped(groups, result, "the best baseline") if groups else "no baseline to compare with"
+
+
+def _of_another(result: Result, name: str, first: str) -> str:
+    """Another row against the first."""
+    groups: dict[str, list[str]] = {}
+    for column, found in result.rows[name].cells.items():
+        if column in result.rows[first].cells:
+            groups.setdefault(_outcome(result, column, name, first, found.p), []).append(column)
+    return _grouped(groups, result, first)
+
+
+def _outcome(result: Result, column: str, one: str, other: str, p: float | None) -> str:
+    """Better, worse or no difference; where there is no test, ahead or behind."""
+    a, b = (result.rows[name].cells[column].mean for name in (one, other))
+    ahead = a > b if higher_is_better(result.columns[column]) else a < b
+    if p is None:
+        return "equal to" if a == b else f"{'ahead of' if ahead else 'behind'}"
+    if p >= SIGNIFICANT:
+        return "no significant difference from"
+    return f"{'better' if ahead else 'worse'} than"
+
+
+def _grouped(groups: dict[str, list[str]], result: Result, other: str) -> str:
+    """`better than X (A); worse than X (B, C)`; columns are not named where there is only one."""
+    parts = []
+    for outcome in sorted(groups, key=_ORDER.index):
+        columns = groups[outcome]
+        where = ", ".join(columns) if len(columns) <= _NAMED else f"{len(columns)} of {len(result.columns)} columns"
+        parts.append(f"{outcome} {other}" + (f" ({where})" if len(result.columns) > 1 else ""))
+    untested = "; not tested" if set(groups) & set(_UNTESTED) else ""
+    return "; ".join(parts) + untested
+
+
+def read_result(path: Path) -> Result:
+    """A result file, checked. Raises DataError that names the file and the field."""
+    try:
+        return Result.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise DataError(problems_of(error, Result, lambda field: f"{path}: {'.'.join(map(str, field))}")) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(Problem(str(path), str(error), "a result file of `xmr study`")) from None
