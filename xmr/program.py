@@ -7,7 +7,7 @@ Model reprogramming learns the transform and the output; the source never change
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -17,35 +17,28 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xmr.core.batching import inference_batches
+from xmr.core.batching import tokens_at_once
 from xmr.core.component import create
 from xmr.core.generators import Generators
 from xmr.core.global_generators import use_generators
-from xmr.core.registry import OUTPUTS, TRANSFORMS
-from xmr.core.spaces import (
+from xmr.core.kinds import (
     Batch,
-    ImageBatch,
-    PooledFeatures,
-    SignalBatch,
-    SourceInput,
-    SymbolBatch,
-    TableBatch,
-    Windows,
+    EncodedSet,
 )
+from xmr.core.registry import OUTPUTS, TRANSFORMS
+from xmr.core.spaces import SourceInput
 from xmr.data.readers.sequences import Columns
 from xmr.data.records import Records
 from xmr.data.targets import Targets
-from xmr.encoders.base import EncodedSet, Encoder
-from xmr.encoders.image import ImageSet
-from xmr.encoders.signal import SignalSet, on_device
-from xmr.outputs.base import Output
+from xmr.encoders.base import Encoder
+from xmr.outputs.base import Output, Pooling
 from xmr.sources.base import Source
 from xmr.transforms.base import Transform
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CPU_TOKENS, GPU_TOKENS = 4096, 8192  # padded tokens a batch when predicting; on a CPU larger batches are slower
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -123,20 +116,28 @@ class Program(nn.Module):
         answers = self.source(inputs).split(len(self.transforms))
         return torch.stack([output(answer, encoded, self.source) for output, answer in zip(self.outputs, answers)])
 
-    def keep_fixed(self, data: EncodedSet, varied: bool) -> None:
+    def cache(self, data: EncodedSet, varied: bool) -> None:
         """Have a data set keep what the transform computes of each record without its parameters, if there is any.
 
         varied: batches go through the encoder's `augment`; where that changes them, nothing is kept.
         """
-        if not isinstance(data, SignalSet | ImageSet) or not len(data):
+        if not len(data):
             return
-        first: Transform = self.transforms[0]  # type: ignore[assignment]
+        first = self.transforms[0]
         one = data.batch(np.arange(1))
         if varied and self.encoder.augment(one, torch.Generator()) is not one:
             return
         with torch.no_grad():
-            if first.fixed(to_device(one, self.device)) is not None:
-                data.fix(lambda batch: _kept(first, batch, self.device))
+            if first.precompute(one.to(self.device)) is not None:  # type: ignore[operator]
+                data.cache(lambda batch: first.precompute(batch.to(self.device)).cpu())  # type: ignore[operator]
+
+    def features(self, data: EncodedSet, member: int = 0, pool: Pooling | None = None) -> np.ndarray:
+        """What the source makes of every record behind one of the programs as it is now: (n, D'), in order.
+
+        pool: how positions become one vector; by default their mean.
+        """
+        self.eval()
+        return source_features(self.source, self.transforms[member], data, pool, self.device)
 
     def trained_parameters(self) -> list[nn.Parameter]:
         """What learns: the transforms and the outputs, never the source."""
@@ -175,19 +176,18 @@ class Program(nn.Module):
         """
         training, per_residue = self.training, self.targets.task == "residue_classification"
         self.eval()
-        tokens = tokens or (CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS)
-        tokens = max(1, (data.records_at_once or tokens) // len(self.transforms))
-        rows = int(data.offset[-1]) if per_residue else len(data)  # type: ignore[attr-defined]
+        rows = int(data.positions.sum()) if per_residue else len(data)
         result = torch.zeros(len(self.transforms), rows, self.targets.outputs)
         weight = torch.zeros(rows)
         with torch.inference_mode(), precision or nullcontext():
-            for records in inference_batches(data.cost, data.width, tokens):
-                encoded = to_device(data.batch(records), self.device)
+            for records in data.prediction_batches(tokens or tokens_at_once(self.device), len(self.transforms)):
+                encoded = data.batch(records).to(self.device)
                 values = self.probabilities(self(encoded).float()).cpu()
                 if not per_residue:
                     result[:, torch.from_numpy(records)] = values
                     continue
-                mask = encoded.mask.cpu()  # type: ignore[union-attr]
+                assert encoded.token_mask is not None
+                mask = encoded.token_mask.cpu()
                 place = data.align(torch.arange(rows), records, 0)[mask]
                 result.index_add_(1, place, values[:, mask])
                 weight.index_add_(0, place, torch.ones(len(place)))
@@ -202,7 +202,7 @@ class Program(nn.Module):
         data = self.encoder.encode(records)
         values = self.answer(data, tokens)
         spread = values.std(dim=0, correction=1) if len(values) > 1 else torch.zeros_like(values[0])
-        lengths = data.lengths if self.targets.task == "residue_classification" else None  # type: ignore[attr-defined]
+        lengths = data.positions if self.targets.task == "residue_classification" else None
         return Prediction(records.ids, values.mean(dim=0).numpy(), spread.numpy(), lengths)
 
     def save(self, folder: Path) -> None:
@@ -224,35 +224,24 @@ def stack(inputs: list[Any]) -> SourceInput:
     return type(inputs[0]).stack(inputs)
 
 
-def _kept(transform: Transform, batch: SignalBatch | ImageBatch, device: torch.device) -> Tensor:
-    made = transform.fixed(to_device(batch, device))
-    assert made is not None
-    return made.cpu()
+def source_features(
+    source: Source,
+    transform: Callable[[Batch], SourceInput],
+    data: EncodedSet,
+    pool: Pooling | None = None,
+    device: torch.device = CPU,
+) -> np.ndarray:
+    """Pooled features of every record that `transform` hands to the frozen source: (n, D'), without gradient."""
+    pool = pool or Pooling("mean", source.hidden_width, None)
+    features = np.zeros((len(data), pool.width), np.float32)
+    with torch.inference_mode():
+        for records in data.prediction_batches(tokens_at_once(device)):
+            encoded = data.batch(records).to(device)
+            features[records] = pool(source(transform(encoded)), encoded).float().cpu().numpy()
+    return features
 
 
 def _features(source: Source, inputs: SourceInput) -> Tensor:
     """The frozen source's features of what is in its space, (B, D'), without gradient: for input-dependent programs."""
     with torch.no_grad():
-        answer = source(inputs)
-        return answer.features if isinstance(answer, PooledFeatures) else answer.aligned.mean(dim=1)
-
-
-def to_device(encoded: Batch, device: torch.device) -> Batch:
-    """The batch on a device."""
-    if device.type == "cpu":
-        return encoded
-    if isinstance(encoded, ImageBatch):
-        fixed = None if encoded.fixed is None else encoded.fixed.to(device, non_blocking=True)
-        return ImageBatch(encoded.values.to(device, non_blocking=True), fixed)
-    if isinstance(encoded, TableBatch):
-        held = (encoded.numbers, encoded.missing, encoded.categories, encoded.words, encoded.word_mask)
-        return TableBatch(*(None if part is None else part.to(device, non_blocking=True) for part in held))  # type: ignore[arg-type]
-    if isinstance(encoded, SignalBatch):
-        return on_device(encoded, device)
-    assert isinstance(encoded, SymbolBatch)
-    windows = encoded.windows
-    if windows is not None:
-        assert windows.weight is not None, "windows of symbols have weights"
-        owner, start, weight = (part.to(device) for part in (windows.owner, windows.start, windows.weight))
-        windows = Windows(owner, start, weight, windows.records)
-    return SymbolBatch(encoded.ids.to(device, non_blocking=True), encoded.mask.to(device), encoded.full, windows)
+        return source(inputs).mean()

@@ -14,10 +14,11 @@ from xmr.baselines.base import BaselineInput, kmer_counts, one_hot
 from xmr.baselines.linear_probe import plain
 from xmr.baselines.tables import coded
 from xmr.baselines.tables import one_hot as hot
+from xmr.core.kinds import TableSet
 from xmr.data.targets import Targets
 from xmr.encoders.image import ImageEncoder
 from xmr.encoders.protein import ProteinEncoder
-from xmr.encoders.table import TableEncoder, TableSet
+from xmr.encoders.table import TableEncoder
 from xmr.errors import RecipeError
 from xmr.metrics.metrics import metrics_of
 from xmr.outputs.ridge import solve

@@ -18,8 +18,9 @@ import torch
 from torch import nn
 
 from xmr.core.component import check_section, create
+from xmr.core.kinds import SymbolBatch
 from xmr.core.registry import ENCODERS, SOURCES
-from xmr.core.spaces import SymbolBatch, TokenInput
+from xmr.core.spaces import TokenInput
 from xmr.data.records import Records
 from xmr.data.targets import Targets
 from xmr.program import Program

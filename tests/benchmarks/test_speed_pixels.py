@@ -19,12 +19,13 @@ from accelerate import Accelerator
 
 from tests.benchmarks.test_speed import rounds
 from xmr.core.component import check_section, create
+from xmr.core.kinds import Batch
 from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
-from xmr.core.spaces import Batch, PixelInput, PixelSpace
+from xmr.core.spaces import PixelInput, PixelSpace
 from xmr.data.readers.images import records_of
 from xmr.data.targets import Targets
 from xmr.outputs.mapping import assign, bayesian, count, optimal, soft_count
-from xmr.program import Program, to_device
+from xmr.program import Program
 from xmr.sources.vision import Vision
 from xmr.training.loop import LabelledSet, _Job
 from xmr.training.precision import autocast, resolve_precision
@@ -81,7 +82,7 @@ def test_step_beside_the_bare_model(precision: str) -> None:
 
         def bare(model: Any, pixels: torch.Tensor = pixels) -> None:
             with autocast(precision, DEVICE):
-                features = model.features(PixelInput(pixels, normalised=True))
+                features = model.features(PixelInput(pixels, normalized=True))
                 logits = model.answers(features)
             logits.float().mean().backward()
             pixels.grad = None
@@ -97,7 +98,7 @@ def test_step_beside_the_bare_model(precision: str) -> None:
             f"[{precision}] {name}: training step / bare forward+backward {ours / theirs:.3f} as the model comes, "
             f"{ours / lean:.3f} with its batch norms folded ({BATCH / ours:,.0f} pictures/s)"
         )
-        encoded = to_device(work.training.data.batch(batch), DEVICE)  # fitted into the source's input, as in training
+        encoded = work.training.data.batch(batch).to(DEVICE)  # fitted into the source's input, as in training
         transform = work.program.transforms[0]
 
         gradient = torch.rand(BATCH, 3, 160, 160, device=DEVICE).to(memory_format=torch.channels_last)
@@ -184,7 +185,7 @@ def test_decoding(tmp_path: Path) -> None:
 
 def test_tiles_beside_a_loop_over_patches() -> None:
     """Symbols to patches, forward + backward: 576 tiles of 16 pixels at 384 x 384, beside one slice a symbol."""
-    from xmr.core.spaces import SymbolBatch, SymbolSpec
+    from xmr.core.kinds import SymbolBatch, SymbolSpec
 
     space = PixelSpace(384, 384, (0.5,) * 3, (0.5,) * 3)
     section = check_section("transform", "symbol_tiles", "")

@@ -19,8 +19,9 @@ from accelerate import Accelerator
 
 from tests.benchmarks.test_speed import rounds
 from xmr.core.component import check_section, create
+from xmr.core.kinds import SignalBatch
 from xmr.core.registry import SOURCES
-from xmr.core.spaces import SignalBatch, TokenInput, WaveInput
+from xmr.core.spaces import TokenInput, WaveInput
 from xmr.data.readers.series import series_records
 from xmr.data.targets import Targets
 from xmr.encoders.series import SeriesEncoder
@@ -56,7 +57,7 @@ def test_spectra_are_added_instead_of_waves() -> None:
     """The front end with the data's spectrum kept, beside placing every wave and transforming it in every step."""
     source = attention_rnn()
     made, data = program(source, {"name": "wave_program"})
-    made.keep_fixed(data.data, varied=False)
+    made.cache(data.data, varied=False)
     kept = data.data.batch(np.arange(BATCH))
     fresh = SignalBatch(kept.values, kept.mask, kept.full)
     transform, spectrum = made.transforms[0], source.space.spectrum
@@ -108,10 +109,12 @@ def test_each_program_draws_its_own_view() -> None:
     made, data = program(source, {"name": "signal_picture", **views}, programs=12)
     made.eval()
     batch = data.data.batch(np.arange(4))
-    kept = SignalBatch(batch.values, batch.mask, batch.full, made.transforms[0].fixed(batch))
+    kept = SignalBatch(batch.values, batch.mask, batch.full, made.transforms[0].precompute(batch))
     with torch.inference_mode():
         own, ready, every = rounds(
-            lambda: made(batch), lambda: made(kept), lambda: (made(kept), [t.fixed(batch) for t in made.transforms])
+            lambda: made(batch),
+            lambda: made(kept),
+            lambda: (made(kept), [t.precompute(batch) for t in made.transforms]),
         )
     print(
         f"\ndrawings at prediction: all views / own view {every / own:.2f}, own view / drawn before {own / ready:.2f}"

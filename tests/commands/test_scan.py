@@ -9,7 +9,7 @@ from PIL import Image
 from tests.tiny import tiny_vision
 from xmr.cli.app import execute
 from xmr.commands.scan.reference import reference_features
-from xmr.commands.scan.scan import features_of, scan, score_source
+from xmr.commands.scan.scan import scan, score_source
 from xmr.errors import DataError, RecipeError
 from xmr.job import load_job
 from xmr.recipe.load import load_recipe
@@ -17,11 +17,15 @@ from xmr.recipe.load import load_recipe
 SMALL = ["data.split.test=300", "data.split.labels=60", "data.split.by=random"]
 
 
+def _features(job):
+    return job.program.features(job.sets["train"].data)
+
+
 def test_a_depth_is_the_source_cut_there():
     rows = score_source("protein/amp_random", [*SMALL, "ensemble=1", "baselines=[]"], "")
     assert [row.layers for row in rows] == [6, 5, 4, 3, 2, 1]
-    whole = features_of(load_job(load_recipe("protein/amp_random", [*SMALL, "source.taps=7", "source.layers=null"])))
-    cut = features_of(load_job(load_recipe("protein/amp_random", [*SMALL, "source.layers=2"])))
+    whole = _features(load_job(load_recipe("protein/amp_random", [*SMALL, "source.taps=7", "source.layers=null"])))
+    cut = _features(load_job(load_recipe("protein/amp_random", [*SMALL, "source.layers=2"])))
     assert np.allclose(whole[:, 4 * 384 : 5 * 384], cut, atol=1e-4)
     assert all(
         0 <= row.probe <= 1 and row.probe_error > 0 and np.isfinite(row.log_me) and row.log_me_error > 0 for row in rows

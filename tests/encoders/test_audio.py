@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from xmr.core.spaces import SignalBatch
+from xmr.core.kinds import SignalBatch
 from xmr.data.pattern import apply_pattern, compiled
 from xmr.data.readers.read import read_all
 from xmr.data.readers.sequences import Columns

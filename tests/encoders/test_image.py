@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from xmr.core.component import check_section, create
+from xmr.core.kinds import ImageBatch
 from xmr.core.registry import ENCODERS
-from xmr.core.spaces import ImageBatch
 from xmr.data.readers.images import as_bytes, digits, records_of
 from xmr.data.readers.read import read_all, stream
 from xmr.data.readers.sequences import Columns

@@ -6,11 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmr.core.spaces import SymbolBatch
+from xmr.core.kinds import SymbolBatch, SymbolSet
+from xmr.core.kinds.symbols import plan_rows
 from xmr.data.blosum import blosum_softmax
 from xmr.data.records import Records
 from xmr.encoders.protein import AMINO_ACIDS, PROTEIN, ProteinEncoder
-from xmr.encoders.sequence import SymbolSet, plan_rows
 from xmr.errors import DataError
 
 

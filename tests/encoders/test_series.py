@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xmr.core.kinds.signal import windows_of
 from xmr.data.readers.series import series_records
 from xmr.encoders.series import SeriesEncoder
-from xmr.encoders.signal import windows_of
 from xmr.errors import DataError
 
 NAN = np.nan

@@ -72,7 +72,7 @@ def test_from_folder_to_prediction(folder, tmp_path):
     report = (run / "report.html").read_text()
     assert "Which source classes speak for which target class" in report
     assert "What the source sees" in report
-    assert 'alt="reprogrammed pictures"' in report
+    assert 'alt="reprogrammed images"' in report
     assert execute(["run", str(write(folder)), "-o", str(run), "--quiet", "--resume"]) == 0
     out = tmp_path / "answers.csv"
     assert execute(["predict", str(run), str(folder), "-o", str(out)]) == 0

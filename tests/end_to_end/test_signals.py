@@ -64,7 +64,7 @@ def test_series_from_file_to_prediction(tmp_path):
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["source_unchanged"] is True
     assert metrics["test"]["accuracy"] > 0.8
-    assert "reprogrammed pictures" in (run / "report.html").read_text()
+    assert "reprogrammed images" in (run / "report.html").read_text()
     assert json.loads((run / "program" / "program.json").read_text())["output"]["name"] == "linear"
     out = tmp_path / "p.csv"
     assert execute(["predict", str(run), str(path), "-o", str(out)]) == 0

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tiny import tiny_source
-from xmr.core.spaces import SymbolBatch, TokenFeatures
+from xmr.core.kinds import SymbolBatch
+from xmr.core.spaces import TokenFeatures
 from xmr.errors import RecipeError
 from xmr.outputs.learned import LearnedMapping, VocabularyLinear
 from xmr.outputs.mapping import (
@@ -194,7 +195,8 @@ def test_optimal_is_never_worse_than_greedy():
 
 def test_similarity_by_hand(generator):
     from tests.tiny import tiny_vision
-    from xmr.core.spaces import ImageBatch, PooledFeatures
+    from xmr.core.kinds import ImageBatch
+    from xmr.core.spaces import PooledFeatures
     from xmr.outputs.mapping import SimilarityMapping, cosines
 
     classes, means = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]]), torch.tensor([[2.0, 0.0], [0.0, 2.0]])
@@ -263,7 +265,8 @@ def test_the_mapping_of_a_thousand_classes_is_quick_and_right():
 def test_fewer_source_classes_than_targets(generator):
     """Bayesian maps are many-to-many, so they are defined; groups are disjoint, so they are refused."""
     from tests.tiny import tiny_vision
-    from xmr.core.spaces import ImageBatch, PooledFeatures
+    from xmr.core.kinds import ImageBatch
+    from xmr.core.spaces import PooledFeatures
     from xmr.outputs.mapping import BayesianMapping
 
     source = tiny_vision(labels=4)

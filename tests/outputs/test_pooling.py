@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from xmr.core.spaces import SymbolBatch, TokenFeatures
-from xmr.encoders.sequence import SymbolSet
+from xmr.core.kinds import SymbolBatch, SymbolSet
+from xmr.core.spaces import TokenFeatures
 from xmr.outputs.base import Pooling
 
 

@@ -8,13 +8,16 @@ import torch
 
 from tests.test_program import build
 from tests.tiny import tiny_source, tiny_vision
+from xmr.core.kinds.base import spans as spans_of
 from xmr.data.targets import Targets
 from xmr.encoders.image import ImageEncoder
 from xmr.encoders.series import SeriesEncoder
 from xmr.encoders.table import TableEncoder
 from xmr.program import Program
-from xmr.report.occlusion import SIDE, _spans, occlusion
-from xmr.report.parts import drawn
+from xmr.report.attribution import attribution
+from xmr.report.occlusion import occlusion
+
+SIDE = 6
 
 
 def odds(program, batch, chosen):
@@ -41,20 +44,20 @@ def test_a_symbol_hidden_is_any_letter():
     found = occlusion(program, batch, 400)
     assert found.drops.shape == batch.ids.shape
     assert (np.isnan(found.drops) == ~batch.mask.numpy()).all()
-    before = odds(program, batch, found.chosen)
+    before = odds(program, batch, found.predicted)
     ids = batch.ids.clone()
     ids[:, 2] = program.encoder.spec.symbols.index("X")
-    after = odds(program, dataclasses.replace(batch, ids=ids), found.chosen)
+    after = odds(program, dataclasses.replace(batch, ids=ids), found.predicted)
     np.testing.assert_allclose(found.drops[:, 2], before - after, atol=1e-4)
     assert np.abs(found.drops[:, 2]).max() > 1e-3
-    page = drawn(program, batch)
+    page = attribution(program, batch)
     assert page.count("<p ") == 4
     assert all(letter in page for letter in "ACDE")
 
 
 def test_spans_share_a_long_record_evenly():
     mask = torch.tensor([[True] * 10, [True] * 3 + [False] * 7])
-    spans = _spans(mask, 5)
+    spans = spans_of(mask, 5)
     assert spans[0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert spans[1].tolist() == [0, 1, 2] + [-1] * 7
 
@@ -65,20 +68,20 @@ def test_a_patch_hidden_is_the_mean_colour():
     assert found.drops.shape == (4, SIDE * SIDE)
     values = batch.values.clone()
     values[:, :, 2:4, 4:6] = batch.values.mean(dim=(2, 3), keepdim=True)
-    after = odds(program, dataclasses.replace(batch, values=values), found.chosen)
-    np.testing.assert_allclose(found.drops[:, SIDE + 2], odds(program, batch, found.chosen) - after, atol=1e-4)
-    assert drawn(program, batch).startswith("<svg")
+    after = odds(program, dataclasses.replace(batch, values=values), found.predicted)
+    np.testing.assert_allclose(found.drops[:, SIDE + 2], odds(program, batch, found.predicted) - after, atol=1e-4)
+    assert attribution(program, batch).startswith("<svg")
 
 
 def test_a_stretch_hidden_is_the_mean_of_the_record():
     program, batch = other(SeriesEncoder(), "signal_picture", tiny_vision("resnet"))
     found = occlusion(program, batch, 4)
     values = batch.values.clone()
-    part = torch.tensor(found.places == 1)[:, None].expand_as(values)
+    part = torch.tensor(found.patches == 1)[:, None].expand_as(values)
     values[part] = values.mean(dim=2, keepdim=True).expand_as(values)[part]
-    after = odds(program, dataclasses.replace(batch, values=values, fixed=None), found.chosen)
-    np.testing.assert_allclose(found.drops[:, 1], odds(program, batch, found.chosen) - after, atol=1e-4)
-    assert drawn(program, batch).startswith("<svg")
+    after = odds(program, dataclasses.replace(batch, values=values, precomputed=None), found.predicted)
+    np.testing.assert_allclose(found.drops[:, 1], odds(program, batch, found.predicted) - after, atol=1e-4)
+    assert attribution(program, batch).startswith("<svg")
 
 
 def test_a_column_hidden_is_unknown():
@@ -88,14 +91,14 @@ def test_a_column_hidden_is_unknown():
     assert found.drops.shape[1] == len(spec.names)
     numbers, missing = batch.numbers.clone(), batch.missing.clone()
     numbers[:, 0], missing[:, 0] = 0, True
-    after = odds(program, dataclasses.replace(batch, numbers=numbers, missing=missing), found.chosen)
-    np.testing.assert_allclose(found.drops[:, 0], odds(program, batch, found.chosen) - after, atol=1e-4)
+    after = odds(program, dataclasses.replace(batch, numbers=numbers, missing=missing), found.predicted)
+    np.testing.assert_allclose(found.drops[:, 0], odds(program, batch, found.predicted) - after, atol=1e-4)
     categories = batch.categories.clone()
     categories[:, 0] = spec.categories[0].unseen
-    after = odds(program, dataclasses.replace(batch, categories=categories), found.chosen)
+    after = odds(program, dataclasses.replace(batch, categories=categories), found.predicted)
     column = len(spec.numbers)
-    np.testing.assert_allclose(found.drops[:, column], odds(program, batch, found.chosen) - after, atol=1e-4)
-    assert drawn(program, batch).startswith("<svg")
+    np.testing.assert_allclose(found.drops[:, column], odds(program, batch, found.predicted) - after, atol=1e-4)
+    assert attribution(program, batch).startswith("<svg")
 
 
 @pytest.mark.parametrize("task", ["regression", "multilabel", "residue_classification"])
@@ -104,4 +107,4 @@ def test_other_tasks(task):
     batch = program.encoder.encode(records).batch(np.arange(4))
     found = occlusion(program, batch)
     assert (found is None) == (task == "residue_classification")
-    assert (drawn(program, batch) == "") == (task == "residue_classification")
+    assert (attribution(program, batch) == "") == (task == "residue_classification")

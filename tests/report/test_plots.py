@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from xmr.report import plots
-from xmr.report.words import nearest_words
+from xmr.report.learned import nearest_tokens
 
 
 def test_an_interval_far_from_its_value():
@@ -40,7 +40,7 @@ def test_names_are_text_and_never_mathematics_or_control_characters():
             assert plots.svg(draw).startswith("<svg")
 
 
-def test_nearest_words_by_hand():
+def test_nearest_tokens_by_hand():
     embedding = torch.tensor([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
-    found = nearest_words(torch.tensor([[3.0, 0.1]]), embedding, ("x", "y", "xy"), 2)
+    found = nearest_tokens(torch.tensor([[3.0, 0.1]]), embedding, ("x", "y", "xy"), 2)
     assert [word for word, _ in found[0]] == ["x", "xy"]

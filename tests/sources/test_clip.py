@@ -7,8 +7,9 @@ import torch
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
 
 from xmr.core.component import check_section, create
+from xmr.core.kinds import ImageBatch
 from xmr.core.registry import OUTPUTS, SOURCES
-from xmr.core.spaces import ImageBatch, PixelInput, PooledFeatures
+from xmr.core.spaces import PixelInput, PooledFeatures
 from xmr.errors import RecipeError
 from xmr.testing import check_source
 

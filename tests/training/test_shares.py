@@ -5,13 +5,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from xmr.core.kinds import ImageSet
 from xmr.outputs.ridge import Ridge
 from xmr.training.loop import _Job
 
 
 @pytest.mark.parametrize(("records", "world"), [(10, 1), (10, 3), (2, 5)])
 def test_every_batch_once_and_as_many_for_all(records, world):
-    data = SimpleNamespace(cost=np.ones(records), width=np.ones(records), records_at_once=1)
+    data = ImageSet(np.zeros((records, 2, 2, 1), np.uint8))
     shares = []
     for process in range(world):
         job = SimpleNamespace(

@@ -5,8 +5,8 @@ import torch
 
 from tests.tiny import tiny_source
 from xmr.core.component import check_section, create
+from xmr.core.kinds import ImageBatch, ImageSpec
 from xmr.core.registry import TRANSFORMS
-from xmr.core.spaces import ImageBatch, ImageSpec
 from xmr.errors import RecipeError
 
 

@@ -6,10 +6,11 @@ import torch
 
 from tests.tiny import tiny_vision
 from xmr.core.component import check_section, create
+from xmr.core.kinds import ImageBatch, ImageSet, ImageSpec
 from xmr.core.registry import TRANSFORMS
-from xmr.core.spaces import ImageBatch, ImageSpec, PixelSpace
+from xmr.core.spaces import PixelSpace
 from xmr.data.targets import Targets
-from xmr.encoders.image import ImageEncoder, ImageSet
+from xmr.encoders.image import ImageEncoder
 from xmr.errors import RecipeError
 from xmr.program import Program
 from xmr.transforms.masks import mask_network
@@ -43,7 +44,7 @@ def test_border_by_hand():
 
 def unnormalised(inputs):
     """Pixels in [0, 1], in whichever units the transform handed them over."""
-    if not inputs.normalised:
+    if not inputs.normalized:
         return inputs.pixels
     mean, std = (torch.tensor(x)[:, None, None] for x in (SPACE.mean, SPACE.std))
     return inputs.pixels * std + mean
@@ -58,7 +59,7 @@ def test_border_in_normalised_space():
     with torch.no_grad():
         border.delta.fill_(-1.5)
     inputs = border(ImageBatch(torch.full((1, 1, 3, 3), 0.5)))
-    assert inputs.normalised
+    assert inputs.normalized
     assert torch.allclose(inputs.pixels[0, :, 3, 3], torch.tensor([0.0, 1.0, 0.5]))  # (0.5 - mean) / std
     assert torch.allclose(inputs.pixels[0, :, 0, 0], torch.tensor(-1.5))
 
@@ -241,15 +242,15 @@ def test_what_is_kept_of_pictures_changes_nothing(name, settings, size):
     if transform.needs_features:
         transform.fit_features(torch.randn(9, 3), torch.Generator().manual_seed(2))
     before = transform(data.batch(np.arange(9)))
-    data.fix(transform.fixed)
-    assert data.fixed.shape == (9, 3, *size)
+    data.cache(transform.precompute)
+    assert data.cached.shape == (9, 3, *size)
     after = transform(data.batch(np.array([4, 2])))
     torch.testing.assert_close(after.pixels, before.pixels[[4, 2]])
 
 
 def test_pictures_of_the_right_size_are_not_kept_twice():
     data = ImageSet(np.zeros((2, 7, 7, 3), np.uint8))
-    assert made("watermark", spec=ImageSpec(3, 7, 7)).fixed(data.batch(np.arange(2))) is None
+    assert made("watermark", spec=ImageSpec(3, 7, 7)).precompute(data.batch(np.arange(2))) is None
 
 
 def test_pictures_that_are_varied_are_not_kept():
@@ -263,9 +264,9 @@ def test_pictures_that_are_varied_are_not_kept():
             {"name": "linear"},
             Targets("classification", ("a", "b")),
         )
-        data.fixed = None
-        program.keep_fixed(data, varied)
-        assert (data.fixed is not None) == kept
+        data.cached = None
+        program.cache(data, varied)
+        assert (data.cached is not None) == kept
 
 
 @pytest.mark.parametrize("name", ["border", "watermark"])
@@ -273,12 +274,12 @@ def test_what_reaches_the_source_lies_as_its_convolutions_read_it(name):
     """Values and layout of kept pictures, and the gradient of the pictures themselves, in the source's own units."""
     data = ImageSet(np.random.default_rng(0).integers(0, 256, (5, 3, 3, 1)).astype(np.uint8))
     transform = made(name, **({"scale": 5 / 7} if name == "border" else {}))
-    data.fix(transform.fixed)
+    data.cache(transform.precompute)
     encoded = data.batch(np.arange(4))
-    assert encoded.fixed.is_contiguous(memory_format=torch.channels_last)
-    encoded.fixed.requires_grad_()
+    assert encoded.precomputed.is_contiguous(memory_format=torch.channels_last)
+    encoded.precomputed.requires_grad_()
     pixels = transform(encoded).pixels
     assert pixels.is_contiguous(memory_format=torch.channels_last)
     pixels.sum().backward()
     std = torch.tensor(transform.pixels.std)[:, None, None]
-    torch.testing.assert_close(encoded.fixed.grad, (1 / std).expand_as(encoded.fixed))
+    torch.testing.assert_close(encoded.precomputed.grad, (1 / std).expand_as(encoded.precomputed))

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from xmr.core.component import check_section, create
+from xmr.core.kinds import SymbolBatch, SymbolSpec
 from xmr.core.registry import TRANSFORMS
-from xmr.core.spaces import SymbolBatch, SymbolSpec, TokenSpace
+from xmr.core.spaces import TokenSpace
 from xmr.errors import RecipeError
 
 SPACE = TokenSpace(torch.randn(30, 6, generator=torch.Generator().manual_seed(0)), 40)

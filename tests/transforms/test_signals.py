@@ -6,8 +6,9 @@ import torch
 
 from tests.tiny import tiny_audio, tiny_source, tiny_vision
 from xmr.core.component import create
+from xmr.core.kinds import SignalBatch, SignalSpec
 from xmr.core.registry import TRANSFORMS
-from xmr.core.spaces import SignalBatch, SignalSpec, Spectrum, WaveSpace
+from xmr.core.spaces import Spectrum, WaveSpace
 from xmr.data.readers.series import series_records
 from xmr.encoders.series import SeriesEncoder
 from xmr.errors import RecipeError
@@ -88,7 +89,7 @@ def test_the_spectrum_of_a_sum_is_the_sum_of_spectra(reflect):
     whole = spectrum(made.placed(values * gain) + made.theta)
     split = made(signal(values)).spectrum
     torch.testing.assert_close(split, whole, atol=1e-4, rtol=1e-4)
-    kept = SignalBatch(values, torch.ones(4, 50, dtype=torch.bool), True, made.fixed(signal(values)))
+    kept = SignalBatch(values, torch.ones(4, 50, dtype=torch.bool), True, made.precompute(signal(values)))
     torch.testing.assert_close(made(kept).spectrum, split)
 
 
@@ -109,8 +110,8 @@ def test_what_is_kept_of_a_data_set_changes_nothing():
         made = built(section, encoder.spec, source.space)
         data = encoder.encode(records)
         before = made(data.batch(np.arange(9)))
-        data.fix(made.fixed)
-        assert data.fixed is not None
+        data.cache(made.precompute)
+        assert data.cached is not None
         after = made(data.batch(np.array([4, 2])))
         for key in ("spectrum", "pixels"):
             if getattr(before, key, None) is not None:
@@ -119,7 +120,7 @@ def test_what_is_kept_of_a_data_set_changes_nothing():
 
 def test_a_front_has_nothing_to_keep():
     made = built({"name": "wave_program", "front": 2}, SignalSpec(1, 30), tiny_audio().space)
-    assert made.fixed(signal(torch.randn(2, 1, 30))) is None
+    assert made.precompute(signal(torch.randn(2, 1, 30))) is None
 
 
 def test_the_front_starts_as_the_signal_itself():
@@ -191,7 +192,7 @@ def test_each_program_draws_the_next_combination():
         one = built({"name": "signal_picture", **alone}, SignalSpec(2, 40), tiny_vision().space)
         made.member, made.programs = member, 8
         torch.testing.assert_close(made(batch).pixels, one(batch).pixels)
-    kept = made.fixed(batch)
+    kept = made.precompute(batch)
     assert kept.shape[:3] == (3, 8, 1)  # one drawing, spread over the colours where it is used
     assert len({kept[:, view].numpy().tobytes() for view in range(8)}) == 8
 
@@ -204,9 +205,9 @@ def test_nothing_is_drawn_that_no_program_shows(monkeypatch):
     made(batch)
     assert len(drawn) == 1
     made.programs = 2
-    assert made.fixed(batch).shape[1] == 2
+    assert made.precompute(batch).shape[1] == 2
     assert len(drawn) == 3
-    kept = SignalBatch(batch.values, batch.mask, batch.full, made.fixed(batch))
+    kept = SignalBatch(batch.values, batch.mask, batch.full, made.precompute(batch))
     torch.testing.assert_close(made(kept).pixels, made(batch).pixels)
 
 

@@ -4,8 +4,9 @@ import torch
 
 from tests.tiny import tiny_source
 from xmr.core.component import check_section, create
+from xmr.core.kinds import Category, TableBatch, TableSpec
 from xmr.core.registry import TRANSFORMS
-from xmr.core.spaces import Category, PixelSpace, TableBatch, TableSpec, TokenSpace
+from xmr.core.spaces import PixelSpace, TokenSpace
 from xmr.errors import RecipeError
 from xmr.transforms.column_tiles import arrange
 

@@ -6,8 +6,9 @@ import torch
 
 from tests.tiny import tiny_vision
 from xmr.core.component import check_section, create
+from xmr.core.kinds import SymbolBatch, SymbolSpec
 from xmr.core.registry import ENCODERS, TRANSFORMS
-from xmr.core.spaces import PixelSpace, SymbolBatch, SymbolSpec
+from xmr.core.spaces import PixelSpace
 from xmr.errors import RecipeError
 from xmr.transforms.tiles import LaidTiles
 

@@ -6,7 +6,8 @@ import torch
 from sklearn.linear_model import orthogonal_mp
 
 from tests.tiny import tiny_source
-from xmr.core.spaces import SymbolBatch, SymbolSpec, TokenSpace
+from xmr.core.kinds import SymbolBatch, SymbolSpec
+from xmr.core.spaces import TokenSpace
 from xmr.errors import RecipeError
 from xmr.transforms.base import start_rows, word_ids
 from xmr.transforms.prompt import Prompt

@@ -23,10 +23,10 @@ from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from torch import Generator
 
 from xmr.baselines import SOURCE_BASELINES, baselines_of
-from xmr.core.spaces import ImageSpec, SignalSpec, SourceInput, Spec, SymbolSpec, TableSpec
+from xmr.core.kinds import ImageSpec, SignalSpec, Spec, SymbolSet, SymbolSpec, TableSpec
+from xmr.core.spaces import SourceInput
 from xmr.data.blosum import AMINO_ACIDS
 from xmr.data.targets import IGNORE, Targets
-from xmr.encoders.sequence import SymbolSet
 from xmr.errors import RecipeError, one_of
 from xmr.sources.base import Source
 

@@ -12,8 +12,7 @@ from xmr.baselines.base import BaselineInput
 from xmr.baselines.network import fit_network
 from xmr.core.generators import Generators
 from xmr.core.global_generators import use_generators
-from xmr.core.spaces import ImageBatch, ImageSpec, SymbolBatch, SymbolSpec
-from xmr.encoders.sequence import SymbolSet
+from xmr.core.kinds import ImageBatch, ImageSpec, SymbolBatch, SymbolSet, SymbolSpec
 
 EPOCHS, RESIDUE_EPOCHS, TOKENS, PICTURES, RATE, PATIENCE = 40, 12, 4096, 64, 2e-3, 8
 

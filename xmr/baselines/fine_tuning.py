@@ -18,7 +18,8 @@ from xmr.baselines.network import fit_network
 from xmr.core.batching import training_batches
 from xmr.core.generators import Generators, share_generators
 from xmr.core.global_generators import use_generators
-from xmr.core.spaces import ImageBatch, ImageSpec, SourceOutput, SymbolSpec, TokenFeatures, TokenInput, TokenSpace
+from xmr.core.kinds import ImageBatch, ImageSpec, SymbolSpec
+from xmr.core.spaces import SourceOutput, TokenFeatures, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError, require
 from xmr.outputs.base import Pooling
 from xmr.sources.base import Source
@@ -158,7 +159,7 @@ def tuned(name: str, parts: BaselineInput) -> np.ndarray:
         model = Tuned(render, body, width, parts.description.outputs, dropout)
     share_generators(generators, model)
     epochs, patience, budget = EPOCHS, PATIENCE, RECORDS
-    if not data.records_at_once:
+    if not data.records_per_batch:
         steps = len(training_batches(data.cost, data.width, TOKENS, np.random.default_rng(0)))
         epochs, budget = max(LEAST_EPOCHS, -(-STEPS // steps)), TOKENS
         patience = epochs  # of few sequences the validation part is too small to stop by

@@ -15,10 +15,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from xmr.baselines.base import BaselineInput, fitted
-from xmr.core.batching import inference_batches
-from xmr.core.spaces import ImageBatch, ImageSpec, PixelInput, SourceInput, SymbolSpec
-from xmr.outputs.base import Pooling
+from xmr.core.kinds import ImageBatch, ImageSpec, SymbolSpec
+from xmr.core.spaces import PixelInput, SourceInput
 from xmr.outputs.ridge import solve
+from xmr.program import source_features
 from xmr.sources.vision import VisionSource
 from xmr.transforms.pixels import resize, with_channels
 from xmr.transforms.vocabulary import FreeEmbedding
@@ -68,20 +68,13 @@ def linear_probe(parts: BaselineInput) -> np.ndarray:
 
 def _untrained_probe(parts: BaselineInput, render: Callable[[Any], SourceInput]) -> np.ndarray:
     """The leave-one-out ridge of `output: ridge` on features of what `render` hands to the source."""
-    source = parts.source
-    pool = Pooling("mean", source.hidden_width, None)
 
-    def features(data: Any) -> np.ndarray:
-        """Of every record of a part: (n, D')."""
-        found = np.zeros((len(data), source.hidden_width), np.float32)
-        with torch.inference_mode():
-            for records in inference_batches(data.cost, data.width, data.records_at_once or 8192):
-                batch = data.batch(records)
-                found[records] = pool(source(render(batch)), batch).float().numpy()
-        return found
+    def features(name: str) -> np.ndarray:
+        """Of every record of a split: (n, D')."""
+        return source_features(parts.source, render, parts.sets[name])
 
-    left = np.concatenate([features(parts.sets["train"]), features(parts.sets["validation"])])
-    return fitted(lambda regression, seed: RidgeLogits(regression), left, features(parts.sets["test"]), parts)
+    left = np.concatenate([features("train"), features("validation")])
+    return fitted(lambda regression, seed: RidgeLogits(regression), left, features("test"), parts)
 
 
 class RidgeLogits(ClassifierMixin, RegressorMixin, BaseEstimator):

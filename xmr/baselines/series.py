@@ -18,8 +18,7 @@ from xmr.baselines.cnn import PictureCNN
 from xmr.baselines.network import fit_network
 from xmr.core.generators import Generators
 from xmr.core.global_generators import numpy_state_kept, use_generators
-from xmr.core.spaces import ImageBatch, SignalBatch, SignalSpec
-from xmr.encoders.signal import SignalSet
+from xmr.core.kinds import ImageBatch, SignalBatch, SignalSet, SignalSpec
 from xmr.errors import Problem, RecipeError, require
 
 STEPS, ROWS, RATE = 1200, 32, 1e-3  # of the convolutional network

@@ -18,8 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from xmr.baselines.base import BaselineInput, fitted
-from xmr.core.spaces import TableSpec
-from xmr.encoders.table import TableSet
+from xmr.core.kinds import TableSet, TableSpec
 
 
 def table_baseline(name: str, parts: BaselineInput) -> np.ndarray:

@@ -8,19 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from xmr.core.batching import inference_batches, training_batches
+from xmr.core.batching import tokens_at_once
 from xmr.core.component import create
 from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
-from xmr.core.spaces import (
-    ImageBatch,
-    PixelInput,
-    SignalBatch,
-    SourceInput,
-    SymbolBatch,
-    SymbolSpec,
-    TableBatch,
-    TokenInput,
-)
 from xmr.data.targets import IGNORE, Targets
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataUnavailableError, MissingExtraError, SourceUnavailableError
@@ -56,26 +46,13 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "data", f"not read ({error}); shapes below are of synthetic records"
         program, training = _synthetic(recipe)
         tested = None
-    rng = np.random.default_rng(0)
-    budget = recipe.training.batch_size if training.data.records_at_once else recipe.training.batch_tokens
-    plan = training_batches(training.data.cost, training.data.width, budget, rng)
+    settings, rng = recipe.training, np.random.default_rng(0)
+    plan = training.data.training_batches(settings.batch_size, settings.batch_tokens, rng)
     batch = max(plan, key=len)
     encoded = training.data.batch(batch)
     inputs = program.transforms[0](encoded)
-    spec = program.encoder.spec
-    if isinstance(encoded, SymbolBatch):
-        assert isinstance(spec, SymbolSpec)
-        yield "encoded", f"Symbols ids {tuple(encoded.ids.shape)} of {len(spec.symbols)} symbols"
-    elif isinstance(encoded, ImageBatch):
-        yield "encoded", f"Image {tuple(encoded.values.shape)}"
-    elif isinstance(encoded, TableBatch):
-        numbers, categories = encoded.numbers.shape[1], encoded.categories.shape[1]
-        words = "" if encoded.words is None else f", {encoded.words.shape[1]} words"
-        yield "encoded", f"Table of {len(encoded.numbers)} rows: {numbers} numbers, {categories} categories{words}"
-    elif isinstance(encoded, SignalBatch):
-        yield "encoded", f"Signal {tuple(encoded.values.shape)}"
-    kind, fed = _fed(inputs)
-    yield "source input", f"{kind} {tuple(fed.shape)} x {len(program.transforms)} programs"
+    yield "encoded", encoded.describe(program.encoder.spec)
+    yield "source input", f"{inputs.describe()} x {len(program.transforms)} programs"
     precision = resolve_precision(recipe.training.precision, program.device)
     wanted = (
         training.data.align(training.target, batch, IGNORE)
@@ -129,25 +106,12 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "one step", f"about {_duration(seconds)}, {len(batch)} records"
         return
     epoch = seconds * len(plan)
-    tokens = encoded.ids.numel() if isinstance(encoded, SymbolBatch) else len(batch)
-    at_once = tested.data.records_at_once or 8192
-    plan_of_test = inference_batches(tested.data.cost, tested.data.width, at_once)
+    plan_of_test = tested.data.prediction_batches(tokens_at_once(program.device))
     test_tokens = sum(len(b) * int(tested.data.width[b].max()) for b in plan_of_test)
     yield "one epoch", f"{len(plan)} steps, about {_duration(epoch)}"
     epochs = max(recipe.training.epochs, -(-recipe.training.min_steps // len(plan)))
     yield "training", f"at most {_duration(epoch * epochs)} on this machine"
-    yield "test", f"about {_duration(forward * test_tokens / tokens)}"
-
-
-def _fed(inputs: SourceInput) -> tuple[str, torch.Tensor]:
-    """What the source is fed, by name."""
-    if isinstance(inputs, PixelInput):
-        return "pixels", inputs.pixels
-    if isinstance(inputs, TokenInput):
-        return "embeddings", inputs.embeddings
-    found = inputs.waves if inputs.waves is not None else inputs.spectrum
-    assert found is not None
-    return "waves" if inputs.waves is not None else "spectra", found
+    yield "test", f"about {_duration(forward * test_tokens / encoded.cost)}"
 
 
 def _synthetic(recipe: Recipe) -> tuple[Program, LabelledSet]:

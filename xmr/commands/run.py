@@ -28,7 +28,7 @@ from xmr.program_folder import FILES as PROGRAM_FILES
 from xmr.recipe.load import dump_recipe
 from xmr.recipe.recipe import Recipe
 from xmr.report.html import write_report
-from xmr.report.learned import speakers
+from xmr.report.learned import top_source_classes
 from xmr.training.devices import make_accelerator
 from xmr.training.divergence import check_answers
 from xmr.training.loop import History, Report, train
@@ -189,7 +189,7 @@ def _write(folder: Path, job: Job, history: list[dict[str, float]], prediction: 
     write_csv(folder / "predictions.csv", header, rows)
     columns = list(dict.fromkeys(key for row in history for key in row))
     write_csv(folder / "history.csv", columns, [[row.get(key, "") for key in columns] for row in history])
-    heard = [[target, *pair] for target, found in speakers(job.program, 10) for pair in found]
+    heard = [[target, *pair] for target, found in top_source_classes(job.program, 10) for pair in found]
     if heard:
         write_csv(folder / "mapping.csv", ["target", "source class", "weight"], heard)
     write_csv(folder / "skipped.csv", ["place", "id", "reason"], job.prepared.skipped.rows)

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 
+CPU_TOKENS, GPU_TOKENS = 4096, 8192  # padded tokens per batch when predicting; on a CPU larger batches are slower
 POOL = 16  # batches shuffled together before they are sorted by length
+
+
+def tokens_at_once(device: torch.device) -> int:
+    """Padded tokens per batch of a pass without gradient."""
+    return CPU_TOKENS if device.type == "cpu" else GPU_TOKENS
 
 
 def budget_batches(cost: np.ndarray, width: np.ndarray, order: np.ndarray, tokens: int) -> Iterator[np.ndarray]:

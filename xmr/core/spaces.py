@@ -1,197 +1,42 @@
-"""What an encoder can emit and what a source can take: the two small sets of types that hold everything together.
+"""What a source can take and give: its space, its input and its output. What an encoder emits: `xmr.core.kinds`.
 
-Axis legend: B rows of a batch, R records of a batch, L target length, T source length, D width, V source vocabulary,
-S symbols of an alphabet (letters and mixtures), A its letters, C channels, K target classes, N programs of an ensemble.
+Axis legend: B rows of a batch, L target length, T source length, D width, V source vocabulary, C channels, K target
+classes, N programs of an ensemble.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
+
+from xmr.core.kinds import Batch
 
 Tokenize = Callable[[list[str]], list[list[int]]]  # a source's own reading of texts: token ids
 
 
-@dataclass(frozen=True)
-class SymbolSpec:
-    """The symbols of a target domain. `letters` (A) are learned; each of `mixtures` is a mean of letters.
+class Space:
+    """The input side of a source. Each kind of source has its own; what only some have is empty in the others."""
 
-    Letters are characters, or texts (k-mers, words) as a tuple. A mixture such as the protein code B (D or N) is
-    embedded as the mean of what it may stand for, so no symbol met only at prediction has an untrained vector. Symbol
-    ids count the letters first, then the mixtures (S in all).
-    """
-
-    letters: str | tuple[str, ...]
-    mixtures: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
-
-    @property
-    def symbols(self) -> tuple[str, ...]:
-        """Every symbol in the order of its id."""
-        return (*self.letters, *(symbol for symbol, _ in self.mixtures))
-
-    def blends(self) -> Float[Tensor, "M A"]:
-        """Row m holds the shares of the letters in mixture m; rows sum to one."""
-        number = {letter: index for index, letter in enumerate(self.letters)}
-        rows = torch.zeros(len(self.mixtures), len(self.letters))
-        for row, (_, parts) in zip(rows, self.mixtures):
-            places = torch.tensor([number[letter] for letter in parts])
-            row.index_add_(0, places, torch.full((len(parts),), 1 / len(parts)))
-        return rows
-
-    def mixing(self) -> Float[Tensor, "S A"]:
-        """Row s holds the shares of the letters in symbol s: the letters themselves, then `blends`."""
-        return torch.cat([torch.eye(len(self.letters)), self.blends()])
+    rate: int | None = None  # samples per second, of sources that take waves
+    words: tuple[str, ...] = ()  # the text of each token id, of sources with a vocabulary
+    embedding: Tensor | None = None  # (V, D), of sources with a vocabulary
 
 
 @dataclass(frozen=True)
-class ImageSpec:
-    """What every picture of a target domain looks like: channels C (1 or 3), height and width in pixels."""
-
-    channels: int
-    height: int
-    width: int
-
-
-@dataclass(frozen=True)
-class SignalSpec:
-    """What every signal of a target domain looks like: channels C, samples L, samples per second (or None)."""
-
-    channels: int
-    length: int
-    rate: int | None = None
-
-
-@dataclass(frozen=True)
-class Category:
-    """A column of categories: its name, the values seen in training, and whether training saw gaps in it.
-
-    Ids count the values first; then `missing` stands for a gap and `unseen` for a value training did not see.
-    """
-
-    name: str
-    values: tuple[str, ...]
-    gaps: bool
-
-    @property
-    def missing(self) -> int:
-        """The id of a gap."""
-        return len(self.values)
-
-    @property
-    def unseen(self) -> int:
-        """The id of a value that training did not see."""
-        return len(self.values) + 1
-
-
-@dataclass(frozen=True)
-class TableSpec:
-    """What every row of a table looks like: F number columns, G category columns, columns of free text.
-
-    gaps: whether training saw gaps in each number column; most: scaled numbers lie in [-most, most]; alike: (F + G, F +
-    G) absolute rank correlations of the columns in training, as nested tuples; words: tokens of text a row has at most.
-    """
-
-    numbers: tuple[str, ...]
-    gaps: tuple[bool, ...]
-    categories: tuple[Category, ...]
-    most: float = 1.0
-    texts: tuple[str, ...] = ()
-    alike: tuple[tuple[float, ...], ...] = ()
-    words: int = 0
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The columns that are features: numbers first, then categories."""
-        return (*self.numbers, *(column.name for column in self.categories))
-
-
-# What a transform is told of the target domain before it makes its parameters.
-Spec = SymbolSpec | ImageSpec | SignalSpec | TableSpec
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Which record each row of a batch is a window of. owner: (B,), start: (B,) in symbols, records: R.
-
-    weight: (B, L), one over the number of windows that cover a position, so that a weighted mean over windows counts
-    every symbol of a record once; None where every window counts as one (signals).
-    """
-
-    owner: Int[Tensor, " B"]
-    start: Int[Tensor, " B"]
-    weight: Float[Tensor, "B L"] | None
-    records: int
-
-
-@dataclass(frozen=True)
-class SymbolBatch:
-    """Sequences over an alphabet. ids: (B, L) symbol ids, right-padded; mask: (B, L), True at symbols.
-
-    `full` says that nothing is padded, so that the source may skip its attention mask. `windows` is None where every
-    row is a whole record.
-    """
-
-    ids: Int[Tensor, "B L"]
-    mask: Bool[Tensor, "B L"]
-    full: bool = False
-    windows: Windows | None = None
-
-
-@dataclass(frozen=True)
-class SignalBatch:
-    """Signals. values: (B, C, L), zero where the mask is False; mask: (B, L), True at samples, right-padded.
-
-    `full` says that nothing is padded. `fixed`: what the transform computes of each row without its parameters, (B,
-    ...), made once a data set (`Transform.fixed`); None where that is still to be done. `windows` as in Symbols.
-    """
-
-    values: Float[Tensor, "B C L"]
-    mask: Bool[Tensor, "B L"]
-    full: bool = False
-    fixed: Tensor | None = None
-    windows: Windows | None = None
-
-
-@dataclass(frozen=True)
-class ImageBatch:
-    """Pictures. values: (B, C, H, W) in [0, 1]; fixed: as in Signal."""
-
-    values: Float[Tensor, "B C H W"]
-    fixed: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class TableBatch:
-    """Rows of a table. numbers: (B, F), zero where missing; missing: (B, F), True there; categories: (B, G) ids, each
-    counted within its column (see `Category`).
-
-    words: (B, T) ids of the source's own tokens, right-padded, of the columns of free text, or of the row written out;
-    word_mask: (B, T). None where there is no text.
-    """
-
-    numbers: Float[Tensor, "B F"]
-    missing: Bool[Tensor, "B F"]
-    categories: Int[Tensor, "B G"]
-    words: Int[Tensor, "B T"] | None = None
-    word_mask: Bool[Tensor, "B T"] | None = None
-
-
-Batch = SymbolBatch | SignalBatch | ImageBatch | TableBatch
-
-
-@dataclass(frozen=True)
-class TokenSpace:
+class TokenSpace(Space):
     """The input side of a language model: embedding matrix E (V, D) and the longest content it takes, in tokens.
 
     prefix, suffix: ids of the special tokens the source was trained with, around the content ([CLS] ... [SEP]).
     words: the text of each token id, where a tokenizer was at hand.
     """
 
-    embedding: Float[Tensor, "V D"]
+    embedding: Float[Tensor, "V D"] = field()  # no default, although the base class has one
     max_length: int
     prefix: tuple[int, ...] = ()
     suffix: tuple[int, ...] = ()
@@ -208,7 +53,7 @@ class TokenSpace:
 
 
 @dataclass(frozen=True)
-class PixelSpace:
+class PixelSpace(Space):
     """The input side of a vision model: size in pixels, and the mean and deviation of each channel it normalises with.
 
     Normalisation belongs to the source and comes after the program, unless a transform works in normalised space.
@@ -256,23 +101,49 @@ class Spectrum:
 
 
 @dataclass(frozen=True)
-class WaveSpace:
+class WaveSpace(Space):
     """The input side of an audio model: samples per second and samples per clip.
 
     spectrum: the linear short-time Fourier transform the model starts with, where it does: what is added to a wave may
     then be added to its spectrum instead, and the spectrum of the data is computed once.
     """
 
-    rate: int
-    samples: int
+    rate: int = field()  # no default, although the base class has one
+    samples: int = field()
     spectrum: Spectrum | None = None
 
 
-Space = TokenSpace | PixelSpace | WaveSpace
+class SourceInput(ABC):
+    """What a transform hands to a source."""
+
+    @classmethod
+    @abstractmethod
+    def stack(cls, parts: list[Any]) -> SourceInput:
+        """The inputs of several programs as one batch, program after program."""
+
+    @abstractmethod
+    def values(self) -> Tensor:
+        """What the source is fed, as real numbers, zero at padding; the first axis is the rows."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Name and shape."""
+
+    @abstractmethod
+    def problems(self, space: Any, encoded: Batch) -> list[str]:
+        """Where it disagrees with the source's space, or with the batch it was made from; empty for a sound input."""
+
+    def row(self, index: int) -> Tensor:
+        """What the source is fed of one row, without padding."""
+        return self.values()[index]
+
+    def images(self, space: Any) -> Tensor | None:
+        """(B, C, H, W) in [0, 1], for sources of images."""
+        return None
 
 
 @dataclass(frozen=True)
-class TokenInput:
+class TokenInput(SourceInput):
     """What a transform hands to a language source. embeddings: (B, T, D), right-padded; mask: (B, T).
 
     The target's own content (symbols, patches) stands at `start : start + length` of the T axis; what a transform adds
@@ -285,9 +156,9 @@ class TokenInput:
     length: int
     full: bool = False
 
-    @staticmethod
-    def stack(parts: list[TokenInput]) -> TokenInput:
-        """The inputs of several programs as one batch, program after program: (N*B, T, D)."""
+    @classmethod
+    def stack(cls, parts: list[TokenInput]) -> TokenInput:
+        """See `SourceInput.stack`: (N*B, T, D)."""
         first = parts[0]
         if len(parts) == 1:
             return first
@@ -297,42 +168,116 @@ class TokenInput:
             mask=torch.cat([part.mask for part in parts]),
         )
 
+    def values(self) -> Tensor:
+        """See `SourceInput.values`: (B, T, D)."""
+        return self.embeddings * self.mask[..., None]
+
+    def row(self, index: int) -> Tensor:
+        """See `SourceInput.row`: (tokens, D)."""
+        return self.embeddings[index, : int(self.mask[index].sum())]
+
+    def describe(self) -> str:
+        """See `SourceInput.describe`."""
+        return f"embeddings {tuple(self.embeddings.shape)}"
+
+    def problems(self, space: TokenSpace, encoded: Batch) -> list[str]:
+        """See `SourceInput.problems`."""
+        rows, tokens, width = self.embeddings.shape
+        found = []
+        if self.mask.shape != (rows, tokens) or self.start + self.length > tokens:
+            found.append(f"mask {tuple(self.mask.shape)} and content {self.start} + {self.length} of {tokens} tokens")
+        if width != space.width:
+            found.append(f"embeddings are {width} wide, the source's {space.width}")
+        if encoded.token_mask is not None:
+            at_content = self.mask[:, self.start : self.start + self.length].sum(dim=1)
+            if rows != len(encoded) or bool((at_content < encoded.token_mask.sum(dim=1)).any()):
+                found.append("the source does not see every symbol")
+        used = self.mask.sum(dim=1)
+        if not torch.equal(torch.arange(tokens) < used[:, None], self.mask):
+            found.append("content is not right-padded")
+        return found
+
 
 @dataclass(frozen=True)
-class PixelInput:
+class PixelInput(SourceInput):
     """What a transform hands to a vision source. pixels: (B, C, H, W) in [0, 1], or already in the source's
-    normalised units where `normalised` says so."""
+    normalised units where `normalized` says so."""
 
     pixels: Float[Tensor, "B C H W"]
-    normalised: bool = False
+    normalized: bool = False
 
-    @staticmethod
-    def stack(parts: list[PixelInput]) -> PixelInput:
-        """The inputs of several programs as one batch, program after program: (N*B, C, H, W)."""
+    @classmethod
+    def stack(cls, parts: list[PixelInput]) -> PixelInput:
+        """See `SourceInput.stack`: (N*B, C, H, W)."""
         if len(parts) == 1:
             return parts[0]
         return replace(parts[0], pixels=torch.cat([part.pixels for part in parts]))
 
+    def values(self) -> Tensor:
+        """See `SourceInput.values`: (B, C, H, W)."""
+        return self.pixels
+
+    def describe(self) -> str:
+        """See `SourceInput.describe`."""
+        return f"pixels {tuple(self.pixels.shape)}"
+
+    def problems(self, space: PixelSpace, encoded: Batch) -> list[str]:
+        """See `SourceInput.problems`."""
+        found = []
+        if self.pixels.shape[1:] != (space.channels, space.height, space.width):
+            found.append(f"pixels {tuple(self.pixels.shape[1:])} of {space.channels, space.height, space.width}")
+        low, high = float(self.pixels.detach().min()), float(self.pixels.detach().max())
+        if not self.normalized and not -1e-5 <= low <= high <= 1 + 1e-5:
+            found.append(f"pixels from {low:.3g} to {high:.3g} lie outside [0, 1]")
+        return found
+
+    def images(self, space: PixelSpace) -> Tensor:
+        """See `SourceInput.images`."""
+        if not self.normalized:
+            return self.pixels
+        mean, std = (torch.tensor(x, device=self.pixels.device)[:, None, None] for x in (space.mean, space.std))
+        return self.pixels * std + mean
+
 
 @dataclass(frozen=True)
-class WaveInput:
+class WaveInput(SourceInput):
     """What a transform hands to an audio source: waves (B, samples), or their spectrum (B, T, F) where the source
     starts with one (`WaveSpace.spectrum`) and the transform works there."""
 
     waves: Float[Tensor, "B samples"] | None = None
     spectrum: Tensor | None = None
 
-    @staticmethod
-    def stack(parts: list[WaveInput]) -> WaveInput:
-        """The inputs of several programs as one batch, program after program."""
+    @classmethod
+    def stack(cls, parts: list[WaveInput]) -> WaveInput:
+        """See `SourceInput.stack`."""
         if len(parts) == 1:
             return parts[0]
         if parts[0].waves is not None:
             return WaveInput(waves=torch.cat([part.waves for part in parts if part.waves is not None]))
         return WaveInput(spectrum=torch.cat([part.spectrum for part in parts if part.spectrum is not None]))
 
+    def values(self) -> Tensor:
+        """See `SourceInput.values`: (B, samples), or (B, T, F, 2)."""
+        if self.waves is not None:
+            return self.waves
+        assert self.spectrum is not None, "a wave input holds waves or their spectrum"
+        return torch.view_as_real(self.spectrum)
 
-SourceInput = TokenInput | PixelInput | WaveInput
+    def describe(self) -> str:
+        """See `SourceInput.describe`."""
+        if self.waves is not None:
+            return f"waves {tuple(self.waves.shape)}"
+        return f"spectra {tuple(self.values().shape[:-1])}"
+
+    def problems(self, space: WaveSpace, encoded: Batch) -> list[str]:
+        """See `SourceInput.problems`."""
+        if self.waves is not None:
+            right = self.waves.shape[1:] == (space.samples,)
+            return [] if right else [f"waves of {self.waves.shape[1]} samples, the source's have {space.samples}"]
+        if space.spectrum is None:
+            return ["spectra, and the source does not start with one"]
+        right = self.values().shape[1:3] == (space.spectrum.frames, space.spectrum.bins)
+        return [] if right else [f"{self.describe()} of {space.spectrum.frames} frames and {space.spectrum.bins} bins"]
 
 
 @dataclass(frozen=True)
@@ -354,6 +299,10 @@ class TokenFeatures:
         """The hidden states at the target's symbols."""
         return self.hidden[:, self.start : self.start + self.length]
 
+    def mean(self) -> Tensor:
+        """The mean over the content: (B, D')."""
+        return self.aligned.mean(dim=1)
+
     def split(self, programs: int) -> list[TokenFeatures]:
         """The answers to each of the programs stacked by `TokenInput.stack`."""
         if programs == 1:
@@ -373,6 +322,10 @@ class PooledFeatures:
     """A vision source's answer: features (B, D'), one vector a record, before the source's own classifier."""
 
     features: Float[Tensor, "B D"]
+
+    def mean(self) -> Tensor:
+        """The features themselves: (B, D')."""
+        return self.features
 
     def split(self, programs: int) -> list[PooledFeatures]:
         """The answers to each of the programs stacked by `PixelInput.stack`."""

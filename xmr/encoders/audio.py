@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
 from torch import Generator
 
-from xmr.core.spaces import Batch, SignalBatch, SignalSpec
+from xmr.core.kinds import Batch, SignalBatch, SignalSet, SignalSpec
 from xmr.data.readers.media import Media
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
@@ -23,7 +23,6 @@ from xmr.encoders.budget import Budget
 from xmr.encoders.positions import shuffle, shuffled_order, unshuffle
 from xmr.encoders.recording import LARGEST, RATES, Recording, too_long
 from xmr.encoders.resampling import resampled
-from xmr.encoders.signal import SignalSet
 from xmr.encoders.state import whole
 from xmr.errors import DataError, Problem, RecipeError, require
 
@@ -241,7 +240,7 @@ class AudioEncoder(Encoder):
         grid = torch.stack([place, torch.zeros_like(place)], dim=-1)[:, None]
         heard = F.grid_sample(values[:, :, None], grid, mode="bilinear", padding_mode="zeros", align_corners=True)
         varied = heard[:, :, 0]
-        return replace(encoded, values=shuffle(varied) if self.shuffle == "positions" else varied, fixed=None)
+        return replace(encoded, values=shuffle(varied) if self.shuffle == "positions" else varied, precomputed=None)
 
     def state(self) -> dict[str, Any]:
         """See `Encoder.state`."""

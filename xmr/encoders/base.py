@@ -5,34 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Protocol, Self
 
-import numpy as np
-from torch import Generator, Tensor
+from torch import Generator
 
-from xmr.core.spaces import Batch, Spec, Tokenize
+from xmr.core.kinds import Batch, EncodedSet, Spec
+from xmr.core.spaces import Tokenize
 from xmr.data.records import Records
-
-
-class EncodedSet(Protocol):
-    """A data set encoded once. `cost` and `width`: tokens of each record over all its rows, and of its longest row.
-
-    `records_at_once`: records of one size (pictures) are counted, not measured, and so many are predicted at once.
-    """
-
-    cost: np.ndarray
-    width: np.ndarray
-    records_at_once: int | None
-
-    def __len__(self) -> int:
-        """Number of records."""
-        ...
-
-    def batch(self, records: np.ndarray) -> Batch:
-        """The encoded batch of these records, in this order."""
-        ...
-
-    def align(self, flat: Tensor, records: np.ndarray, fill: int) -> Tensor:
-        """Per-position values (all records end to end) laid out like the ids of `batch(records)`: (B, L)."""
-        ...
 
 
 class Reader(Protocol):

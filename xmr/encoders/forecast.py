@@ -8,11 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from annotated_types import Ge, Le
 
-from xmr.core.spaces import SignalSpec
+from xmr.core.kinds import SignalSet, SignalSpec
 from xmr.data.readers.time_series import TimeTable, steps_in_words, windows
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
-from xmr.encoders.signal import SignalSet
 from xmr.encoders.state import numbers, texts
 from xmr.errors import DataError, Problem, nearest
 

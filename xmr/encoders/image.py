@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -12,54 +11,20 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from annotated_types import Ge, Le, Lt
-from torch import Generator, Tensor
+from torch import Generator
 
-from xmr.core.spaces import Batch, ImageBatch, ImageSpec
+from xmr.core.kinds import Batch, ImageBatch, ImageSet, ImageSpec
 from xmr.data.readers.images import records_of
 from xmr.data.readers.media import Media
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.decoding import Decoding
-from xmr.encoders.fixed import kept
 from xmr.encoders.positions import shuffle, shuffled_order, unshuffle
 from xmr.encoders.state import whole
 from xmr.errors import DataError
 
 MEMORY = 2 << 30  # bytes of decoded pictures kept in memory; beyond it they go to a memory-mapped temporary file
 THREADS = 8
-PREDICT_RECORDS = 64  # pictures a batch when predicting
-
-
-class ImageSet:
-    """An encoded data set of pictures: (n, H, W, C) uint8, in memory or memory-mapped. Satisfies `EncodedSet`."""
-
-    records_at_once: int | None = PREDICT_RECORDS
-
-    def __init__(self, values: np.ndarray) -> None:
-        self.values = values
-        self.cost = np.ones(len(values), dtype=np.int64)
-        self.width = self.cost
-        self.fixed: Tensor | None = None
-
-    def __len__(self) -> int:
-        """Number of records."""
-        return len(self.values)
-
-    def batch(self, records: np.ndarray) -> ImageBatch:
-        """The pictures of these records in this order: (B, C, H, W) in [0, 1]."""
-        index = np.asarray(records)
-        chosen = torch.from_numpy(np.ascontiguousarray(self.values[index]))
-        fixed = None if self.fixed is None else self.fixed[torch.from_numpy(index)]
-        return ImageBatch(chosen.permute(0, 3, 1, 2).float().div_(255), fixed)
-
-    def fix(self, compute: Callable[[ImageBatch], Tensor]) -> None:
-        """Keep what a transform computes of each picture without its parameters; nothing where that is too much."""
-        self.fixed = None
-        self.fixed = kept(lambda rows: compute(self.batch(rows)), len(self))
-
-    def align(self, flat: Tensor, records: np.ndarray, fill: int) -> Tensor:
-        """Pictures have no per-position labels."""
-        raise NotImplementedError("pictures have no per-position labels")
 
 
 class ImageEncoder(Encoder):

@@ -10,11 +10,11 @@ import torch
 from annotated_types import Ge, Lt
 from torch import Generator
 
-from xmr.core.spaces import Batch, Spec, SymbolBatch, SymbolSpec
+from xmr.core.kinds import Batch, Spec, SymbolBatch, SymbolSet, SymbolSpec
 from xmr.data.blosum import AMINO_ACIDS, blosum_softmax
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
-from xmr.encoders.sequence import SymbolSet, as_bytes, shuffled
+from xmr.encoders.sequence import as_bytes, shuffled
 from xmr.encoders.state import whole
 from xmr.errors import DataError, Problem
 

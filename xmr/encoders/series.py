@@ -7,12 +7,12 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
-from xmr.core.spaces import SignalSpec
+from xmr.core.kinds import SignalSet, SignalSpec
+from xmr.core.kinds.signal import windows_of
 from xmr.data.readers.series import series_records
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.positions import shuffled_order
-from xmr.encoders.signal import SignalSet, windows_of
 from xmr.encoders.state import numbers, whole
 from xmr.errors import DataError
 

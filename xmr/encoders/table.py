@@ -9,12 +9,11 @@ from dataclasses import asdict
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-import torch
 from annotated_types import Ge, Le
 from pydantic import TypeAdapter
-from torch import Tensor
 
-from xmr.core.spaces import Category, Spec, TableBatch, TableSpec, Tokenize
+from xmr.core.kinds import Category, Spec, TableSet, TableSpec
+from xmr.core.spaces import Tokenize
 from xmr.data.dates import ISO, in_words, is_date, way_of
 from xmr.data.readers.numbers import MISSING, is_gap, is_number
 from xmr.data.readers.tables import SEPARATOR
@@ -36,45 +35,6 @@ from xmr.encoders.state import texts
 from xmr.errors import DataError, Problem, RecipeError, nearest
 
 _MOSTLY = 0.9  # from this share of numbers on, a column is of numbers and the rest are mistakes
-
-
-class TableSet:
-    """Encoded rows of a table. Satisfies `EncodedSet`."""
-
-    records_at_once: int | None = 256
-
-    def __init__(
-        self, numbers: np.ndarray, missing: np.ndarray, categories: np.ndarray, words: list[list[int]] | None
-    ) -> None:
-        self.numbers = torch.from_numpy(numbers)
-        self.missing, self.categories = torch.from_numpy(missing), torch.from_numpy(categories)
-        self.words: Tensor | None = None
-        if words is not None:
-            lengths = torch.tensor([len(row) for row in words], dtype=torch.long)
-            width = max([1, *map(len, words)])
-            self.words = torch.zeros(len(words), width, dtype=torch.long)
-            self.word_mask = torch.arange(width) < lengths[:, None]
-            self.words[self.word_mask] = torch.tensor([word for row in words for word in row], dtype=torch.long)
-            self.lengths = lengths
-        self.cost = np.ones(len(numbers), dtype=np.int64)
-        self.width = self.cost
-
-    def __len__(self) -> int:
-        """Number of rows."""
-        return len(self.numbers)
-
-    def batch(self, records: np.ndarray) -> TableBatch:
-        """These rows in this order."""
-        index = torch.from_numpy(np.asarray(records))
-        numbers, missing, categories = self.numbers[index], self.missing[index], self.categories[index]
-        if self.words is None:
-            return TableBatch(numbers, missing, categories)
-        longest = max(1, int(self.lengths[index].max()))
-        return TableBatch(numbers, missing, categories, self.words[index, :longest], self.word_mask[index, :longest])
-
-    def align(self, flat: Tensor, records: np.ndarray, fill: int) -> Tensor:
-        """Rows of a table have no per-position labels."""
-        raise NotImplementedError("rows of a table have no per-position labels")
 
 
 class TableEncoder(Encoder):

@@ -9,10 +9,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from annotated_types import Ge, Lt
 
-from xmr.core.spaces import Spec, SymbolSpec
+from xmr.core.kinds import Spec, SymbolSet, SymbolSpec
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
-from xmr.encoders.sequence import SymbolSet, shuffled
+from xmr.encoders.sequence import shuffled
 from xmr.encoders.state import whole
 from xmr.errors import DataError
 

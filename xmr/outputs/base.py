@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import Generator, Tensor, nn
 
-from xmr.core.spaces import Batch, PooledFeatures, SignalBatch, SourceOutput, SymbolBatch
+from xmr.core.kinds import Batch
+from xmr.core.spaces import PooledFeatures, SourceOutput
 
 HiddenPool = Literal["mean", "cls", "last", "attention"]  # one hidden state: what the source's own head answers to
 Pool = Literal[HiddenPool, "concat", "statistics"]
@@ -90,11 +91,11 @@ class Pooling(nn.Module):
 
     def forward(self, answer: SourceOutput, encoded: Batch) -> Tensor:
         """hidden (B, T, D') or features (B, D') -> (R, D')."""
-        windows = encoded.windows if isinstance(encoded, SymbolBatch | SignalBatch) else None
+        windows = encoded.windows
         if isinstance(answer, PooledFeatures):
             return _over_windows(answer.features.float(), windows)
-        if isinstance(encoded, SymbolBatch):
-            mask, full = encoded.mask, encoded.full
+        if encoded.token_mask is not None:
+            mask, full = encoded.token_mask, encoded.full
         else:  # patches and other tokens
             everywhere = answer.mask.new_ones(len(answer.mask), answer.length)
             mask, full = answer.content if answer.content is not None else everywhere, answer.content is None

@@ -10,7 +10,8 @@ from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
 from xmr.core.generators import Dropout
-from xmr.core.spaces import Batch, SignalBatch, SourceOutput, TokenFeatures
+from xmr.core.kinds import Batch, SignalBatch
+from xmr.core.spaces import SourceOutput, TokenFeatures
 from xmr.outputs.base import Output
 from xmr.outputs.heads import linear_layer
 from xmr.transforms.signal_patches import window_scale

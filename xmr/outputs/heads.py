@@ -10,7 +10,8 @@ from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
 from xmr.core.generators import Dropout
-from xmr.core.spaces import Batch, SourceOutput, TokenFeatures
+from xmr.core.kinds import Batch
+from xmr.core.spaces import SourceOutput, TokenFeatures
 from xmr.outputs.base import Output, Pool, Pooling
 
 

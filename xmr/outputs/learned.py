@@ -9,7 +9,8 @@ from annotated_types import Ge, Gt
 from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
-from xmr.core.spaces import Batch, SourceOutput
+from xmr.core.kinds import Batch
+from xmr.core.spaces import SourceOutput
 from xmr.outputs.base import HiddenPool, Output, Pooling
 from xmr.outputs.heads import Linear
 

@@ -15,7 +15,8 @@ from annotated_types import Ge, Gt
 from scipy.optimize import linear_sum_assignment
 from torch import Generator, Tensor
 
-from xmr.core.spaces import Batch, SourceOutput
+from xmr.core.kinds import Batch
+from xmr.core.spaces import SourceOutput
 from xmr.errors import Problem, RecipeError
 from xmr.outputs.base import HiddenPool, Output, Pooling
 

@@ -8,7 +8,8 @@ import torch
 from annotated_types import Ge
 from torch import Generator, Tensor, nn
 
-from xmr.core.spaces import Batch, SourceOutput
+from xmr.core.kinds import Batch
+from xmr.core.spaces import SourceOutput
 from xmr.errors import Problem, RecipeError, nearest
 from xmr.outputs.base import Output, Pooling
 

@@ -14,8 +14,8 @@ from xmr.data.targets import IGNORE
 from xmr.errors import visible
 from xmr.metrics.metrics import headline, main_metric
 from xmr.report import plots
-from xmr.report.learned import mapping_picture, reprogrammed, speakers, words_of_symbols
-from xmr.report.parts import drawn
+from xmr.report.attribution import attribution
+from xmr.report.learned import mapping_heatmap, reprogrammed_images, tokens_of_symbols, top_source_classes
 
 if TYPE_CHECKING:
     from xmr.program import Program
@@ -51,14 +51,14 @@ one split, one seed: see docs/results.md for the spread over seeds)</span>{% end
 {% for symbol, near in words %}<tr><td><b>{{ symbol }}</b></td><td>{{ near }}</td></tr>{% endfor %}</table></div></div>
 {% endif %}
 {% if pictures %}<h2>What the source sees</h2>{{ pictures }}{% endif %}
-{% if hidden %}<h2>What the answers hang on</h2>
+{% if hidden %}<h2>Feature attribution (occlusion)</h2>
 <p class="quiet">Each part of a test record hidden in turn: orange and red speak for the answer given, blue against it;
 the strongest of a record is in full colour.</p>{{ hidden }}{% endif %}
 {% if worst %}<h2>Largest errors on the test part</h2><table><tr><th>record</th><th>true</th><th>answered</th>
 <th>loss</th></tr>
 {% for row in worst %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}</table>
 {% endif %}
-{% if mapping %}<h2>Which source classes speak for which target class</h2>
+{% if mapping %}<h2>Top source classes per target class</h2>
 <div class="grid"><div>{{ heat }}</div><div><table>{% for target, found in mapping %}<tr><td><b>{{ target }}</b></td>
 <td>{{ found }}</td></tr>{% endfor %}</table></div></div>{% endif %}
 <h2>All numbers</h2><table><tr><th>metric</th><th>test</th><th>95 % interval</th></tr>
@@ -99,7 +99,7 @@ def write_report(
     names = ["this program", *others]
     heights = [_finite(test[metric]), *(_finite(found[metric]) for found in others.values())]
     interval = result["test_interval"].get(metric)
-    words, picture = words_of_symbols(program)
+    words, picture = tokens_of_symbols(program)
     page = Environment(autoescape=True).from_string(_PAGE)
 
     text = page.render(
@@ -116,12 +116,13 @@ def write_report(
         words=words,
         map=Markup(picture),
         programs=result["programs"],
-        pictures=Markup(reprogrammed(program, examples)),
-        hidden=Markup(drawn(program, examples)),
+        pictures=Markup(reprogrammed_images(program, examples)),
+        hidden=Markup(attribution(program, examples)),
         worst=largest_errors(program, target, values, ids or []),
-        heat=Markup(mapping_picture(program)),
+        heat=Markup(mapping_heatmap(program)),
         mapping=[
-            (target, ", ".join(f"{name} {weight:.2f}" for name, weight in found)) for target, found in speakers(program)
+            (target, ", ".join(f"{name} {weight:.2f}" for name, weight in classes))
+            for target, classes in top_source_classes(program)
         ],
         numbers=[
             (name, _number(value), *(_number(x) for x in result["test_interval"].get(name, (np.nan, np.nan))))

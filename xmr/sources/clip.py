@@ -103,7 +103,7 @@ class Clip(VisionSource):
 
     def features(self, inputs: PixelInput) -> Tensor:
         """(B, C, H, W) -> (B, D')."""
-        return self.run(self.normalised(inputs))[0]
+        return self.run(self.normalized(inputs))[0]
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""

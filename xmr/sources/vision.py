@@ -48,9 +48,9 @@ class VisionSource(Source):
         self.register_buffer("factor", 1 / std, persistent=False)
         self.register_buffer("shift", -mean / std, persistent=False)
 
-    def normalised(self, inputs: PixelInput) -> Tensor:
+    def normalized(self, inputs: PixelInput) -> Tensor:
         """Pixels in the source's own units."""
-        return inputs.pixels if inputs.normalised else torch.addcmul(self.shift, inputs.pixels, self.factor)
+        return inputs.pixels if inputs.normalized else torch.addcmul(self.shift, inputs.pixels, self.factor)
 
     def adopt(self, model: nn.Module, space: PixelSpace, names: tuple[str, ...] = ()) -> Self:
         """Take a model in memory as the source: cut off its last linear layer, fold its batch norms, freeze it."""
@@ -93,7 +93,7 @@ class VisionSource(Source):
 
     def features(self, inputs: PixelInput) -> Tensor:
         """(B, C, H, W) -> (B, D'), the classifier's input first."""
-        pixels = self.normalised(inputs)
+        pixels = self.normalized(inputs)
         found, below = self.run(pixels.contiguous(memory_format=torch.channels_last))
         return several(found.flatten(1), below, self.taps)
 

@@ -19,15 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from xmr.core.batching import training_batches
 from xmr.core.generators import Generators, share_generators
-from xmr.core.spaces import Batch, TokenSpace
+from xmr.core.kinds import Batch, EncodedSet
 from xmr.data.targets import IGNORE
-from xmr.encoders.base import EncodedSet
 from xmr.metrics.metrics import higher_is_better, main_metric, metrics_of
 from xmr.outputs.mapping import CountedMapping
 from xmr.outputs.ridge import Ridge
-from xmr.program import Program, to_device
+from xmr.program import Program, source_features
 from xmr.training.checkpoint import (
     load_checkpoint,
     optimizer_tensors,
@@ -42,7 +40,6 @@ from xmr.training.losses import class_weights, loss_of
 from xmr.training.optimizer import make_optimizer, parameter_groups, rate_at
 from xmr.training.precision import autocast, resolve_precision
 from xmr.training.settings import TrainingSettings
-from xmr.transforms.base import SymbolTransform
 
 CPU = torch.device("cpu")
 MAX_ALIGNED = 64  # symbols of a large alphabet whose nearest word is looked for each epoch
@@ -228,16 +225,15 @@ class _Job:
             self.weights = class_weights(training.target, program.targets.outputs).to(program.device)
         self.epochs = max(settings.epochs, -(-settings.min_steps // max(1, len(self.batches(0)))))
         self.steps = sum(len(self.batches(epoch)) for epoch in range(self.epochs))
-        program.keep_fixed(training.data, varied=True)
+        program.cache(training.data, varied=True)
         if validation is not None:
-            program.keep_fixed(validation.data, varied=False)
+            program.cache(validation.data, varied=False)
 
     def batches(self, epoch: int) -> list[tuple[np.ndarray, bool]]:
         """The epoch's batches, which processes take in turn, and whether one is there once more, to be even."""
         data, world = self.training.data, self.accelerator.num_processes
         rng = np.random.default_rng([self.seed, epoch])
-        budget = self.settings.batch_size if data.records_at_once else self.settings.batch_tokens
-        everything = training_batches(data.cost, data.width, budget, rng)
+        everything = data.training_batches(self.settings.batch_size, self.settings.batch_tokens, rng)
         number, even = len(everything), len(everything) + -len(everything) % world
         return [(everything[i % number], i >= number) for i in range(self.accelerator.process_index, even, world)]
 
@@ -276,7 +272,7 @@ class _Job:
         target = self.target(batch)
         with autocast(self.precision, self.program.device):
             encoded = self.varied(self.training.data.batch(batch))
-            logits = self.program(to_device(encoded, self.program.device)).float()
+            logits = self.program(encoded.to(self.program.device)).float()
         losses = loss_of(self.task, logits, target, self.weights, self.settings.label_smoothing)
         total = losses.sum()
         for part in (*self.program.transforms, *self.program.outputs):
@@ -302,13 +298,11 @@ class _Job:
         waiting = [transform for transform in self.program.transforms if transform.needs_features]
         if not waiting:
             return
-        data, found = self.training.data, []
-        for batch in np.array_split(np.arange(len(data)), max(1, -(-len(data) // (data.records_at_once or 64)))):
-            inputs = waiting[0].plain(to_device(data.batch(batch), self.program.device))  # type: ignore[operator]
-            found.append(waiting[0].features(inputs).float().cpu())  # type: ignore[operator]
+        plain, source = waiting[0].plain, self.program.source
+        found = torch.from_numpy(source_features(source, plain, self.training.data, device=self.program.device))  # type: ignore[arg-type]
         for member, transform in enumerate(waiting):
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + member)
-            transform.fit_features(torch.cat(found), generator)  # type: ignore[operator]
+            transform.fit_features(found, generator)  # type: ignore[operator]
 
     def count_before_training(self) -> None:
         """One pass without gradient for mappings that need counts to begin with (frequent, iterative, Bayesian)."""
@@ -346,7 +340,7 @@ class _Job:
                 encoded = self.training.data.batch(batch)
                 if vary:
                     encoded = self.varied(encoded)
-                self.program(to_device(encoded, self.program.device))
+                self.program(encoded.to(self.program.device))
                 for output in self.program.outputs:
                     output.update(self.target(batch))  # type: ignore[operator]
 
@@ -371,14 +365,14 @@ class _Job:
 
     def alignment(self) -> dict[str, float]:
         """How near the first program's symbols lie to the source's words: the mean over symbols of the best cosine."""
-        transform, space = self.program.transforms[0], self.program.source.space
-        if not isinstance(space, TokenSpace) or not isinstance(transform, SymbolTransform):
+        table, space = self.program.transforms[0].table(), self.program.source.space  # type: ignore[operator]
+        if table is None or space.embedding is None:
             return {}
         with torch.no_grad():
             words = space.embedding.detach().to(self.program.device).float()
             if self.lengths is None:
                 self.lengths = words.norm(dim=1).clamp(min=1e-12)
-            cosines = F.normalize(transform.table()[:MAX_ALIGNED].float(), dim=1) @ words.T / self.lengths
+            cosines = F.normalize(table[:MAX_ALIGNED].float(), dim=1) @ words.T / self.lengths
         return {"alignment": float(cosines.amax(dim=1).mean())}
 
     def validate(self, precision: str) -> dict[str, float]:

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from xmr.core.spaces import Batch, SourceInput, Space, Spec, SymbolBatch, SymbolSpec, TokenInput, TokenSpace
+from xmr.core.kinds import Batch, Spec, SymbolBatch, SymbolSpec
+from xmr.core.spaces import SourceInput, Space, TokenInput, TokenSpace
 from xmr.data.blosum import AMINO_ACIDS, blosum_softmax
 from xmr.errors import Problem, RecipeError
 
@@ -49,10 +50,18 @@ class Transform(nn.Module, ABC):
     def set_feature_extractor(self, features: Features, width: int, generator: Generator) -> None:
         """Receive the frozen source's features as a function, and their width D'; called once, after `build`."""
 
-    def fixed(self, encoded: Batch) -> Tensor | None:
+    def precompute(self, encoded: Batch) -> Tensor | None:
         """What does not depend on the parameters, one row a row of the batch: kept by data sets that can, so that it
-        is computed once a record and comes back as `encoded.fixed`. None: nothing worth keeping."""
+        is computed once a record and comes back as `encoded.precomputed`. None: nothing worth keeping."""
         return None
+
+    def table(self) -> Tensor | None:
+        """The embedding of every letter, (A, D), where the transform has one."""
+        return None
+
+    def idle(self) -> tuple[str, ...]:
+        """Names of parameters that the present stage of the method does not train."""
+        return ()
 
     def regularization(self) -> Tensor | None:
         """A term the method adds to the loss, or None."""

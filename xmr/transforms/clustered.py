@@ -9,7 +9,8 @@ import torch
 from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 
-from xmr.core.spaces import Batch, PixelInput
+from xmr.core.kinds import Batch
+from xmr.core.spaces import PixelInput
 from xmr.transforms.base import Features
 from xmr.transforms.frame import Border
 from xmr.transforms.pixels import Interpolation, Room
@@ -74,4 +75,4 @@ class ClusteredBorder(Border):
         frame = self.frame()[self.cluster(encoded)] * mask
         if self.room == "pixel":
             return PixelInput(picture + frame)
-        return PixelInput(self.normalise(picture) * (1 - mask) + frame, normalised=True)
+        return PixelInput(self.normalise(picture) * (1 - mask) + frame, normalized=True)

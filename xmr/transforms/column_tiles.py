@@ -11,7 +11,8 @@ from annotated_types import Ge, Gt, Le
 from einops import rearrange
 from torch import Generator, Tensor, nn
 
-from xmr.core.spaces import Batch, PixelInput, PixelSpace, Space, Spec, TableBatch, TableSpec
+from xmr.core.kinds import Batch, Spec, TableBatch, TableSpec
+from xmr.core.spaces import PixelInput, PixelSpace, Space
 from xmr.errors import Problem, RecipeError
 from xmr.transforms.base import Transform
 from xmr.transforms.feature_tokens import CategoryRows

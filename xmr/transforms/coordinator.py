@@ -11,7 +11,8 @@ from einops import rearrange
 from torch import Generator, nn
 from torch.nn.utils import skip_init
 
-from xmr.core.spaces import Batch, PixelInput
+from xmr.core.kinds import Batch
+from xmr.core.spaces import PixelInput
 from xmr.transforms.base import Features
 from xmr.transforms.pixels import Interpolation, PixelTransform, Room, resize
 
@@ -73,4 +74,4 @@ class Coordinator(PixelTransform):
         )
         if self.room == "pixel":
             return PixelInput((picture + self.strength * prompt).clamp(0, 1))
-        return PixelInput(self.normalise(picture) + self.strength * prompt, normalised=True)
+        return PixelInput(self.normalise(picture) + self.strength * prompt, normalized=True)

@@ -12,7 +12,8 @@ from einops import rearrange
 from torch import Generator, Tensor, nn
 
 from xmr.core.generators import Dropout
-from xmr.core.spaces import Batch, Space, Spec, TableBatch, TableSpec, TokenInput, TokenSpace
+from xmr.core.kinds import Batch, Spec, TableBatch, TableSpec
+from xmr.core.spaces import Space, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError
 from xmr.transforms.base import Transform, known_words
 

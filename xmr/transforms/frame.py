@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 
-from xmr.core.spaces import Batch, PixelInput
+from xmr.core.kinds import Batch
+from xmr.core.spaces import PixelInput
 from xmr.errors import Problem, RecipeError
 from xmr.transforms.pixels import (
     Interpolation,
@@ -127,7 +128,7 @@ class Border(PixelTransform):
             frame = self.frame() if own_units else self.normalise(self.frame())
             inner = self.fitted(encoded, self.height, self.width)
             placed = _Around.apply(frame, inner, *self.units(self.height, self.width), self.top, self.left)
-            return PixelInput(placed, normalised=True)
+            return PixelInput(placed, normalized=True)
         picture, mask = self.placed(encoded)
         # Outside the picture, 0 in normalised units is the source's mean colour.
         inside = self.normalise(picture) * (1 - mask) if own_units else picture
@@ -206,4 +207,4 @@ class Watermark(PixelTransform):
         added, picture = self.delta * self.mask, self.fitted(encoded)
         if self.room == "pixel":
             return PixelInput((picture + over_batch(added, len(picture))).clamp(0, 1))
-        return PixelInput(self.normalise(picture, added), normalised=True)
+        return PixelInput(self.normalise(picture, added), normalized=True)

@@ -11,7 +11,8 @@ from einops import repeat
 from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
-from xmr.core.spaces import Batch, PixelInput
+from xmr.core.kinds import Batch
+from xmr.core.spaces import PixelInput
 from xmr.transforms.pixels import Interpolation, PixelTransform, Room, over_batch
 
 
@@ -90,4 +91,4 @@ class SampleMasks(PixelTransform):
         if self.room == "pixel":
             return PixelInput((picture + over_batch(self.delta, len(picture)) * self.masks(picture)).clamp(0, 1))
         picture = self.normalise(picture)
-        return PixelInput(picture + over_batch(self.delta, len(picture)) * self.masks(picture), normalised=True)
+        return PixelInput(picture + over_batch(self.delta, len(picture)) * self.masks(picture), normalized=True)

@@ -10,7 +10,8 @@ from einops import rearrange
 from torch import Generator, nn
 from torch.nn.utils import skip_init
 
-from xmr.core.spaces import Batch, ImageBatch, ImageSpec, Space, Spec, TokenInput, TokenSpace
+from xmr.core.kinds import Batch, ImageBatch, ImageSpec, Spec
+from xmr.core.spaces import Space, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError
 from xmr.transforms.base import Transform
 

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from xmr.core.spaces import Batch, ImageBatch, ImageSpec, PixelInput, PixelSpace, Space, Spec
+from xmr.core.kinds import Batch, ImageBatch, ImageSpec, Spec
+from xmr.core.spaces import PixelInput, PixelSpace, Space
 from xmr.errors import Problem, RecipeError
 from xmr.transforms.base import Transform
 
@@ -105,15 +106,15 @@ class PixelTransform(Transform):
         """The target's pictures at the given size (by default the source's), with the source's channels, in [0, 1]."""
         assert isinstance(encoded, ImageBatch)
         size = height or self.pixels.height, width or self.pixels.width
-        if encoded.fixed is not None and encoded.fixed.shape[-2:] == size:
-            return encoded.fixed
+        if encoded.precomputed is not None and encoded.precomputed.shape[-2:] == size:
+            return encoded.precomputed
         return with_channels(resize(encoded.values, *size, self.interpolation), self.pixels.channels)
 
     def place(self) -> tuple[int, int]:
         """Height and width the target's picture has in the source's input."""
         return self.pixels.height, self.pixels.width
 
-    def fixed(self, encoded: Batch) -> Tensor | None:
+    def precompute(self, encoded: Batch) -> Tensor | None:
         """The fitted pictures, which no parameter touches; nothing where they are fitted as they come."""
         assert isinstance(encoded, ImageBatch)
         if encoded.values.shape[-2:] == self.place():

@@ -8,7 +8,8 @@ import torch
 from annotated_types import Ge, Le
 from torch import Generator, Tensor, nn
 
-from xmr.core.spaces import Batch, Space, Spec, SymbolBatch, TokenInput, TokenSpace
+from xmr.core.kinds import Batch, Spec, SymbolBatch
+from xmr.core.spaces import Space, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError
 from xmr.transforms.base import Init, SymbolTransform, start_rows
 

@@ -10,7 +10,8 @@ from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 
 from xmr.core.generators import Generators
-from xmr.core.spaces import Batch, Space, Spec, SymbolBatch, TokenInput, TokenSpace
+from xmr.core.kinds import Batch, Spec, SymbolBatch
+from xmr.core.spaces import Space, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError
 from xmr.transforms.base import SymbolTransform, checked_ids, with_blends
 

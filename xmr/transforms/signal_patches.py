@@ -12,7 +12,8 @@ from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
 from xmr.core.generators import Dropout
-from xmr.core.spaces import Batch, SignalBatch, SignalSpec, Space, Spec, TokenInput, TokenSpace
+from xmr.core.kinds import Batch, SignalBatch, SignalSpec, Spec
+from xmr.core.spaces import Space, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError
 from xmr.transforms.base import Transform
 from xmr.transforms.front import front_of

@@ -9,7 +9,8 @@ import torch
 from annotated_types import Ge, Gt, Le, MinLen
 from torch import Generator, Tensor
 
-from xmr.core.spaces import Batch, ImageBatch, ImageSpec, PixelInput, PixelSpace, SignalBatch, SignalSpec, Space, Spec
+from xmr.core.kinds import Batch, ImageBatch, ImageSpec, SignalBatch, SignalSpec, Spec
+from xmr.core.spaces import PixelInput, PixelSpace, Space
 from xmr.transforms.base import Transform
 from xmr.transforms.frame import Border, Watermark
 from xmr.transforms.front import front_of
@@ -125,7 +126,7 @@ class SignalPicture(Transform):
             return segments(levels, view.segment)
         return gramian(levels) if name == "gramian" else recurrence(levels)
 
-    def fixed(self, encoded: Batch) -> Tensor | None:
+    def precompute(self, encoded: Batch) -> Tensor | None:
         """What the programs draw, as eight-bit pictures, without a front: (B, views, drawings, h, w)."""
         if self.front is not None:
             return None
@@ -144,7 +145,7 @@ class SignalPicture(Transform):
         if self.front is not None:
             pictures = self.drawn(self.front(encoded.values), encoded.mask, self.views[mine])
         else:
-            held = encoded.fixed
+            held = encoded.precomputed
             pictures = self.eight_bit(encoded, self.views[mine]) if held is None else held[:, mine]
             pictures = pictures.float() / 255
         return self.inner(ImageBatch(self.coloured(pictures)))

@@ -8,7 +8,8 @@ import torch
 from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 
-from xmr.core.spaces import Space, Spec
+from xmr.core.kinds import Spec
+from xmr.core.spaces import Space
 from xmr.transforms.base import Init, start_rows
 from xmr.transforms.vocabulary import _Map
 

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 
-from xmr.core.spaces import Batch, PixelInput, PixelSpace, Space, Spec, SymbolBatch, SymbolSpec
+from xmr.core.kinds import Batch, Spec, SymbolBatch, SymbolSpec
+from xmr.core.spaces import PixelInput, PixelSpace, Space
 from xmr.errors import Problem, RecipeError
 from xmr.transforms.base import Transform, checked_ids, with_blends
 

@@ -13,7 +13,8 @@ import torch
 from annotated_types import Gt, Lt
 from torch import Generator, Tensor, nn
 
-from xmr.core.spaces import Space, Spec, SymbolSpec, TokenSpace
+from xmr.core.kinds import Spec, SymbolSpec
+from xmr.core.spaces import Space, TokenSpace
 from xmr.transforms.base import Init, SymbolTransform, start_rows, word_ids
 
 

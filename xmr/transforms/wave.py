@@ -10,7 +10,8 @@ from annotated_types import Ge, Gt, Le, Lt
 from torch import Generator, Tensor, nn
 
 from xmr.core.generators import Dropout
-from xmr.core.spaces import Batch, SignalBatch, SignalSpec, Space, Spec, WaveInput, WaveSpace
+from xmr.core.kinds import Batch, SignalBatch, SignalSpec, Spec
+from xmr.core.spaces import Space, WaveInput, WaveSpace
 from xmr.errors import Problem, RecipeError
 from xmr.transforms.base import Transform
 from xmr.transforms.front import front_of
@@ -98,7 +99,7 @@ class WaveProgram(Transform):
         before = (samples - inner) // 2 if self.place == "centre" else 0
         return F.pad(flat, (before, samples - inner - before))
 
-    def fixed(self, encoded: Batch) -> Tensor | None:
+    def precompute(self, encoded: Batch) -> Tensor | None:
         """Without a front, each channel placed on its own does not change: its wave, or its spectrum. (B, C, ...)."""
         if self.front is not None:
             return None
@@ -121,7 +122,7 @@ class WaveProgram(Transform):
         spectrum = self.wave.spectrum
         if self.front is not None:
             return WaveInput(waves=self.placed(self.front(encoded.values) * gain[0]) + pattern)
-        held = encoded.fixed if encoded.fixed is not None else self.fixed(encoded)
+        held = encoded.precomputed if encoded.precomputed is not None else self.precompute(encoded)
         assert held is not None
         data = held[:, 0] * gain[0] if held.shape[1] == 1 else torch.einsum("bc...,c->b...", held, gain.to(held.dtype))
         if spectrum is None:

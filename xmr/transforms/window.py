@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from annotated_types import Ge, Le
 from torch import Generator, Tensor, nn
 
-from xmr.core.spaces import Batch, Space, Spec, SymbolBatch, TokenInput, TokenSpace
+from xmr.core.kinds import Batch, Spec, SymbolBatch
+from xmr.core.spaces import Space, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError
 from xmr.transforms.base import Init, SymbolTransform, checked_ids, start_rows, with_blends
 

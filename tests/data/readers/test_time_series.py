@@ -8,13 +8,12 @@ import torch
 
 from xmr.baselines.base import BaselineInput
 from xmr.baselines.time_series import forecast_baseline
-from xmr.core.spaces import SignalSpec
+from xmr.core.kinds import SignalSet, SignalSpec
 from xmr.data.readers.sequences import Columns
 from xmr.data.readers.time_series import TimeTable, read_time_table, steps_in_words, windows
 from xmr.data.settings import DataSettings
 from xmr.data.targets import Targets
 from xmr.encoders.forecast import ForecastEncoder
-from xmr.encoders.signal import SignalSet
 from xmr.errors import DataError
 from xmr.metrics.metrics import metrics_of
 from xmr.prepare import prepare

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from xmr.baselines.linear_probe import plain
-from xmr.core.spaces import ImageBatch, PixelInput, TokenInput
+from xmr.core.kinds import ImageBatch
+from xmr.core.spaces import PixelInput, TokenInput
 from xmr.errors import DataError, Problem
 from xmr.outputs.base import Pooling
 from xmr.sources.base import Source

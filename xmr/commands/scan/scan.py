@@ -15,14 +15,11 @@ import torch
 
 from xmr.commands.scan.reference import reference_features
 from xmr.commands.scan.transferability import h_score, jackknife, leep, log_me, probe, sliced_wasserstein
-from xmr.core.batching import inference_batches
 from xmr.core.component import create, section_model
 from xmr.core.files import finite, write_csv, write_json
 from xmr.core.registry import SOURCES
 from xmr.errors import Problem, RecipeError, reason
 from xmr.job import Job, load_job
-from xmr.outputs.base import Pooling
-from xmr.program import to_device
 from xmr.recipe.load import load_recipe
 from xmr.sources.language import Language
 
@@ -106,7 +103,7 @@ def score_source(name: str, overrides: list[str], source: str, reference: Path |
         blocks = create(SOURCES, {**recipe.source, "layers": None, "taps": 1}).blocks()
         recipe = load_recipe(name, [*overrides, "source.layers=null", f"source.taps={blocks + 1}"])
     job = load_job(recipe)
-    features = features_of(job)
+    features = job.program.features(job.sets["train"].data)
     own = reference_features(job.source, reference) if reference is not None else None
     target = job.sets["train"].target.numpy()
     width = job.source.own_width if isinstance(job.source, Language) else features.shape[1]
@@ -121,18 +118,6 @@ def score_source(name: str, overrides: list[str], source: str, reference: Path |
         far = [sliced_wasserstein(features[:, cut], own[:, cut]) for cut in cuts]
         rows = [replace(row, wasserstein=distance) for row, distance in zip(rows, far)]
     return rows
-
-
-def features_of(job: Job) -> np.ndarray:
-    """Pooled features of every training record behind the untrained program: (n, D')."""
-    data, program = job.sets["train"].data, job.program.eval()
-    pool = Pooling("mean", job.source.hidden_width, None)
-    found = np.zeros((len(data), job.source.hidden_width), np.float32)
-    with torch.inference_mode():
-        for records in inference_batches(data.cost, data.width, data.records_at_once or 8192):
-            encoded = to_device(data.batch(records), program.device)
-            found[records] = pool(job.source(program.transforms[0](encoded)), encoded).float().cpu().numpy()
-    return found
 
 
 def _scored(

@@ -13,14 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xmr.core.batching import inference_batches
 from xmr.core.files import write_json
 from xmr.core.output_folder import held
 from xmr.errors import Problem, RecipeError
 from xmr.job import Job, load_job
 from xmr.metrics.metrics import higher_is_better, main_metric, metrics_of
 from xmr.outputs.ridge import Ridge, leave_one_out, numbers_of
-from xmr.program import to_device
 from xmr.recipe.load import dump_recipe
 from xmr.recipe.recipe import Recipe
 
@@ -33,20 +31,16 @@ def left_out_votes(job: Job) -> Tensor:
     After training they would be too good: the transform has then learned from the record left out. Raises RecipeError
     for an output that is not solved in closed form.
     """
-    program, part = job.program.eval(), job.sets["train"]
+    program, part = job.program, job.sets["train"]
     heads = [head for head in program.outputs if isinstance(head, Ridge)]
     if len(heads) < len(program.outputs):
         found = repr(job.recipe.output["name"])
         raise RecipeError(Problem("output.name", found, "ridge, by which records can be left out one at a time"))
-    program.keep_fixed(part.data, varied=False)
+    program.cache(part.data, varied=False)
     truth = numbers_of(part.target, job.targets.outputs).numpy()
     votes = np.zeros(truth.shape)
-    for transform, head in zip(program.transforms, heads):
-        features = np.zeros((len(part), head.pool.width), np.float32)
-        with torch.inference_mode():
-            for records in inference_batches(part.data.cost, part.data.width, part.data.records_at_once or 4096):
-                encoded = to_device(part.data.batch(records), program.device)
-                features[records] = head.pool(program.source(transform(encoded)), encoded).float().cpu().numpy()
+    for member, head in enumerate(heads):
+        features = program.features(part.data, member, head.pool)
         votes += leave_one_out(features, truth) / len(heads)
     return torch.from_numpy(votes)
 

@@ -1,0 +1,114 @@
+"""Occlusion as HTML: symbols, samples, pixels and columns coloured by how much the prediction depends on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from markupsafe import escape
+from matplotlib.axes import Axes
+
+from xmr.core.kinds import Batch
+from xmr.report import plots
+from xmr.report.occlusion import Occlusion, occlusion
+from xmr.training.precision import autocast, resolve_precision
+
+if TYPE_CHECKING:
+    from xmr.program import Program
+
+RECORDS, MAX_COLUMNS = 4, 20
+
+
+def attribution(program: Program, encoded: Batch | None) -> str:
+    """A few test records coloured by what their predictions depend on; empty where occlusion is not defined.
+
+    Computed in the precision the processor is fast in: three digits are more than colours show.
+    """
+    if encoded is None:
+        return ""
+    spec, columns = program.encoder.spec, program.encoder.spec.names
+    shown = encoded if columns else encoded.take(RECORDS)
+    with autocast(resolve_precision("auto", program.device), program.device):
+        found = occlusion(program, shown)
+    if found is None or not len(found.drops):
+        return ""
+    if columns:
+        return _columns(columns, found)
+    records = [(shown.display(row, spec), row, _title(program, found, row)) for row in range(len(found.drops))]
+    texts = [_letters(value, found, row, title) for value, row, title in records if isinstance(value, list)]
+    drawings = [
+        _image(value, found, row, title) if value.ndim == 3 else _signal(value, found, row, title)
+        for value, row, title in records
+        if isinstance(value, np.ndarray)
+    ]
+    return "".join(texts) + (plots.panels(drawings, 2.6, 2.4) if drawings else "")
+
+
+def _title(program: Program, found: Occlusion, row: int) -> str:
+    name = program.targets.names[found.predicted[row]]
+    regression = program.targets.task == "regression"
+    return f"{name}: {found.confidence[row]:.3g}" if regression else f"{name} ({found.confidence[row]:.2f})"
+
+
+def _scale(drops: np.ndarray) -> float:
+    """The drop that is drawn in full colour."""
+    return max(float(np.nanmax(np.abs(drops))), 1e-9)
+
+
+def _letters(symbols: list[str], found: Occlusion, row: int, title: str) -> str:
+    """One record's symbols: orange supports the prediction, blue contradicts it."""
+    drops, most = found.drops[row], _scale(found.drops[row])
+    gap = " " if any(len(symbol) > 1 for symbol in symbols) else ""
+    spans = []
+    for symbol, patch in zip(symbols, found.patches[row]):
+        strength = float(drops[patch]) / most
+        colour = "217,130,43" if strength > 0 else "47,109,179"
+        style = f"background:rgba({colour},{abs(strength):.2f})"
+        spans.append(f'<span style="{style}" title="{drops[patch]:+.2f}">{escape(symbol)}</span>')
+    return (
+        f'<p style="font-family:monospace;overflow-wrap:anywhere;margin:.3rem 0">{gap.join(spans)} '
+        f'<span class="quiet">{escape(title)}</span></p>'
+    )
+
+
+def _signal(values: np.ndarray, found: Occlusion, row: int, title: str) -> Callable[[Axes], None]:
+    """Channels (C, samples) as lines over stretches coloured by their drop."""
+    length = values.shape[1]
+
+    def draw(axes: Axes) -> None:
+        axes.plot(values.T, lw=0.8, color="black" if len(values) == 1 else None)
+        strip = found.drops[row][found.patches[row][:length]][None] / _scale(found.drops[row])
+        low, high = axes.get_ylim()
+        axes.imshow(
+            strip, cmap="RdBu_r", vmin=-1, vmax=1, alpha=0.6, aspect="auto", extent=(0, length, low, high), zorder=0
+        )
+        axes.set(title=title, ylim=(low, high))
+        axes.grid(False)
+
+    return draw
+
+
+def _image(values: np.ndarray, found: Occlusion, row: int, title: str) -> Callable[[Axes], None]:
+    """An image (C, H, W) under its patches' drops."""
+
+    def draw(axes: Axes) -> None:
+        axes.imshow(values.mean(axis=0), cmap="gray", vmin=0, vmax=1)
+        strength = found.drops[row][found.patches[row]] / _scale(found.drops[row])
+        axes.imshow(strength, cmap="RdBu_r", vmin=-1, vmax=1, alpha=0.45)
+        axes.set(title=title, xticks=[], yticks=[])
+        axes.grid(False)
+
+    return draw
+
+
+def _columns(names: tuple[str, ...], found: Occlusion) -> str:
+    """Mean size of each column's drop over the rows shown."""
+    sizes = np.abs(found.drops).mean(axis=0)
+    order = np.argsort(-sizes)[:MAX_COLUMNS][::-1]
+
+    def draw(axes: Axes) -> None:
+        axes.barh([names[i][:30] for i in order], sizes[order], color=plots.BLUE)
+        axes.set(xlabel="mean change of the prediction when the column is hidden")
+
+    return plots.svg(draw, 6.0, max(1.6, 0.6 + 0.22 * len(order)))
