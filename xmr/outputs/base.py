@@ -89,12 +89,12 @@ class Pooling(nn.Module):
             raise ValueError("output.pool: concat needs records of one length; use mean")
         self.width = width * {"concat": length or 1, "statistics": 4}.get(pool, 1)
 
-    def forward(self, answer: SourceOutput, encoded: Batch) -> Tensor:
-        """hidden (B, T, D') or features (B, D') -> (R, D')."""
-        windows = encoded.windows
+    def forward(self, answer: SourceOutput, encoded: Batch | None) -> Tensor:
+        """hidden (B, T, D') or features (B, D') -> (R, D'). encoded: None where every row is a whole record."""
+        windows = None if encoded is None else encoded.windows
         if isinstance(answer, PooledFeatures):
             return _over_windows(answer.features.float(), windows)
-        if encoded.token_mask is not None:
+        if encoded is not None and encoded.token_mask is not None:
             mask, full = encoded.token_mask, encoded.full
         else:  # patches and other tokens
             everywhere = answer.mask.new_ones(len(answer.mask), answer.length)
