@@ -11,7 +11,7 @@ from xmr.core.registry import ENCODERS, TRANSFORMS, grid
 from xmr.data.targets import Targets
 from xmr.errors import RecipeError
 from xmr.program import Program
-from xmr.recipe.load import dump_recipe, load_recipe, walk_recipes
+from xmr.recipe.load import RENAMED, dump_recipe, load_recipe, recipe_names, walk_recipes
 from xmr.recipe.recipe import space_of
 from xmr.training.loop import LabelledSet, train
 
@@ -61,6 +61,16 @@ def test_every_recipe_runs_a_few_steps(path, tmp_path):
     history = train(program, data, data, settings, 0, tmp_path)
     assert len(history.rows) == 3
     assert math.isfinite(history.best_score)
+
+
+@pytest.mark.parametrize("name", RENAMED)
+def test_an_old_recipe_is_answered_with_the_new_command(name):
+    with pytest.raises(RecipeError, match=r"found a recipe of version 0\.1; expected its new name: xmr run ") as caught:
+        load_recipe(name)
+    new, *overrides = str(caught.value).partition("xmr run ")[2].split()
+    assert name not in recipe_names()
+    recipe = load_recipe(new, overrides)
+    assert recipe.data.dataset == name.removeprefix("image/")
 
 
 def test_a_recipe_reruns_as_it_was_written(tmp_path):

@@ -18,6 +18,18 @@ from xmr.training.settings import TrainingSettings
 
 MAX_CHARACTERS = 100_000  # of an override
 
+# Recipes of version 0.1 that differed from each other in little more than the data set, and what to type now.
+_PROMPTED = "image/visual_prompting data.dataset="
+RENAMED = {
+    **{f"image/{name}": f"{_PROMPTED}{name} encoder.size=32" for name in ("cifar10", "cifar100", "svhn")},
+    **{
+        f"image/{name}": _PROMPTED + name
+        for name in ("dtd", "flowers102", "food101", "oxford_pets", "stanford_cars", "sun397", "ucf101")
+    },
+    "image/gtsrb": f"{_PROMPTED}gtsrb encoder.size=32 encoder.fit=stretch",
+    "image/eurosat": f"{_PROMPTED}eurosat encoder.size=64 data.split.by=random data.split.test=8100",
+}
+
 
 def recipes_folder() -> Path:
     """The packaged recipes: beside the package in a checkout, inside it in a wheel."""
@@ -33,7 +45,7 @@ def recipe_names() -> list[str]:
 
 
 def find_recipe(name: str) -> Path:
-    """A recipe by path, or a packaged one by name. Raises RecipeError with the nearest name."""
+    """A recipe by path, or a packaged one by name. Raises RecipeError with the nearest or the new name."""
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
         if os.path.isfile(path):
@@ -42,6 +54,8 @@ def find_recipe(name: str) -> Path:
         raise RecipeError(Problem(name, found, "a recipe file", nearest(name, recipe_names())))
     if name in recipe_names():
         return recipes_folder() / f"{name}.yaml"
+    if name in RENAMED:
+        raise RecipeError(Problem(name, "a recipe of version 0.1", f"its new name: xmr run {RENAMED[name]}"))
     raise RecipeError(
         Problem(
             name,
