@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from xmr import __version__
-from xmr.cli import check, compare, data, doctor, evaluate, new, predict, run, scan, show, study, sweep
+from xmr.cli import check, compare, data, doctor, evaluate, new, predict, run, scan, show, source, study, sweep
 from xmr.cli import list as list_command
 from xmr.errors import XmrError, XmrWarning, nearest, printable
 
@@ -72,6 +72,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
 for _name, (_function, _example) in COMMANDS.items():
     _sentence = (_function.__doc__ or "").splitlines()[0]
     app.command(_name, short_help=_sentence, epilog=f"Example: xmr {_name} {_example}".rstrip())(_function)
+app.add_typer(source.app, name="source", epilog="Example: xmr source get yamnet")
 app.add_typer(data.app, name="data", epilog="Example: xmr data get ucr/Coffee")
 
 

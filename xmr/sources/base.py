@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from xmr.core.spaces import SourceOutput, Space, Tokenize
 from xmr.errors import Problem, RecipeError, XmrError
+from xmr.sources.packaged import PackagedFile
 
 
 class SourceChangedError(XmrError):
@@ -29,6 +30,7 @@ class Source(nn.Module, ABC):
 
     section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
     space_kind: ClassVar[str]
+    packaged: ClassVar[PackagedFile | None] = None  # its weights, where they come inside a pip package
     space: Space
     hidden_width: int
     identity: str = ""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import torch.nn.functional as F
 from annotated_types import Ge, Le, MultipleOf
 from torch import Tensor, nn
 
+from xmr.sources.imagenet import IMAGENET_CLASSES
 from xmr.sources.packaged import PackagedFile
 from xmr.sources.vision import ModuleSource, Weights
 from xmr.sources.weights import load_weights
@@ -19,8 +19,8 @@ WEIGHTS = PackagedFile(
     sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     extra="pixel",
     source="efficientnet_lite0",
+    licence="Apache-2.0",
 )
-CLASSES = Path(__file__).with_name("imagenet_classes.txt")  # one per line, in the order of the network's outputs
 # (repeats, kernel, stride, expansion, input channels, output channels) of each stage
 STAGES = (
     (1, 3, 1, 1, 32, 16),
@@ -108,7 +108,8 @@ class EfficientNetLite0(ModuleSource):
         taps: features from this many depths: the last and others evenly spaced over its 16 blocks.
     """
 
-    names: ClassVar[tuple[str, ...]] = tuple(CLASSES.read_text(encoding="utf-8").splitlines())
+    packaged: ClassVar[PackagedFile | None] = WEIGHTS
+    names: ClassVar[tuple[str, ...]] = IMAGENET_CLASSES
     channel_mean: ClassVar[tuple[float, ...]] = (127 / 255,) * 3
     channel_std: ClassVar[tuple[float, ...]] = (128 / 255,) * 3
 

