@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from xmr.baselines.base import BaselineInput, run_baseline
+from xmr.baselines.registry import run_baseline
 from xmr.metrics.metrics import metrics_of
 from xmr.core.files import write_json
 from xmr.commands.run import run
+from xmr.commands.run_baselines import baseline_input
 from xmr.job import load_job
 from xmr.recipe.load import load_recipe
 
@@ -86,11 +87,7 @@ def one(row: str, name: str, budget: str, seed: int) -> dict[str, dict[str, floa
     kept = folder / "metrics.json"
     if not kept.is_file():
         job = load_job(recipe)
-        sets = {part: found.data for part, found in job.sets.items()}
-        truth = {part: found.target.numpy() for part, found in job.sets.items()}
-        texts: dict[str, list[str]] = {part: [] for part in sets}
-        parts = BaselineInput(texts, sets, truth, job.targets, job.encoder.spec, seed, job.source)
-        answers = {other: run_baseline(other, parts) for other in BASELINES}
+        answers = {other: run_baseline(other, baseline_input(job)) for other in BASELINES}
         test = job.sets["test"].target
         found = {other: metrics_of(recipe.task, values, test, job.targets) for other, values in answers.items()}
         write_json(kept, found)

@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from xmr.baselines.base import run_baseline
+from xmr.baselines.registry import run_baseline
 from xmr.commands.run import run
 from xmr.commands.sweep.sweep import sweep
 from xmr.data.records import Records

@@ -1,6 +1,7 @@
 """Baselines learn what they should, see train only, and give values of a program's shape."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,9 +10,11 @@ from scipy.special import softmax
 
 from tests.global_states import left_alone
 from tests.tiny import tiny_source, tiny_vision
-from xmr.baselines import RESIDUE_BASELINES, SEQUENCE_BASELINES, SOURCE_BASELINES, base, baselines_of
-from xmr.baselines.base import BaselineInput, kmer_counts, one_hot
-from xmr.baselines.linear_probe import plain
+from xmr.baselines import registry as registry_module
+from xmr.baselines.base import FUTURE, PER_POSITION, PER_RECORD, Baseline, BaselineInput, Case, where
+from xmr.baselines.linear_probe import PlainImages
+from xmr.baselines.registry import BASELINES, BaselineRegistry
+from xmr.baselines.sequences import kmer_counts, one_hot
 from xmr.baselines.tables import coded
 from xmr.baselines.tables import one_hot as hot
 from xmr.core.kinds import TableSet
@@ -29,7 +32,7 @@ from xmr.transforms.vocabulary import FreeEmbedding
 def run_baseline(name, data):
     """Any baseline, which must leave the caller's generators where they are."""
     with left_alone():
-        return base.run_baseline(name, data)
+        return registry_module.run_baseline(name, data)
 
 
 @pytest.fixture(autouse=True)
@@ -37,50 +40,64 @@ def few_steps(monkeypatch):
     monkeypatch.setattr("xmr.baselines.fine_tuning.STEPS", 30)
 
 
-def parts(task, n=160, seed=0, validation=20):
+def case(**facts):
+    return Case(**{"encoder": "protein", "emits": "symbols", "space": "token", **facts})
+
+
+def baseline_input(reader, records, task, source, render=None, *, seed=0, validation=20, test=40, gap=20, **facts):
+    """The input of a baseline as a run makes it, and the targets of the test part, which it does not hold."""
+    n = len(records)
+    begin = n - test - gap
+    cut = {"train": range(begin), "validation": range(begin, begin + validation), "test": range(n - test, n)}
+    held = {name: records.take(index) for name, index in cut.items()}
+    reader.fit(held["train"])
+    targets = Targets.fit(task, held["train"])
+    truth = {name: targets.encode(part).numpy() for name, part in held.items()}
+    generator = torch.Generator().manual_seed(0)
+    data = BaselineInput(
+        case=case(emits=reader.emits, space=source.space_kind, **facts),
+        texts={name: reader.canonical(part) for name, part in held.items()},
+        sets={name: reader.encode(part) for name, part in held.items()},
+        targets={name: truth[name] for name in ("train", "validation")},
+        description=targets,
+        spec=reader.spec,
+        seed=seed,
+        source=source,
+        arrays={name: part.arrays for name, part in held.items()},
+        untrained=render and render.build(reader.spec, source.space, generator).eval(),
+    )
+    return data, truth["test"]
+
+
+def protein_parts(task, n=160, seed=0, validation=20):
     encoder = ProteinEncoder(columns="all")
     encoder.bind(64)
-    records = encoder.example(n, seed, task)
-    cut = {"train": range(n - 60), "validation": range(n - 60, n - 60 + validation), "test": range(n - 40, n)}
-    held = {name: records.take(index) for name, index in cut.items()}
-    targets, source = Targets.fit(task, held["train"]), tiny_source()
-    render = FreeEmbedding().build(encoder.spec, source.space, torch.Generator().manual_seed(0)).eval()
-    return BaselineInput(
-        {name: encoder.canonical(part) for name, part in held.items()},
-        {name: encoder.encode(part) for name, part in held.items()},
-        {name: targets.encode(part).numpy() for name, part in held.items()},
-        targets,
-        encoder.spec,
-        seed,
-        source,
-        untrained=render,
+    predicts = PER_POSITION if task == "residue_classification" else PER_RECORD
+    more = {"seed": seed, "validation": validation, "predicts": predicts}
+    return baseline_input(encoder, encoder.example(n, seed, task), task, tiny_source(), FreeEmbedding(), **more)
+
+
+def image_parts(task, n=120, validation=10, source=None):
+    """Images of 8 x 8 pixels whose bright corner is the label, before a tiny image model."""
+    encoder = ImageEncoder(size=8)
+    return baseline_input(
+        encoder, encoder.example(n, 0, task), task, source or tiny_vision("resnet"), validation=validation, gap=10
     )
 
 
-def picture_parts(task, n=120, validation=10):
-    """Pictures of 8 x 8 pixels whose bright corner is the label, before a tiny vision source."""
-    encoder = ImageEncoder(size=8)
-    records = encoder.example(n, 0, task)
-    cut = {"train": range(n - 50), "validation": range(n - 50, n - 50 + validation), "test": range(n - 40, n)}
-    held = {name: records.take(index) for name, index in cut.items()}
-    encoder.fit(held["train"])
-    targets = Targets.fit(task, held["train"])
-    return BaselineInput(
-        {name: encoder.canonical(part) for name, part in held.items()},
-        {name: encoder.encode(part) for name, part in held.items()},
-        {name: targets.encode(part).numpy() for name, part in held.items()},
-        targets,
-        encoder.spec,
-        0,
-        tiny_vision("resnet"),
+def table_parts(task, n=160, validation=20):
+    """Rows whose age and trade are the label, before a tiny language model."""
+    encoder = TableEncoder()
+    return baseline_input(
+        encoder, encoder.example(n, 0, task), task, tiny_source(), FeatureTokens(), validation=validation
     )
 
 
 def test_the_probe_of_several_depths_is_the_ridge_of_the_programs():
-    data = replace(picture_parts("classification"), source=tiny_vision("resnet", taps=3))
-    found = run_baseline("linear_probe", data)
+    data, _ = image_parts("classification", source=tiny_vision("resnet", taps=3))
+    found, plain = run_baseline("linear_probe", data), PlainImages(data.source.space)
     seen = {
-        name: data.source.features(plain(data.source, part.batch(np.arange(len(part))))).float().numpy()
+        name: data.source.features(plain(part.batch(np.arange(len(part))))).float().numpy()
         for name, part in data.sets.items()
     }
     both = np.concatenate([seen["train"], seen["validation"]])
@@ -89,43 +106,26 @@ def test_the_probe_of_several_depths_is_the_ridge_of_the_programs():
     np.testing.assert_allclose(found, softmax(seen["test"] @ weight.T + bias, axis=1), rtol=1e-3, atol=1e-5)
 
 
-def table_parts(task, n=160, validation=20):
-    """Rows whose age and trade are the label, before a tiny language source."""
-    encoder = TableEncoder()
-    records = encoder.example(n, 0, task)
-    cut = {"train": range(n - 60), "validation": range(n - 60, n - 60 + validation), "test": range(n - 40, n)}
-    held = {name: records.take(index) for name, index in cut.items()}
-    encoder.fit(held["train"])
-    targets, source = Targets.fit(task, held["train"]), tiny_source()
-    render = FeatureTokens().build(encoder.spec, source.space, torch.Generator().manual_seed(0)).eval()
-    return BaselineInput(
-        {name: encoder.canonical(part) for name, part in held.items()},
-        {name: encoder.encode(part) for name, part in held.items()},
-        {name: targets.encode(part).numpy() for name, part in held.items()},
-        targets,
-        encoder.spec,
-        0,
-        source,
-        untrained=render,
-    )
+def test_no_baseline_holds_the_targets_of_the_test_part():
+    assert set(protein_parts("classification")[0].targets) == {"train", "validation"}
 
 
 # One of the tasks has no validation part each time, as recipes with a head in closed form have none.
 @pytest.mark.parametrize(("task", "validation"), [("classification", 20), ("regression", 20), ("multilabel", 0)])
 def test_every_baseline_on_tables(task, validation):
-    data = table_parts(task, validation=validation)
-    for name in baselines_of(task, "table", "token"):
+    data, truth = table_parts(task, validation=validation)
+    for name, baseline in BASELINES.suiting(data.case).items():
         values = run_baseline(name, data)
         assert values.shape == (40, data.description.outputs)
         assert np.isfinite(values).all()
-        found = metrics_of(task, values, data.targets["test"], data.description)
+        found = metrics_of(task, values, truth, data.description)
         if name not in ("majority", "linear_probe"):
-            least = 0.75 if task != "regression" else 0.3 if name in SOURCE_BASELINES else 0.6
+            least = 0.75 if task != "regression" else 0.3 if baseline.uses_source else 0.6
             assert found["r2" if task == "regression" else "auroc"] > least, name
 
 
 def test_trees_see_gaps_and_unseen_values_as_missing():
-    data = table_parts("classification")
+    data, _ = table_parts("classification")
     seen = coded(data.sets["test"], data.spec)
     assert seen.shape == (40, 4)
     assert np.isnan(seen[:, 1]).sum() == int(data.sets["test"].missing[:, 1].sum()) > 0
@@ -136,24 +136,24 @@ def test_trees_see_gaps_and_unseen_values_as_missing():
 
 @pytest.mark.parametrize(("task", "validation"), [("classification", 10), ("regression", 0), ("multilabel", 0)])
 def test_every_baseline_on_pictures(task, validation):
-    data = picture_parts(task, validation=validation)
+    data, truth = image_parts(task, validation=validation)
     before = data.source.checksum()
-    for name in baselines_of(task, "image", "pixel"):
+    for name in BASELINES.suiting(data.case):
         values = run_baseline(name, data)
         assert values.shape == (40, data.description.outputs)
         assert np.isfinite(values).all()
-        found = metrics_of(task, values, data.targets["test"], data.description)
+        found = metrics_of(task, values, truth, data.description)
         if task == "classification" and name != "majority":
             assert found["auroc"] > (0.7 if name == "fine_tuning" else 0.9), name
     assert data.source.checksum() == before, "fine-tuning must not touch the source itself"
-    assert "attention_layer" not in baselines_of(task, "image", "pixel")
+    assert "attention_layer" not in BASELINES.suiting(data.case)
 
 
 @pytest.mark.parametrize("kind", ["mobilenet", "convnext", "vit", "swin"])
 def test_lora_of_every_kind_of_network(kind, monkeypatch):
     """MobileNet looks its convolutions' strides up, adapters or not."""
     monkeypatch.setattr("xmr.baselines.fine_tuning.EPOCHS", 1)
-    data = replace(picture_parts("classification"), source=tiny_vision(kind))
+    data, _ = image_parts("classification", source=tiny_vision(kind))
     assert run_baseline("lora", data).shape == (40, data.description.outputs)
 
 
@@ -162,10 +162,10 @@ def test_lora_of_every_kind_of_network(kind, monkeypatch):
     [("classification", 20), ("regression", 0), ("multilabel", 0), ("residue_classification", 0)],
 )
 def test_every_baseline_of_every_task(task, validation):
-    data = parts(task, validation=validation)
-    for name in baselines_of(task, encoder="protein"):
+    data, truth = protein_parts(task, validation=validation)
+    for name in BASELINES.suiting(data.case):
         values = run_baseline(name, data)
-        assert values.shape == (len(data.targets["test"]), data.description.outputs)
+        assert values.shape == (len(truth), data.description.outputs)
         assert np.isfinite(values).all()
         if task.endswith("classification"):
             assert np.allclose(values.sum(axis=1), 1, atol=1e-3)
@@ -173,17 +173,17 @@ def test_every_baseline_of_every_task(task, validation):
 
 @pytest.mark.parametrize("name", ["composition_logistic", "kmer_logistic", "kmer_forest"])
 def test_composition_is_learned(name):
-    data = parts("classification", 400)
-    found = metrics_of("classification", run_baseline(name, data), data.targets["test"], data.description)
+    data, truth = protein_parts("classification", 400)
+    found = metrics_of("classification", run_baseline(name, data), truth, data.description)
     assert found["auroc"] > 0.8
 
 
 @pytest.mark.parametrize("name", ["cnn", "window_linear"])
 def test_per_residue_rule_is_learned(name):
-    data = parts("residue_classification", 200)
-    found = metrics_of("residue_classification", run_baseline(name, data), data.targets["test"], data.description)
+    data, truth = protein_parts("residue_classification", 200)
+    found = metrics_of("residue_classification", run_baseline(name, data), truth, data.description)
     majority = run_baseline("majority", data)
-    floor = metrics_of("residue_classification", majority, data.targets["test"], data.description)
+    floor = metrics_of("residue_classification", majority, truth, data.description)
     assert found["accuracy"] > floor["accuracy"] + 0.2
 
 
@@ -199,5 +199,43 @@ def test_features_come_from_training_alone():
 
 def test_unknown_baselines():
     with pytest.raises(RecipeError, match="did you mean kmer_forest"):
-        run_baseline("kmer_forst", parts("classification"))
-    assert set(RESIDUE_BASELINES) & set(SEQUENCE_BASELINES)
+        run_baseline("kmer_forst", protein_parts("classification")[0])
+
+
+def test_which_baselines_suit():
+    text = BASELINES.suiting(case(encoder="text"))
+    assert "kmer_forest" in text
+    assert "descriptors_forest" not in text, "letters alone do not make a protein"
+    assert list(BASELINES.suiting(case(predicts=PER_POSITION))) == ["majority", "window_linear", "cnn"]
+    assert list(BASELINES.suiting(case(emits="signal", predicts=FUTURE))) == ["last_value", "seasonal_naive", "linear"]
+    wave = BASELINES.suiting(case(encoder="audio", emits="signal", space="wave"))
+    assert [name for name, baseline in wave.items() if baseline.uses_source] == ["linear_probe"]
+    assert [name for name, baseline in text.items() if baseline.is_control] == ["attention_layer"]
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    """The registry, with what a test adds taken out again."""
+    monkeypatch.setattr(BASELINES, "_baselines", [*BASELINES])
+    return BASELINES
+
+
+def test_a_new_kind_of_records_has_the_general_baselines_and_its_own(registry):
+    graph = case(encoder="graph", emits="graph")
+    assert list(registry.suiting(graph)) == ["majority", "linear_probe", "fine_tuning", "lora", "attention_layer"]
+    data = replace(protein_parts("classification")[0], case=graph)
+    assert run_baseline("majority", data).shape == (40, 2)
+    with pytest.raises(RecipeError, match=r"found 'kmer_forest'; expected one of .*majority"):
+        run_baseline("kmer_forest", data)
+    registry.add(Baseline("degrees", "their mean", where(emits="graph"), lambda data: np.full((40, 2), 0.5)))
+    assert np.array_equal(run_baseline("degrees", data), np.full((40, 2), 0.5))
+    registry.add(Baseline("flat", "of a wrong shape", where(emits="graph"), lambda data: np.zeros(40)))
+    with pytest.raises(RecipeError, match=r"baseline flat: found values of shape \(40,\); expected \(records, 2\)"):
+        run_baseline("flat", data)
+
+
+def test_entry_points_are_found_once(monkeypatch):
+    own = Baseline("own", "of a package", where(), lambda data: np.zeros((1, 1)))
+    monkeypatch.setattr(registry_module, "entry_points", lambda group: [SimpleNamespace(load=lambda: own)])
+    found = BaselineRegistry([])
+    assert [each.name for each in found] == [each.name for each in found] == ["own"]

@@ -8,7 +8,7 @@ from scipy.stats import ttest_rel
 
 from xmr.cli.app import execute
 from xmr.commands.compare import Cell, Comparison, beside, compare, controls, planned, write_comparison
-from xmr.errors import DataError, Problem, RecipeError
+from xmr.errors import DataError, Problem, RecipeError, SourceUnavailableError
 from xmr.recipe.load import load_recipe, recipe_names
 from xmr.training.interrupt import TrainingInterruptedError
 
@@ -57,10 +57,10 @@ def test_the_controls_a_recipe_can_have():
     }  # fmt: skip
     assert set(controls(load_recipe("table/wine"))) == {"random source", "no source", "shuffled labels"}
     assert set(controls(load_recipe("forecast/etth1"))) == {"random source", "no source"}
-    assert controls(load_recipe("audio/spoken_digits"))["no source"] == ["source={name: cepstra, samples: 16000}"]
+    assert controls(load_recipe("audio/spoken_digits"))["no source"] == ['source={"name": "cepstra", "samples": 16000}']
     for source, clip in (("yamnet", "15600"), ("{name: speech, model: x}", "16000")):
         without = controls(load_recipe("audio/spoken_digits", [f"source={source}"]))["no source"]
-        assert without == [f"source={{name: cepstra, samples: {clip}}}"]
+        assert without == [f'source={{"name": "cepstra", "samples": {clip}}}']
     for source in ("cepstra", "{name: log_mel, model: x}"):  # no network already; hears longer than is known here
         assert "no source" not in controls(load_recipe("audio/spoken_digits", [f"source={source}"]))
     assert "no source" not in controls(load_recipe("image/digits_cifar"))
@@ -69,7 +69,10 @@ def test_the_controls_a_recipe_can_have():
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_can_be_compared(name):
     """All its rows are valid recipes: residues, for one, cannot be put in another order without their labels."""
-    assert planned(name, [], ["all"], ())[0].row == "program"
+    try:
+        assert planned(name, [], ["all"], ())[0].row == "program"
+    except SourceUnavailableError:
+        pytest.skip("the configuration of its source is not available here")
 
 
 def test_every_row_runs_once_on_the_same_seeds(tmp_path):
@@ -202,7 +205,7 @@ def test_budgets_are_numbers(tmp_path):
 
 def test_the_command(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("xmr.baselines.fine_tuning.STEPS", 4)
-    monkeypatch.setattr("xmr.baselines.fine_tuning.LEAST_EPOCHS", 1)
+    monkeypatch.setattr("xmr.baselines.fine_tuning.MIN_EPOCHS", 1)
     small = ["data.split.test=100", "source.layers=1", "training.epochs=1", "baselines=[majority, length_only]"]
     skipped = ["--without", "random source", "--without", "shuffled positions", "--without", "no source"]
     asked = ["compare", "protein/amp_random", *small, "--budgets", "40", "--seeds", "2", *skipped, "-o", str(tmp_path)]

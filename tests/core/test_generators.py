@@ -19,10 +19,10 @@ import torch.nn.functional as F
 from joblib import Parallel, delayed
 from torch import nn
 
-from tests.baselines.test_baselines import parts, picture_parts
+from tests.baselines.test_baselines import image_parts, protein_parts
 from tests.global_states import left_alone, states
 from tests.tiny import KINDS, VISION_KINDS, tiny_model, tiny_vision_model
-from xmr.baselines.base import run_baseline
+from xmr.baselines.registry import run_baseline
 from xmr.core.generators import Dropout, Generators, share_generators
 from xmr.core.global_generators import numpy_state_kept, use_generators
 from xmr.estimators import ProgramClassifier
@@ -120,12 +120,12 @@ def test_sources_leave_the_callers_generators_alone(weights):
         MiniLM(layers=1, weights=weights).load(3)
 
 
-@pytest.mark.parametrize(("make", "names"), [(parts, ["cnn", "fine_tuning"]), (picture_parts, ["cnn", "lora"])])
+@pytest.mark.parametrize(("make", "names"), [(protein_parts, ["cnn", "fine_tuning"]), (image_parts, ["cnn", "lora"])])
 def test_baselines_in_threads_are_serial_ones_bit_for_bit(make, names, monkeypatch):
     monkeypatch.setattr("xmr.baselines.fine_tuning.STEPS", 4)
     monkeypatch.setattr("xmr.baselines.fine_tuning.EPOCHS", 1)
     monkeypatch.setattr("xmr.baselines.cnn.EPOCHS", 1)
-    data = make("classification", 80)
+    data, _ = make("classification", 80)
     with left_alone():
         serial = [run_baseline(name, data) for name in names]
         with ThreadPoolExecutor(2) as pool:

@@ -2,47 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xmr.baselines.base import BaselineInput
-from xmr.baselines.network import fit_network
+from xmr.baselines.base import PER_POSITION, BaselineInput
+from xmr.baselines.network import Schedule, fit_network
 from xmr.core.generators import Generators
 from xmr.core.global_generators import use_generators
 from xmr.core.kinds import ImageBatch, ImageSpec, SymbolBatch, SymbolSet, SymbolSpec
 
-EPOCHS, RESIDUE_EPOCHS, TOKENS, PICTURES, RATE, PATIENCE = 40, 12, 4096, 64, 2e-3, 8
+EPOCHS, POSITION_EPOCHS, PATIENCE, LEARNING_RATE = 40, 12, 8, 2e-3
+TOKENS, IMAGES = 4096, 64  # per batch
 
 
 class SequenceCNN(nn.Module):
     """Embedding 64, three convolutions of 64 to 128 channels and widths 3, 5, 7 (residual), masked mean and max."""
 
-    def __init__(self, symbols: int, outputs: int, per_residue: bool, dropout: float = 0.3) -> None:
+    def __init__(self, symbols: int, outputs: int, per_position: bool, dropout: float = 0.3) -> None:
         super().__init__()
-        self.per_residue = per_residue
+        self.per_position = per_position
         self.embedding = nn.Embedding(symbols, 64)
         self.layers = nn.ModuleList(nn.Conv1d(i, 128, k, padding=k // 2) for i, k in ((64, 3), (128, 5), (128, 7)))
         self.dropout = nn.Dropout(dropout)
-        self.out = nn.Linear(128 if per_residue else 256, outputs)
+        self.out = nn.Linear(128 if per_position else 256, outputs)
 
     def forward(self, symbols: SymbolBatch) -> Tensor:
-        """ids (B, L) -> (B, K), or (B, L, K) per residue."""
+        """ids (B, L) -> (B, K), or (B, L, K) per position."""
         mask = symbols.mask[:, None]
         hidden = self.embedding(symbols.ids).transpose(1, 2) * mask
         for number, layer in enumerate(self.layers):
             new = torch.relu(layer(hidden)) * mask
             hidden = new if number == 0 else hidden + new
-        if self.per_residue:
+        if self.per_position:
             return self.out(self.dropout(hidden.transpose(1, 2)))
         mean = hidden.sum(dim=2) / mask.sum(dim=2)
         most = hidden.masked_fill(~mask, -torch.inf).amax(dim=2)
         return self.out(self.dropout(torch.cat([mean, most], dim=1)))
 
 
-class PictureCNN(nn.Module):
+class ImageCNN(nn.Module):
     """Four 3x3 convolutions of 32 to 128 channels with batch norm, halved behind some; mean over pixels, linear."""
 
     def __init__(self, channels: int, outputs: int, halved: tuple[bool, ...] = (False, True, True, False)) -> None:
@@ -59,24 +60,32 @@ class PictureCNN(nn.Module):
         return self.out(self.layers(image.values))
 
 
-def cnn_answers(parts: BaselineInput) -> np.ndarray:
-    """Train from scratch on train, choose the epoch on validation, answer test: (n, K)."""
-    description, spec = parts.description, parts.spec
-    target = {name: torch.from_numpy(np.asarray(value)) for name, value in parts.targets.items()}
-    generators = Generators(parts.seed)
-    settings: dict[str, Any] = {"rate": RATE, "patience": PATIENCE, "seed": parts.seed, "generators": generators}
-    if isinstance(spec, ImageSpec):
-        with use_generators(generators):
-            model: nn.Module = PictureCNN(spec.channels, description.outputs)
-        settings |= {"epochs": EPOCHS, "budget": PICTURES, "augment": parts.augment}
-        return fit_network(model, parts.sets, target, description, **settings)
-    assert isinstance(spec, SymbolSpec)
-    per_residue = description.task == "residue_classification"
+def sequence_cnn(data: BaselineInput) -> np.ndarray:
+    """Train on sequences from scratch, choose the epoch on validation, predict test: (n, K), or (positions, K)."""
+    assert isinstance(data.spec, SymbolSpec)
+    per_position = data.case.predicts == PER_POSITION
+    generators = Generators(data.seed)
     with use_generators(generators):
-        model = SequenceCNN(len(spec.symbols), description.outputs, per_residue)
-    sets = {name: _unwindowed(data) for name, data in parts.sets.items()}
-    settings |= {"epochs": RESIDUE_EPOCHS if per_residue else EPOCHS, "budget": TOKENS}
-    return fit_network(model, sets, target, description, **settings)
+        model = SequenceCNN(len(data.spec.symbols), data.description.outputs, per_position)
+    plain = replace(
+        data,
+        sets={name: _unwindowed(part) for name, part in data.sets.items()},
+        augment=lambda batch, generator: batch,
+        precision="full",
+    )
+    epochs = POSITION_EPOCHS if per_position else EPOCHS
+    schedule = Schedule(epochs=epochs, batch=TOKENS, learning_rate=LEARNING_RATE, patience=PATIENCE)
+    return fit_network(model, plain, schedule, generators)
+
+
+def image_cnn(data: BaselineInput) -> np.ndarray:
+    """Train on images from scratch, choose the epoch on validation, predict test: (n, K)."""
+    assert isinstance(data.spec, ImageSpec)
+    generators = Generators(data.seed)
+    with use_generators(generators):
+        model = ImageCNN(data.spec.channels, data.description.outputs)
+    schedule = Schedule(epochs=EPOCHS, batch=IMAGES, learning_rate=LEARNING_RATE, patience=PATIENCE)
+    return fit_network(model, replace(data, precision="full"), schedule, generators)
 
 
 def _unwindowed(data: SymbolSet) -> SymbolSet:

@@ -13,25 +13,22 @@ import torch
 from torch import Generator, Tensor, nn
 
 from xmr.baselines.base import BaselineInput
-from xmr.baselines.linear_probe import plain
-from xmr.baselines.network import fit_network
+from xmr.baselines.linear_probe import rendering
+from xmr.baselines.network import Schedule, fit_network
 from xmr.core.batching import training_batches
 from xmr.core.generators import Generators, share_generators
 from xmr.core.global_generators import use_generators
-from xmr.core.kinds import ImageBatch, ImageSpec, SymbolSpec
-from xmr.core.spaces import SourceOutput, TokenFeatures, TokenInput, TokenSpace
-from xmr.errors import Problem, RecipeError, require
+from xmr.core.spaces import TokenFeatures, TokenInput
+from xmr.errors import require
 from xmr.outputs.base import Pooling
 from xmr.sources.base import Source
-from xmr.sources.language import Language
-from xmr.sources.vision import VisionSource
-from xmr.transforms.vocabulary import FreeEmbedding
 
 EPOCHS, PATIENCE, RECORDS = 20, 6, 32  # where records have one size
-STEPS, LEAST_EPOCHS, TOKENS = 200, 3, 512  # sequences: passes until there are so many steps, and so many at least
+STEPS, MIN_EPOCHS, TOKENS = 200, 3, 512  # sequences: as many epochs as give this many steps, but not fewer than these
 RANK = 8  # of LoRA
-RATES = {"fine_tuning": (1e-4, 1e-3), "lora": (1e-3, 1e-3), "attention_layer": (1e-3, 1e-3)}  # of the body, of the rest
-PICTURE_RATES = (3e-4, 3e-4)  # fine-tuning on plain pictures
+LEARNING_RATE = 1e-3
+RATES = (1e-4, LEARNING_RATE)  # fine-tuning: of the source, and of the rest
+IMAGE_RATES = (3e-4, 3e-4)  # fine-tuning on plain images
 
 
 class Tuned(nn.Module):
@@ -79,22 +76,13 @@ class OneAttentionLayer(nn.Module):
         return TokenFeatures(hidden, inputs.mask, inputs.start, inputs.length, content)
 
 
-def trainable_copy(source: Source) -> Source:
-    """A copy of a source whose weights are free to learn. Raises RecipeError for a source that has none to change."""
-    if not isinstance(source, Language | VisionSource):
-        raise RecipeError(
-            Problem("baselines", f"fine-tuning of {type(source).__name__}", "a language or vision source")
-        )
-    return source.trainable_copy()
-
-
 def with_adapters(source: Source) -> Source:
     """A frozen copy with LoRA adapters beside every dense layer and ungrouped convolution.
 
     Raises MissingExtraError without peft. Source: arXiv 2106.09685.
     """
     peft: Any = require("peft", "compare", "the baseline lora")
-    made: Any = trainable_copy(source).requires_grad_(False)
+    made: Any = source.trainable_copy().requires_grad_(False)
     fitting = [
         name
         for name, module in made.body.named_modules()
@@ -108,73 +96,47 @@ def with_adapters(source: Source) -> Source:
     return made
 
 
-def rendering(name: str, parts: BaselineInput) -> nn.Module:
-    """What turns the target's records into the source's input, as it is before anything is learned.
-
-    Sequences for a language model: the source's own words for their letters. All else, and what the attention layer
-    reads: the recipe's own transform.
-    """
-    if name != "attention_layer" and isinstance(parts.spec, SymbolSpec) and isinstance(parts.source, Language):
-        generator = torch.Generator().manual_seed(parts.seed)
-        return FreeEmbedding("own_words").build(parts.spec, parts.source.space, generator)
-    assert isinstance(parts.untrained, nn.Module)
-    return copy.deepcopy(parts.untrained)
-
-
-class _Plain(nn.Module):
-    """A vision source behind the plain picture, stretched over its input."""
-
-    def __init__(self, source: Any) -> None:
-        super().__init__()
-        self.source = source
-
-    def forward(self, image: ImageBatch) -> SourceOutput:
-        """(B, C, H, W) in [0, 1] -> the source's answer."""
-        return self.source(plain(self.source, image))
-
-
-def tuned(name: str, parts: BaselineInput) -> np.ndarray:
-    """One of `fine_tuning`, `lora`, `attention_layer`: trained, the epoch chosen on validation, test answered: (n, K).
-
-    Pictures before a vision source are stretched over its input; all else is rendered (see `rendering`) by what learns
-    with the rest.
-    """
-    source, data, rates = parts.source, parts.sets["train"], RATES[name]
-    target = {part: torch.from_numpy(np.asarray(value)) for part, value in parts.targets.items()}
-    width, generators = source.hidden_width, Generators(parts.seed)
+def fine_tuning(data: BaselineInput) -> np.ndarray:
+    """All weights of the source learn, with what renders the records and a linear head: (n, K)."""
+    rates = IMAGE_RATES if data.case.emits == "image" and data.case.space == "pixel" else RATES
+    generators = Generators(data.seed)
     with use_generators(generators):
-        if name == "attention_layer":
-            assert isinstance(source.space, TokenSpace)
-            width = source.space.embedding.shape[1]
-            body: nn.Module = OneAttentionLayer(width, source.space.max_length, generators.on(torch.device("cpu")))
-        else:
-            body = trainable_copy(source) if name == "fine_tuning" else with_adapters(source)
-        if isinstance(parts.spec, ImageSpec) and isinstance(source, VisionSource):
-            render: nn.Module = nn.Identity()
-            body = _Plain(body)
-            rates = PICTURE_RATES if name == "fine_tuning" else rates
-        else:
-            render = rendering(name, parts)
-        dropout = name != "attention_layer" and isinstance(source, Language)
-        model = Tuned(render, body, width, parts.description.outputs, dropout)
+        model = _tuned(data, data.source.trainable_copy(), rendering(data))
+    return _fit(model, data, rates, generators)
+
+
+def lora(data: BaselineInput) -> np.ndarray:
+    """Low-rank adapters in the source learn, with what renders the records and a linear head: (n, K)."""
+    generators = Generators(data.seed)
+    with use_generators(generators):
+        model = _tuned(data, with_adapters(data.source), rendering(data))
+    return _fit(model, data, (LEARNING_RATE, LEARNING_RATE), generators)
+
+
+def attention_layer(data: BaselineInput) -> np.ndarray:
+    """One attention layer in place of the source behind the recipe's untrained transform, which learns too: (n, K)."""
+    space: Any = data.source.space
+    generators, width = Generators(data.seed), space.embedding.shape[1]
+    assert data.untrained is not None
+    with use_generators(generators):
+        body = OneAttentionLayer(width, space.max_length, generators.on(torch.device("cpu")))
+        model = Tuned(copy.deepcopy(data.untrained), body, width, data.description.outputs, dropout=False)
+    return _fit(model, data, (LEARNING_RATE, LEARNING_RATE), generators)
+
+
+def _tuned(data: BaselineInput, body: Source, render: nn.Module) -> Tuned:
+    dropout = data.case.space == "token"
+    return Tuned(render, body, data.source.hidden_width, data.description.outputs, dropout)
+
+
+def _fit(model: Tuned, data: BaselineInput, rates: tuple[float, float], generators: Generators) -> np.ndarray:
+    """Train, choose the epoch on validation, predict test: (n, K). rates: of the body, and of the rest."""
     share_generators(generators, model)
-    epochs, patience, budget = EPOCHS, PATIENCE, RECORDS
-    if not data.records_per_batch:
-        steps = len(training_batches(data.cost, data.width, TOKENS, np.random.default_rng(0)))
-        epochs, budget = max(LEAST_EPOCHS, -(-STEPS // steps)), TOKENS
-        patience = epochs  # of few sequences the validation part is too small to stop by
-    return fit_network(
-        model,
-        parts.sets,
-        target,
-        parts.description,
-        epochs=epochs,
-        budget=budget,
-        rate=rates[0],
-        patience=patience,
-        seed=parts.seed,
-        generators=generators,
-        augment=parts.augment,
-        groups=model.groups(rates),
-        precision=parts.precision,
-    )
+    train = data.sets["train"]
+    schedule = Schedule(epochs=EPOCHS, batch=RECORDS, learning_rate=rates[0], patience=PATIENCE)
+    if not train.records_per_batch:
+        steps = len(training_batches(train.cost, train.width, TOKENS, np.random.default_rng(0)))
+        epochs = max(MIN_EPOCHS, -(-STEPS // steps))
+        # of few sequences the validation part is too small to stop by
+        schedule = Schedule(epochs=epochs, batch=TOKENS, learning_rate=rates[0], patience=epochs)
+    return fit_network(model, data, schedule, generators, model.groups(rates))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
 from typing import Any
 
 import numpy as np
@@ -13,68 +13,77 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch import nn
 
-from xmr.baselines.base import BaselineInput, fitted
-from xmr.core.kinds import ImageBatch, ImageSpec, SymbolSpec
-from xmr.core.spaces import PixelInput, SourceInput
+from xmr.baselines.base import BaselineInput
+from xmr.baselines.estimators import fit_and_predict
+from xmr.core.kinds import ImageBatch
+from xmr.core.spaces import PixelInput, PixelSpace
 from xmr.outputs.ridge import solve
 from xmr.program import source_features
-from xmr.sources.vision import VisionSource
 from xmr.transforms.pixels import resize, with_channels
 from xmr.transforms.vocabulary import FreeEmbedding
 
 
-def plain(source: VisionSource, image: ImageBatch) -> PixelInput:
-    """The picture stretched over the source's input, nothing learned."""
-    space = source.space
-    return PixelInput(with_channels(resize(image.values, space.height, space.width, "bilinear"), space.channels))
+class PlainImages(nn.Module):
+    """Images stretched over the source's input, nothing learned."""
+
+    def __init__(self, space: PixelSpace) -> None:
+        super().__init__()
+        self.space = space
+
+    def forward(self, image: ImageBatch) -> PixelInput:
+        """(B, C, H, W) in [0, 1] -> pixels of the source's size."""
+        height, width, channels = self.space.height, self.space.width, self.space.channels
+        return PixelInput(with_channels(resize(image.values, height, width, "bilinear"), channels))
 
 
-def linear_probe(parts: BaselineInput) -> np.ndarray:
-    """A linear model on the frozen source's features, nothing learned before them: (n, K).
+def rendering(data: BaselineInput) -> nn.Module:
+    """What turns records into the source's input before anything is learned.
 
-    Of the plain pictures; of sequences in the source's own words for their letters; of all else as the recipe's
-    transform hands it over before it is trained. Pictures before one depth: logistic regression; all else: the ridge of
-    `output: ridge`, which suits more features than records better and is solved at once.
+    Images are stretched; sequences before a language model start as its own tokens for their letters; everything else
+    goes through the recipe's untrained transform.
     """
-    source = parts.source
-    if isinstance(parts.spec, SymbolSpec) and source.space_kind == "token":
-        generator = torch.Generator().manual_seed(parts.seed)
-        return _untrained_probe(parts, FreeEmbedding("own_words").build(parts.spec, source.space, generator).eval())
-    if not isinstance(parts.spec, ImageSpec) or not isinstance(source, VisionSource):
-        assert parts.untrained is not None
-        return _untrained_probe(parts, parts.untrained)
+    space: Any = data.source.space
+    kind = (data.case.emits, data.case.space)
+    if kind == ("image", "pixel"):
+        return PlainImages(space)
+    if kind == ("symbols", "token"):
+        return FreeEmbedding("own_words").build(data.spec, space, torch.Generator().manual_seed(data.seed))
+    assert data.untrained is not None
+    return copy.deepcopy(data.untrained)
 
-    def features(data: Any) -> np.ndarray:
-        """Of every record of a part: (n, D')."""
-        found = []
-        with torch.inference_mode():
-            for begin in range(0, len(data), 64):
-                batch = data.batch(np.arange(begin, min(begin + 64, len(data))))
-                found.append(source.features(plain(source, batch)).float())
-        return torch.cat(found).numpy() if found else np.zeros((0, source.hidden_width), np.float32)
+
+def image_probe(data: BaselineInput) -> np.ndarray:
+    """A linear model on the frozen source's features of plain images: (n, K).
+
+    Logistic regression with a cross-validated strength; features of several layers get `ridge_probe`'s head, which
+    suits more features than records better and is solved at once.
+    """
 
     def model(regression: bool, seed: int) -> BaseEstimator:
-        """What is fitted on them."""
-        if source.taps > 1:
+        if data.source.taps > 1:
             return RidgeLogits(regression)
         if regression:
             return make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 4, 15)))
-        return make_pipeline(StandardScaler(), _chosen_logistic())
+        chosen = GridSearchCV(LogisticRegression(max_iter=500), {"C": np.logspace(-4, 1, 6)}, cv=3)
+        return make_pipeline(StandardScaler(), chosen)
 
-    left = np.concatenate([features(parts.sets["train"]), features(parts.sets["validation"])])
-    return fitted(model, left, features(parts.sets["test"]), parts)
+    learned, test = _features(data)
+    return fit_and_predict(model, learned, test, data)
 
 
-def _untrained_probe(parts: BaselineInput, render: Callable[[Any], SourceInput]) -> np.ndarray:
-    """The leave-one-out ridge of `output: ridge` on features of what `render` hands to the source."""
+def ridge_probe(data: BaselineInput) -> np.ndarray:
+    """The leave-one-out ridge of `output: ridge` on the frozen source's features: (n, K)."""
+    learned, test = _features(data)
+    return fit_and_predict(lambda regression, seed: RidgeLogits(regression), learned, test, data)
 
-    def features(name: str) -> np.ndarray:
-        """Of every record of a split: (n, D')."""
-        return source_features(parts.source, render, parts.sets[name])
 
-    left = np.concatenate([features("train"), features("validation")])
-    return fitted(lambda regression, seed: RidgeLogits(regression), left, features("test"), parts)
+def _features(data: BaselineInput) -> tuple[np.ndarray, np.ndarray]:
+    """Mean-pooled features of train and validation together, and of test, behind `rendering`: (n, D')."""
+    render = rendering(data).eval()
+    found = {name: source_features(data.source, render, records) for name, records in data.sets.items()}
+    return np.concatenate([found["train"], found["validation"]]), found["test"]
 
 
 class RidgeLogits(ClassifierMixin, RegressorMixin, BaseEstimator):
@@ -101,8 +110,3 @@ class RidgeLogits(ClassifierMixin, RegressorMixin, BaseEstimator):
     def predict_proba(self, features: np.ndarray) -> np.ndarray:
         """softmax of the scores: (n, K)."""
         return softmax(features @ self.weight_.T + self.bias_, axis=1)
-
-
-def _chosen_logistic() -> BaseEstimator:
-    """Logistic regression, its strength chosen by three folds of the training part."""
-    return GridSearchCV(LogisticRegression(max_iter=500), {"C": np.logspace(-4, 1, 6)}, cv=3)

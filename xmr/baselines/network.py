@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Generator, Tensor, nn
+from torch import nn
 
+from xmr.baselines.base import BaselineInput
 from xmr.core.batching import inference_batches, training_batches
 from xmr.core.generators import Generators
 from xmr.core.global_generators import use_generators
@@ -19,37 +20,40 @@ from xmr.training.losses import loss_of
 from xmr.training.precision import autocast
 
 
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How long and how fast a network is trained. batch: tokens, or records where all have one size."""
+
+    epochs: int
+    batch: int
+    learning_rate: float
+    patience: int
+
+
 def fit_network(
     model: nn.Module,
-    sets: dict[str, Any],
-    targets: dict[str, Tensor],
-    description: Targets,
-    *,
-    epochs: int,
-    budget: int,
-    rate: float,
-    patience: int,
-    seed: int,
+    data: BaselineInput,
+    schedule: Schedule,
     generators: Generators,
-    augment: Callable[[Any, Generator], Any] = lambda batch, generator: batch,
     groups: list[dict[str, Any]] | None = None,
-    precision: str = "full",
 ) -> np.ndarray:
-    """Train, keep the best validation epoch (the last without a validation part), answer test: (n, K).
+    """Train, keep the best validation epoch (the last without a validation part), predict test: (n, K).
 
-    model: a batch of the encoder -> logits (R, K), or (B, L, K) per residue. budget: tokens a batch, or records where
-    all have one size. generators: what the model's dropout draws from, and `augment`, which varies a training batch.
-    groups: parameters with their own rates; all of them at `rate`. precision: full or bf16, of training and validation;
-    test is answered in full, as a program's is.
+    model: a batch of the encoder -> logits (R, K), or (B, L, K) per position. generators: what the model's dropout and
+    the augmentation draw from. groups: parameters with their own learning rates; by default all learn at one. The
+    precision is that of training and validation; test is predicted in full, as by a program.
     """
+    description, sets = data.description, data.sets
+    targets = {part: torch.from_numpy(np.asarray(value)) for part, value in data.targets.items()}
     per_residue = description.task == "residue_classification"
-    data = sets["train"]
-    rng = np.random.default_rng(seed)
-    plan = [training_batches(data.cost, data.width, budget, rng) for _ in range(epochs)]
+    train, rng = sets["train"], np.random.default_rng(data.seed)
+    plan = [training_batches(train.cost, train.width, schedule.batch, rng) for _ in range(schedule.epochs)]
     steps = sum(map(len, plan))
-    optimizer = torch.optim.AdamW(groups or model.parameters(), lr=rate, weight_decay=0.01, fused=True)
+    optimizer = torch.optim.AdamW(
+        groups or model.parameters(), lr=schedule.learning_rate, weight_decay=0.01, fused=True
+    )
     device = torch.device("cpu")
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: 0.5 * (1 + math.cos(math.pi * s / steps)))
+    decay = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: 0.5 * (1 + math.cos(math.pi * s / steps)))
     best, best_score, best_epoch = None, -math.inf, 0
     metric = main_metric(description.task, description.outputs)
     for epoch, batches in enumerate(plan):
@@ -57,29 +61,29 @@ def fit_network(
         for batch in batches:
             wanted = targets["train"][torch.from_numpy(batch)] if not per_residue else None
             if wanted is None:
-                wanted = data.align(targets["train"], batch, IGNORE)
-            with use_generators(generators), autocast(precision, device):
-                logits = model(augment(data.batch(batch), generators.on(device))).float()
+                wanted = train.align(targets["train"], batch, IGNORE)
+            with use_generators(generators), autocast(data.precision, device):
+                logits = model(data.augment(train.batch(batch), generators.on(device))).float()
             loss = loss_of(description.task, logits[None], wanted)[0]
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            schedule.step()
+            decay.step()
         if len(sets["validation"]):
-            with autocast(precision, device):
-                values = network_answers(model, sets["validation"], description, 2 * budget)
+            with autocast(data.precision, device):
+                values = network_predictions(model, sets["validation"], description, 2 * schedule.batch)
             score = metrics_of(description.task, values, targets["validation"], description)[metric]
             if score > best_score:
                 best_score, best_epoch = score, epoch
                 best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-            elif epoch - best_epoch >= patience:
+            elif epoch - best_epoch >= schedule.patience:
                 break
     if best is not None:
         model.load_state_dict(best)
-    return network_answers(model, sets["test"], description, 2 * budget)
+    return network_predictions(model, sets["test"], description, 2 * schedule.batch)
 
 
-def network_answers(model: nn.Module, data: Any, description: Targets, budget: int) -> np.ndarray:
+def network_predictions(model: nn.Module, data: Any, description: Targets, budget: int) -> np.ndarray:
     """Probabilities or values of every record (or residue), in order: (n, K)."""
     model.eval()
     per_residue = description.task == "residue_classification"

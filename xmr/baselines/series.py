@@ -1,63 +1,50 @@
-"""What one would do with signals otherwise: MiniRocket, 1-NN DTW, a small network from scratch, cepstral statistics."""
+"""Time series and audio: MiniRocket, 1-NN DTW, MFCC statistics, a small network from scratch."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
-from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
-from xmr.baselines.base import BaselineInput, fitted
-from xmr.baselines.cnn import PictureCNN
-from xmr.baselines.network import fit_network
+from xmr.baselines.base import BaselineInput
+from xmr.baselines.cnn import ImageCNN
+from xmr.baselines.estimators import fit_and_predict, linear
+from xmr.baselines.network import Schedule, fit_network
 from xmr.core.generators import Generators
 from xmr.core.global_generators import numpy_state_kept, use_generators
 from xmr.core.kinds import ImageBatch, SignalBatch, SignalSet, SignalSpec
 from xmr.errors import Problem, RecipeError, require
 
-STEPS, ROWS, RATE = 1200, 32, 1e-3  # of the convolutional network
+STEPS, ROWS, LEARNING_RATE = 1200, 32, 1e-3  # of the convolutional network
 
 
-def signal_baseline(name: str, parts: BaselineInput) -> np.ndarray:
-    """Fit on train (and validation), answer test: (n, K)."""
-    if name == "cnn":
-        return cnn(parts)
-    if name in ("minirocket", "dtw_1nn"):
-        return by_aeon(name, parts)
-    made = cepstra if name == "mfcc_logistic" else flat
-    both = np.concatenate([made(parts, "train"), made(parts, "validation")])
-    return fitted(_majority if name == "majority" else _linear, both, made(parts, "test"), parts)
+def logistic(data: BaselineInput) -> np.ndarray:
+    """A linear model on every sample of every channel: (n, K)."""
+    return _on_features(flat, data)
 
 
-def _majority(regression: bool, seed: int) -> BaseEstimator:
-    return DummyRegressor() if regression else DummyClassifier(strategy="prior")
+def mfcc_logistic(data: BaselineInput) -> np.ndarray:
+    """A linear model on statistics of MFCCs: (n, K). Raises RecipeError for series without a sample rate."""
+    return _on_features(mfcc_statistics, data)
 
 
-def _linear(regression: bool, seed: int) -> BaseEstimator:
-    model = RidgeCV(np.logspace(-3, 4, 15)) if regression else LogisticRegression(max_iter=2000)
-    return make_pipeline(StandardScaler(), model)
+def _on_features(make: Callable[[BaselineInput, str], np.ndarray], data: BaselineInput) -> np.ndarray:
+    learned = np.concatenate([make(data, "train"), make(data, "validation")])
+    return fit_and_predict(linear, learned, make(data, "test"), data)
 
 
-def flat(parts: BaselineInput, name: str) -> np.ndarray:
+def flat(data: BaselineInput, part: str) -> np.ndarray:
     """Every sample of every channel side by side, as the encoder gives them; windows of a record are averaged."""
-    data: SignalSet = parts.sets[name]
-    values = data.values.flatten(1).numpy()
-    if data.owner is None:
-        return values
-    sums = np.zeros((len(data), values.shape[1]), np.float32)
-    np.add.at(sums, data.owner, values)
-    return sums / data.rows[:, None]
+    signals: SignalSet = data.sets[part]
+    return _over_windows(signals.values.flatten(1).numpy(), signals)
 
 
-def cepstra(parts: BaselineInput, name: str) -> np.ndarray:
-    """Mean and deviation over a clip of 20 mel cepstral coefficients and of their differences: (n, 80 a channel)."""
-    spec = parts.spec
+def mfcc_statistics(data: BaselineInput, part: str) -> np.ndarray:
+    """Mean and standard deviation over a clip of 20 MFCCs and of their differences: (n, 80 per channel)."""
+    spec = data.spec
     if not isinstance(spec, SignalSpec) or spec.rate is None:
         raise RecipeError(Problem("baselines: mfcc_logistic", "series without a sample rate", "an audio encoder"))
     transforms = require("torchaudio.transforms", "audio", "the baseline mfcc_logistic")
@@ -65,37 +52,41 @@ def cepstra(parts: BaselineInput, name: str) -> np.ndarray:
     front = transforms.MFCC(
         rate, 20, melkwargs={"n_fft": round(0.032 * rate), "hop_length": round(0.016 * rate), "n_mels": 40}
     )
-    data: SignalSet = parts.sets[name]
+    signals: SignalSet = data.sets[part]
     found = []
-    for begin in range(0, len(data.values), 64):
-        frames = front(data.values[begin : begin + 64])  # (B, C, 20, T)
+    for begin in range(0, len(signals.values), 64):
+        frames = front(signals.values[begin : begin + 64])  # (B, C, 20, T)
         step = torch.diff(frames, dim=-1)
-        stats = [frames.mean(-1), frames.std(-1), step.mean(-1), step.std(-1)]
-        found.append(torch.cat([part.flatten(1) for part in stats], dim=1).numpy())
-    rows = np.concatenate(found) if found else np.zeros((0, 80 * spec.channels), np.float32)
-    if data.owner is None:
+        statistics = [frames.mean(-1), frames.std(-1), step.mean(-1), step.std(-1)]
+        found.append(torch.cat([each.flatten(1) for each in statistics], dim=1).numpy())
+    return _over_windows(np.concatenate(found) if found else np.zeros((0, 80 * spec.channels), np.float32), signals)
+
+
+def _over_windows(rows: np.ndarray, signals: SignalSet) -> np.ndarray:
+    """The mean over the windows of each record: (n, F)."""
+    if signals.owner is None:
         return rows
-    sums = np.zeros((len(data), rows.shape[1]), np.float32)
-    np.add.at(sums, data.owner, rows)
-    return sums / data.rows[:, None]
+    sums = np.zeros((len(signals), rows.shape[1]), np.float32)
+    np.add.at(sums, signals.owner, rows)
+    return sums / signals.rows[:, None]
 
 
-def series_of(parts: BaselineInput) -> dict[str, Any]:
+def series_of(data: BaselineInput) -> dict[str, Any]:
     """The series of every part as they were read, (n, C, L), or lists of (C, L_i) where their lengths differ.
 
-    Not the encoder's scale: what a normalisation throws away is the program's loss alone. Where any part has gaps, all
+    Not the encoder's scale: what a normalization discards is lost to the program alone. Where any part has gaps, all
     parts are as the encoder fills and scales them.
     """
-    present = [name for name, data in parts.sets.items() if len(data)]
-    held = {name: (parts.arrays or {}).get(name) for name in present}
+    present = [name for name, part in data.sets.items() if len(part)]
+    held = {name: (data.arrays or {}).get(name) for name in present}
     rows = {name: _as_read(array) for name, array in held.items() if array is not None}
     whole = {name: part for name, part in rows.items() if part is not None}
     if len(whole) == len(present):
         alike = len({row.shape[1] for part in whole.values() for row in part}) == 1
         return {name: np.stack(part) for name, part in whole.items()} if alike else dict(whole)
-    if any(data.owner is not None for data in parts.sets.values()):
+    if any(part.owner is not None for part in data.sets.values()):
         raise RecipeError(Problem("baselines", "encoder.length: window", "whole series for minirocket and dtw_1nn"))
-    return {name: parts.sets[name].values.numpy() for name in present}
+    return {name: data.sets[name].values.numpy() for name in present}
 
 
 def _as_read(series: np.ndarray) -> list[np.ndarray] | None:
@@ -106,33 +97,49 @@ def _as_read(series: np.ndarray) -> list[np.ndarray] | None:
     return None if (~known & inside[:, None]).any() else [row[:, :end] for row, end in zip(series, ends)]
 
 
-def by_aeon(name: str, parts: BaselineInput) -> np.ndarray:
-    """MiniRocket (arXiv 2012.08791) with a ridge, or the nearest neighbour under dynamic time warping, as in aeon."""
-    regression = parts.description.task == "regression"
-    if parts.description.task == "multilabel":
-        raise RecipeError(Problem(f"baselines: {name}", "task: multilabel", "classification or regression"))
-    kind = "regression" if regression else "classification"
-    which = {"minirocket": ("convolution_based", "MiniRocket"), "dtw_1nn": ("distance_based", "KNeighborsTimeSeries")}
-    package, prefix = which[name]
-    module = require(f"aeon.{kind}.{package}", "series", f"the baseline {name}")
-    maker = getattr(module, prefix + ("Regressor" if regression else "Classifier"))
-    model = maker(random_state=parts.seed, n_jobs=1) if name == "minirocket" else maker(distance="dtw", n_neighbors=1)
-    parted = series_of(parts)
-    if name == "minirocket" and any(isinstance(part, list) for part in parted.values()):
-        longest = max(row.shape[1] for part in parted.values() for row in part)  # equal lengths only, zeros behind
-        parted = {part: _padded(rows, longest) for part, rows in parted.items()}
-    learned, test = [parted[part] for part in ("train", "validation") if part in parted], parted["test"]
-    both = [row for part in learned for row in part] if isinstance(test, list) else np.concatenate(learned)
-    if isinstance(both, np.ndarray) and both.shape[2] < 9 and name == "minirocket":
-        both, test = (np.pad(x, ((0, 0), (0, 0), (0, 9 - x.shape[2]))) for x in (both, test))
-    target = np.concatenate([parts.targets["train"], parts.targets["validation"]])
+def minirocket(data: BaselineInput) -> np.ndarray:
+    """MiniRocket (arXiv 2012.08791) with a ridge regression, as in aeon: (n, K)."""
+    made = _aeon_model("convolution_based", "MiniRocket", data)
+    whole = series_of(data)
+    if any(isinstance(part, list) for part in whole.values()):
+        longest = max(row.shape[1] for part in whole.values() for row in part)  # it takes equal lengths only
+        whole = {part: _padded(rows, longest) for part, rows in whole.items()}
+    shortest = 9  # samples that its kernels need
+    if next(iter(whole.values())).shape[2] < shortest:
+        whole = {part: np.pad(x, ((0, 0), (0, 0), (0, shortest - x.shape[2]))) for part, x in whole.items()}
+    return _fit_aeon(made(random_state=data.seed, n_jobs=1), whole, data)
+
+
+def dtw_1nn(data: BaselineInput) -> np.ndarray:
+    """The nearest neighbour under dynamic time warping, as in aeon: (n, K)."""
+    made = _aeon_model("distance_based", "KNeighborsTimeSeries", data)
+    return _fit_aeon(made(distance="dtw", n_neighbors=1), series_of(data), data)
+
+
+def _aeon_model(package: str, prefix: str, data: BaselineInput) -> Any:
+    """aeon's class for the task. Raises RecipeError for several labels per record, MissingExtraError without aeon."""
+    task = data.description.task
+    if task == "multilabel":
+        raise RecipeError(Problem("baselines", f"a baseline of aeon for task: {task}", "classification or regression"))
+    kind, suffix = ("regression", "Regressor") if task == "regression" else ("classification", "Classifier")
+    module = require(f"aeon.{kind}.{package}", "series", "the baselines minirocket and dtw_1nn")
+    return getattr(module, prefix + suffix)
+
+
+def _fit_aeon(model: Any, whole: dict[str, Any], data: BaselineInput) -> np.ndarray:
+    """Fit on train and validation together, predict test: (n, K)."""
+    test = whole["test"]
+    parts = [whole[part] for part in ("train", "validation") if part in whole]
+    learned = [row for part in parts for row in part] if isinstance(test, list) else np.concatenate(parts)
+    target = np.concatenate([data.targets["train"], data.targets["validation"]])
+    regression = data.description.task == "regression"
     with numpy_state_kept():  # MiniRocket seeds numpy's global generator when it is fitted
-        model.fit(both, target[:, 0] if regression else target)
+        model.fit(learned, target[:, 0] if regression else target)
     if regression:
-        return parts.description.own_units(model.predict(test)[:, None])
-    answer = np.zeros((len(test), parts.description.outputs))
-    answer[:, np.asarray(model.classes_).astype(int)] = model.predict_proba(test)
-    return answer
+        return data.description.own_units(model.predict(test)[:, None])
+    found = np.zeros((len(test), data.description.outputs))
+    found[:, np.asarray(model.classes_).astype(int)] = model.predict_proba(test)
+    return found
 
 
 def _padded(rows: list[np.ndarray], length: int) -> np.ndarray:
@@ -161,15 +168,15 @@ class SignalCNN(nn.Module):
         return _pooled(logits, signal)
 
 
-class RecordingCNN(nn.Module):
-    """The pictures' convolutional network on 40 log mels of a recording, 32 ms every 16."""
+class AudioCNN(nn.Module):
+    """The convolutional network of images on 40 log mels of an audio clip, 32 ms every 16."""
 
     def __init__(self, rate: int, outputs: int) -> None:
         super().__init__()
-        transforms = require("torchaudio.transforms", "audio", "the baseline cnn of recordings")
+        transforms = require("torchaudio.transforms", "audio", "the baseline cnn of audio clips")
         size, hop = round(0.032 * rate), round(0.016 * rate)
         self.mels = transforms.MelSpectrogram(rate, size, hop_length=hop, n_mels=40)
-        self.network = PictureCNN(1, outputs, halved=(True, True, True, False))
+        self.network = ImageCNN(1, outputs, halved=(True, True, True, False))
 
     def forward(self, signal: SignalBatch) -> Tensor:
         """(B, 1, L) -> (R, K)."""
@@ -188,29 +195,15 @@ def _pooled(logits: Tensor, signal: SignalBatch) -> Tensor:
     return sums / torch.bincount(owner, minlength=records)[:, None]
 
 
-def cnn(parts: BaselineInput) -> np.ndarray:
-    """Train from scratch, choose the epoch on validation, answer test: (n, K)."""
-    description, spec = parts.description, parts.spec
+def signal_cnn(data: BaselineInput) -> np.ndarray:
+    """Train on signals from scratch, choose the epoch on validation, predict test: (n, K)."""
+    spec, outputs = data.spec, data.description.outputs
     assert isinstance(spec, SignalSpec)
-    target = {name: torch.from_numpy(np.asarray(value)) for name, value in parts.targets.items()}
-    steps = max(1, -(-len(parts.sets["train"]) // ROWS))
-    epochs = max(20, -(-STEPS // steps))
-    generators = Generators(parts.seed)
+    epochs = max(20, -(-STEPS // max(1, -(-len(data.sets["train"]) // ROWS))))
+    generators = Generators(data.seed)
     with use_generators(generators):
-        model: nn.Module = SignalCNN(spec.channels, description.outputs)
+        model: nn.Module = SignalCNN(spec.channels, outputs)
         if spec.rate is not None:
-            model = RecordingCNN(int(spec.rate), description.outputs)
-    return fit_network(
-        model,
-        parts.sets,
-        target,
-        description,
-        epochs=epochs,
-        budget=ROWS,
-        rate=RATE,
-        patience=epochs,
-        seed=parts.seed,
-        generators=generators,
-        augment=parts.augment,
-        precision=parts.precision,
-    )
+            model = AudioCNN(int(spec.rate), outputs)
+    schedule = Schedule(epochs=epochs, batch=ROWS, learning_rate=LEARNING_RATE, patience=epochs)
+    return fit_network(model, data, schedule, generators)

@@ -1,53 +1,51 @@
-"""What one would do with tables otherwise: gradient-boosted trees, logistic regression, a random forest."""
+"""Tables: gradient-boosted trees, a random forest, logistic regression."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
-from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from xmr.baselines.base import BaselineInput, fitted
+from xmr.baselines.base import BaselineInput
+from xmr.baselines.estimators import fit_and_predict, forest, linear
 from xmr.core.kinds import TableSet, TableSpec
 
 
-def table_baseline(name: str, parts: BaselineInput) -> np.ndarray:
-    """Fit on train and validation, answer test: (n, K). They see the cells as the encoder reads them."""
-    spec = parts.spec
-    assert isinstance(spec, TableSpec)
-    make = coded if name in ("hist_gradient_boosting", "random_forest") else one_hot
-    left = np.concatenate([make(parts.sets["train"], spec), make(parts.sets["validation"], spec)])
+def logistic(data: BaselineInput) -> np.ndarray:
+    """A linear model on numbers, gaps and one-hot categories: (n, K)."""
+    learned, test = _features(one_hot, data)
+    return fit_and_predict(linear, learned, test, data)
+
+
+def random_forest(data: BaselineInput) -> np.ndarray:
+    """A random forest on numbers and category ids: (n, K)."""
+    learned, test = _features(coded, data)
+    return fit_and_predict(forest, learned, test, data)
+
+
+def hist_gradient_boosting(data: BaselineInput) -> np.ndarray:
+    """Gradient-boosted trees on numbers and category ids: (n, K)."""
+    learned, test = _features(coded, data)
+    assert isinstance(data.spec, TableSpec)
+    first = len(data.spec.numbers)
+    columns = list(range(first, first + len(data.spec.categories)))
+    # scikit-learn's leaves of 20 rows leave no tree to grow from 32 rows.
+    leaf = min(20, max(2, len(learned) // 16))
 
     def model(regression: bool, seed: int) -> BaseEstimator:
-        return _model(name, regression, seed, spec, len(left))
-
-    return fitted(model, left, make(parts.sets["test"], spec), parts)
-
-
-def _model(name: str, regression: bool, seed: int, spec: TableSpec, rows: int) -> BaseEstimator:
-    if name == "hist_gradient_boosting":
         kind = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
-        first = len(spec.numbers)
-        # scikit-learn's leaves of 20 rows leave no tree to grow from 32 rows.
-        leaf = min(20, max(2, rows // 16))
-        columns = list(range(first, first + len(spec.categories)))
         return kind(categorical_features=columns, min_samples_leaf=leaf, random_state=seed)
-    if name == "random_forest":
-        return (RandomForestRegressor if regression else RandomForestClassifier)(500, n_jobs=-1, random_state=seed)
-    if name == "majority":
-        return DummyRegressor() if regression else DummyClassifier(strategy="prior")
-    linear: Any = RidgeCV(np.logspace(-3, 4, 15)) if regression else LogisticRegression(max_iter=2000)
-    return make_pipeline(StandardScaler(), linear)
+
+    return fit_and_predict(model, learned, test, data)
+
+
+def _features(make: Callable[[TableSet, TableSpec], np.ndarray], data: BaselineInput) -> tuple[np.ndarray, np.ndarray]:
+    """Features of train and validation together, and of test; the cells are as the encoder reads them."""
+    assert isinstance(data.spec, TableSpec)
+    found = {name: make(part, data.spec) for name, part in data.sets.items()}
+    return np.concatenate([found["train"], found["validation"]]), found["test"]
 
 
 def coded(data: TableSet, spec: TableSpec) -> np.ndarray:

@@ -10,36 +10,40 @@ from xmr.data.readers.time_series import carried
 STRENGTHS = np.logspace(-2, 5, 8)
 
 
-def forecast_baseline(name: str, parts: BaselineInput) -> np.ndarray:
-    """Answer test, in z-scores: (n, H)."""
-    horizon = parts.description.outputs
-    seen = parts.sets["test"].values[:, 0].numpy()
-    if name == "last_value":
-        return np.repeat(seen[:, -1:], horizon, axis=1)
-    if name == "seasonal_naive":
-        season = min(parts.season, seen.shape[1])
-        return np.tile(seen[:, -season:], (1, -(-horizon // season)))[:, :horizon]
-    return linear(parts, seen)
+def last_value(data: BaselineInput) -> np.ndarray:
+    """The last value of each window repeated, in z-scores: (n, H)."""
+    return np.repeat(_windows(data, "test")[:, -1:], data.description.outputs, axis=1)
 
 
-def linear(parts: BaselineInput, seen: np.ndarray) -> np.ndarray:
+def seasonal_naive(data: BaselineInput) -> np.ndarray:
+    """The last season of each window repeated, in z-scores: (n, H)."""
+    horizon, seen = data.description.outputs, _windows(data, "test")
+    season = min(data.season, seen.shape[1])
+    return np.tile(seen[:, -season:], (1, -(-horizon // season)))[:, :horizon]
+
+
+def _windows(data: BaselineInput, part: str) -> np.ndarray:
+    return data.sets[part].values[:, 0].numpy()
+
+
+def linear(data: BaselineInput) -> np.ndarray:
     """y = W (x - m) + m with m the mean of the window, one W for all channels, its ridge chosen on validation.
 
-    In closed form from the normal equations, so that no window is held twice; a missing step to come is learned as the
-    one before it. Source: the linear models of DLinear,
-    arXiv 2205.13504, with the mean taken out (NLinear takes the last value).
+    In closed form from the normal equations, so that no window is held twice; a missing future step is learned as the
+    one before it. Source: the linear models of DLinear, arXiv 2205.13504, with the mean taken out (NLinear takes the
+    last value).
     """
-    horizon = parts.description.outputs
+    horizon, seen = data.description.outputs, _windows(data, "test")
     width = seen.shape[1] + 1
     gram, cross = np.zeros((width, width)), np.zeros((width, horizon))
-    values, target = parts.sets["train"].values[:, 0].numpy(), parts.targets["train"]
+    values, target = _windows(data, "train"), data.targets["train"]
     for begin in range(0, len(values), 8192):
         some = slice(begin, begin + 8192)
         x, mean = _centred(values[some])
         to_come = carried(np.concatenate([values[some, -1:], target[some]], axis=1).T).T[:, 1:]
         gram += x.T @ x
         cross += x.T @ (to_come - mean)
-    checked = parts.sets["validation"].values[:, 0].numpy()
+    checked = _windows(data, "validation")
     best: tuple[float, np.ndarray] | None = None
     for strength in STRENGTHS:
         penalty = np.full(width, strength)
@@ -48,7 +52,7 @@ def linear(parts: BaselineInput, seen: np.ndarray) -> np.ndarray:
         error = 0.0
         if len(checked):
             x, mean = _centred(checked)
-            error = float(np.nanmean((x @ weight + mean - parts.targets["validation"]) ** 2))
+            error = float(np.nanmean((x @ weight + mean - data.targets["validation"]) ** 2))
         if best is None or error < best[0]:
             best = error, weight
     assert best is not None

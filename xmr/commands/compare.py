@@ -8,6 +8,7 @@ asked for again with more budgets or seeds runs only what is new.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
@@ -16,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from xmr.baselines import CONTROLS, PROTEIN_BASELINES, SOURCE_BASELINES, baselines_of
+from xmr.baselines.registry import BASELINES
 from xmr.commands.workers import Run, Workers, outcome
-from xmr.core.component import section_model
+from xmr.core.component import create, section_model
 from xmr.core.files import finite, write_csv, write_json, write_text
 from xmr.core.output_folder import held
 from xmr.core.registry import ENCODERS, SOURCES
@@ -26,12 +27,10 @@ from xmr.errors import Problem, RecipeError, one_of, visible
 from xmr.metrics.metrics import higher_is_better
 from xmr.metrics.seeds import paired_p
 from xmr.recipe.load import dump_recipe, load_recipe
-from xmr.recipe.recipe import Recipe
+from xmr.recipe.recipe import Recipe, case_of
 
 PROGRAM = "program"
 SURE = 0.05  # a p below this is called a difference
-_TOKEN_WIDTH = 384
-_NO_SOURCES = ("none", "cepstra")
 
 
 @dataclass(frozen=True)
@@ -113,18 +112,11 @@ class Comparison:
 def controls(recipe: Recipe) -> dict[str, list[str]]:
     """The controls a recipe can have: name -> overrides."""
     found: dict[str, list[str]] = {}
-    name = recipe.source["name"]
-    source = SOURCES.get(name)
-    fields = section_model(source).model_fields
-    if "weights" in fields and recipe.source.get("weights") != "random":
+    if "weights" in recipe.source and recipe.source.get("weights") != "random":
         found["random source"] = ["source.weights=random"]
-    space = SOURCES.entry(name).fact("space")
-    if space == "token" and name not in _NO_SOURCES:
-        found["no source"] = [f"source={{name: none, width: {_TOKEN_WIDTH}}}"]
-    if space == "wave" and name not in _NO_SOURCES:  # only where it hears as much of a recording as the source does
-        clip = recipe.source.get("samples", fields["samples"].default) if "samples" in fields else None
-        clip = clip or getattr(source, "clip", None)
-        found |= {"no source": [f"source={{name: cepstra, samples: {clip}}}"]} if clip else {}
+    control = create(SOURCES, recipe.source).without_network()
+    if control is not None:
+        found["no source"] = [f"source={json.dumps(control)}"]
     orders = "shuffle" in section_model(ENCODERS.get(recipe.encoder["name"])).model_fields
     if orders and recipe.task != "residue_classification":  # labels of residues would not follow
         found["shuffled positions"] = ["encoder.shuffle=positions"]
@@ -136,11 +128,12 @@ def controls(recipe: Recipe) -> dict[str, list[str]]:
 def beside(recipe: Recipe, leave_out: tuple[str, ...] = ()) -> list[str]:
     """The recipe's baselines; a network from scratch and descriptors of the domain; and what else can be done with its
     source: probe, LoRA, fine-tuning, attention layer."""
-    entry = SOURCES.entry(recipe.source["name"])
-    emits = ENCODERS.entry(recipe.encoder["name"]).fact("emits")
-    known = baselines_of(recipe.task, emits, entry.fact("space"), recipe.encoder["name"])
-    own = SOURCE_BASELINES if recipe.source["name"] not in _NO_SOURCES else ()
-    more = [name for name in ("cnn", *PROTEIN_BASELINES, *own) if name in known]
+    is_control = SOURCES.get(recipe.source["name"]).is_control  # type: ignore[attr-defined]
+    more = [
+        baseline.name
+        for baseline in BASELINES.suiting(case_of(recipe)).values()
+        if baseline.in_compare and not (baseline.uses_source and is_control)
+    ]
     return [name for name in dict.fromkeys([*recipe.baselines, *more]) if name not in leave_out]
 
 
@@ -250,7 +243,7 @@ def cells_of(row: str, budget: str, results: list[dict[str, Any]]) -> list[Cell]
                 "training seconds": mean(lambda r: r["baselines"][name].get("seconds", float("nan"))),  # noqa: B023
                 "peak memory MiB": mean(lambda r: r["baselines"][name].get("peak_memory_mib", float("nan"))),  # noqa: B023
             }
-            made.append(Cell(name, "control" if name in CONTROLS else "baseline", budget, values, cost))
+            made.append(Cell(name, "control" if BASELINES.is_control(name) else "baseline", budget, values, cost))
     return made
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from xmr.baselines.base import BaselineInput, run_baseline
+from xmr.baselines.base import BaselineInput
+from xmr.baselines.registry import run_baseline
 from xmr.core.component import create
 from xmr.core.files import array_sha256, json_sha256, write_array, write_json
 from xmr.core.memory import PeakMemory
@@ -19,40 +20,47 @@ from xmr.core.registry import TRANSFORMS
 from xmr.errors import OutputError, reason
 from xmr.job import PARTS, Job
 from xmr.metrics.metrics import metrics_of
+from xmr.recipe.recipe import case_of
 from xmr.training.precision import resolve_precision
 
 Log = Callable[[str], None]
 
 
 def untrained(job: Job) -> Any:
-    """The recipe's transform as it was before training: what a linear probe of signals sees."""
+    """The recipe's transform before training: what a linear probe sees."""
     generator = torch.Generator().manual_seed(job.recipe.seed * 1_000_003)
     made = create(TRANSFORMS, job.recipe.transform).build(job.encoder.spec, job.source.space, generator)
     return made.eval()
 
 
-def run_baselines(job: Job, result: dict[str, Any], folder: Path, log: Log) -> dict[str, np.ndarray]:
-    """Run the recipe's baselines on the same split; one that fails is said and does not lose the others.
+def baseline_input(job: Job) -> BaselineInput:
+    """What the baselines of a run may use."""
+    return BaselineInput(
+        case=case_of(job.recipe),
+        texts={name: job.encoder.canonical(job.parts[name]) for name in PARTS},
+        sets={name: part.data for name, part in job.sets.items()},
+        targets={name: job.sets[name].target.numpy() for name in PARTS if name != "test"},
+        description=job.targets,
+        spec=job.encoder.spec,
+        seed=job.recipe.seed,
+        source=job.source,
+        augment=job.encoder.augment,
+        arrays={name: job.parts[name].arrays for name in PARTS},
+        season=job.encoder.season,
+        untrained=untrained(job),
+        precision=resolve_precision(job.recipe.training.precision, torch.device("cpu")),
+    )
 
-    What each answered is kept in the run's checkpoint, so that an interrupted run repeats none.
+
+def run_baselines(job: Job, result: dict[str, Any], folder: Path, log: Log) -> dict[str, np.ndarray]:
+    """Run the recipe's baselines on the same split; one that fails is reported and does not lose the others.
+
+    What each predicted is kept in the run's checkpoint, so that an interrupted run repeats none.
     """
     names = list(dict.fromkeys(job.recipe.baselines))
     if not names:
         return {}
-    parts = BaselineInput(
-        {name: job.encoder.canonical(job.parts[name]) for name in PARTS},
-        {name: part.data for name, part in job.sets.items()},
-        {name: part.target.numpy() for name, part in job.sets.items()},
-        job.targets,
-        job.encoder.spec,
-        job.recipe.seed,
-        job.source,
-        job.encoder.augment,
-        {name: job.parts[name].arrays for name in PARTS},
-        getattr(job.encoder, "season", 1),
-        untrained(job),
-        resolve_precision(job.recipe.training.precision, torch.device("cpu")),
-    )
+    data = baseline_input(job)
     answers: dict[str, np.ndarray] = {}
     for name in names:
         place = folder / "checkpoint" / "baselines" / name
@@ -60,7 +68,7 @@ def run_baselines(job: Job, result: dict[str, Any], folder: Path, log: Log) -> d
             kept = _kept_answers(place)
             if kept is None:
                 started, memory = time.perf_counter(), PeakMemory().start()
-                found = run_baseline(name, parts)
+                found = run_baseline(name, data)
                 cost = {"seconds": time.perf_counter() - started, "peak_memory_mib": memory.mib()}
                 kept = _keep_answers(place, found, cost)
         except OutputError:

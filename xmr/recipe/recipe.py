@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from annotated_types import Ge, Le
 from pydantic import Field, ValidationError
 
-from xmr.baselines import baselines_of
+from xmr.baselines.base import FUTURE, PER_POSITION, PER_RECORD, Case, Predicts
+from xmr.baselines.registry import BASELINES
 from xmr.core.component import KINDS, Locate, Section, problems_of, section_problems
 from xmr.core.registry import TRANSFORMS, grid
 from xmr.data.settings import DataSettings, Seed
@@ -62,6 +63,15 @@ def space_of(source: str) -> str:
     return entry.facts.get("space") or str(getattr(entry.load(), "space_kind", "?"))
 
 
+def case_of(recipe: Recipe) -> Case:
+    """What decides which baselines suit a recipe."""
+    encoder = recipe.encoder["name"]
+    emits = KINDS["encoder"].entry(encoder).fact("emits")
+    kinds: dict[str, Predicts] = {"forecasting": FUTURE, "residue_classification": PER_POSITION}
+    space = space_of(recipe.source["name"])
+    return Case(encoder=encoder, emits=emits, space=space, predicts=kinds.get(recipe.task, PER_RECORD))
+
+
 def _cell_problems(recipe: Recipe, place: Locate) -> list[Problem]:
     """An empty cell of the grid is refused before anything is loaded, naming the cells that would work."""
     emits = KINDS["encoder"].entry(recipe.encoder["name"]).fact("emits")
@@ -90,8 +100,8 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
                 f"one of {', '.join(fitting)}",
             )
         )
-    emits = KINDS["encoder"].entry(recipe.encoder["name"]).fact("emits")
-    known = baselines_of(recipe.task, emits, space_of(recipe.source["name"]), recipe.encoder["name"])
+    case = case_of(recipe)
+    emits, known = case.emits, BASELINES.suiting(case)
     strange = [(index, name) for index, name in enumerate(recipe.baselines) if name not in known]
     problems += [one_of(place(("baselines", index)), name, known) for index, name in strange[:MAX_PROBLEMS]]
     fixed_length = recipe.encoder.get("columns") == "variable"

@@ -33,7 +33,10 @@ class Source(nn.Module, ABC):
     packaged: ClassVar[PackagedFile | None] = None  # its weights, where they come inside a pip package
     space: Space
     hidden_width: int
+    own_width: int  # of the last layer's features alone
     identity: str = ""
+    is_control: ClassVar[bool] = False  # whether it stands for "no pretrained network" in a comparison
+    taps: int = 1  # hidden states of so many layers side by side
     class_names: tuple[str, ...] = ()  # of the source's own classes, where it names them
     tokenize: Tokenize | None = None  # texts -> token ids, where the source reads words
 
@@ -65,6 +68,21 @@ class Source(nn.Module, ABC):
     def pre_classifier(self, hidden: Tensor) -> Tensor:
         """What the source does before that matrix: (..., D') -> (..., D)."""
         return hidden
+
+    def without_network(self) -> dict[str, Any] | None:
+        """The control in this source's place: a source section without a network, or None where there is none.
+
+        Needs no weights, but may read the configuration of a model; raises as `load` does.
+        """
+        return None
+
+    def trainable_copy(self) -> Self:
+        """A copy with every weight free to learn, for fine-tuning. Raises RecipeError where nothing can be trained."""
+        raise RecipeError(Problem("baselines", f"fine-tuning of {type(self).__name__}", "a language or image model"))
+
+    def blocks(self) -> int:
+        """How many blocks the model has that `layers` counts, before it is cut; 0 where it cannot be cut."""
+        return 0
 
     def freeze(self) -> Self:
         """No gradient, eval mode; remembers the checksum that `assert_unchanged` compares with."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
 from annotated_types import Ge, Le
@@ -45,6 +45,7 @@ class Cepstra(WaveSource):
         stand_ins: rows of the random stand-in for a classifier.
     """
 
+    is_control: ClassVar[bool] = True
     head: _StandIn
 
     def __init__(

@@ -70,7 +70,7 @@ class AttentionRNN(ModuleWave):
     """
 
     names: ClassVar[tuple[str, ...]] = COMMANDS
-    clip: ClassVar[int | None] = SAMPLES
+    clip = SAMPLES
     filters: Tensor
 
     def __init__(
@@ -128,7 +128,7 @@ class KeywordCNN(ModuleWave):
     """
 
     names: ClassVar[tuple[str, ...]] = KEYWORDS
-    clip: ClassVar[int | None] = SAMPLES
+    clip = SAMPLES
 
     def __init__(
         self,

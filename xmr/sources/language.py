@@ -92,6 +92,12 @@ class Language(Source):
         with checkpoint.loading():
             return int(checkpoint.config().num_hidden_layers)
 
+    def without_network(self) -> dict[str, Any]:
+        """Embeddings of the same width, passed on unchanged."""
+        checkpoint = self._checkpoint()
+        with checkpoint.loading():
+            return {"name": "none", "width": int(checkpoint.config().hidden_size)}
+
     def _checkpoint(self) -> Checkpoint:
         instead = "source: {name: minilm}, which needs no network"
         return Checkpoint(self.model_name, self.folder(), self.revision, instead)

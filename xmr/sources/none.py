@@ -22,6 +22,7 @@ class NoSource(Source):
     """
 
     space_kind: ClassVar[str] = "token"
+    is_control: ClassVar[bool] = True
     space: TokenSpace
 
     def __init__(

@@ -40,7 +40,6 @@ class VisionSource(Source):
     head: nn.Module
     factor: Tensor
     shift: Tensor
-    taps: int = 1
 
     def keep_normalisation(self, space: PixelSpace) -> None:
         """(x - mean) / std as x * factor + shift, one pass over the pixels."""

@@ -29,8 +29,7 @@ class WaveSource(Source):
     space_kind: ClassVar[str] = "wave"
     space: WaveSpace
     head: nn.Module
-    taps: int = 1
-    clip: ClassVar[int | None] = None  # samples at 16 kHz, where all models of the kind hear as many
+    clip: int | None = None  # samples of a clip, where known before the model is loaded
 
     def settle(self, names: tuple[str, ...] = ()) -> Self:
         """Measure the features on silence, and freeze."""
@@ -50,6 +49,10 @@ class WaveSource(Source):
         assert self.space.spectrum is not None
         assert inputs.waves is not None
         return self.space.spectrum(inputs.waves)
+
+    def without_network(self) -> dict[str, Any] | None:
+        """MFCCs of a clip of the same length, where that is known."""
+        return {"name": "cepstra", "samples": self.clip} if self.clip and not self.is_control else None
 
     @abstractmethod
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
@@ -153,6 +156,7 @@ class Speech(WaveSource):
     ) -> None:
         super().__init__()
         self.model_name, self.revision, self.weights, self.samples, self.taps = model, revision, weights, samples, taps
+        self.clip = samples
         self.seed = 0
 
     def load(self, seed: int = 0) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, Self
 
 import torch
 from annotated_types import Ge, Le
@@ -28,7 +28,7 @@ class Yamnet(WaveSource):
         taps: features from so many depths, the last and others evenly spaced.
     """
 
-    clip: ClassVar[int | None] = WINDOW + (FRAMES - 1) * HOP
+    clip = WINDOW + (FRAMES - 1) * HOP
     filters: Tensor
 
     def __init__(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from xmr.baselines.base import BaselineInput
-from xmr.baselines.time_series import forecast_baseline
+from xmr.baselines.base import FUTURE, BaselineInput, Case
+from xmr.baselines.time_series import last_value, linear, seasonal_naive
 from xmr.core.kinds import SignalSet, SignalSpec
 from xmr.data.readers.sequences import Columns
 from xmr.data.readers.time_series import TimeTable, read_time_table, steps_in_words, windows
@@ -200,19 +200,29 @@ def parts(seen, target):
     data = SignalSet(np.asarray(seen, np.float32)[:, None], np.full(len(seen), len(seen[0])))
     held = dict.fromkeys(("train", "validation", "test"), data)
     goals = dict.fromkeys(held, np.asarray(target, np.float32))
-    return BaselineInput({}, held, goals, Targets.steps(len(target[0])), SignalSpec(1, len(seen[0])), 0, None, season=3)  # type: ignore[arg-type]
+    return BaselineInput(
+        case=Case(encoder="forecast", emits="signal", space="token", predicts=FUTURE),
+        texts={},
+        sets=held,
+        targets=goals,
+        description=Targets.steps(len(target[0])),
+        spec=SignalSpec(1, len(seen[0])),
+        seed=0,
+        source=None,
+        season=3,
+    )
 
 
 def test_baselines_by_hand():
     data = parts([[9, 1, 2, 3]], [[0, 0, 0, 0]])
-    np.testing.assert_array_equal(forecast_baseline("last_value", data), [[3, 3, 3, 3]])
-    np.testing.assert_array_equal(forecast_baseline("seasonal_naive", data), [[1, 2, 3, 1]])
+    np.testing.assert_array_equal(last_value(data), [[3, 3, 3, 3]])
+    np.testing.assert_array_equal(seasonal_naive(data), [[1, 2, 3, 1]])
     rng = np.random.default_rng(0)
     seen = rng.standard_normal((400, 5))
     goal = seen[:, [4, 0]] + seen.mean(axis=1, keepdims=True) * 0
-    np.testing.assert_allclose(forecast_baseline("linear", parts(seen, goal)), goal, atol=0.05)
+    np.testing.assert_allclose(linear(parts(seen, goal)), goal, atol=0.05)
     some = np.where(rng.random(goal.shape) < 0.02, np.nan, goal)
-    assert np.mean((forecast_baseline("linear", parts(seen, some)) - goal) ** 2) < 0.05, "gaps to come are no obstacle"
+    assert np.mean((linear(parts(seen, some)) - goal) ** 2) < 0.05, "gaps to come are no obstacle"
 
 
 def test_mse_and_mae_over_everything():

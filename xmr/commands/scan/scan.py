@@ -15,13 +15,12 @@ import torch
 
 from xmr.commands.scan.reference import reference_features
 from xmr.commands.scan.transferability import h_score, jackknife, leep, log_me, probe, sliced_wasserstein
-from xmr.core.component import create, section_model
+from xmr.core.component import create
 from xmr.core.files import finite, write_csv, write_json
 from xmr.core.registry import SOURCES
 from xmr.errors import Problem, RecipeError, reason
 from xmr.job import Job, load_job
 from xmr.recipe.load import load_recipe
-from xmr.sources.language import Language
 
 MAX_LEEP = 20_000_000  # probabilities held at once for LEEP; beyond, fewer records are asked
 
@@ -97,19 +96,18 @@ def _rank(row: Scores) -> float:
 def score_source(name: str, overrides: list[str], source: str, reference: Path | None = None) -> list[Scores]:
     """The scores of one source: a language model at every depth, any other as the recipe has it."""
     recipe = load_recipe(name, overrides)
-    several = "layers" in section_model(SOURCES.get(recipe.source["name"])).model_fields
     started = perf_counter()
-    if several:
-        blocks = create(SOURCES, {**recipe.source, "layers": None, "taps": 1}).blocks()
+    blocks = create(SOURCES, recipe.source).blocks()
+    if blocks:
         recipe = load_recipe(name, [*overrides, "source.layers=null", f"source.taps={blocks + 1}"])
     job = load_job(recipe)
     features = job.program.features(job.sets["train"].data)
     own = reference_features(job.source, reference) if reference is not None else None
     target = job.sets["train"].target.numpy()
-    width = job.source.own_width if isinstance(job.source, Language) else features.shape[1]
+    width = job.source.own_width if blocks else features.shape[1]
     cuts = [slice(begin, begin + width) for begin in range(0, features.shape[1], width)]
     depths: list[int | None] = [None]
-    if several:  # the last depth comes first, then from the deepest to the embeddings (which no layer has touched)
+    if blocks:  # the last depth comes first, then from the deepest to the embeddings (which no layer has touched)
         cuts, depths = cuts[:-1], list(range(len(cuts) - 1, 0, -1))
     seconds = (perf_counter() - started) / len(cuts)
     label = source or recipe.source["name"]

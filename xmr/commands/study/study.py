@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from xmr.baselines import CONTROLS
+from xmr.baselines.registry import BASELINES
 from xmr.commands.study.pages import html, markdown
 from xmr.commands.study.result import Cell, Kind, Result, ResultRow, cell, with_verdicts
 from xmr.commands.study.settings import Choice, Study
@@ -177,7 +177,7 @@ class _Table:
             name = baseline if self.owner.setdefault(baseline, row) == row else f"{baseline} ({row})"
             found = [each["baselines"][baseline] for each in results if baseline in each["baselines"]]
             if len(found) == len(results):
-                self._put(name, "control" if baseline in CONTROLS else "baseline", column, found)
+                self._put(name, "control" if BASELINES.is_control(baseline) else "baseline", column, found)
             for each in results:
                 if baseline in each["failed_baselines"]:
                     self.result.failures[f"{name}, {column}"] = each["failed_baselines"][baseline]

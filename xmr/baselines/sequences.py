@@ -1,0 +1,141 @@
+"""Sequences as counts, one-hot columns or descriptors for a linear model or a random forest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler
+
+from xmr.baselines.base import BaselineInput
+from xmr.baselines.estimators import Model, fit_and_predict, forest, plain_linear
+from xmr.errors import require
+
+Features = Callable[[list[str], list[str]], tuple[Any, Any]]  # training and test texts -> their features
+
+
+def length_only(data: BaselineInput) -> np.ndarray:
+    """A linear model on the length: (n, K)."""
+    return _on_texts(lengths, plain_linear, data)
+
+
+def composition_logistic(data: BaselineInput) -> np.ndarray:
+    """A linear model on the frequencies of letters and pairs: (n, K)."""
+    return _on_texts(dipeptide_counts, sparse_linear, data)
+
+
+def kmer_logistic(data: BaselineInput) -> np.ndarray:
+    """A linear model on k-mer frequencies: (n, K)."""
+    return _on_texts(kmer_counts, sparse_linear, data)
+
+
+def kmer_forest(data: BaselineInput) -> np.ndarray:
+    """A random forest on k-mer frequencies: (n, K)."""
+    return _on_texts(kmer_counts, forest, data)
+
+
+def onehot_linear(data: BaselineInput) -> np.ndarray:
+    """A linear model on the letter at each position: (n, K)."""
+    return _on_texts(one_hot, sparse_linear, data)
+
+
+def onehot_forest(data: BaselineInput) -> np.ndarray:
+    """A random forest on the letter at each position: (n, K)."""
+    return _on_texts(one_hot, forest, data)
+
+
+def descriptors_logistic(data: BaselineInput) -> np.ndarray:
+    """A linear model on physicochemical descriptors: (n, K)."""
+    return _on_texts(descriptors, plain_linear, data)
+
+
+def descriptors_forest(data: BaselineInput) -> np.ndarray:
+    """A random forest on physicochemical descriptors: (n, K)."""
+    return _on_texts(descriptors, forest, data)
+
+
+def _on_texts(features: Features, model: Model, data: BaselineInput) -> np.ndarray:
+    learned, test = features(data.texts["train"] + data.texts["validation"], data.texts["test"])
+    return fit_and_predict(model, learned, test, data)
+
+
+def sparse_linear(regression: bool, seed: int) -> BaseEstimator:
+    """Features scaled by their largest value, which keeps zeros; ridge or logistic regression."""
+    if regression:
+        return make_pipeline(MaxAbsScaler(), RidgeCV(np.logspace(-3, 4, 15)))
+    return make_pipeline(MaxAbsScaler(), LogisticRegression(C=1.0, max_iter=2000))
+
+
+def kmer_counts(train: list[str], test: list[str], most: int = 3) -> tuple[Any, Any]:
+    """Frequencies of all k-mers of 1 to `most` letters seen in training."""
+    counts = CountVectorizer(analyzer="char", ngram_range=(1, most), lowercase=False, dtype=np.float32)
+    left, right = counts.fit_transform(train), counts.transform(test)
+
+    def frequencies(matrix: Any, texts: list[str]) -> Any:
+        return sparse.diags(1 / np.maximum([len(text) for text in texts], 1)) @ matrix
+
+    return frequencies(left, train), frequencies(right, test)
+
+
+def dipeptide_counts(train: list[str], test: list[str]) -> tuple[Any, Any]:
+    """Frequencies of letters and pairs: composition and dipeptides."""
+    return kmer_counts(train, test, 2)
+
+
+def one_hot(train: list[str], test: list[str]) -> tuple[Any, Any]:
+    """One column per position and letter, padded or cut to the longest training text."""
+    longest = max(map(len, train))
+    letters = sorted(set("".join(train)))
+    number = {letter: index for index, letter in enumerate(letters)}
+
+    def matrix(texts: list[str]) -> Any:
+        spots = [
+            (row, place * len(letters) + number[letter])
+            for row, text in enumerate(texts)
+            for place, letter in enumerate(text[:longest])
+            if letter in number
+        ]
+        rows, columns = np.array(spots).T
+        return sparse.csr_matrix(
+            (np.ones(len(rows), np.float32), (rows, columns)), (len(texts), longest * len(letters))
+        )
+
+    left, right = matrix(train), matrix(test)
+    varying = np.flatnonzero(np.diff(left.tocsc().indptr) % len(train))
+    return left[:, varying], right[:, varying]
+
+
+def lengths(train: list[str], test: list[str]) -> tuple[Any, Any]:
+    """Length and its logarithm: a data set that this separates says little about sequence."""
+
+    def matrix(texts: list[str]) -> Any:
+        found = np.array([len(text) for text in texts], dtype=float)
+        return np.stack([found, np.log1p(found)], axis=1)
+
+    return matrix(train), matrix(test)
+
+
+def descriptors(train: list[str], test: list[str]) -> tuple[Any, Any]:
+    """Ten global properties (charge, pI, ...), hydrophobic moment and mean hydrophobicity of a peptide, by modlAMP.
+
+    Letters that stand for several residues are dropped, U reads as C and O as K.
+    """
+    made: Any = require("modlamp.descriptors", "protein", "the descriptors baseline")
+    plain = str.maketrans({"U": "C", "O": "K", **dict.fromkeys("BZJX")})
+
+    def matrix(texts: list[str]) -> np.ndarray:
+        clean = [text.translate(plain) or "G" for text in texts]
+        overall, moment = made.GlobalDescriptor(clean), made.PeptideDescriptor(clean, "eisenberg")
+        overall.calculate_all(amide=False)
+        moment.calculate_moment()
+        mean = made.PeptideDescriptor(clean, "eisenberg")
+        mean.calculate_global()
+        return np.nan_to_num(np.concatenate([overall.descriptor, moment.descriptor, mean.descriptor], axis=1))
+
+    return matrix(train), matrix(test)
