@@ -34,9 +34,9 @@ ROWS: dict[str, list[str]] = {
     "honk": ["baselines=[mfcc_logistic, linear_probe]"],
     "honk, random weights": ["source.weights=random", "baselines=[]"],
     "honk, clips shuffled": ["encoder.shuffle=positions", "baselines=[]"],
-    "no network": ["source={name: cepstra}", "baselines=[]"],
+    "no network": ["source={name: mfcc}", "baselines=[]"],
     "minilm": [*MINILM, "baselines=[linear_probe]"],
-    "patches, no source": [*MINILM, "source={name: none, width: 384}", "baselines=[]"],
+    "patches, no source": [*MINILM, "source={name: identity, width: 384}", "baselines=[]"],
     "cnn from scratch": ["source.taps=1", "baselines=[cnn]"],
     "honk, without varied voices": ["encoder.speed=0", "encoder.shift=0", "output.min_rows=0", "baselines=[]"],
 }

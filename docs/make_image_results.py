@@ -25,7 +25,7 @@ SEEDS = range(5)
 TRANSFORMS: dict[str, list[str]] = {
     "border": ["transform.name=border", "transform.scale=0.75"],
     "watermark": ["transform.name=watermark"],
-    "masks": ["transform.name=sample_masks"],
+    "masks": ["transform.name=sample_specific_masks"],
 }
 MAPPINGS = ("random", "frequent", "iterative", "bayesian", "bayesian_plus", "learned", "linear")
 RATES = {"border": ("0.05", "0.2"), "watermark": ("0.01", "0.04"), "masks": ("0.01", "0.03")}

@@ -36,8 +36,8 @@ SEEDS = range(5)
 KEPT = ["encoder.normalise=train", "transform.contrast=fixed"]
 # A stretched series leaves most of a spectrum silent: a faster step adds noise there before the head is solved again.
 SLOW = "training.learning_rate=1e-5"
-WAVE = ["source={name: attention_rnn, taps: 6}", "transform={name: wave_program, place: stretch}", SLOW]
-YAMNET = ["source={name: yamnet, taps: 8}", "transform={name: wave_program, place: stretch}", SLOW]
+WAVE = ["source={name: attention_rnn, taps: 6}", "transform={name: wave_pattern, place: stretch}", SLOW]
+YAMNET = ["source={name: yamnet, taps: 8}", "transform={name: wave_pattern, place: stretch}", SLOW]
 TOKEN = ["source={name: minilm, taps: 7}", "transform={name: signal_patches}", "ensemble=4", SLOW]
 BOTH = ["encoder.normalise=train", "transform.contrast=[record, fixed]"]
 STEPS = "transform.difference=[0, 1]"
@@ -122,7 +122,7 @@ def part(label: str) -> dict[str, list[float]]:
             rows[name] = [one(name, label, seed, [*overrides, control])["test"]["accuracy"] for seed in SEEDS]
         elif label == "none":
             _, overrides = choose(name, "token")
-            bare = [*overrides, "source=none"]
+            bare = [*overrides, "source=identity"]
             rows[name] = [one(name, label, seed, bare)["test"]["accuracy"] for seed in SEEDS]
         else:
             asked = {"minirocket": "[minirocket]", "probe": "[linear_probe]", "dtw": "[dtw_1nn]", "cnn": "[cnn]"}[label]

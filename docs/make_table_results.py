@@ -37,7 +37,7 @@ SETS = {  # recipe -> labelled rows there are beside the test part
 ROWS = {
     "program": ["baselines=[logistic, hist_gradient_boosting]"],
     "random": ["source.weights=random", "baselines=[]"],
-    "baselines": ["source=none", "ensemble=1", "baselines=[]"],
+    "baselines": ["source=identity", "ensemble=1", "baselines=[]"],
 }
 BASELINES = ("logistic", "hist_gradient_boosting", "random_forest")
 

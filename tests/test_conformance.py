@@ -11,14 +11,14 @@ from xmr.data.targets import Targets
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import RecipeError
 from xmr.program import Program
-from xmr.sources.cepstra import Cepstra
-from xmr.sources.none import NoSource
+from xmr.sources.identity import Identity
+from xmr.sources.mfcc import MFCC
 from xmr.testing import check_encoder, check_output, check_source, check_transform
 from xmr.training.losses import loss_of
 from xmr.transforms.vocabulary import FreeEmbedding
 
 CLIP_ONLY = ("text_mapping", "residual_text_mapping")  # tested beside a CLIP source
-PLAIN = [name for name in OUTPUTS.names() if name not in ("per_residue", "forecast", *CLIP_ONLY)]
+PLAIN = [name for name in OUTPUTS.names() if name not in ("per_position", "forecast", *CLIP_ONLY)]
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_transforms(name, source, monkeypatch):
         {"name": "border", "scale": 0.6, "learn_scale": True},
         {"name": "watermark", "width": 5, "room": "pixel", "start": "normal"},
         {"name": "watermark", "width": 3},
-        {"name": "sample_masks", "layers": 6, "patch": 16},
-        {"name": "sample_masks", "patch": 1, "room": "pixel"},
+        {"name": "sample_specific_masks", "layers": 6, "patch": 16},
+        {"name": "sample_specific_masks", "patch": 1, "room": "pixel"},
         {"name": "clustered_border", "clusters": 2, "room": "normalised"},
         {"name": "coordinator", "room": "normalised"},
     ],
@@ -142,11 +142,11 @@ def test_signal_tokens_options(section, source):
 @pytest.mark.parametrize(
     "section",
     [
-        {"name": "wave_program", "place": "pad", "everywhere": False},
-        {"name": "wave_program", "place": "centre", "front": 2},
-        {"name": "wave_program", "place": "stretch"},
-        {"name": "wave_program", "place": "rates", "learn_gain": False},
-        {"name": "wave_program", "place": "repeat", "repeats": 2, "everywhere": False},
+        {"name": "wave_pattern", "place": "pad", "everywhere": False},
+        {"name": "wave_pattern", "place": "centre", "front": 2},
+        {"name": "wave_pattern", "place": "stretch"},
+        {"name": "wave_pattern", "place": "rates", "learn_gain": False},
+        {"name": "wave_pattern", "place": "repeat", "repeats": 2, "everywhere": False},
     ],
 )
 def test_wave_options(section, kind):
@@ -156,10 +156,10 @@ def test_wave_options(section, kind):
 @pytest.mark.parametrize(
     "section",
     [
-        {"name": "signal_picture", "drawings": ["gramian", "recurrence", "segments"], "contrast": "fixed"},
-        {"name": "signal_picture", "drawings": ["spectrogram"], "frame": "border", "scale": 0.5},
-        {"name": "signal_picture", "segment": 0.5, "front": 2},
-        {"name": "signal_picture", "segment": [0.5, 1.0], "contrast": ["record", "fixed"], "difference": [0, 1]},
+        {"name": "signal_image", "drawings": ["gramian", "recurrence", "segments"], "contrast": "fixed"},
+        {"name": "signal_image", "drawings": ["spectrogram"], "frame": "border", "scale": 0.5},
+        {"name": "signal_image", "segment": 0.5, "front": 2},
+        {"name": "signal_image", "segment": [0.5, 1.0], "contrast": ["record", "fixed"], "difference": [0, 1]},
     ],
 )
 def test_signal_picture_options(section):
@@ -172,17 +172,17 @@ def test_outputs_on_pictures(name):
 
 
 def test_no_source():
-    check_source(NoSource(width=12, vocabulary=40).load())
+    check_source(Identity(width=12, vocabulary=40).load())
     pytest.importorskip("torchaudio")
-    check_source(Cepstra(samples=1600).load())
+    check_source(MFCC(samples=1600).load())
 
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_outputs_without_a_source(name):
     """The control must run whatever the recipe's output is."""
-    check_output(name, NoSource(width=12, vocabulary=40).load())
+    check_output(name, Identity(width=12, vocabulary=40).load())
     pytest.importorskip("torchaudio")
-    check_output(name, Cepstra(samples=1600).load())
+    check_output(name, MFCC(samples=1600).load())
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -216,7 +216,7 @@ def test_linear_tasks(task, source):
 
 
 def test_per_residue(source):
-    check_output("per_residue", source, "residue_classification")
+    check_output("per_position", source, "sequence_labeling")
 
 
 PATCHED = {"patch": 8, "stride": 8, "instance_norm": True}
@@ -227,8 +227,8 @@ PATCHED = {"patch": 8, "stride": 8, "instance_norm": True}
     [
         ({"name": "signal_patches", **PATCHED}, tiny_source),
         ({"name": "patch_reprogramming", **PATCHED}, tiny_source),
-        ({"name": "signal_picture"}, tiny_vision),
-        ({"name": "wave_program"}, tiny_audio),
+        ({"name": "signal_image"}, tiny_vision),
+        ({"name": "wave_pattern"}, tiny_audio),
     ],
 )
 def test_forecast(transform, made):

@@ -15,7 +15,7 @@ from xmr.estimators import ProgramClassifier, ProgramRegressor
 from xmr.program import Program
 from xmr.training import loop
 
-SMALL = ("source={name: none, width: 16}", "ensemble=1")
+SMALL = ("source={name: identity, width: 16}", "ensemble=1")
 LOOSE = {"check_methods_subset_invariance": "answers are float32: 1e-7 is asked of values of 1e-2"}
 
 
@@ -75,7 +75,7 @@ def test_sequences_and_pictures():
         model.predict([1, 2])
     pixels = np.random.default_rng(0).random((20, 8, 8)).astype(np.float32)
     pixels[::2, :4] = 1
-    flat = ["source={name: none, width: 16}", "data.split.validation=0", "training.epochs=2"]
+    flat = ["source={name: identity, width: 16}", "data.split.validation=0", "training.epochs=2"]
     model = ProgramClassifier("image/digits_minilm", flat).fit(pixels, np.arange(20) % 2)
     assert model.predict(pixels).shape == (20,)
 

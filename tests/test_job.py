@@ -16,7 +16,7 @@ from xmr.recipe.load import load_recipe
 RECIPE = """task: classification
 data: {{path: {path}, on_bad: skip, split: {{by: column, validation: 0}}}}
 encoder: {{name: protein}}
-source: {{name: none, width: 16}}
+source: {{name: identity, width: 16}}
 transform: {{name: free_embedding}}
 output: {{name: linear}}
 training: {{epochs: 2, precision: full}}
@@ -73,7 +73,7 @@ def test_shuffled_labels():
     whole = _shuffled_labels(Records.of(["A"] * 50, {"y": ["1"] * 25 + ["0"] * 25}), 0, "classification")
     assert sorted(whole.labels["y"]) == ["0"] * 25 + ["1"] * 25
     assert whole.labels["y"] != ["1"] * 25 + ["0"] * 25
-    residues = _shuffled_labels(Records.of(["ACDE", "AC"], {"y": ["HHCC", "EE"]}), 1, "residue_classification")
+    residues = _shuffled_labels(Records.of(["ACDE", "AC"], {"y": ["HHCC", "EE"]}), 1, "sequence_labeling")
     assert [len(text) for text in residues.labels["y"]] == [4, 2]
     assert sorted("".join(residues.labels["y"])) == sorted("HHCCEE")
 

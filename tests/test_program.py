@@ -19,14 +19,14 @@ from xmr.data.records import Records
 from xmr.data.targets import Targets
 from xmr.errors import DataError, ProgramError, XmrWarning
 from xmr.program import Program
-from xmr.sources.language import Language
+from xmr.sources.hf_text import HFText
 
 
 def build(source, programs=1, seed=0, task="classification", transform="free_embedding", output=None, limit=40, n=24):
     encoder = create(ENCODERS, check_section("encoder", {"name": "protein", "max_length": limit}, ""))
     encoder.bind(source.space.max_length)
     records = encoder.example(n, 0, task)
-    output = output or ("per_residue" if task == "residue_classification" else "linear")
+    output = output or ("per_position" if task == "sequence_labeling" else "linear")
     program = Program.build(
         encoder,
         check_section("transform", transform, ""),
@@ -43,18 +43,18 @@ def build(source, programs=1, seed=0, task="classification", transform="free_emb
 def folder_source(tmp_path):
     """A source that can be loaded again by name: a folder."""
     tiny_model("bert").save_pretrained(tmp_path / "model")
-    return Language(str(tmp_path / "model"), layers=2).load()
+    return HFText(str(tmp_path / "model"), layers=2).load()
 
 
 @pytest.mark.parametrize("limit", [40, 11])
-@pytest.mark.parametrize("task", ["classification", "residue_classification", "regression"])
+@pytest.mark.parametrize("task", ["classification", "sequence_labeling", "regression"])
 def test_prediction_does_not_depend_on_batch_or_order(source, task, limit):
     program, records = build(source, 2, task=task, limit=limit)
     whole = program.predict(records)
     order = np.random.default_rng(0).permutation(len(records))
     shuffled = program.predict(records.take(order), tokens=60)
     assert shuffled.ids == [records.ids[i] for i in order]
-    if task == "residue_classification":
+    if task == "sequence_labeling":
         first = np.concatenate([[0], np.cumsum(whole.lengths)])
         expected = np.concatenate([whole.values[first[i] : first[i + 1]] for i in order])
         assert whole.lengths.tolist() == [len(text) for text in records.inputs]
@@ -82,7 +82,7 @@ def test_an_ensemble_is_its_members(source):
     assert not torch.allclose(both.transforms[0].weight, both.transforms[1].weight)
 
 
-@pytest.mark.parametrize("task", ["classification", "multilabel", "regression", "residue_classification"])
+@pytest.mark.parametrize("task", ["classification", "multilabel", "regression", "sequence_labeling"])
 def test_save_and_load(folder_source, tmp_path, task):
     program, records = build(folder_source, 2, task=task)
     program.save(tmp_path / "program")

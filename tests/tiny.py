@@ -33,11 +33,11 @@ from transformers import (
 )
 
 from xmr.core.spaces import PixelSpace, Spectrum, WaveInput, WaveSpace
-from xmr.sources.language import Language
-from xmr.sources.log_mel import LogMel
+from xmr.sources.hf_spectrogram import HFSpectrogram
+from xmr.sources.hf_text import HFText
 from xmr.sources.specials import Specials
-from xmr.sources.vision import Vision
-from xmr.sources.wave import ModuleWave, Speech, WaveSource
+from xmr.sources.vision import HFImage
+from xmr.sources.wave import HFAudio, ModuleWave, WaveSource
 
 WORDS = ("[PAD]", "[CLS]", "[SEP]", *string.ascii_lowercase, *(f"word{chr(97 + i)}" for i in range(20)))
 V = len(WORDS)
@@ -114,19 +114,19 @@ def tiny_vision_model(kind: str, seed: int = 0, labels: int = 12) -> Any:
     return model
 
 
-def tiny_vision(kind: str = "mobilenet", seed: int = 0, labels: int = 12, taps: int = 1) -> Vision:
+def tiny_vision(kind: str = "mobilenet", seed: int = 0, labels: int = 12, taps: int = 1) -> HFImage:
     """A frozen vision source around `tiny_vision_model`."""
     space = PixelSpace(32, 32, (0.5, 0.4, 0.6), (0.25, 0.3, 0.2))
     names = tuple(f"class {i}" for i in range(labels))
-    return Vision(f"tiny-{kind}", taps=taps).adopt(tiny_vision_model(kind, seed, labels), space, names)
+    return HFImage(f"tiny-{kind}", taps=taps).adopt(tiny_vision_model(kind, seed, labels), space, names)
 
 
 def tiny_source(
     kind: str = "bert", layers: int | None = None, specials: bool = True, seed: int = 0, taps: int = 1
-) -> Language:
+) -> HFText:
     """A frozen source around `tiny_model`."""
     around = Specials((1,), (2,), WORDS) if specials else Specials(words=WORDS)
-    return Language(f"tiny-{kind}", layers=layers, taps=taps).adopt(tiny_model(kind, seed), around)
+    return HFText(f"tiny-{kind}", layers=layers, taps=taps).adopt(tiny_model(kind, seed), around)
 
 
 AUDIO_KINDS = ("tones", "wav2vec2", "hubert", "wavlm", "wav2vec2_body", "ast", "ast_body", "whisper", "whisper_body")
@@ -194,7 +194,7 @@ def tiny_audio(kind: str = "tones", taps: int = 1) -> WaveSource:
     }  # fmt: skip
     family, _, body = kind.partition("_")
     if family in ("ast", "whisper"):
-        return LogMel(f"tiny-{kind}", taps=taps).adopt(tiny_log_mel(family, bool(body)))
+        return HFSpectrogram(f"tiny-{kind}", taps=taps).adopt(tiny_log_mel(family, bool(body)))
     config = {"wav2vec2": Wav2Vec2Config, "hubert": HubertConfig, "wavlm": WavLMConfig}[family](**shape)
     model = (AutoModel if body else AutoModelForAudioClassification).from_config(config)
-    return Speech(f"tiny-{kind}", samples=800, taps=taps).adopt(model)
+    return HFAudio(f"tiny-{kind}", samples=800, taps=taps).adopt(model)

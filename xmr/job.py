@@ -84,7 +84,7 @@ def _known(part: Records, encoder: Encoder, targets: Targets, on_bad: str, prepa
 def _shuffled_labels(part: Records, seed: int, task: str) -> Records:
     """Control: the same labels in another order; per-residue labels in another order over all residues."""
     rng = np.random.default_rng(seed)
-    if task == "residue_classification":
+    if task == "sequence_labeling":
         for name, column in part.labels.items():
             letters = "".join(rng.permutation(list("".join(column))))
             ends = np.cumsum([len(text) for text in column])

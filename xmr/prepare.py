@@ -62,7 +62,7 @@ def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> 
     records = without_bad(records, check_raw(task, records), settings.on_bad, skipped)
     records = without_bad(records, encoder.check(records), settings.on_bad, skipped)
     texts = encoder.canonical(records)
-    if task == "residue_classification":
+    if task == "sequence_labeling":
         wrong = check_aligned(records, np.array([len(text) for text in texts]))
         records = without_bad(records, wrong, settings.on_bad, skipped)
         texts = encoder.canonical(records)
@@ -201,7 +201,7 @@ def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> t
         )
     if pattern is not None:
         records = without_bad(records, apply_pattern(records, pattern), settings.on_bad, skipped)
-    if task == "residue_classification" and labels_file is not None:
+    if task == "sequence_labeling" and labels_file is not None:
         records = _join_residues(records, Path(labels_file), mask_file, settings.on_bad, skipped)
     return records, columns
 

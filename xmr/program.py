@@ -174,16 +174,16 @@ class Program(nn.Module):
 
         Per residue: (N, residues of all records end to end, K), windows of a record averaged where they overlap.
         """
-        training, per_residue = self.training, self.targets.task == "residue_classification"
+        training, per_position = self.training, self.targets.task == "sequence_labeling"
         self.eval()
-        rows = int(data.positions.sum()) if per_residue else len(data)
+        rows = int(data.positions.sum()) if per_position else len(data)
         result = torch.zeros(len(self.transforms), rows, self.targets.outputs)
         weight = torch.zeros(rows)
         with torch.inference_mode(), precision or nullcontext():
             for records in data.prediction_batches(tokens or tokens_at_once(self.device), len(self.transforms)):
                 encoded = data.batch(records).to(self.device)
                 values = self.probabilities(self(encoded).float()).cpu()
-                if not per_residue:
+                if not per_position:
                     result[:, torch.from_numpy(records)] = values
                     continue
                 assert encoded.token_mask is not None
@@ -192,7 +192,7 @@ class Program(nn.Module):
                 result.index_add_(1, place, values[:, mask])
                 weight.index_add_(0, place, torch.ones(len(place)))
         self.train(training)
-        return result / weight.clamp(min=1)[:, None] if per_residue else result
+        return result / weight.clamp(min=1)[:, None] if per_position else result
 
     def predict(self, records: Records, tokens: int | None = None) -> Prediction:
         """Answer records. Raises DataError, naming file and line, for what the encoder cannot read.
@@ -202,7 +202,7 @@ class Program(nn.Module):
         data = self.encoder.encode(records)
         values = self.answer(data, tokens)
         spread = values.std(dim=0, correction=1) if len(values) > 1 else torch.zeros_like(values[0])
-        lengths = data.positions if self.targets.task == "residue_classification" else None
+        lengths = data.positions if self.targets.task == "sequence_labeling" else None
         return Prediction(records.ids, values.mean(dim=0).numpy(), spread.numpy(), lengths)
 
     def save(self, folder: Path) -> None:

@@ -21,7 +21,8 @@ from safetensors.torch import load
 from torch import Tensor
 
 from xmr import __version__
-from xmr.core.component import check_section, create
+from xmr.core import renamed
+from xmr.core.component import KINDS, check_section, create, section_model
 from xmr.core.files import json_sha256, write_json, write_tensors
 from xmr.core.registry import ENCODERS, SOURCES
 from xmr.data.readers.sequences import Columns
@@ -108,6 +109,7 @@ def read_facts(folder: Path | str) -> tuple[Path, dict[str, Any], dict[str, Any]
     elif version == 1:
         note = "written by xmr 0.1 without checksums, so damage to it cannot be noticed (`xmr run` writes them)"
         warnings.warn(f"{folder}: {note}", XmrWarning, stacklevel=2)
+        facts = _in_new_names(facts)
     if version > 1:
         sums = facts["sha256"] if isinstance(facts["sha256"], dict) else {}
         rest = {key: value for key, value in facts.items() if key != "sha256"}
@@ -115,6 +117,21 @@ def read_facts(folder: Path | str) -> tuple[Path, dict[str, Any], dict[str, Any]
             _check_sum(place, json_sha256(rest), sums)
         _check_sum(folder / "encoder.json", json_sha256(learned), sums)
     return folder, facts, learned
+
+
+def _in_new_names(facts: dict[str, Any]) -> dict[str, Any]:
+    """What a folder of version 1 says, in today's names of tasks, components, fields and values."""
+    for kind, registry in KINDS.items():
+        section = facts[kind]
+        if isinstance(section, dict) and isinstance(section.get("name"), str):
+            name = renamed.new_component(kind, section["name"])
+            if name in registry.names():
+                known = section_model(registry.get(name)).model_fields
+                facts = {**facts, kind: renamed.translate(kind, section, known)}
+    targets = facts["targets"]
+    if isinstance(targets, dict):
+        facts = {**facts, "targets": {**targets, "task": renamed.new_value("task", targets.get("task"))}}
+    return facts
 
 
 def _check_sum(path: Path, found: str, sums: dict[str, Any]) -> None:

@@ -72,7 +72,7 @@ def baseline_input(reader, records, task, source, render=None, *, seed=0, valida
 def protein_parts(task, n=160, seed=0, validation=20):
     encoder = ProteinEncoder(columns="all")
     encoder.bind(64)
-    predicts = PER_POSITION if task == "residue_classification" else PER_RECORD
+    predicts = PER_POSITION if task == "sequence_labeling" else PER_RECORD
     more = {"seed": seed, "validation": validation, "predicts": predicts}
     return baseline_input(encoder, encoder.example(n, seed, task), task, tiny_source(), FreeEmbedding(), **more)
 
@@ -159,7 +159,7 @@ def test_lora_of_every_kind_of_network(kind, monkeypatch):
 
 @pytest.mark.parametrize(
     ("task", "validation"),
-    [("classification", 20), ("regression", 0), ("multilabel", 0), ("residue_classification", 0)],
+    [("classification", 20), ("regression", 0), ("multilabel", 0), ("sequence_labeling", 0)],
 )
 def test_every_baseline_of_every_task(task, validation):
     data, truth = protein_parts(task, validation=validation)
@@ -180,10 +180,10 @@ def test_composition_is_learned(name):
 
 @pytest.mark.parametrize("name", ["cnn", "window_linear"])
 def test_per_residue_rule_is_learned(name):
-    data, truth = protein_parts("residue_classification", 200)
-    found = metrics_of("residue_classification", run_baseline(name, data), truth, data.description)
+    data, truth = protein_parts("sequence_labeling", 200)
+    found = metrics_of("sequence_labeling", run_baseline(name, data), truth, data.description)
     majority = run_baseline("majority", data)
-    floor = metrics_of("residue_classification", majority, truth, data.description)
+    floor = metrics_of("sequence_labeling", majority, truth, data.description)
     assert found["accuracy"] > floor["accuracy"] + 0.2
 
 

@@ -28,7 +28,7 @@ def few_steps(monkeypatch):
 
 def parts(encoder, records, task="classification", source=None, transform=None, validation=10):
     """The input of a baseline, and the targets of the test part."""
-    render = create(TRANSFORMS, transform or {"name": "signal_picture"})
+    render = create(TRANSFORMS, transform or {"name": "signal_image"})
     name = "audio" if isinstance(encoder, AudioEncoder) else "series"
     split = {"validation": validation, "test": 30, "gap": 10}
     return baseline_input(encoder, records, task, source or tiny_vision(), render, encoder=name, **split)

@@ -26,7 +26,7 @@ from xmr.data.readers.images import records_of
 from xmr.data.targets import Targets
 from xmr.outputs.mapping import assign, bayesian, count, optimal, soft_count
 from xmr.program import Program
-from xmr.sources.vision import Vision
+from xmr.sources.vision import HFImage
 from xmr.training.loop import LabelledSet, _Job
 from xmr.training.precision import autocast, resolve_precision
 from xmr.training.settings import TrainingSettings
@@ -40,12 +40,12 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 def source() -> Any:
     folder = MODELS / "mobilenet_v1_0.5_160"
     if folder.is_dir():
-        return create(SOURCES, check_section("source", {"name": "vision", "model": str(folder)}, "")).load()
+        return create(SOURCES, check_section("source", {"name": "hf_image", "model": str(folder)}, "")).load()
     from transformers import AutoModelForImageClassification, ResNetConfig
 
     config = ResNetConfig(hidden_sizes=[64, 128, 256, 512], depths=[2, 2, 2, 2], layer_type="basic", num_labels=1000)
     space = PixelSpace(160, 160, (0.5,) * 3, (0.5,) * 3)
-    return Vision("random-resnet-18").adopt(AutoModelForImageClassification.from_config(config), space)
+    return HFImage("random-resnet-18").adopt(AutoModelForImageClassification.from_config(config), space)
 
 
 def job(transform: dict[str, Any], output: dict[str, Any], n: int, precision: str) -> _Job:
@@ -72,7 +72,7 @@ def test_step_beside_the_bare_model(precision: str) -> None:
     if precision == "bf16" and resolve_precision("auto", DEVICE) != "bf16":
         pytest.skip("this processor does not compute in bfloat16")
     print()
-    for name in ("border", "watermark", "sample_masks"):
+    for name in ("border", "watermark", "sample_specific_masks"):
         work = job({"name": name}, {"name": "iterative_mapping"}, 4 * BATCH, precision)
         batch, _ = work.batches(0)[0]
         pixels = torch.rand(BATCH, 3, 160, 160, device=DEVICE).to(memory_format=torch.channels_last).requires_grad_()

@@ -26,7 +26,7 @@ from xmr.data.readers.series import series_records
 from xmr.data.targets import Targets
 from xmr.encoders.series import SeriesEncoder
 from xmr.program import Program
-from xmr.sources.language import Language
+from xmr.sources.hf_text import HFText
 from xmr.sources.specials import Specials
 from xmr.training.loop import LabelledSet, _Job
 from xmr.training.settings import TrainingSettings
@@ -56,7 +56,7 @@ def attention_rnn() -> Any:
 def test_spectra_are_added_instead_of_waves() -> None:
     """The front end with the data's spectrum kept, beside placing every wave and transforming it in every step."""
     source = attention_rnn()
-    made, data = program(source, {"name": "wave_program"})
+    made, data = program(source, {"name": "wave_pattern"})
     made.cache(data.data, varied=False)
     kept = data.data.batch(np.arange(BATCH))
     fresh = SignalBatch(kept.values, kept.mask, kept.full)
@@ -74,10 +74,10 @@ def test_spectra_are_added_instead_of_waves() -> None:
     print(f"\nfront end, STFT of every wave / split: {theirs / ours:.2f}")
 
 
-@pytest.mark.parametrize("name", ["wave_program", "signal_patches", "patch_reprogramming"])
+@pytest.mark.parametrize("name", ["wave_pattern", "signal_patches", "patch_reprogramming"])
 def test_step_beside_the_bare_model(name: str) -> None:
     """A whole step beside the frozen model's own forward + backward to its input, full precision."""
-    if name == "wave_program":
+    if name == "wave_pattern":
         source = attention_rnn()
         made, data = program(source, {"name": name})
         waves = torch.randn(BATCH, source.space.samples).requires_grad_()
@@ -104,9 +104,9 @@ def test_step_beside_the_bare_model(name: str) -> None:
 @pytest.mark.skipif(not (MODELS / "mobilenet_v1_0.5_160").is_dir(), reason="no ImageNet network below XMR_MODELS")
 def test_each_program_draws_its_own_view() -> None:
     """Prediction by twelve programs of twelve drawings: each drawing its own, beside each drawing all twelve."""
-    source = create(SOURCES, check_section("source", {"name": "vision", "model": "mobilenet_v1_0.5_160"}, "")).load()
+    source = create(SOURCES, check_section("source", {"name": "hf_image", "model": "mobilenet_v1_0.5_160"}, "")).load()
     views = {"segment": [0.5, 1.0, 2.0], "contrast": ["record", "fixed"], "difference": [0, 1]}
-    made, data = program(source, {"name": "signal_picture", **views}, programs=12)
+    made, data = program(source, {"name": "signal_image", **views}, programs=12)
     made.eval()
     batch = data.data.batch(np.arange(4))
     kept = SignalBatch(batch.values, batch.mask, batch.full, made.transforms[0].precompute(batch))
@@ -127,13 +127,13 @@ def test_a_text_is_read_once() -> None:
 
     model = AutoModel.from_config(GPT2Config(n_layer=4, n_embd=384, n_head=6, vocab_size=1000))
     text = Specials(words=tuple(map(str, range(1000))), text=tuple(range(128)))
-    once = Language("random-gpt2", text="a text").adopt(model, text)
-    again = Language("random-gpt2", text="a text").adopt(model, text)
+    once = HFText("random-gpt2", text="a text").adopt(model, text)
+    again = HFText("random-gpt2", text="a text").adopt(model, text)
     again._read = []
     values = (torch.randn(BATCH, 32, 384) * 0.02).requires_grad_()
     inputs = TokenInput(values, torch.ones(BATCH, 32, dtype=torch.bool), 0, 32, True)
 
-    def run(source: Language) -> None:
+    def run(source: HFText) -> None:
         source(inputs).aligned.mean().backward()
         values.grad = None
 
@@ -176,7 +176,7 @@ def test_ten_thousand_recordings(tmp_path: Path) -> None:
     recipe.write_text(
         f"task: classification\ndata: {{path: {tmp_path / 'train'}, split: {{by: random, test: 0.3, validation: 0}}}}\n"
         "encoder: {name: audio}\nsource: {name: attention_rnn, weights: random}\n"
-        "transform: {name: wave_program, place: pad}\noutput: {name: linear}\ntraining: {epochs: 1, batch_size: 16}\n"
+        "transform: {name: wave_pattern, place: pad}\noutput: {name: linear}\ntraining: {epochs: 1, batch_size: 16}\n"
     )
     subprocess.run([sys.executable, "-m", "xmr", "run", recipe, "-o", run, "--quiet"], check=True)
     peaks = {}

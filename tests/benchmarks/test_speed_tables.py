@@ -27,7 +27,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 RECIPE = """task: classification
 data: {path: t.csv, target: label, split: {by: random, test: 200, validation: 0.1, labels: 200}}
 encoder: {name: table}
-source: {name: none, width: 32}
+source: {name: identity, width: 32}
 transform: {name: feature_tokens}
 output: {name: ridge}
 training: {epochs: 1, batch_size: 32}

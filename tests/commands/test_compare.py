@@ -36,7 +36,7 @@ class Fake:
             raise DataError("no such thing; expected another")
         if recipe.source.get("weights") in self.fail:
             raise MemoryError
-        value = 0.5 if recipe.data.shuffle_labels else 0.9 - 0.1 * (recipe.source["name"] == "none")
+        value = 0.5 if recipe.data.shuffle_labels else 0.9 - 0.1 * (recipe.source["name"] == "identity")
         value += 0.01 * recipe.seed**2 + (recipe.data.split.labels is None) * 0.05
         found = {"metric": "auroc", "test": {"auroc": value}, "n_test": 10, "trainable_parameters": 7}
         found |= {"program_bytes": 2048, "seconds": {"train": 1.0, "test": 0.5}, "baselines": {}}
@@ -57,11 +57,14 @@ def test_the_controls_a_recipe_can_have():
     }  # fmt: skip
     assert set(controls(load_recipe("table/wine"))) == {"random source", "no source", "shuffled labels"}
     assert set(controls(load_recipe("forecast/etth1"))) == {"random source", "no source"}
-    assert controls(load_recipe("audio/spoken_digits"))["no source"] == ['source={"name": "cepstra", "samples": 16000}']
-    for source, clip in (("yamnet", "15600"), ("{name: speech, model: x}", "16000")):
+    assert controls(load_recipe("audio/spoken_digits"))["no source"] == ['source={"name": "mfcc", "samples": 16000}']
+    for source, clip in (("yamnet", "15600"), ("{name: hf_audio, model: x}", "16000")):
         without = controls(load_recipe("audio/spoken_digits", [f"source={source}"]))["no source"]
-        assert without == [f'source={{"name": "cepstra", "samples": {clip}}}']
-    for source in ("cepstra", "{name: log_mel, model: x}"):  # no network already; hears longer than is known here
+        assert without == [f'source={{"name": "mfcc", "samples": {clip}}}']
+    for source in (
+        "cepstra",
+        "{name: hf_spectrogram, model: x}",
+    ):  # no network already; hears longer than is known here
         assert "no source" not in controls(load_recipe("audio/spoken_digits", [f"source={source}"]))
     assert "no source" not in controls(load_recipe("image/digits_cifar"))
 
@@ -110,7 +113,7 @@ def test_what_else_can_be_done_with_the_source_stands_beside_it():
     assert beside(load_recipe("image/digits_cifar", ["baselines=[majority]"])) == ["majority", "cnn", *own[:3]]
     assert beside(load_recipe("audio/spoken_digits", ["baselines=[cnn]"])) == ["cnn", "linear_probe"]
     assert beside(load_recipe("forecast/etth1", ["baselines=[linear]"])) == ["linear"]
-    assert beside(load_recipe("protein/amp", ["source={name: none}", "baselines=[]"])) == domain
+    assert beside(load_recipe("protein/amp", ["source={name: identity}", "baselines=[]"])) == domain
 
 
 def test_a_failed_baseline_is_said(tmp_path):
@@ -119,7 +122,7 @@ def test_a_failed_baseline_is_said(tmp_path):
 
 
 def test_a_failed_row_does_not_lose_the_others(tmp_path):
-    made = compare("protein/amp_random", [], tmp_path, ["50"], 2, train=Fake([], fail=("none",)))
+    made = compare("protein/amp_random", [], tmp_path, ["50"], 2, train=Fake([], fail=("identity",)))
     assert made.failures == [("no source, 50 labels", "no such thing; expected another")]
     assert "random source" in {cell.row for cell in made.cells}
     assert "no such thing" in (tmp_path / "compare.html").read_text()
@@ -158,8 +161,8 @@ def test_small_errors_are_better_small():
 
 
 def test_runs_side_by_side_give_the_same_table(tmp_path):
-    one = compare("protein/amp_random", [], tmp_path / "one", ["50", "all"], 2, train=Fake([], ("none",)))
-    two = compare("protein/amp_random", [], tmp_path / "two", ["50", "all"], 2, train=Fake([], ("none",)), jobs=2)
+    one = compare("protein/amp_random", [], tmp_path / "one", ["50", "all"], 2, train=Fake([], ("identity",)))
+    two = compare("protein/amp_random", [], tmp_path / "two", ["50", "all"], 2, train=Fake([], ("identity",)), jobs=2)
     assert two == one
     assert len(one.failures) == 2
     assert (tmp_path / "two" / "compare.csv").read_text() == (tmp_path / "one" / "compare.csv").read_text()

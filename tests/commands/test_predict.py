@@ -14,14 +14,14 @@ from xmr.commands.prediction_table import is_prediction_header
 from xmr.core.output_folder import locked
 from xmr.data.readers.sequences import Columns
 from xmr.errors import OutputError, ProgramError
-from xmr.sources.language import Language
+from xmr.sources.hf_text import HFText
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("prediction")
     tiny_model("bert").save_pretrained(place / "model")
-    program, _ = build(Language(str(place / "model"), layers=2).load(), programs=2)
+    program, _ = build(HFText(str(place / "model"), layers=2).load(), programs=2)
     program.save(place / "program")
     return place / "program"
 

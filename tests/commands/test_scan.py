@@ -33,14 +33,14 @@ def test_a_depth_is_the_source_cut_there():
 
 
 def test_the_command_names_a_source_that_cannot_be_had(tmp_path, capsys):
-    sources = "{name: language, model: no/such-model}, {name: none, width: 16}"
+    sources = "{name: hf_text, model: no/such-model}, {name: identity, width: 16}"
     asked = ["scan", "protein/amp_random", *SMALL, "--sources", sources, "-o", str(tmp_path)]
     assert execute(asked) == 0
     said = capsys.readouterr()
     assert "no/such-model" in said.err
     with (tmp_path / "scan.csv").open() as handle:
         rows = list(csv.DictReader(handle))
-    assert [row["source"] for row in rows] == ["{name: none, width: 16}"]
+    assert [row["source"] for row in rows] == ["{name: identity, width: 16}"]
     assert len(json.loads((tmp_path / "scan.json").read_text())["failures"]) == 1
     assert execute(["scan", "protein/amp_random", *SMALL, "-o", str(tmp_path)]) == 0
     rows = json.loads((tmp_path / "scan.json").read_text())["scores"]
@@ -89,7 +89,7 @@ def test_features_of_references(tmp_path):
         (
             "protein/secondary_structure",
             [],
-            r"^task: found residue_classification; expected classification or regression",
+            r"^task: found sequence_labeling; expected classification or regression",
         ),
         ("protein/amp", ["minilmm"], r"^scan: no source could be scored: .*did you mean minilm"),
     ],

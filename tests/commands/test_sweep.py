@@ -12,7 +12,7 @@ SMALL = [
     "data.split.by=random",
     "data.split.test=200",
     "data.split.labels=100",
-    "source={name: none, width: 16}",
+    "source={name: identity, width: 16}",
     "training.min_steps=1",
 ]
 
@@ -41,7 +41,10 @@ def fake(scores, calls):
 
 def test_alternatives_and_combinations():
     assert alternatives("a.b=1,2,1") == ["a.b=1", "a.b=2"]
-    assert alternatives("source={name: minilm, layers: 2},none") == ["source={name: minilm, layers: 2}", "source=none"]
+    assert alternatives("source={name: minilm, layers: 2},identity") == [
+        "source={name: minilm, layers: 2}",
+        "source=identity",
+    ]
     assert alternatives("x=[a, b]") == ["x=[a, b]"]
     with pytest.raises(RecipeError, match=r"found no =; expected section\.key=value"):
         alternatives("training.epochs")

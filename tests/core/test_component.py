@@ -20,7 +20,7 @@ from xmr.recipe.load import load_recipe
 )
 def test_one_value_or_a_list_of_them(argument, found, said):
     with pytest.raises(RecipeError, match=rf"^r\.yaml: transform\.{said}$") as error:
-        check_section("transform", {"name": "signal_picture", argument: found}, "r.yaml")
+        check_section("transform", {"name": "signal_image", argument: found}, "r.yaml")
     assert "\n" not in str(error.value)
 
 

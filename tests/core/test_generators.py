@@ -27,10 +27,10 @@ from xmr.core.generators import Dropout, Generators, share_generators
 from xmr.core.global_generators import numpy_state_kept, use_generators
 from xmr.estimators import ProgramClassifier
 from xmr.program import Program
-from xmr.sources.language import MiniLM
+from xmr.sources.hf_text import MiniLM
 
 ROOT = Path(__file__).parents[2]
-SMALL = ("source={name: none, width: 8, vocabulary: 32}", "ensemble=2", "training.epochs=2", "training.min_steps=0")
+SMALL = ("source={name: identity, width: 8, vocabulary: 32}", "ensemble=2", "training.epochs=2", "training.min_steps=0")
 DROPPED = (*SMALL, "output={name: linear, dropout: 0.3}")
 
 
@@ -58,7 +58,7 @@ def pictures(n=24):
 FITS = {
     "table": ("table/custom", DROPPED, table),
     "sequences": ("protein/amp_200", (*DROPPED, "encoder.substitute=0.1"), peptides),
-    "words": ("protein/amp_200", (*SMALL, "transform={name: context_remap, channels: 8}"), peptides),
+    "words": ("protein/amp_200", (*SMALL, "transform={name: token_remap, channels: 8}"), peptides),
     "series": ("series/ucr", (*SMALL, "transform={name: patch_dictionary, front: 2, prototypes: 8, heads: 2}"), series),
     "pictures": ("image/digits_minilm", (*SMALL, "encoder.crop=0.1", "encoder.flip=true"), pictures),
 }

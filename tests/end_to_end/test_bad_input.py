@@ -85,7 +85,7 @@ OVERRIDES: list[tuple[str, list[str], str]] = [
     ("a number out of range", ["training.learning_rate=-1"], r"found -1; expected greater than 0"),
     ("a word for a number", ["training.epochs=many"], r"found 'many'; expected a valid integer"),
     ("too many layers", ["source.layers=9"], r"source\.layers: found 9; expected at most 6"),
-    ("an output for another task", ["output.name=per_residue"], r"'per_residue' for task classification"),
+    ("an output for another task", ["output.name=per_position"], r"'per_position' for task classification"),
     ("a regression with words", ["task=regression"], r"expected a finite number"),
     ("no set column", ["data.split.by=column"], r"found no set column"),
     ("more labels than records", ["data.split.labels=500"], r"expected at least 500"),
@@ -94,7 +94,7 @@ OVERRIDES: list[tuple[str, list[str], str]] = [
     ("an unknown baseline", ["baselines=[kmer_forst]"], r"did you mean kmer_forest"),
     (
         "a hub model while offline",
-        ["source.name=language", "source.model=bert-base-uncased"],
+        ["source.name=hf_text", "source.model=bert-base-uncased"],
         r"source: \{name: minilm\}",
     ),
     (
@@ -151,7 +151,7 @@ def test_a_recipe_with_an_odd_name_runs_and_resumes(tmp_path: Path, monkeypatch:
     name = "caf\udce9\x1b[31m.yaml"
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x.csv").write_text(ROWS)
-    text = RECIPE.format(file=tmp_path / "x.csv").replace("name: minilm, layers: 1", "name: none, width: 8")
+    text = RECIPE.format(file=tmp_path / "x.csv").replace("name: minilm, layers: 1", "name: identity, width: 8")
     (tmp_path / name).write_text(text)
     asked = ["run", name, "expected={a: .nan, b: .inf, c: 2020-01-01}", "--quiet"]
     assert execute(asked) == 0

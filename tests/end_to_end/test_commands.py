@@ -278,9 +278,9 @@ def test_an_installed_plugin_package(tmp_path):
     assert "'loud'" in without.stderr
 
 
-@pytest.mark.parametrize("control", ["source=none", "source.weights=random", "encoder.shuffle=positions"])
+@pytest.mark.parametrize("control", ["source=identity", "source.weights=random", "encoder.shuffle=positions"])
 def test_controls_are_overrides(tmp_path, control):
-    override = [control] if control == "source=none" else [control, "source.layers=1"]
+    override = [control] if control == "source=identity" else [control, "source.layers=1"]
     settings = [setting for setting in SMALL if not setting.startswith("source.")]
     xmr(
         "run",
@@ -320,7 +320,7 @@ def test_a_test_part_of_one_class_opens_with_a_metric_that_is_defined(tmp_path):
     lines += [f"{'L' * (4 + i)},1,test" for i in range(6)]
     (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
     own = ["data=" + f"{{path: {tmp_path / 'x.csv'}, split: {{by: column, validation: 0}}}}"]
-    quick = ["source={name: none, width: 16}", "training={epochs: 1}", "ensemble=1", "output.name=linear"]
+    quick = ["source={name: identity, width: 16}", "training={epochs: 1}", "ensemble=1", "output.name=linear"]
     asked = ["run", "protein/amp", *own, *quick, "baselines=[majority]", "--quiet", "-o", tmp_path / "out"]
     for more in ([], ["--resume"]):
         said = xmr(*asked, *more).stderr

@@ -88,7 +88,7 @@ def test_from_folder_to_prediction(folder, tmp_path):
     assert execute(["check", str(write(folder))]) == 0
 
 
-@pytest.mark.parametrize("transform", ["watermark", "sample_masks", "coordinator", "clustered_border"])
+@pytest.mark.parametrize("transform", ["watermark", "sample_specific_masks", "coordinator", "clustered_border"])
 def test_other_transforms_run(folder, tmp_path, transform):
     recipe = str(write(folder, transform, "bayesian_plus_mapping"))
     assert execute(["run", recipe, "baselines=[]", "ensemble=2", "-o", str(tmp_path / "run"), "--quiet"]) == 0
@@ -156,7 +156,7 @@ def test_an_interrupted_run_resumes_to_the_same_bits(folder, tmp_path):
     from xmr.training.interrupt import TrainingInterruptedError
     from xmr.training.loop import train
 
-    recipe = load_recipe(write(folder, "sample_masks", "bayesian_mapping"), ["training.optimizer=sgd"])
+    recipe = load_recipe(write(folder, "sample_specific_masks", "bayesian_mapping"), ["training.optimizer=sgd"])
 
     def trained(place, stop_after=None, resume=False):
         job = load_job(recipe)

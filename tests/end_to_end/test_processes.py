@@ -45,7 +45,7 @@ def test_two_processes_count_what_one_counts(tmp_path, output):
 
 @pytest.mark.slow
 def test_two_processes_sum_up_several_seeds(tmp_path):
-    quick = ["source={name: none, width: 16}", "training.min_steps=1", "training.epochs=1", "baselines=[]"]
+    quick = ["source={name: identity, width: 16}", "training.min_steps=1", "training.epochs=1", "baselines=[]"]
     said = on_two("run", "protein/amp", *SMALL, *quick, "--seeds", "2", "-o", tmp_path / "out")
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["seeds"] == [0, 1]
     assert said.count("standard deviation over 2 seeds") == 1

@@ -14,7 +14,7 @@ SERIES = """task: {task}
 data: {{path: {path}, split: {{by: random, test: 0.3, validation: 0.2}}}}
 encoder: {{name: series}}
 source: {{name: resnet20_cifar10, weights: random}}
-transform: {{name: signal_picture}}
+transform: {{name: signal_image}}
 output: {{name: {output}}}
 training: {{epochs: 2, learning_rate: 0.01, batch_size: 16}}
 baselines: [majority, logistic, linear_probe]
@@ -196,7 +196,7 @@ def test_new_recipes_for_series_and_recordings(tmp_path):
     assert execute(["new", "series", str(path)]) == 0
     text = (tmp_path / "x.yaml").read_text()
     assert "60 series of 1 channel and at most 40 samples" in text
-    assert "signal_picture" in text
+    assert "signal_image" in text
 
 
 # what is wrong, the file's text, further settings, what the message must hold

@@ -131,7 +131,7 @@ def test_a_second_file_is_the_test_part(tmp_path):
     ("encoder", "transform"),
     [
         ("{name: dna, strands: both}", "{name: free_embedding}"),
-        ("{name: dna, k: 3}", "{name: context_remap, words: 50, channels: 8}"),
+        ("{name: dna, k: 3}", "{name: token_remap, words: 50, channels: 8}"),
         ("{name: text, units: characters}", "{name: free_embedding, init: own_words}"),
     ],
 )
@@ -200,7 +200,7 @@ def test_dna_of_one_length_is_read_position_by_position(tmp_path, capsys):
     recipe, run = tmp_path / "mine.yaml", tmp_path / "run"
     drafted = load_recipe(recipe)
     assert (drafted.encoder["aligned"], drafted.output["pool"]) == (True, "concat")
-    small = ["source={name: none, width: 16}", "baselines=[]"]
+    small = ["source={name: identity, width: 16}", "baselines=[]"]
     assert execute(["run", str(recipe), *small, "-o", str(run), "--quiet"]) == 0
     assert json.loads((run / "metrics.json").read_text())["test"]["accuracy"] > 0.9
     (tmp_path / "new.csv").write_text("sequence\nACGTACGTAC\n")
@@ -299,7 +299,7 @@ def test_a_file_without_a_header_is_read_in_the_order_of_training(tmp_path, caps
 def test_many_rows_stream_with_flat_memory(tmp_path):
     path = write_table(tmp_path / "people.csv", 60)
     recipe = tmp_path / "r.yaml"
-    text = TABLE.format(path=path, **{**PLAIN, "source": "{name: none, width: 16}"})
+    text = TABLE.format(path=path, **{**PLAIN, "source": "{name: identity, width: 16}"})
     recipe.write_text(text.replace("data: {", "data: {target: risk, "))
     run = tmp_path / "run"
     assert execute(["run", str(recipe), "-o", str(run), "--quiet"]) == 0

@@ -20,7 +20,7 @@ RECIPE = """task: classification
 seed: {seed}
 data: {{path: {path}, split: {{by: random, test: 0.3, validation: 0.3}}}}
 encoder: {{name: protein}}
-source: {{name: none, width: 8, vocabulary: 32, max_length: 64}}
+source: {{name: identity, width: 8, vocabulary: 32, max_length: 64}}
 transform: {{name: free_embedding}}
 output: {{name: linear}}
 training: {{epochs: 2, min_steps: 1, learning_rate: 0.01, batch_tokens: 64}}

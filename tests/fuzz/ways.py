@@ -42,7 +42,7 @@ def recipe_of(path: Path, encoder: dict[str, Any], data: dict[str, Any], **more:
         "task": "forecasting" if name == "forecast" else "classification",
         "data": {"path": str(path), "split": {"by": "random", "test": 0.3, "validation": 0}, **data},
         "encoder": encoder,
-        "source": {"name": "none", "width": 8, "vocabulary": 32, "max_length": 128},
+        "source": {"name": "identity", "width": 8, "vocabulary": 32, "max_length": 128},
         **parts,
         "training": {"epochs": 1, "min_steps": 1},
         **more,

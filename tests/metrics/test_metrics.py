@@ -100,9 +100,9 @@ def test_regression_is_scored_in_its_own_units():
 
 
 def test_ignored_residues_do_not_count():
-    targets = Targets("residue_classification", ("C", "H"))
+    targets = Targets("sequence_labeling", ("C", "H"))
     values = np.array([[0.9, 0.1], [0.1, 0.9], [0.9, 0.1]])
-    found = metrics_of("residue_classification", values, torch.tensor([0, 1, IGNORE]), targets)
+    found = metrics_of("sequence_labeling", values, torch.tensor([0, 1, IGNORE]), targets)
     assert found["accuracy"] == 1.0
 
 
@@ -131,7 +131,7 @@ def test_bootstrap_covers_the_value_and_narrows():
 
 def test_bootstrap_draws_whole_records():
     """Residues of one record always come together: with one record there is no spread."""
-    targets = Targets("residue_classification", ("C", "H"))
+    targets = Targets("sequence_labeling", ("C", "H"))
     values = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
     low, high = bootstrap(values, torch.tensor([0, 0, 1]), targets, np.array([3]), draws=20)["accuracy"]
     assert low == high == pytest.approx(1 / 3)

@@ -16,7 +16,19 @@ CASES = 100
 ODD = [
     *(None, True, False, 0, -1, 10**12, -(10**30), 1.5, float("nan"), float("inf"), 1e-320),
     *("", "x", "\u202e", "a" * 5000, "null", "__class__", "/dev/zero", "1e5"),
-    *([], {}, [[]], [None], [1, 2], ["a", "b"], {"a": 1}, {"name": "none"}, {"name": None}, {"name": ["x"]}, {"": {}}),
+    *(
+        [],
+        {},
+        [[]],
+        [None],
+        [1, 2],
+        ["a", "b"],
+        {"a": 1},
+        {"name": "identity"},
+        {"name": None},
+        {"name": ["x"]},
+        {"": {}},
+    ),
     {"a": {"b": {"c": [1, {"d": float("nan")}]}}},
 ]
 KEYS = ["name", "x", "", " ", "task", "columns", "pool", "size", "width", "layers", "texts", "names", "skip", "target"]
@@ -85,7 +97,11 @@ def test_damaged_recipes(tmp_path):
         *("encoder.max_length=1000000000000", "ensemble=1000000000", "training.epochs=1000000000", "seed=-1"),
         *("seed=4294967296", "data.seed=1e30", "data.split.test=.inf", "training.learning_rate=.inf"),
         *("training.clip=.nan", "training.min_steps=100000000", "training.batch_tokens=1000000000000"),
-        *("source={name: none, width: 1e9}", "source={name: none, vocabulary: 1000000000}", "source.layers=1000000"),
+        *(
+            "source={name: identity, width: 1e9}",
+            "source={name: identity, vocabulary: 1000000000}",
+            "source.layers=1000000",
+        ),
         *("transform={name: context_window, channels: 1e9}", "output={name: ridge, min_rows: 100000000000}"),
     ],
 )

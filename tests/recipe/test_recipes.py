@@ -117,8 +117,8 @@ def test_numbers_are_yaml_1_2(tmp_path):
         ),
         (
             "name: linear, pool: mean",
-            "name: per_residue",
-            r"'per_residue' for task classification; expected one of .*linear",
+            "name: per_position",
+            r"'per_position' for task classification; expected one of .*linear",
         ),
         ("pool: mean", "pool: concat", r"columns: variable"),
         (
@@ -157,9 +157,9 @@ def test_all_problems_at_once(tmp_path):
 
 def test_overrides(tmp_path):
     path = write(tmp_path, GOOD)
-    recipe = load_recipe(path, ["training.epochs=7", "source=none", "transform.name=vocabulary_map", "ensemble=2"])
+    recipe = load_recipe(path, ["training.epochs=7", "source=identity", "transform.name=vocabulary_map", "ensemble=2"])
     assert recipe.training.epochs == 7
-    assert recipe.source["name"] == "none"
+    assert recipe.source["name"] == "identity"
     assert recipe.transform == {"name": "vocabulary_map", "init": "random_words", "words": None}
     assert recipe.ensemble == 2
     with pytest.raises(RecipeError, match=r"override training\.epoch=7: .*did you mean epochs"):
@@ -179,7 +179,7 @@ def test_an_empty_cell_is_refused_before_anything_is_loaded(tmp_path):
     """A source of another space names the cells that would work, and no weights are touched."""
     from xmr.core.registry import SOURCES
 
-    SOURCES.add("pixels_for_test", "xmr.sources.none:NoSource", space="pixel")
+    SOURCES.add("pixels_for_test", "xmr.sources.identity:Identity", space="pixel")
     try:
         with pytest.raises(
             RecipeError,

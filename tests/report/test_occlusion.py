@@ -74,7 +74,7 @@ def test_a_patch_hidden_is_the_mean_colour():
 
 
 def test_a_stretch_hidden_is_the_mean_of_the_record():
-    program, batch = other(SeriesEncoder(), "signal_picture", tiny_vision("resnet"))
+    program, batch = other(SeriesEncoder(), "signal_image", tiny_vision("resnet"))
     found = occlusion(program, batch, 4)
     values = batch.values.clone()
     part = torch.tensor(found.patches == 1)[:, None].expand_as(values)
@@ -101,10 +101,10 @@ def test_a_column_hidden_is_unknown():
     assert attribution(program, batch).startswith("<svg")
 
 
-@pytest.mark.parametrize("task", ["regression", "multilabel", "residue_classification"])
+@pytest.mark.parametrize("task", ["regression", "multilabel", "sequence_labeling"])
 def test_other_tasks(task):
     program, records = build(tiny_source(), 1, n=6, task=task)
     batch = program.encoder.encode(records).batch(np.arange(4))
     found = occlusion(program, batch)
-    assert (found is None) == (task == "residue_classification")
-    assert (attribution(program, batch) == "") == (task == "residue_classification")
+    assert (found is None) == (task == "sequence_labeling")
+    assert (attribution(program, batch) == "") == (task == "sequence_labeling")

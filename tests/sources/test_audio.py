@@ -70,7 +70,7 @@ def test_the_front_of_the_keyword_network_is_torchaudio():
 
 def test_cepstra_are_what_the_keyword_network_hears_and_nothing_more():
     pytest.importorskip("torchaudio")
-    source = create(SOURCES, {"name": "cepstra", "samples": 4000}).load()
+    source = create(SOURCES, {"name": "mfcc", "samples": 4000}).load()
     assert source.parameter_count() == 0
     assert source.space.spectrum.frames == 26
     wave = torch.randn(2, 4000, generator=torch.Generator().manual_seed(0)) * 0.1
@@ -81,12 +81,12 @@ def test_cepstra_are_what_the_keyword_network_hears_and_nothing_more():
     assert features.shape == (2, 200)
     network = real("keyword_cnn", taps=3)
     clip = torch.randn(2, 16000, generator=torch.Generator().manual_seed(1)) * 0.1
-    alone = create(SOURCES, {"name": "cepstra"}).load()
+    alone = create(SOURCES, {"name": "mfcc"}).load()
     below = network.features(WaveInput(waves=clip))[:, -200:]  # the shallowest of its depths comes last
     torch.testing.assert_close(alone.features(WaveInput(waves=clip)), below)
 
 
-@pytest.mark.parametrize("section", [{"name": "none", "width": 8}, {"name": "cepstra"}])
+@pytest.mark.parametrize("section", [{"name": "identity", "width": 8}, {"name": "mfcc"}])
 def test_what_a_control_drew_is_drawn_again_from_what_a_program_notes(section):
     """A saved program knows its source by checksum, and makes it again from `describe` and `seed`."""
     made = create(SOURCES, section).load(7)
@@ -178,4 +178,4 @@ def test_several_depths_answer_as_before():
 def test_a_model_that_is_not_here_says_what_to_pass():
     assert os.environ["HF_HUB_OFFLINE"]
     with pytest.raises(SourceUnavailableError, match="folder"):
-        create(SOURCES, {"name": "speech", "model": "nobody/nothing"}).load()
+        create(SOURCES, {"name": "hf_audio", "model": "nobody/nothing"}).load()

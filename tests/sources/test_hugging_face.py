@@ -17,11 +17,11 @@ from xmr.core.component import check_section, create
 from xmr.core.registry import SOURCES
 from xmr.errors import RecipeError, SourceUnavailableError
 from xmr.program import Program
+from xmr.sources.hf_text import HFText
 from xmr.sources.hugging_face import Checkpoint
-from xmr.sources.language import Language
 
 ROOT = Path(__file__).parents[2]
-SOURCES_OF_MODELS = ["language", "vision", "clip", "speech", "log_mel", "yamnet"]
+SOURCES_OF_MODELS = ["hf_text", "hf_image", "clip", "hf_audio", "hf_spectrogram", "yamnet"]
 MAPPED = {
     "AutoConfig": "evil.C",
     "AutoModel": "evil.C",
@@ -98,8 +98,8 @@ def test_code_of_a_model_is_refused_through_a_recipe(tmp_path, marker, capsys, n
     (tmp_path / "p.csv").write_text(
         "sequence,label\n" + "".join(f"ACD{c}EF,{'ab'[i % 2]}\n" for i, c in enumerate("ACDEFGHIKLMN"))
     )
-    waves = name in ("speech", "log_mel", "yamnet")
-    transform = "wave_program" if waves else "free_embedding" if name == "language" else "symbol_tiles"
+    waves = name in ("hf_audio", "hf_spectrogram", "yamnet")
+    transform = "wave_pattern" if waves else "free_embedding" if name == "hf_text" else "symbol_tiles"
     (tmp_path / "r.yaml").write_text(
         f"task: classification\ndata: {{path: {'s' if waves else 'p'}.csv, split: {{by: random, test: 0.3}}}}\n"
         f"encoder: {'series' if waves else 'protein'}\nsource: {{name: {name}, model: {folder}{classes}}}\n"
@@ -162,28 +162,28 @@ def change(folder, **facts):
 def test_a_configuration_is_data(bert, marker, facts, said):
     evil(bert, marker)
     change(bert, **facts)
-    assert said in refused(marker, "language", bert)
+    assert said in refused(marker, "hf_text", bert)
 
 
 def test_code_beside_what_transformers_has_itself_is_passed_over(bert, marker):
-    plain = made("language", bert).checksum()
+    plain = made("hf_text", bert).checksum()
     evil(bert, marker, modules=[{"idx": 0, "name": "0", "path": "", "type": "evil.C"}])
     change(bert, auto_map=MAPPED, custom_pipelines={"fill-mask": {"impl": "evil.C", "pt": ["AutoModel"]}})
-    assert made("language", bert).checksum() == plain
+    assert made("hf_text", bert).checksum() == plain
     assert not marker.exists()
 
 
 def test_a_tokenizer_of_its_own_is_refused(bert, marker):
     evil(bert, marker, tokenizer_config={"tokenizer_class": "Mine", "auto_map": MAPPED})
-    assert "a tokenizer that brings its own code (tokenizer_config.json)" in refused(marker, "language", bert)
+    assert "a tokenizer that brings its own code (tokenizer_config.json)" in refused(marker, "hf_text", bert)
     (bert / "tokenizer_config.json").write_text(json.dumps({"auto_map": {"AutoTokenizer": ["evil.C", None]}}))
-    assert "a tokenizer that brings its own code" in refused(marker, "language", bert)
+    assert "a tokenizer that brings its own code" in refused(marker, "hf_text", bert)
 
 
 def test_a_damaged_tokenizer_is_no_missing_one(bert, marker):
-    assert made("language", bert).space.prefix == ()
+    assert made("hf_text", bert).space.prefix == ()
     (bert / "tokenizer.json").write_text("{")
-    assert "cannot be loaded" in refused(marker, "language", bert)
+    assert "cannot be loaded" in refused(marker, "hf_text", bert)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_a_damaged_tokenizer_is_no_missing_one(bert, marker):
 def test_a_preprocessor_is_data(tmp_path, marker, facts, said):
     tiny_vision_model("resnet").save_pretrained(tmp_path / "m")
     evil(tmp_path / "m", marker, preprocessor_config=facts)
-    assert said in refused(marker, "vision", tmp_path / "m")
+    assert said in refused(marker, "hf_image", tmp_path / "m")
 
 
 @pytest.mark.parametrize(
@@ -217,9 +217,9 @@ def test_a_feature_extractor_is_data(tmp_path, marker, facts, said):
     convolutions = {"conv_dim": [8], "conv_stride": [80], "conv_kernel": [100], "num_conv_pos_embeddings": 4}
     config = Wav2Vec2Config(**small, **convolutions, num_conv_pos_embedding_groups=2)
     Wav2Vec2Model(config).save_pretrained(tmp_path / "m")
-    assert made("speech", tmp_path / "m", samples=800).space.rate == 16000
+    assert made("hf_audio", tmp_path / "m", samples=800).space.rate == 16000
     evil(tmp_path / "m", marker, preprocessor_config=facts)
-    assert said in refused(marker, "speech", tmp_path / "m", samples=800)
+    assert said in refused(marker, "hf_audio", tmp_path / "m", samples=800)
 
 
 @pytest.mark.parametrize("alone", [True, False])
@@ -228,7 +228,7 @@ def test_an_adapter_is_no_model(bert, marker, alone):
     evil(bert, marker, adapter_config={"base_model_name_or_path": "evil/base", "peft_type": "LORA"})
     if alone:
         (bert / "config.json").unlink()
-    assert "holds an adapter (adapter_config.json); expected a whole model" in refused(marker, "language", bert)
+    assert "holds an adapter (adapter_config.json); expected a whole model" in refused(marker, "hf_text", bert)
 
 
 class Pickled:
@@ -248,21 +248,21 @@ def test_pickled_weights_are_not_read(bert, marker, harmless):
         torch.save(tiny_model("bert").state_dict(), bert / "pytorch_model.bin")
     else:
         (bert / "pytorch_model.bin").write_bytes(pickle.dumps(Pickled(marker)))
-    said = refused(marker, "language", bert)
+    said = refused(marker, "hf_text", bert)
     assert "whose weights are a pickle (pytorch_model.bin); expected model.safetensors" in said
-    assert made("language", bert, weights="random").classes  # asks for none
+    assert made("hf_text", bert, weights="random").classes  # asks for none
 
 
 def test_weights_that_memory_cannot_hold(bert, marker):
     change(bert, hidden_size=2**16, intermediate_size=2**30)
-    assert "GiB of weights; expected a model that fits" in refused(marker, "language", bert, weights="random")
+    assert "GiB of weights; expected a model that fits" in refused(marker, "hf_text", bert, weights="random")
 
 
 def test_damaged_weights(bert, marker):
     whole = (bert / "model.safetensors").read_bytes()
     for content in (whole[: len(whole) // 2], b"", b"\xff" * 100):
         (bert / "model.safetensors").write_bytes(content)
-        assert "cannot be loaded" in refused(marker, "language", bert)
+        assert "cannot be loaded" in refused(marker, "hf_text", bert)
 
 
 def test_what_is_no_model_folder(tmp_path, marker):
@@ -291,7 +291,7 @@ def test_what_is_no_model_folder(tmp_path, marker):
     )
     for name in names:
         folder = tmp_path / name if (tmp_path / name[:20]).exists() and name.strip() else name
-        for kind in ("language", "vision"):
+        for kind in ("hf_text", "hf_image"):
             refused(marker, kind, folder)
 
 
@@ -305,7 +305,7 @@ def test_links_within_a_folder_are_followed(bert, tmp_path):
     (tmp_path / "linked").mkdir()
     for path in bert.iterdir():
         (tmp_path / "linked" / path.name).symlink_to(path)
-    assert made("language", tmp_path / "linked").checksum() == made("language", bert).checksum()
+    assert made("hf_text", tmp_path / "linked").checksum() == made("hf_text", bert).checksum()
 
 
 def test_a_text_longer_than_the_model(bert, marker):
@@ -314,7 +314,7 @@ def test_a_text_longer_than_the_model(bert, marker):
 
     specials = Specials((1,), (2,), WORDS, text=(5,) * 70)
     with pytest.raises(RecipeError, match=r"source\.text: found 70 tokens of text in a model of 64 positions"):
-        Language(str(bert), text="a").adopt(tiny_model("bert"), specials)
+        HFText(str(bert), text="a").adopt(tiny_model("bert"), specials)
 
 
 def test_a_hub_that_cannot_be_reached_is_another_error(tmp_path):

@@ -6,7 +6,7 @@ import torch
 from tests.tiny import WORDS, tiny_model, tiny_source
 from xmr.core.spaces import TokenInput
 from xmr.errors import RecipeError
-from xmr.sources.language import Language
+from xmr.sources.hf_text import HFText
 from xmr.sources.specials import Specials
 
 TEXT = (5, 7, 9, 4)
@@ -16,7 +16,7 @@ def with_text(kind, **more):
     specials = Specials(
         () if kind in ("gpt2", "llama") else (1,), () if kind in ("gpt2", "llama") else (2,), WORDS, TEXT
     )
-    return Language(f"tiny-{kind}", text="four words", **more).adopt(tiny_model(kind), specials)
+    return HFText(f"tiny-{kind}", text="four words", **more).adopt(tiny_model(kind), specials)
 
 
 def content(width, lengths=(6, 4)):
@@ -66,12 +66,12 @@ def test_models_that_look_ahead_read_it_every_time(kind):
 
 def test_a_text_needs_a_tokenizer():
     with pytest.raises(RecipeError, match=r"source\.text"):
-        Language("tiny", text="hello").adopt(tiny_model("gpt2"), Specials())
+        HFText("tiny", text="hello").adopt(tiny_model("gpt2"), Specials())
 
 
 @pytest.mark.parametrize("kind", ["bert", "gpt2", "t5"])
 def test_depths_side_by_side(kind):
-    deep, plain = Language("x", taps=2).adopt(tiny_model(kind)), Language("x").adopt(tiny_model(kind))
+    deep, plain = HFText("x", taps=2).adopt(tiny_model(kind)), HFText("x").adopt(tiny_model(kind))
     inputs = content(plain.space.width)
     assert deep.hidden_width == 2 * plain.hidden_width
     found, expected = deep(inputs), plain(inputs)

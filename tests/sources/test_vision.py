@@ -18,7 +18,7 @@ from xmr.core.spaces import PixelInput, PixelSpace
 from xmr.errors import MissingExtraError, RecipeError
 from xmr.sources.depths import blocks_of, with_maps
 from xmr.sources.resnet20 import ResNet20Network
-from xmr.sources.vision import ModuleSource, Timm, Vision, take_classifier
+from xmr.sources.vision import HFImage, ModuleSource, Timm, take_classifier
 from xmr.sources.weights import find_model, load_weights
 
 MODELS = Path(os.environ.get("XMR_MODELS", Path(os.environ.get("XMR_DATA", "nowhere")).parent / "models"))
@@ -70,7 +70,7 @@ class NormAfterReLU(nn.Module):
         return self.linear(x.mean(dim=(2, 3)))
 
 
-class Plain(Vision):
+class Plain(HFImage):
     def run(self, pixels):
         return self.body(pixels), ()
 
@@ -124,11 +124,11 @@ def test_the_cifar_network_loads_faithfully(shared_data):
 
 @needs_models
 def test_an_imagenet_classifier_states_its_space():
-    source = made("vision", model=str(MODELS / "mobilenet_v1_0.5_160"))
+    source = made("hf_image", model=str(MODELS / "mobilenet_v1_0.5_160"))
     assert (source.space.height, source.space.width, source.classes) == (160, 160, 1001)
     assert source.space.mean == source.space.std == (0.5, 0.5, 0.5)
     assert source.class_names[1].startswith("tench")
-    random = made("vision", model=str(MODELS / "mobilenet_v1_0.5_160"), weights="random")
+    random = made("hf_image", model=str(MODELS / "mobilenet_v1_0.5_160"), weights="random")
     assert random.checksum() != source.checksum()
     assert random.parameter_count() == source.parameter_count()
 
@@ -136,7 +136,7 @@ def test_an_imagenet_classifier_states_its_space():
 def test_a_model_that_cannot_be_reached_says_what_to_pass(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(RecipeError, match=r"source\.model: found 'microsoft/none'.*folder"):
-        made("vision", model="microsoft/none")
+        made("hf_image", model="microsoft/none")
 
 
 def test_timm_is_asked_for_by_its_pip_line():
@@ -203,7 +203,7 @@ def test_a_program_over_a_module_source_is_saved_and_loaded(tmp_path):
     encoder = create(ENCODERS, check_section("encoder", {"name": "image", "size": 8}, "test"))
     records = encoder.example(12, 0)
     encoder.fit(records)
-    for transform in ("border", "watermark", "sample_masks", "clustered_border", "coordinator"):
+    for transform in ("border", "watermark", "sample_specific_masks", "clustered_border", "coordinator"):
         sections = [check_section("transform", transform, ""), check_section("output", "bayesian_mapping", "")]
         program = Program.build(encoder, sections[0], source, sections[1], Targets.fit("classification", records))
         before = program.eval().predict(records)
@@ -227,7 +227,7 @@ def test_a_model_without_a_linear_layer_answers_as_it_is():
 
 def test_a_vision_source_describes_itself():
     settings = {"model": "x", "revision": None, "weights": "random", "size": 64, "taps": 1}
-    assert Vision(**settings).describe() == {"name": "vision", **settings}
+    assert HFImage(**settings).describe() == {"name": "hf_image", **settings}
 
 
 def test_features_of_several_depths_of_a_network_of_ones_own():

@@ -221,7 +221,7 @@ def test_losses_by_hand():
     assert torch.allclose(loss_of("multilabel", torch.zeros(1, 1, 2), known), torch.tensor([math.log(2)]))
     positions = torch.log(torch.tensor([[[[0.5, 0.5], [0.1, 0.9]]]]))
     target = torch.tensor([[0, IGNORE]])
-    assert torch.allclose(loss_of("residue_classification", positions, target), torch.tensor([math.log(2)]))
+    assert torch.allclose(loss_of("sequence_labeling", positions, target), torch.tensor([math.log(2)]))
 
 
 def test_class_weights_by_hand():

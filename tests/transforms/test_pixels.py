@@ -90,7 +90,7 @@ def test_a_frame_wider_than_the_input_is_refused():
 def test_sample_masks_of_every_size(layers, patch):
     """x + delta * up(g(x)); the mask is constant over patches and as large as the input, odd sides included."""
     space = PixelSpace(67, 64, (0.0,) * 3, (1.0,) * 3)
-    masks = made("sample_masks", space, layers=layers, patch=patch).eval()
+    masks = made("sample_specific_masks", space, layers=layers, patch=patch).eval()
     picture = torch.rand(2, 3, 67, 64)
     with torch.no_grad():
         masks.delta.normal_()
@@ -165,7 +165,7 @@ def test_coordinator_depends_on_the_picture_and_stays_within_its_strength():
     assert not torch.allclose(change[0], change[1], atol=1e-3)
 
 
-NAMES = ("border", "enhanced_border", "clustered_border", "watermark", "sample_masks", "coordinator")
+NAMES = ("border", "enhanced_border", "clustered_border", "watermark", "sample_specific_masks", "coordinator")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -229,7 +229,7 @@ FIT = [
     ("clustered_border", {"clusters": 2}, (4, 4)),
     ("watermark", {}, (7, 7)),
     ("watermark", {"room": "pixel"}, (7, 7)),
-    ("sample_masks", {"layers": 5, "patch": 2}, (7, 7)),
+    ("sample_specific_masks", {"layers": 5, "patch": 2}, (7, 7)),
     ("coordinator", {}, (7, 7)),
 ]
 

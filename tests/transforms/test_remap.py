@@ -11,7 +11,7 @@ SPACE = TokenSpace(torch.randn(30, 6, generator=torch.Generator().manual_seed(0)
 
 
 def build(**settings):
-    section = check_section("transform", {"name": "context_remap", "channels": 5, **settings}, "test")
+    section = check_section("transform", {"name": "token_remap", "channels": 5, **settings}, "test")
     return create(TRANSFORMS, section).build(
         SymbolSpec("ACGT", (("N", "ACGT"),)), SPACE, torch.Generator().manual_seed(1)
     )

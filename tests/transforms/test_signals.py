@@ -27,7 +27,7 @@ def built(section, spec, space, seed=0):
 
 def wave(place, samples=8, length=3, **more):
     return built(
-        {"name": "wave_program", "place": place, "gain": 1.0, **more}, SignalSpec(1, length), WaveSpace(100, samples)
+        {"name": "wave_pattern", "place": place, "gain": 1.0, **more}, SignalSpec(1, length), WaveSpace(100, samples)
     )
 
 
@@ -80,7 +80,7 @@ def test_the_spectrum_of_a_sum_is_the_sum_of_spectra(reflect):
     torch.manual_seed(0)
     spectrum = Spectrum(window=64, hop=32, fft=128, frames=10, before=32, after=64, reflect=reflect)
     spec, space = SignalSpec(3, 50), WaveSpace(1000, 400, spectrum)
-    made = built({"name": "wave_program", "gain": 0.3}, spec, space)
+    made = built({"name": "wave_pattern", "gain": 0.3}, spec, space)
     with torch.no_grad():
         made.theta.normal_()
         made.log_gain.copy_(torch.tensor([-1.0, 0.5, 0.1]))
@@ -104,8 +104,8 @@ def test_what_is_kept_of_a_data_set_changes_nothing():
     records = series_records(np.random.default_rng(0).standard_normal((9, 2, 40)), ["a"] * 9, "memory")
     encoder = SeriesEncoder().fit(records)
     for source, section in (
-        (tiny_audio(), {"name": "wave_program"}),
-        (tiny_vision(), {"name": "signal_picture", "frame": "border"}),
+        (tiny_audio(), {"name": "wave_pattern"}),
+        (tiny_vision(), {"name": "signal_image", "frame": "border"}),
     ):
         made = built(section, encoder.spec, source.space)
         data = encoder.encode(records)
@@ -119,7 +119,7 @@ def test_what_is_kept_of_a_data_set_changes_nothing():
 
 
 def test_a_front_has_nothing_to_keep():
-    made = built({"name": "wave_program", "front": 2}, SignalSpec(1, 30), tiny_audio().space)
+    made = built({"name": "wave_pattern", "front": 2}, SignalSpec(1, 30), tiny_audio().space)
     assert made.precompute(signal(torch.randn(2, 1, 30))) is None
 
 
@@ -167,7 +167,7 @@ def test_channels_of_a_mosaic():
 
 
 def test_a_picture_depends_on_its_record_alone():
-    made = built({"name": "signal_picture"}, SignalSpec(1, 40), tiny_vision().space)
+    made = built({"name": "signal_image"}, SignalSpec(1, 40), tiny_vision().space)
     values = torch.rand(5, 1, 40)  # inside [0, 1] already, the others not
     alone = made(signal(values[:1])).pixels
     torch.testing.assert_close(made(signal(torch.cat([values[:1], 9 * values[1:]]))).pixels[:1], alone)
@@ -184,12 +184,12 @@ def test_differences_are_in_units_of_their_root_mean_square():
 
 def test_each_program_draws_the_next_combination():
     several = {"segment": [0.5, 2.0], "contrast": ["record", "fixed"], "difference": [0, 1]}
-    made = built({"name": "signal_picture", **several}, SignalSpec(2, 40), tiny_vision().space)
+    made = built({"name": "signal_image", **several}, SignalSpec(2, 40), tiny_vision().space)
     batch = signal(torch.randn(3, 2, 40))
     expected = [(d, c, s) for d in (0, 1) for c in ("record", "fixed") for s in (0.5, 2.0)]
     for member, (difference, contrast, segment) in enumerate(expected):
         alone = {"segment": segment, "contrast": contrast, "difference": difference}
-        one = built({"name": "signal_picture", **alone}, SignalSpec(2, 40), tiny_vision().space)
+        one = built({"name": "signal_image", **alone}, SignalSpec(2, 40), tiny_vision().space)
         made.member, made.programs = member, 8
         torch.testing.assert_close(made(batch).pixels, one(batch).pixels)
     kept = made.precompute(batch)
@@ -198,7 +198,7 @@ def test_each_program_draws_the_next_combination():
 
 
 def test_nothing_is_drawn_that_no_program_shows(monkeypatch):
-    made = built({"name": "signal_picture", "segment": [0.5, 1.0, 2.0]}, SignalSpec(1, 40), tiny_vision().space)
+    made = built({"name": "signal_image", "segment": [0.5, 1.0, 2.0]}, SignalSpec(1, 40), tiny_vision().space)
     batch, drawn = signal(torch.randn(3, 1, 40)), []
     draw = made.drawn
     monkeypatch.setattr(made, "drawn", lambda *args: drawn.append(args) or draw(*args))
@@ -213,11 +213,11 @@ def test_nothing_is_drawn_that_no_program_shows(monkeypatch):
 
 def test_drawings_take_the_colours_in_turn():
     drawings = ["gramian", "recurrence"]
-    made = built({"name": "signal_picture", "drawings": drawings}, SignalSpec(1, 40), tiny_vision().space)
+    made = built({"name": "signal_image", "drawings": drawings}, SignalSpec(1, 40), tiny_vision().space)
     batch = signal(torch.randn(2, 1, 40))
     pixels = made(batch).pixels
     for colour in range(3):
-        one = {"name": "signal_picture", "drawings": [drawings[colour % 2]]}
+        one = {"name": "signal_image", "drawings": [drawings[colour % 2]]}
         alone = built(one, SignalSpec(1, 40), tiny_vision().space)(batch).pixels
         torch.testing.assert_close(pixels[:, colour], alone[:, colour])
 
@@ -272,8 +272,8 @@ def test_patch_reprogramming_by_hand():
 @pytest.mark.parametrize(
     ("section", "source"),
     [
-        ({"name": "wave_program", "place": "rates", "front": 1}, "wave"),
-        ({"name": "signal_picture", "front": 1, "drawings": ["segments"]}, "pixel"),
+        ({"name": "wave_pattern", "place": "rates", "front": 1}, "wave"),
+        ({"name": "signal_image", "front": 1, "drawings": ["segments"]}, "pixel"),
         ({"name": "signal_patches", "patch": 5, "front": 1}, "token"),
         ({"name": "patch_reprogramming", "patch": 5, "prototypes": 3, "heads": 1, "width": 2}, "token"),
     ],

@@ -45,7 +45,7 @@ def fit_network(
     """
     description, sets = data.description, data.sets
     targets = {part: torch.from_numpy(np.asarray(value)) for part, value in data.targets.items()}
-    per_residue = description.task == "residue_classification"
+    per_position = description.task == "sequence_labeling"
     train, rng = sets["train"], np.random.default_rng(data.seed)
     plan = [training_batches(train.cost, train.width, schedule.batch, rng) for _ in range(schedule.epochs)]
     steps = sum(map(len, plan))
@@ -59,7 +59,7 @@ def fit_network(
     for epoch, batches in enumerate(plan):
         model.train()
         for batch in batches:
-            wanted = targets["train"][torch.from_numpy(batch)] if not per_residue else None
+            wanted = targets["train"][torch.from_numpy(batch)] if not per_position else None
             if wanted is None:
                 wanted = train.align(targets["train"], batch, IGNORE)
             with use_generators(generators), autocast(data.precision, device):
@@ -86,14 +86,14 @@ def fit_network(
 def network_predictions(model: nn.Module, data: Any, description: Targets, budget: int) -> np.ndarray:
     """Probabilities or values of every record (or residue), in order: (n, K)."""
     model.eval()
-    per_residue = description.task == "residue_classification"
-    rows = int(data.offset[-1]) if per_residue else len(data)
+    per_position = description.task == "sequence_labeling"
+    rows = int(data.offset[-1]) if per_position else len(data)
     result = torch.zeros(rows, description.outputs)
     with torch.inference_mode():
         for batch in inference_batches(data.cost, data.width, budget):
             encoded = data.batch(batch)
             logits = model(encoded).float()
-            if per_residue:
+            if per_position:
                 place = data.align(torch.arange(rows), batch, 0)[encoded.mask]
                 result[place] = torch.softmax(logits[encoded.mask], dim=-1)
             elif description.task == "regression":

@@ -63,7 +63,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
     "list": (list_command.catalogue, "transforms"),
     "new": (new.new, "protein mine.csv --target activity"),
     "compare": (compare.compare, "protein/amp --budgets 50,200,all"),
-    "scan": (scan.scan, "protein/amp --sources minilm,none"),
+    "scan": (scan.scan, "protein/amp --sources minilm,identity"),
     "sweep": (sweep.sweep, "protein/amp training.learning_rate=1e-3,3e-3"),
     "study": (study.study, "studies/demo.yaml --jobs 2"),
     "show": (show.show, "protein/amp"),

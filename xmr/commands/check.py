@@ -56,7 +56,7 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
     precision = resolve_precision(recipe.training.precision, program.device)
     wanted = (
         training.data.align(training.target, batch, IGNORE)
-        if recipe.task == "residue_classification"
+        if recipe.task == "sequence_labeling"
         else training.target[torch.from_numpy(batch)]
     )
     held = 0

@@ -118,7 +118,7 @@ def controls(recipe: Recipe) -> dict[str, list[str]]:
     if control is not None:
         found["no source"] = [f"source={json.dumps(control)}"]
     orders = "shuffle" in section_model(ENCODERS.get(recipe.encoder["name"])).model_fields
-    if orders and recipe.task != "residue_classification":  # labels of residues would not follow
+    if orders and recipe.task != "sequence_labeling":  # labels of residues would not follow
         found["shuffled positions"] = ["encoder.shuffle=positions"]
     if recipe.task != "forecasting":
         found["shuffled labels"] = ["data.shuffle_labels=true"]

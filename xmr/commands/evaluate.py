@@ -53,7 +53,7 @@ def assess_file(
     records = without_bad(records, check_raw(targets.task, records), on_bad, skipped)
     wrong = {**targets.check(records), **program.encoder.check(records, fitted=True)}
     records = without_bad(records, wrong, on_bad, skipped)
-    if targets.task == "residue_classification":
+    if targets.task == "sequence_labeling":
         lengths = np.array([len(text) for text in program.encoder.canonical(records)])
         records = without_bad(records, check_aligned(records, lengths), on_bad, skipped)
     if not len(records):
@@ -61,7 +61,7 @@ def assess_file(
     data = program.encoder.encode(records)
     values = program.answer(data).mean(dim=0).numpy()
     target = targets.encode(records)
-    per_record = data.lengths if targets.task == "residue_classification" else None  # type: ignore[attr-defined]
+    per_record = data.lengths if targets.task == "sequence_labeling" else None  # type: ignore[attr-defined]
     return finite(
         {
             "n": len(records),

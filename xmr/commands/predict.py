@@ -203,7 +203,7 @@ def _answered(task: _Task, part: Records, first: bool, context: AbstractContextM
     data = program.encoder.encode(part)
     each = program.answer(data, precision=context)
     spread = each.std(dim=0) if len(each) > 1 else torch.zeros_like(each[0])
-    lengths = data.lengths if program.targets.task == "residue_classification" else None  # type: ignore[attr-defined]
+    lengths = data.lengths if program.targets.task == "sequence_labeling" else None  # type: ignore[attr-defined]
     prediction = Prediction(part.ids, each.mean(dim=0).numpy(), spread.numpy(), lengths)
     header, rows = prediction_table(prediction, program.targets, escape_formulas=task.escape_formulas)
     return _csv([header, *rows] if first else rows)

@@ -31,7 +31,7 @@ def prediction_table(
     escape_formulas: an apostrophe before every text that a spreadsheet would take for a formula.
     """
     names = targets.names
-    if targets.task == "residue_classification":
+    if targets.task == "sequence_labeling":
         assert prediction.lengths is not None
         best = np.array([ord(name) for name in names], dtype=np.uint8)[prediction.values.argmax(axis=1)]
         ends = np.cumsum(prediction.lengths)

@@ -180,7 +180,7 @@ def _spread(each: torch.Tensor) -> np.ndarray:
 
 
 def _lengths(job: Job) -> np.ndarray | None:
-    return job.sets["test"].data.lengths if job.recipe.task == "residue_classification" else None  # type: ignore[attr-defined]
+    return job.sets["test"].data.lengths if job.recipe.task == "sequence_labeling" else None  # type: ignore[attr-defined]
 
 
 def _write(folder: Path, job: Job, history: list[dict[str, float]], prediction: Prediction) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, create_model, field_validator
 
+from xmr.core import renamed
 from xmr.core.registry import ENCODERS, OUTPUTS, SOURCES, TRANSFORMS, Registry
 from xmr.errors import MAX_PROBLEMS, Problem, RecipeError, nearest, one_of, shortened
 
@@ -81,7 +82,7 @@ def help_of(component: type) -> dict[str, str]:
 
 
 def named(value: Any) -> Any:
-    """`source: none` is short for `source: {name: none}`."""
+    """`source: identity` is short for `source: {name: identity}`."""
     return {"name": value} if isinstance(value, str) else value
 
 
@@ -93,15 +94,18 @@ def section_problems(kind: str, section: Any, place: Locate) -> tuple[dict[str, 
     registry = KINDS[kind]
     if "name" not in section:
         return {}, [Problem(place((kind,)), "no name", f"name: one of {', '.join(sorted(registry.names()))}")]
-    if not isinstance(section["name"], str) or section["name"] not in registry.names():
-        return {}, [one_of(place((kind, "name")), section["name"], registry.names())]
-    model = section_model(registry.get(section["name"]))
+    name, where = section["name"], place((kind, "name"))
+    if not isinstance(name, str) or name not in registry.names():
+        if isinstance(name, str) and (new := renamed.new_component(kind, name)) in registry.names():
+            return {}, [_old_name(where, name, f"the {kind} `{name}` is now `{new}`")]
+        return {}, [one_of(where, name, registry.names())]
+    model = section_model(registry.get(name))
     arguments = {key: value for key, value in section.items() if key != "name"}
     try:
         checked = model.model_validate(arguments)
     except ValidationError as error:
-        return {}, problems_of(error, model, place, (kind,))
-    return {"name": section["name"], **checked.model_dump()}, []
+        return {}, problems_of(error, model, place, (kind,), name)
+    return {"name": name, **checked.model_dump()}, []
 
 
 def check_section(kind: str, section: Any, place: str) -> dict[str, Any]:
@@ -115,13 +119,42 @@ def check_section(kind: str, section: Any, place: str) -> dict[str, Any]:
 
 
 def problems_of(
-    error: ValidationError, model: type[BaseModel], place: Locate, prefix: tuple[str | int, ...] = ()
+    error: ValidationError,
+    model: type[BaseModel],
+    place: Locate,
+    prefix: tuple[str | int, ...] = (),
+    component: str | None = None,
 ) -> list[Problem]:
-    """Pydantic's errors as ours: one line each, with the nearest right name."""
+    """Pydantic's errors as ours: one line each, with the nearest right name. `component`: whose section it is."""
     items = [_of_one_kind(dict(item), model) for item in error.errors()]
     found = [item for item in items if item is not None]
     # Of more problems than a message lists, all are counted and only those listed get a suggestion, which takes time.
-    return [_problem(item, model, place, prefix, number < MAX_PROBLEMS) for number, item in enumerate(found)]
+    return [
+        _old_name_problem(item, model, place, prefix, component)
+        or _problem(item, model, place, prefix, number < MAX_PROBLEMS)
+        for number, item in enumerate(found)
+    ]
+
+
+def _old_name(place: str, name: Any, notice: str) -> Problem:
+    return Problem(place, f"the old name {name!r}", f"its new one: {notice}")
+
+
+def _old_name_problem(
+    item: dict[str, Any], model: type[BaseModel], place: Locate, prefix: tuple[str | int, ...], component: str | None
+) -> Problem | None:
+    """An error about a field or value that has another name since version 0.1; None: about anything else."""
+    path = (*prefix, *item["loc"])
+    words = [part for part in path if isinstance(part, str)]
+    if item["type"] == "extra_forbidden":
+        section, field = ".".join(words[:-1]), str(path[-1])
+        known = _fields_at(model, item["loc"][:-1])
+        notice = renamed.field_notice(section, field, item["input"], known, component)
+        return _old_name(place(path), field, notice) if notice else None
+    if item["type"] == "literal_error":
+        notice = renamed.value_notice(".".join(words), item["input"])
+        return _old_name(place(path), item["input"], notice) if notice else None
+    return None
 
 
 def _of_one_kind(item: dict[str, Any], model: type[BaseModel]) -> dict[str, Any] | None:

@@ -121,17 +121,15 @@ TRANSFORMS = Registry(
         _transform("sparse_vocabulary_map", "sparse:SparseVocabularyMap", "symbols", "token", "k-sparse Theta E"),
         _transform("context_window", "window:ContextWindow", "symbols", "token", "a short convolution over symbols"),
         _transform("prompt", "prompt:Prompt", "symbols", "token", "learned vectors before the symbols' own words"),
-        _transform("context_remap", "remap:ContextRemap", "symbols", "token", "windows choose source words (Neekhara)"),
+        _transform("token_remap", "remap:TokenRemap", "symbols", "token", "windows choose source words (Neekhara)"),
         _transform("symbol_tiles", "tiles:SymbolTiles", "symbols", "pixel", "a tile a symbol, row by row"),
         _transform("signal_patches", "signal_patches:SignalPatches", "signal", "token", "patches by one linear layer"),
         _transform(
             "patch_reprogramming", "signal_patches:PatchReprogramming", "signal", "token", "Time-LLM: words mixed"
         ),
         _transform("patch_dictionary", "signal_patches:PatchDictionary", "signal", "token", "free vectors mixed"),
-        _transform("wave_program", "wave:WaveProgram", "signal", "wave", "placed in a wave, a pattern added (V2S)"),
-        _transform(
-            "signal_picture", "signal_picture:SignalPicture", "signal", "pixel", "drawn, then border or watermark"
-        ),
+        _transform("wave_pattern", "wave:WavePattern", "signal", "wave", "placed in a wave, a pattern added (V2S)"),
+        _transform("signal_image", "signal_image:SignalImage", "signal", "pixel", "drawn, then border or watermark"),
         _transform("feature_tokens", "feature_tokens:FeatureTokens", "table", "token", "one free token a column"),
         _transform(
             "feature_prototypes", "feature_tokens:FeaturePrototypes", "table", "token", "columns as mixtures of words"
@@ -145,7 +143,9 @@ TRANSFORMS = Registry(
         _transform("enhanced_border", "frame:EnhancedBorder", "image", "pixel", "border with unit gradients (EVP)"),
         _transform("clustered_border", "clustered:ClusteredBorder", "image", "pixel", "a border a cluster (DAM-VP)"),
         _transform("watermark", "frame:Watermark", "image", "pixel", "add a pattern on a frame or everywhere"),
-        _transform("sample_masks", "masks:SampleMasks", "image", "pixel", "a mask for every picture (SMM)"),
+        _transform(
+            "sample_specific_masks", "masks:SampleSpecificMasks", "image", "pixel", "a mask for every picture (SMM)"
+        ),
         _transform("coordinator", "coordinator:Coordinator", "image", "pixel", "input-dependent prompt (BlackVIP)"),
         _transform("patch_projection", "patches:PatchProjection", "image", "token", "patches by one linear layer"),
     ],
@@ -155,12 +155,12 @@ SOURCES = Registry(
     [
         Entry(
             "minilm",
-            "xmr.sources.language:MiniLM",
+            "xmr.sources.hf_text:MiniLM",
             "all-MiniLM-L6-v2 from its pip package",
             {"space": "token"},
         ),
-        Entry("language", "xmr.sources.language:Language", "any Hugging Face language model", {"space": "token"}),
-        Entry("vision", "xmr.sources.vision:Vision", "any Hugging Face image classifier", {"space": "pixel"}),
+        Entry("hf_text", "xmr.sources.hf_text:HFText", "any Hugging Face language model", {"space": "token"}),
+        Entry("hf_image", "xmr.sources.vision:HFImage", "any Hugging Face image classifier", {"space": "pixel"}),
         Entry("clip", "xmr.sources.clip:Clip", "CLIP, its classes are texts", {"space": "pixel"}),
         Entry("timm", "xmr.sources.vision:Timm", "any classifier of timm", {"space": "pixel"}),
         Entry(
@@ -179,10 +179,12 @@ SOURCES = Registry(
         Entry("attention_rnn", "xmr.sources.keywords:AttentionRNN", "36 spoken commands (V2S)", {"space": "wave"}),
         Entry("keyword_cnn", "xmr.sources.keywords:KeywordCNN", "honk's ten spoken commands", {"space": "wave"}),
         Entry("yamnet", "xmr.sources.yamnet:Yamnet", "521 sounds of AudioSet", {"space": "wave"}),
-        Entry("speech", "xmr.sources.wave:Speech", "any raw-wave model of Hugging Face", {"space": "wave"}),
-        Entry("log_mel", "xmr.sources.log_mel:LogMel", "AST, or Whisper's encoder", {"space": "wave"}),
-        Entry("none", "xmr.sources.none:NoSource", "control: no source model at all", {"space": "token"}),
-        Entry("cepstra", "xmr.sources.cepstra:Cepstra", "control: a front end, no network", {"space": "wave"}),
+        Entry("hf_audio", "xmr.sources.wave:HFAudio", "any raw-wave model of Hugging Face", {"space": "wave"}),
+        Entry(
+            "hf_spectrogram", "xmr.sources.hf_spectrogram:HFSpectrogram", "AST, or Whisper's encoder", {"space": "wave"}
+        ),
+        Entry("identity", "xmr.sources.identity:Identity", "control: no source model at all", {"space": "token"}),
+        Entry("mfcc", "xmr.sources.mfcc:MFCC", "control: a front end, no network", {"space": "wave"}),
     ],
 )
 OUTPUTS = Registry(
@@ -191,7 +193,7 @@ OUTPUTS = Registry(
         Entry("linear", "xmr.outputs.heads:Linear", "a linear layer on the pooled hidden state"),
         Entry("ridge", "xmr.outputs.ridge:Ridge", "a linear layer in closed form, for few records"),
         Entry("forecast", "xmr.outputs.forecast:Forecast", "steps to come, from every token"),
-        Entry("per_residue", "xmr.outputs.heads:PerResidue", "a linear layer at every position"),
+        Entry("per_position", "xmr.outputs.heads:PerPosition", "a linear layer at every position"),
         Entry("vocabulary_linear", "xmr.outputs.learned:VocabularyLinear", "Gamma over the vocabulary, folded"),
         Entry("learned_mapping", "xmr.outputs.learned:LearnedMapping", "learned many-to-one mapping"),
         Entry("random_mapping", "xmr.outputs.mapping:RandomMapping", "disjoint random groups of source classes"),

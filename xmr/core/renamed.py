@@ -6,7 +6,7 @@ read. Nothing else knows an old name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 COMPONENTS: dict[str, dict[str, str]] = {
@@ -42,6 +42,7 @@ FIELDS: dict[str, dict[str, str]] = {
     },
     "data.split": {"labels": "n_labelled", "group": "held_out_group"},
     "encoder": {
+        "protein.columns": "aligned",
         "elsewhere": "fixed_columns",
         "substitute": "substitution_rate",
         "hop": "overlap",
@@ -64,7 +65,8 @@ FIELDS: dict[str, dict[str, str]] = {
         "words_per_symbol": "tokens_per_symbol",
         "settle": "freeze_support_after",
         "spread": "init_std",
-        "room": "space",
+        "room": "units",
+        "mask_rate": "mask_lr_scale",
         "contrast": "value_range",
         "drawings": "encodings",
         "segment": "segment_width",
@@ -90,14 +92,17 @@ VALUES: dict[str, dict[str, str]] = {
     "data.split.by": {"column": "predefined"},
     "encoder.length": {"trim": "truncate"},
     "encoder.align": {"centre": "center"},
-    "transform.init": {"random_words": "random_tokens", "own_words": "own_tokens"},
-    "transform.space": {"normalised": "normalized"},
+    "transform.layout": {"centre": "center"},
+    "transform.units": {"normalised": "normalized"},
     "transform.value_range": {"record": "per_sample"},
     "training.schedule": {"steps": "multistep"},
 }
 
 # Fields whose value changed its meaning with the name: a hop of a quarter is an overlap of three quarters.
-_CONVERTED: dict[str, Callable[[Any], Any]] = {"hop": lambda hop: 1.0 - hop}
+_CONVERTED: dict[str, Callable[[Any], Any]] = {
+    "hop": lambda hop: round(1.0 - float(hop), 12),
+    "columns": lambda columns: columns == "variable",
+}
 
 
 def new_component(section: str, name: str) -> str:
@@ -113,17 +118,40 @@ def new_field(section: str, field: str, component: str | None = None) -> str | N
 
 def new_value(field: str, value: Any) -> Any:
     """The new spelling of a value; `field` is the full new name, e.g. "data.split.by". Others stay as they are."""
-    return VALUES.get(field, {}).get(value, value) if isinstance(value, str) else value
+    values = VALUES.get(field, {})
+    if isinstance(value, list):
+        return [new_value(field, one) for one in value]
+    return values.get(value, value) if isinstance(value, str) else value
 
 
-def translate(kind: str, section: dict[str, Any], known: set[str] | None = None) -> dict[str, Any]:
-    """A component's section as 0.1 wrote it, in today's names; `known`: the fields of the component, which stay."""
+def field_notice(
+    section: str, field: str, value: Any, known: Container[str], component: str | None = None
+) -> str | None:
+    """What to write instead of a field that was renamed to one of the `known` ones; None for any other field."""
+    new = new_field(section, field, component)
+    if new is None or new not in known:
+        return None
+    converted = ""
+    if field in _CONVERTED and isinstance(value, str | int | float):
+        converted = f": {str(_CONVERTED[field](value)).lower()}"
+    return f"`{section}.{field}` is now `{section}.{new}{converted}`"
+
+
+def value_notice(field: str, value: Any) -> str | None:
+    """What to write instead of a value of `field` that was renamed; None for any other value."""
+    new = new_value(field, value)
+    return None if new == value else f"`{field}: {value}` is now `{field}: {new}`"
+
+
+def translate(kind: str, section: dict[str, Any], known: Container[str]) -> dict[str, Any]:
+    """A component's section as 0.1 wrote it, in today's names; `known`: the fields that the component has today."""
     component = new_component(kind, section["name"])
     translated: dict[str, Any] = {"name": component}
     for field, value in section.items():
         if field == "name":
             continue
-        new = None if known and field in known else new_field(kind, field, component)
-        value = _CONVERTED.get(field, lambda same: same)(value) if new else value
+        new = None if field in known else new_field(kind, field, component)
+        if new and field in _CONVERTED:
+            value = _CONVERTED[field](value)
         translated[new or field] = new_value(f"{kind}.{new or field}", value)
     return translated

@@ -14,7 +14,7 @@ from xmr.data.readers.numbers import is_number
 from xmr.data.records import Records
 from xmr.errors import DataError, nearest, one_of
 
-Task = Literal["classification", "multilabel", "regression", "residue_classification", "forecasting"]
+Task = Literal["classification", "multilabel", "regression", "sequence_labeling", "forecasting"]
 IGNORE = -100  # a position or label that is not scored (torch's own convention for cross-entropy)
 _LEVELS = (np.arange(101) + 0.5) / 101
 _SCORES = ndtri(_LEVELS)  # normal scores of the stored quantiles
@@ -75,7 +75,7 @@ class Targets:
         if task == "multilabel":
             return cls(task, columns, columns[0])
         labels = records.labels[columns[0]]
-        found = set("".join(labels)) if task == "residue_classification" else set(labels)
+        found = set("".join(labels)) if task == "sequence_labeling" else set(labels)
         if positive is not None and positive not in found:
             raise DataError(one_of("data.positive", positive, found))
         return cls(task, tuple(sorted(found, key=_natural)), columns[0], positive=positive or "")
@@ -87,7 +87,7 @@ class Targets:
 
     def check(self, records: Records) -> dict[int, str]:
         """Labels that were not seen in training: index -> "found ...; expected ..."."""
-        if self.task not in ("classification", "residue_classification"):
+        if self.task not in ("classification", "sequence_labeling"):
             return {}
         wrong: dict[int, str] = {}
         known = set(self.names)
@@ -173,7 +173,7 @@ def check_raw(task: Task, records: Records) -> dict[int, str]:
                 wrong[index] = f"found {label!r} in {column!r}; expected a finite number"
             elif task == "multilabel" and label.casefold() not in ("", *_TRUE, *_FALSE):
                 wrong[index] = f"found {label!r} in {column!r}; expected 0 or 1 (empty: not known)"
-            elif task == "residue_classification" and records.mask and len(records.mask[index]) not in (0, len(label)):
+            elif task == "sequence_labeling" and records.mask and len(records.mask[index]) not in (0, len(label)):
                 wrong[index] = f"found a mask of {len(records.mask[index])}; expected {len(label)}, one a residue"
     return wrong
 

@@ -212,7 +212,7 @@ class DnaEncoder(Encoder):
             "classification": ["high" if s > middle else "low" for s in score],
             "regression": [f"{s:.4f}" for s in score],
             "multilabel": ["1" if s > middle else "0" for s in score],
-            "residue_classification": ["".join("S" if c in "CG" else "W" for c in text) for text in texts],
+            "sequence_labeling": ["".join("S" if c in "CG" else "W" for c in text) for text in texts],
         }
         columns = {"label": labels[task]}
         if task == "multilabel":

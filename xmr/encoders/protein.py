@@ -260,7 +260,7 @@ class ProteinEncoder(Encoder):
             "classification": ["high" if s > middle else "low" for s in score],
             "regression": [f"{s:.4f}" for s in score],
             "multilabel": ["1" if s > middle else "0" for s in score],
-            "residue_classification": ["".join("H" if c in "AELKMQR" else "C" for c in t) for t in texts],
+            "sequence_labeling": ["".join("H" if c in "AELKMQR" else "C" for c in t) for t in texts],
         }
         columns = {"label": labels[task]}
         if task == "multilabel":

@@ -128,7 +128,7 @@ class TextEncoder(Encoder):
             "regression": [f"{s:.1f}" for s in score],
             "multilabel": ["1" if s > middle else "0" for s in score],
         }
-        if task == "residue_classification":
+        if task == "sequence_labeling":
             labels[task] = ["".join("G" if c in "aeiou" else "C" for c in text) for text in texts]
         columns = {"label": labels[task]}
         if task == "multilabel":

@@ -45,4 +45,4 @@ class SeriesProgramClassifier(BaseClassifier):
 
     @classmethod
     def _get_test_params(cls, parameter_set: str = "default") -> dict[str, Any]:
-        return {"overrides": ("source={name: none, width: 16}", "transform={name: signal_patches}", "ensemble=1")}
+        return {"overrides": ("source={name: identity, width: 16}", "transform={name: signal_patches}", "ensemble=1")}

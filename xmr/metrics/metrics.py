@@ -22,7 +22,7 @@ def main_metric(task: Task, classes: int) -> str:
         "classification": "auroc" if classes <= 2 else "accuracy",
         "multilabel": "auroc",
         "regression": "spearman",
-        "residue_classification": "accuracy",
+        "sequence_labeling": "accuracy",
         "forecasting": "mse",
     }[task]
 

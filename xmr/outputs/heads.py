@@ -51,7 +51,7 @@ class Linear(Output):
         return self.linear(self.dropout(self.pool(answer, encoded)))
 
 
-class PerResidue(Output):
+class PerPosition(Output):
     """y_i = W h_i + b at every position: D' K + K parameters. Logits (B, L, K), aligned with the symbols.
 
     Source: per-position head of R2DL's secondary-structure task, arXiv 2301.02120.
@@ -60,7 +60,7 @@ class PerResidue(Output):
         dropout: share of the features dropped in training.
     """
 
-    tasks: ClassVar[tuple[str, ...]] = ("residue_classification",)
+    tasks: ClassVar[tuple[str, ...]] = ("sequence_labeling",)
 
     def __init__(self, dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0) -> None:
         super().__init__()

@@ -112,7 +112,7 @@ def _apply(raw: dict[str, Any], override: str) -> tuple[str, ...]:
     node = raw
     for key in keys[:-1]:
         inner = node.get(key)
-        if isinstance(inner, str):  # `source: none` and `source.width=8`
+        if isinstance(inner, str):  # `source: identity` and `source.width=8`
             inner = {"name": inner}
         node[key] = inner if isinstance(inner, dict) else {}
         node = node[key]

@@ -24,7 +24,7 @@ class Recipe(Section):
     seed: Seed = Field(0, description="splits, initialisation and order all come from it")
     data: DataSettings = Field(description="which records")
     encoder: Any = Field(description="the modality's encoder")
-    source: Any = Field(description="the frozen source model; `none` is a control")
+    source: Any = Field(description="the frozen source model; `identity` is a control")
     transform: Any = Field(description="the input transformation, one cell of the grid")
     output: Any = Field(description="the output transformation")
     training: TrainingSettings = Field(default_factory=TrainingSettings)
@@ -67,7 +67,7 @@ def case_of(recipe: Recipe) -> Case:
     """What decides which baselines suit a recipe."""
     encoder = recipe.encoder["name"]
     emits = KINDS["encoder"].entry(encoder).fact("emits")
-    kinds: dict[str, Predicts] = {"forecasting": FUTURE, "residue_classification": PER_POSITION}
+    kinds: dict[str, Predicts] = {"forecasting": FUTURE, "sequence_labeling": PER_POSITION}
     space = space_of(recipe.source["name"])
     return Case(encoder=encoder, emits=emits, space=space, predicts=kinds.get(recipe.task, PER_RECORD))
 
@@ -113,7 +113,7 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
                 "records of one length (proteins: encoder.columns: variable; DNA: encoder.aligned: true), or mean",
             )
         )
-    if recipe.task == "residue_classification" and recipe.encoder.get("shuffle") == "positions":
+    if recipe.task == "sequence_labeling" and recipe.encoder.get("shuffle") == "positions":
         problems.append(
             Problem(
                 place(("encoder", "shuffle")),
@@ -121,7 +121,7 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
                 "none: labels would not follow",
             )
         )
-    if recipe.task == "residue_classification" and recipe.encoder.get("length") == "truncate":
+    if recipe.task == "sequence_labeling" and recipe.encoder.get("length") == "truncate":
         problems.append(
             Problem(
                 place(("encoder", "length")),
@@ -129,7 +129,7 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
                 "window or fail: no residue may be lost",
             )
         )
-    if recipe.task == "residue_classification" and fixed_length:
+    if recipe.task == "sequence_labeling" and fixed_length:
         problems.append(Problem(place(("encoder", "columns")), "'variable' for a per-residue task", "all"))
     if emits != "symbols":
         problems += _only_for_symbols(recipe, place, emits)
@@ -150,7 +150,7 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
 def _only_for_symbols(recipe: Recipe, place: Locate, emits: str) -> list[Problem]:
     """What means nothing for records that are no sequences."""
     wrong = {
-        ("task",): recipe.task == "residue_classification",
+        ("task",): recipe.task == "sequence_labeling",
         ("data", "longest"): recipe.data.longest is not None,
         ("data", "split", "by"): recipe.data.split.by == "cluster",
     }

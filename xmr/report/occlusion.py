@@ -40,7 +40,7 @@ def occlusion(program: Program, encoded: Batch, most: int | None = None) -> Occl
     most: patches per axis, by default what suits the kind of data. None for tasks without one prediction per record,
     for windows, and for kinds of data that hide nothing.
     """
-    if program.targets.task in ("forecasting", "residue_classification") or encoded.windows is not None:
+    if program.targets.task in ("forecasting", "sequence_labeling") or encoded.windows is not None:
         return None
     patches = encoded.patches() if most is None else encoded.patches(most)
     if patches is None:

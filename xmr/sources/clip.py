@@ -72,7 +72,7 @@ class Clip(VisionSource):
             config, tokenizer = checkpoint.config(), checkpoint.tokenizer()
             if config.model_type != "clip" or tokenizer is None:
                 found = f"a model of type {config.model_type}{'' if tokenizer else ' without a tokenizer'}"
-                raise RecipeError(Problem("source.model", found, "clip, with its tokenizer (pictures alone: vision)"))
+                raise RecipeError(Problem("source.model", found, "clip, with its tokenizer (pictures alone: hf_image)"))
             space = space_of(checkpoint, config.vision_config, None)
             model = checkpoint.model("AutoModel", config, self.weights, seed)
             encoded = tokenizer([text for _, text in pairs], padding=True, truncation=True, return_tensors="pt")

@@ -11,7 +11,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from xmr.core.spaces import Spectrum, WaveInput, WaveSpace
-from xmr.sources.cepstra import CepstralFront
+from xmr.sources.mfcc import CepstralFront
 from xmr.sources.vision import Weights
 from xmr.sources.wave import ModuleWave, mel_filters
 

@@ -119,7 +119,7 @@ class VisionSource(Source):
         return hidden[..., : self.own_width]
 
 
-class Vision(VisionSource):
+class HFImage(VisionSource):
     """Any Hugging Face image classifier (ResNet, ConvNeXt, ViT, Swin, MobileNet), by hub name or local folder.
 
     Args:
@@ -160,7 +160,7 @@ class Vision(VisionSource):
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
-        settings = {"name": "vision", "model": self.model_name, "revision": self.revision}
+        settings = {"name": "hf_image", "model": self.model_name, "revision": self.revision}
         return {**settings, "weights": self.weights, "size": self.size, "taps": self.taps}
 
 
@@ -189,7 +189,7 @@ class Timm(VisionSource):
         """Make the model by timm. Raises MissingExtraError without timm, RecipeError for an unknown model."""
         if ":" in self.model_name:  # `hf-hub:` and `local-dir:`, whose weights timm may read from pickles
             found = f"{self.model_name!r}, a model that is not timm's own"
-            raise RecipeError(Problem("source.model", found, "a name of timm.list_models(); others: source vision"))
+            raise RecipeError(Problem("source.model", found, "a name of timm.list_models(); others: source hf_image"))
         timm = require("timm", "timm", "source timm")
         self.seed = seed
         try:

@@ -52,7 +52,7 @@ class WaveSource(Source):
 
     def without_network(self) -> dict[str, Any] | None:
         """MFCCs of a clip of the same length, where that is known."""
-        return {"name": "cepstra", "samples": self.clip} if self.clip and not self.is_control else None
+        return {"name": "mfcc", "samples": self.clip} if self.clip and not self.is_control else None
 
     @abstractmethod
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
@@ -133,7 +133,7 @@ class ModuleWave(WaveSource):
         }
 
 
-class Speech(WaveSource):
+class HFAudio(WaveSource):
     """Any raw-wave audio model of Hugging Face (wav2vec2, HuBERT, WavLM, and their classifiers), by name or folder.
 
     Features are the mean of the last hidden states over time; where the model is a classifier, after its projector.
@@ -191,7 +191,7 @@ class Speech(WaveSource):
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
-        settings = {"name": "speech", "model": self.model_name, "revision": self.revision, "weights": self.weights}
+        settings = {"name": "hf_audio", "model": self.model_name, "revision": self.revision, "weights": self.weights}
         return {**settings, "samples": self.samples, "taps": self.taps}
 
 

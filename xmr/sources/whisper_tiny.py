@@ -10,8 +10,8 @@ from torch import Tensor
 
 from xmr.core.spaces import WaveInput, WaveSpace
 from xmr.sources.ctranslate2 import read_ctranslate2
+from xmr.sources.hf_spectrogram import HOP, RATE, WINDOW, whisper_filters, whisper_mels
 from xmr.sources.hugging_face import drawn
-from xmr.sources.log_mel import HOP, RATE, WINDOW, whisper_filters, whisper_mels
 from xmr.sources.packaged import PackagedFile
 from xmr.sources.vision import Weights
 from xmr.sources.wave import WaveSource

@@ -220,7 +220,7 @@ def check_output(section: dict[str, Any] | str, source: Source, task: Task = "cl
     pixel = source.space_kind == "pixel"
     modality, cell = "protein", "free_embedding"
     if source.space_kind in ("pixel", "wave"):
-        modality, cell = ("image", "border") if pixel else ("series", "wave_program")
+        modality, cell = ("image", "border") if pixel else ("series", "wave_pattern")
     encoder: Encoder = create(ENCODERS, check_section("encoder", modality, "conformance"))
     encoder.bind(30)
     records = encoder.example(20, 3, task)
@@ -237,7 +237,7 @@ def check_output(section: dict[str, Any] | str, source: Source, task: Task = "cl
         for batch in labelled.data.training_batches(8, 400, np.random.default_rng(epoch)):
             program.train()
             logits = program(labelled.data.batch(batch))
-            if task == "residue_classification":
+            if task == "sequence_labeling":
                 target = labelled.data.align(labelled.target, batch, IGNORE)
             else:
                 target = labelled.target[torch.from_numpy(batch)]

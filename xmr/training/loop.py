@@ -256,7 +256,7 @@ class _Job:
 
     def target(self, batch: np.ndarray) -> Tensor:
         """The targets of a batch, on the program's device."""
-        if self.task == "residue_classification":
+        if self.task == "sequence_labeling":
             target = self.training.data.align(self.training.target, batch, IGNORE)
         else:
             target = self.training.target[torch.from_numpy(batch)]

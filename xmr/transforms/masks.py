@@ -40,7 +40,7 @@ def mask_network(layers: int, pools: int, channels: int, generator: Generator) -
     return network
 
 
-class SampleMasks(PixelTransform):
+class SampleSpecificMasks(PixelTransform):
     """x_S = resize(x_T) + delta * up(g(resize(x_T))): every picture gets its own three-channel mask.
 
     g is a CNN of 5 or 6 layers; its output is repeated over patches of `patch` pixels. Location: input; operator:

@@ -16,7 +16,7 @@ from xmr.errors import Problem, RecipeError
 from xmr.transforms.base import SymbolTransform, checked_ids, with_blends
 
 
-class ContextRemap(SymbolTransform):
+class TokenRemap(SymbolTransform):
     """Token t of the source is the likeliest word under logits W conv_k(symbols around t), of n words of the source.
 
     In training a word is drawn by Gumbel noise at temperature tau, one-hot forward and softmax backward (straight

@@ -19,7 +19,7 @@ from xmr.transforms.front import front_of
 Locate = Literal["pad", "centre", "repeat", "stretch", "rates"]
 
 
-class WaveProgram(Transform):
+class WavePattern(Transform):
     """x' = g place(x) + M theta: theta is one number a sample of the source's wave, g a learned gain.
 
     Channels are joined end to end before they are placed. A signal longer than the wave is stretched down to it. Where

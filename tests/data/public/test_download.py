@@ -126,7 +126,7 @@ def test_a_run_refuses_a_part(cache, origin, tmp_path, capsys):
     (folder / STAMP).unlink()
     recipe = tmp_path / "digits.yaml"
     recipe.write_text(
-        "task: classification\ndata: {dataset: fsdd}\nencoder: {name: audio}\nsource: {name: none}\n"
+        "task: classification\ndata: {dataset: fsdd}\nencoder: {name: audio}\nsource: {name: identity}\n"
         "transform: {name: signal_patches}\noutput: {name: linear}\n"
     )
     assert execute(["run", str(recipe), "-o", str(tmp_path / "out")]) == 2

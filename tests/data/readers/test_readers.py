@@ -127,7 +127,7 @@ def test_targets_by_hand():
     assert bool(torch.isnan(got[1, 0]))
     residue = Records.of(["ACD", "E"], {"y": ["HCE", "H"]})
     residue.mask = ["101", ""]
-    fitted = Targets.fit("residue_classification", residue)
+    fitted = Targets.fit("sequence_labeling", residue)
     assert fitted.names == ("C", "E", "H")
     assert fitted.encode(residue).tolist() == [2, IGNORE, 1, 2]
     assert Targets.restore(fitted.state()) == fitted
@@ -153,7 +153,7 @@ def test_labels_that_cannot_be_read():
 
 def test_secondary_structure_joins_three_files(shared_data):
     settings = DataSettings(dataset="flip_secondary_structure", split={"by": "column", "labels": 50})
-    prepared = prepare(settings, "residue_classification", ProteinEncoder(), 0)
+    prepared = prepare(settings, "sequence_labeling", ProteinEncoder(), 0)
     test = prepared.part("test")
     assert all(len(a) == len(b) for a, b in zip(test.inputs, test.labels["label"]))
     assert all(len(a) == len(b) for a, b in zip(test.inputs, test.mask))

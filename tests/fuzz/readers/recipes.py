@@ -16,7 +16,7 @@ from xmr.recipe.load import dump_recipe, load_recipe, walk_recipes
 
 SEEDS = 12  # of the package's recipes, the shortest: reading YAML takes its time
 VALUES = (
-    *NUMBERS[:-1], *TEXTS, "{}", "[]", "[1, 2]", "{a: 1}", "{name: none}", "!!set {a, b}", "!!binary aGk=",
+    *NUMBERS[:-1], *TEXTS, "{}", "[]", "[1, 2]", "{a: 1}", "{name: identity}", "!!set {a, b}", "!!binary aGk=",
     "!!python/name:os.system",
     "!!timestamp 2020-01-01", "2020-01-01", ".nan", ".inf", "~", "yes", "no", "on", "0o17", "0x1F", "1e3", "12:30:45",
     "*a", "&a 1",
@@ -116,7 +116,9 @@ class Recipes(Reader):
         texts = {path.stem: path.read_bytes() for path in walk_recipes()}
         self.texts = {name: texts[name] for name in sorted(texts, key=lambda name: len(texts[name]))[:SEEDS]}
         block = b"task: classification\nseed: 3\ndata:\n  path: x.csv\n  split:\n    by: random\n    test: 0.3\n"
-        block += b"encoder:\n  name: protein\n# a remark\nsource:\n  name: none\ntransform: {name: free_embedding}\n"
+        block += (
+            b"encoder:\n  name: protein\n# a remark\nsource:\n  name: identity\ntransform: {name: free_embedding}\n"
+        )
         block += b"output: {name: linear}\nbaselines:\n- majority\nexpected: {auroc: 0.5, note: '\xc3\xa9'}\n"
         self.texts["block"] = block
         self.digests = {}

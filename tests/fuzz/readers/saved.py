@@ -16,7 +16,7 @@ _ODD: tuple[Any, ...] = (
     float("inf"),
     "", "a", "none", "linear", "protein", "classification", "regression", "1", "\x1b[2J", "a\nb", "\ud800", "é",
     "x" * 5000,
-    [], {}, [1], ["a", "a"], {"a": 1}, {"name": "none"}, [[[]]], [None], ["a", "b", "c"], "../x", "/dev/zero",
+    [], {}, [1], ["a", "a"], {"a": 1}, {"name": "identity"}, [[[]]], [None], ["a", "b", "c"], "../x", "/dev/zero",
     [1e400] * 3,
 )  # fmt: skip
 

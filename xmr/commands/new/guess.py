@@ -22,7 +22,7 @@ def guess_task(records: Records, texts: list[str]) -> tuple[str, str]:
         raise DataError(Problem(records.file, "no label on any record", "a label column, or TARGET= in FASTA headers"))
     distinct = set(labels)
     if len(labels) > 1 and texts and all(len(a) == len(b) and a.isalpha() for a, b in zip(labels, texts)):
-        return "residue_classification", "labels as long as their sequences"
+        return "sequence_labeling", "labels as long as their sequences"
     try:
         numbers = {float(label) for label in distinct}
     except ValueError:

@@ -21,9 +21,9 @@ PROTEIN_CLASSES: dict[str, Any] = {
 def protein(sample: Sample) -> Draft:
     """Proteins, peptides and variants of one protein."""
     task = sample.task
-    aligned = task != "residue_classification" and len(sample.lengths) == 1 and len(sample.records) > 1
+    aligned = task != "sequence_labeling" and len(sample.lengths) == 1 and len(sample.records) > 1
     split = sample.split() if sample.small else sample.split(by="cluster")
-    if task == "residue_classification":
+    if task == "sequence_labeling":
         baselines = ["majority", "window_linear"]
     else:
         baselines = ["majority", "length_only", "kmer_logistic", "kmer_forest", *(["onehot_linear"] if aligned else [])]
@@ -47,7 +47,7 @@ def _other_protein(sample: Sample, aligned: bool) -> dict[str, Any]:
     return {
         "source": {"name": "minilm", "layers": 4},
         "transform": {"name": "free_embedding"},
-        "output": {"name": "per_residue"} if sample.task == "residue_classification" else output,
+        "output": {"name": "per_position"} if sample.task == "sequence_labeling" else output,
         "training": {"epochs": 20, "min_steps": 200, "learning_rate": 3e-3, "patience": 8},
         "ensemble": 4 if sample.small else 1,
     }
@@ -55,10 +55,10 @@ def _other_protein(sample: Sample, aligned: bool) -> dict[str, Any]:
 
 def dna(sample: Sample) -> Draft:
     """DNA and RNA: position by position where all are of one length, else as a whole."""
-    per_residue = sample.task == "residue_classification"
+    per_position = sample.task == "sequence_labeling"
     longest = max(sample.lengths)
     few = len(sample.records) * longest <= ALIGNED and longest <= LONGEST_ALIGNED
-    aligned = not per_residue and len(sample.lengths) == 1 and few
+    aligned = not per_position and len(sample.lengths) == 1 and few
     if not aligned:
         return _whole(sample, "sequences", {"name": "context_window"}, 0.003)
     body: dict[str, Any] = {
@@ -85,7 +85,7 @@ def text(sample: Sample) -> Draft:
 
 def _whole(sample: Sample, what: str, transform: dict[str, Any], learning_rate: float) -> Draft:
     """A head by gradient on sequences of all lengths."""
-    per_residue = sample.task == "residue_classification"
+    per_position = sample.task == "sequence_labeling"
     body: dict[str, Any] = {
         "task": sample.task,
         "seed": 0,
@@ -93,8 +93,8 @@ def _whole(sample: Sample, what: str, transform: dict[str, Any], learning_rate: 
         "encoder": {"name": sample.domain},
         "source": {"name": "minilm", "layers": 4},
         "transform": transform,
-        "output": {"name": "per_residue" if per_residue else "linear"},
+        "output": {"name": "per_position" if per_position else "linear"},
         "training": {"epochs": 20, "learning_rate": learning_rate, "patience": 8},
-        "baselines": ["majority", "window_linear"] if per_residue else ["majority", "kmer_logistic", "kmer_forest"],
+        "baselines": ["majority", "window_linear"] if per_position else ["majority", "kmer_logistic", "kmer_forest"],
     }
     return Draft(body, [sample.found(what)])

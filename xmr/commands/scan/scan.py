@@ -57,7 +57,7 @@ def scan(
 ) -> list[Scores]:
     """Score every source at every depth, writing scan.csv and scan.json -> scores, the best LogME first.
 
-    sources: values of the recipe's `source` section, e.g. `minilm` or `{name: language, model: ...}`; none: its own. A
+    sources: values of the recipe's `source` section, e.g. `minilm` or `{name: hf_text, model: ...}`; none: its own. A
     source that cannot be had is said and left out. reference: records of the sources' own kind (a text file, a folder
     of pictures). Raises RecipeError where no source can be had.
     """

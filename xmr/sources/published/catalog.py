@@ -51,7 +51,7 @@ PUBLISHED_MODELS = {
             bytes=1_392_846,
             sha256="3cc6d2ca460abd2e0f699a6d0d2550c6b61c6e3b0e27a3616e384ea74cb86f43",
             result="mobilenet_v1_0.5_160",
-            recipe="{name: vision, model: mobilenet_v1_0.5_160}",
+            recipe="{name: hf_image, model: mobilenet_v1_0.5_160}",
             converter=f"{_MOBILENET}:convert_mobilenet_v1",
         ),
         PublishedModel(
@@ -62,7 +62,7 @@ PUBLISHED_MODELS = {
             bytes=3_610_798,
             sha256="7aad0c74c5e3c06e5eb3c827e13304fdd68a83da6087d92ee169c24ff9fd4776",
             result="mobilenet_v2_1.0_224",
-            recipe="{name: vision, model: mobilenet_v2_1.0_224}",
+            recipe="{name: hf_image, model: mobilenet_v2_1.0_224}",
             converter=f"{_MOBILENET}:convert_mobilenet_v2",
         ),
         PublishedModel(

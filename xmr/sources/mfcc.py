@@ -35,10 +35,10 @@ class CepstralFront(nn.Module):
         return mels @ self.cosines
 
 
-class Cepstra(WaveSource):
+class MFCC(WaveSource):
     """Hands back statistics over time of 40 cepstra (`pooled`): is there anything in a network beyond its front end?
 
-    For label mappings it has classes: rows of a matrix drawn at random, as `none` has words.
+    For label mappings it has classes: rows of a matrix drawn at random, as `identity` has words.
 
     Args:
         samples: samples of a clip at 16,000 a second.
@@ -73,7 +73,7 @@ class Cepstra(WaveSource):
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
-        return {"name": "cepstra", "samples": self.samples, "stand_ins": self.stand_ins}
+        return {"name": "mfcc", "samples": self.samples, "stand_ins": self.stand_ins}
 
 
 class _StandIn(nn.Module):

@@ -32,7 +32,7 @@ MINILM = PackagedFile(
 )
 
 
-class Language(Source):
+class HFText(Source):
     """Any Hugging Face language model, by hub name or local folder.
 
     Args:
@@ -96,7 +96,7 @@ class Language(Source):
         """Embeddings of the same width, passed on unchanged."""
         checkpoint = self._checkpoint()
         with checkpoint.loading():
-            return {"name": "none", "width": int(checkpoint.config().hidden_size)}
+            return {"name": "identity", "width": int(checkpoint.config().hidden_size)}
 
     def _checkpoint(self) -> Checkpoint:
         instead = "source: {name: minilm}, which needs no network"
@@ -143,7 +143,7 @@ class Language(Source):
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
-        settings = {"name": "language", "model": self.model_name, "revision": self.revision}
+        settings = {"name": "hf_text", "model": self.model_name, "revision": self.revision}
         how = {"layers": self.layers, "weights": self.weights, "attention": self.attention}
         return {**settings, **how, "text": self.text, "taps": self.taps}
 
@@ -231,15 +231,15 @@ class Language(Source):
         return self.head.transform(hidden) if isinstance(self.head, VocabularyHead) else hidden
 
 
-class MiniLM(Language):
+class MiniLM(HFText):
     """all-MiniLM-L6-v2 from its pip package: 6 layers, width 384, 30,522 words, Apache-2.0. Needs no network.
 
     Args:
         layers: stop after this many of its 6 blocks; by default all of them.
         weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
-        attention: as for `language`.
-        text: as for `language`.
-        taps: as for `language`.
+        attention: as for `hf_text`.
+        text: as for `hf_text`.
+        taps: as for `hf_text`.
     """
 
     packaged: ClassVar[PackagedFile | None] = MINILM

@@ -33,14 +33,14 @@ Width = Annotated[float, Gt(0), Le(8)]
 
 
 class View(NamedTuple):
-    """One way of drawing a signal; see the arguments of `SignalPicture`."""
+    """One way of drawing a signal; see the arguments of `SignalImage`."""
 
     difference: int
     contrast: Contrast
     segment: float
 
 
-class SignalPicture(Transform):
+class SignalImage(Transform):
     """Draw each signal, one drawing a colour channel, several channels as a mosaic; then border or watermark.
 
     Without a front, a drawing depends on the record alone and is made once. Location: input; operator: concatenative

@@ -20,7 +20,7 @@ RATE, WINDOW, HOP = 16000, 400, 160
 AST_MEAN, AST_STD = -4.2677393, 4.5689974  # of AudioSet, as its preprocessor states them
 
 
-class LogMel(WaveSource):
+class HFSpectrogram(WaveSource):
     """The Audio Spectrogram Transformer, or Whisper's encoder, of Hugging Face, by name or folder; 16 kHz.
 
     AST hears as many seconds as its positions hold (10.24), Whisper always 30. Features: AST's pooled output, the mean
@@ -77,7 +77,7 @@ class LogMel(WaveSource):
             self.space = WaveSpace(RATE, self.frames * HOP)
             filters, window = whisper_filters(config.num_mel_bins), torch.hann_window(WINDOW)
         else:
-            expected = "audio-spectrogram-transformer or whisper (raw waves: source speech)"
+            expected = "audio-spectrogram-transformer or whisper (raw waves: source hf_audio)"
             raise RecipeError(Problem("source.model", f"a model of type {self.kind}", expected))
         self.register_buffer("filters", filters, persistent=False)
         self.register_buffer("window", window, persistent=False)
@@ -118,7 +118,7 @@ class LogMel(WaveSource):
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
-        settings = {"name": "log_mel", "model": self.model_name, "revision": self.revision}
+        settings = {"name": "hf_spectrogram", "model": self.model_name, "revision": self.revision}
         return {**settings, "weights": self.weights, "taps": self.taps}
 
 

@@ -9,8 +9,8 @@ from xmr.core.registry import SOURCES
 from xmr.core.spaces import TokenInput
 from xmr.errors import RecipeError
 from xmr.sources.base import SourceChangedError
+from xmr.sources.hf_text import HFText, MiniLM
 from xmr.sources.hugging_face import unreachable
-from xmr.sources.language import Language, MiniLM
 from xmr.sources.specials import Specials
 
 
@@ -57,10 +57,10 @@ def test_every_row_of_the_matrix_has_a_name():
     """Embedding matrices are often rounded up beyond the tokenizer's words; a mapping may choose such a row."""
     model = tiny_model("bert")
     rows = len(model.get_input_embeddings().weight)
-    source = Language("tiny-bert").adopt(model, Specials((1,), (2,), WORDS[:30]))
+    source = HFText("tiny-bert").adopt(model, Specials((1,), (2,), WORDS[:30]))
     assert len(source.class_names) == len(source.space.words) == source.classes == rows
     assert source.class_names[29:31] == (WORDS[29], "[row 30]")
-    assert Language("tiny-bert").adopt(tiny_model("bert")).class_names == ()
+    assert HFText("tiny-bert").adopt(tiny_model("bert")).class_names == ()
 
 
 def test_too_many_layers():
@@ -102,20 +102,20 @@ def test_from_a_folder_with_tokenizer(tmp_path):
     (tmp_path / "vocab.txt").write_text("\n".join(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS[3:26])))
     BertTokenizer(str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)
     tiny_model("bert", seed=7).save_pretrained(tmp_path)
-    source = Language(str(tmp_path), layers=2).load()
+    source = HFText(str(tmp_path), layers=2).load()
     assert source.space.prefix == (2,)
     assert source.space.suffix == (3,)
     assert source.space.words[5] == "a"
-    twin = Language(str(tmp_path), layers=2).load()
+    twin = HFText(str(tmp_path), layers=2).load()
     assert source.checksum() == twin.checksum()
-    drawn = [Language(str(tmp_path), layers=2, weights="random").load(seed).checksum() for seed in (0, 0, 1)]
+    drawn = [HFText(str(tmp_path), layers=2, weights="random").load(seed).checksum() for seed in (0, 0, 1)]
     assert drawn[0] == drawn[1] != drawn[2]
     assert drawn[0] != source.checksum()
 
 
 def test_offline_hub_name_says_what_to_pass_instead():
     with pytest.raises(RecipeError, match=r"minilm.*needs no network"):
-        create(SOURCES, {"name": "language", "model": "no-such/model-anywhere"}).load()
+        create(SOURCES, {"name": "hf_text", "model": "no-such/model-anywhere"}).load()
 
 
 @pytest.mark.parametrize("off", [True, False])

@@ -12,7 +12,7 @@ from xmr.core.spaces import TokenFeatures, TokenSpace
 from xmr.sources.base import Source
 
 
-class NoSource(Source):
+class Identity(Source):
     """Hands back what it is given. Asked for by arXiv 2406.16964: does the source do anything at all?
 
     Args:
@@ -47,7 +47,7 @@ class NoSource(Source):
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
         return {
-            "name": "none",
+            "name": "identity",
             "width": self.width,
             "vocabulary": self.vocabulary,
             "max_length": self.max_length,
