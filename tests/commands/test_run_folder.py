@@ -248,7 +248,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, recipe):
             try:
                 load_checkpoint(out / "checkpoint")
             except ProgramError as error:
-                assert "--force begins anew" in str(error)  # noqa: PT017
+                assert "--force starts over" in str(error)  # noqa: PT017
             else:
                 assert path.name == "latest"  # white space
         for text in (b"null", b"", b"\xff", b'{"sha256": 1}', b"[" * 100_000):

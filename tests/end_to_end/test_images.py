@@ -70,7 +70,7 @@ def test_from_folder_to_prediction(folder, tmp_path):
         "truck",
     }
     report = (run / "report.html").read_text()
-    assert "Which source classes speak for which target class" in report
+    assert "Top source classes per target class" in report
     assert "What the source sees" in report
     assert 'alt="reprogrammed images"' in report
     assert execute(["run", str(write(folder)), "-o", str(run), "--quiet", "--resume"]) == 0
@@ -129,7 +129,7 @@ def test_broken_pictures(folder, tmp_path, capsys, name, file, content, message)
             r"18 source classes needed; expected at most the source's 10",
         ),
         (["source.weights=pretrained", "source.weights_file=no.pt"], r"source\.weights_file: found no file 'no\.pt'"),
-        (["output.name=text_mapping"], r"a source whose classes are no texts"),
+        (["output.name=text_mapping"], r"a source whose classes are not texts"),
         (["output.name=random_mapping", "transform.name=clustered_border", "transform.clusters=0"], r"clusters"),
     ],
 )

@@ -78,5 +78,5 @@ def test_attention_by_hand():
 
 
 def test_concat_needs_one_length():
-    with pytest.raises(ValueError, match="one length"):
+    with pytest.raises(ValueError, match="equal length"):
         Pooling("concat", 3, None)

@@ -108,7 +108,7 @@ def test_texts_that_are_missing_are_said(folder, settings, message):
 def test_a_target_without_a_text_is_said(folder, source):
     with pytest.raises(RecipeError, match=r"no text for 'cats'.*did you mean cat"):
         output("text_mapping", clip(folder, classes=["cat", "dog"]), ["cats", "dog"])
-    with pytest.raises(RecipeError, match="classes are no texts"):
+    with pytest.raises(RecipeError, match="classes are not texts"):
         output("text_mapping", source, ["a"])
 
 

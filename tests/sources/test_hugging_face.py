@@ -192,7 +192,7 @@ def test_a_damaged_tokenizer_is_no_missing_one(bert, marker):
         ({"image_processor_type": "Mine", "auto_map": CLASSES}, "a preprocessor that brings its own code"),
         ({"size": {"height": 10**9, "width": 32}}, "of 1000000000 x 32 pixels; expected sides of 1 to"),
         ({"size": 0, "image_mean": [0.5]}, "image_mean"),
-        ({"image_std": [0, 1, 1]}, "expected a finite mean and a deviation above zero"),
+        ({"image_std": [0, 1, 1]}, "expected a finite mean and a standard deviation above zero"),
         ({"image_mean": "grey"}, "cannot be loaded"),
     ],
 )
@@ -297,7 +297,7 @@ def test_what_is_no_model_folder(tmp_path, marker):
 
 @pytest.mark.parametrize("model", ["hf-hub:evil/model", "local-dir:evil"])
 def test_timm_brings_its_own_models_alone(marker, model):
-    assert "a model that is not timm's own" in refused(marker, "timm", model)
+    assert "a model from outside timm" in refused(marker, "timm", model)
 
 
 def test_links_within_a_folder_are_followed(bert, tmp_path):

@@ -229,7 +229,7 @@ def test_class_weights_by_hand():
 
 
 def test_steps_that_are_too_large_are_said_to_be(tmp_path):
-    said = r"training.learning_rate: found 1e\+30 and a loss that is no number at step \d+; expected a smaller one"
+    said = r"training.learning_rate: found 1e\+30 and a NaN or infinite loss at step \d+; expected a smaller one"
     with pytest.raises(TrainingDivergedError, match=said):
         fit(tmp_path, learning_rate=1e30, epochs=9)
 
@@ -237,5 +237,5 @@ def test_steps_that_are_too_large_are_said_to_be(tmp_path):
 def test_answers_that_are_no_numbers_are_never_scored():
     settings = TrainingSettings(learning_rate=3.0)
     assert check_answers(torch.tensor([0.0, math.inf]), settings)[1] == math.inf
-    with pytest.raises(TrainingDivergedError, match=r"found 3 and answers that are no numbers; expected a smaller one"):
+    with pytest.raises(TrainingDivergedError, match=r"found 3 and NaN or infinite predictions; expected a smaller one"):
         check_answers(torch.tensor([0.0, math.nan]), settings)

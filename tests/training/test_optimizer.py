@@ -27,7 +27,7 @@ def test_other_schedules():
 @pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
 def test_nothing_to_train_is_an_error_and_rates_of_groups_stay_apart(name):
     settings = TrainingSettings(optimizer=name)
-    with pytest.raises(RecipeError, match="without anything to learn"):
+    with pytest.raises(RecipeError, match="without trainable parameters"):
         make_optimizer(settings, [])
     one, two = (torch.nn.Parameter(torch.zeros(1)) for _ in range(2))
     made = make_optimizer(settings, [{"params": [one], "lr": 0.1}, {"params": [two], "lr": 0.2}])

@@ -130,7 +130,7 @@ def test_words_follow_the_columns():
         build("row_text")
     with pytest.raises(RecipeError, match="text in said; expected skip"):
         build("column_tiles", PIXELS, spec)
-    with pytest.raises(RecipeError, match="found 4 columns and 0 words; expected at most 3 tokens"):
+    with pytest.raises(RecipeError, match="found 4 columns and 0 tokens of text; expected at most 3 tokens"):
         build("feature_tokens", TokenSpace(SPACE.embedding, 3))
 
 

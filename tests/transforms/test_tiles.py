@@ -56,7 +56,7 @@ def test_equals_a_loop_over_patches():
 def test_a_sequence_longer_than_the_picture_is_refused():
     transform = made()
     assert transform.capacity(SPACE) == 6
-    with pytest.raises(ValueError, match="a sequence of 7 symbols; the source's picture holds 6 tiles"):
+    with pytest.raises(ValueError, match="a sequence of 7 symbols; the source's image holds 6 tiles"):
         transform(batch([0] * 7))
     with pytest.raises(RecipeError, match=r"transform\.patch: found 8; expected at most the source's side of 7 pixels"):
         made(patch=8)

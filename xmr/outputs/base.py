@@ -11,15 +11,17 @@ from torch import Generator, Tensor, nn
 from xmr.core.kinds import Batch
 from xmr.core.spaces import PooledFeatures, SourceOutput
 
-HiddenPool = Literal["mean", "cls", "last", "attention"]  # one hidden state: what the source's own head answers to
+HiddenPool = Literal[
+    "mean", "cls", "last", "attention"
+]  # pools that return one hidden state, the input of the source's own head
 Pool = Literal[HiddenPool, "concat", "statistics"]
 
 
 class Output(nn.Module, ABC):
-    """Turns a source's answer into target logits. Constructor arguments are its recipe section.
+    """Maps the source's features to target logits. Constructor arguments are its recipe section.
 
-    `tasks` names the tasks it serves. Counted mappings learn from `observe`, called with what the training step
-    computed anyway, and from `on_epoch`; they never ask for another pass over the data.
+    `tasks` names the tasks it supports. Counted mappings learn from `update`, which receives what the training step
+    has computed, and from `on_epoch`; they need no further pass over the data.
     """
 
     section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
@@ -29,38 +31,40 @@ class Output(nn.Module, ABC):
 
     @abstractmethod
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
-        """Make the parameters. source: the frozen `Source`; outputs: K; length: L where all records share one."""
+        """Create the parameters. source: the frozen `Source`; outputs: K; length: L if all records have the same
+        length.
+        """
 
     @abstractmethod
     def forward(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
         """Target logits of every record, (R, K); per position (B, L, K)."""
 
     def update(self, target: Tensor) -> None:
-        """Labels (R,) of the batch the last training `forward` answered; counted mappings count it."""
+        """Count the batch of the last training `forward`, given its labels (R,)."""
 
     def refit_passes(self, records: int, varied: bool) -> int:
-        """Passes over so many training records after training, for what is solved from their features.
+        """Number of passes over the training records after training, for outputs solved from their features.
 
-        varied: whether the encoder shows a record differently each time.
+        varied: whether the encoder augments records.
         """
         return 0
 
     def reset(self) -> None:
-        """Drop what was observed since the last solution."""
+        """Discard what was counted since the last `compute`."""
 
     def due(self) -> bool:
-        """Whether the epoch that ends makes it anew from what was observed."""
+        """Whether to call `compute` at the end of this epoch."""
         return False
 
     def compute(self) -> None:
-        """Make a counted mapping from what was observed; called once before training where counts are needed then."""
+        """Compute the mapping from the counts; also called once before training by mappings that need counts then."""
 
     def mapping(self) -> Tensor | None:
-        """How much each source class speaks for each target, (K_S, K_T), columns summing to one; None: no mapping."""
+        """Weight of each source class in each target, (K_S, K_T), columns summing to one; None: no mapping."""
         return None
 
     def merge(self, source: Any) -> Output:
-        """An equal output without what only training needed."""
+        """An equal output without the parts that only training needs."""
         return self
 
     def regularization(self) -> Tensor | None:
@@ -68,16 +72,16 @@ class Output(nn.Module, ABC):
         return None
 
     def on_epoch(self) -> None:
-        """Called after each training epoch; iterative mappings remap from what they observed."""
+        """Called after each training epoch; iterative mappings recompute the mapping from their counts."""
 
 
 class Pooling(nn.Module):
-    """One vector a record from hidden states at every position; the source's own vector where it answers with one.
+    """One vector per record from the hidden states at all positions; sources that return one vector are passed through.
 
-    mean: over the target's symbols, each counted once however many windows cover it; cls: the first position; last:
-    the last symbol; attention: softmax(h q / sqrt D') over the symbols, q learned; concat: every position side by
-    side, for records of one length (aligned variants); statistics: mean, deviation, greatest and least value side by
-    side (statistics pooling, Snyder et al. 2018). Windows of a long record are pooled together.
+    mean: over the target's symbols, each counted once even if several windows cover it; cls: the first position; last:
+    the last symbol; attention: softmax(h q / sqrt D') over the symbols, q learned; concat: all positions concatenated,
+    for records of equal length (aligned variants); statistics: mean, standard deviation, maximum and minimum
+    concatenated (statistics pooling, Snyder et al. 2018). Windows of a long record are pooled together.
     """
 
     def __init__(self, pool: Pool, width: int, length: int | None) -> None:
@@ -86,7 +90,7 @@ class Pooling(nn.Module):
         if pool == "attention":
             self.query = nn.Parameter(torch.zeros(width))
         if pool == "concat" and length is None:
-            raise ValueError("output.pool: concat needs records of one length; use mean")
+            raise ValueError("output.pool: concat needs records of equal length; use mean")
         self.width = width * {"concat": length or 1, "statistics": 4}.get(pool, 1)
 
     def forward(self, answer: SourceOutput, encoded: Batch | None) -> Tensor:
@@ -115,7 +119,7 @@ class Pooling(nn.Module):
         if self.pool == "attention":
             score = (hidden @ self.query) * self.query.shape[0] ** -0.5
             top = score.masked_fill(~mask, -torch.inf).amax(dim=1, keepdim=True)
-            if windows is not None:  # one shift a record, so that its windows share one softmax
+            if windows is not None:  # one shift per record, so that its windows share one softmax
                 most = top.new_full((windows.records,), -torch.inf)
                 most = most.scatter_reduce(0, windows.owner, top[:, 0], "amax")
                 top = most[windows.owner][:, None]
@@ -138,7 +142,7 @@ def _weighted_mean(values: Tensor, weight: Tensor, windows: Any) -> Tensor:
 
 
 def _greatest(values: Tensor, mask: Tensor, windows: Any) -> Tensor:
-    """values (B, L, D) -> the greatest of each record (R, D) where the mask is True, over all its windows."""
+    """values (B, L, D) -> the maximum of each record (R, D) where the mask is True, over all its windows."""
     found = values.masked_fill(~mask[..., None], -torch.inf).max(dim=1).values
     if windows is None:
         return found

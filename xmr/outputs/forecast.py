@@ -1,4 +1,4 @@
-"""The steps to come from the hidden states of what was seen."""
+"""Forecasting: future steps from the hidden states of the observed window."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from xmr.transforms.signal_patches import window_scale
 
 
 class Forecast(Output):
-    """y = (W vec(h P) + b) s + m: every token brought to `width` numbers, all of them to the horizon.
+    """y = (W vec(h P) + b) s + m: each token is projected to `width` numbers, and all of them to the horizon.
 
-    m and s are the seen window's mean and deviation (reversible instance normalisation; the transform's
-    `instance_norm` is its other half). A source that answers with one vector (pictures, waves) counts as one token.
-    Parameters: D' w + T w H + H. Source: Time-LLM, arXiv 2310.01728, section 3.1; RevIN, Kim et al. 2022.
+    m and s are the mean and standard deviation of the observed window (reversible instance normalization; the
+    transform's `instance_norm` is its other half). A source with one vector per record (images, waves) counts as one
+    token. Parameters: D' w + T w H + H. Source: Time-LLM, arXiv 2310.01728, section 3.1; RevIN, Kim et al. 2022.
 
     Args:
-        width: w, numbers kept of each token.
-        dropout: share of them dropped in training.
+        width: w, the number of values per token.
+        dropout: fraction of them dropped in training.
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("forecasting",)
@@ -38,7 +38,7 @@ class Forecast(Output):
         self.width, self.dropout = width, Dropout(dropout)
 
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
-        """length: tokens of a window, which a transform into token space states."""
+        """length: tokens per window, given by a transform into token space."""
         length = length or 1
         self.reduce = skip_init(nn.Linear, source.hidden_width, self.width)
         with torch.no_grad():
@@ -48,7 +48,7 @@ class Forecast(Output):
         return self
 
     def forward(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
-        """(B, H), in the units of what was seen."""
+        """(B, H), in the units of the observed window."""
         assert isinstance(encoded, SignalBatch)
         hidden = answer.aligned if isinstance(answer, TokenFeatures) else answer.features
         kept = self.dropout(self.reduce(hidden.float()))

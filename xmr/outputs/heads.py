@@ -16,7 +16,7 @@ from xmr.outputs.base import Output, Pool, Pooling
 
 
 def linear_layer(inputs: int, outputs: int, generator: Generator) -> nn.Linear:
-    """A small normal start (std 0.02), drawn from `generator`."""
+    """A small normal start (std 0.02), sampled with `generator`."""
     layer = skip_init(nn.Linear, inputs, outputs)
     with torch.no_grad():
         layer.weight.normal_(0.0, 0.02, generator=generator)
@@ -30,10 +30,10 @@ class Linear(Output):
     Alignment: linear. Source: used by every method as the learned baseline mapping (survey, arXiv 2202.10629).
 
     Args:
-        pool: how positions become one vector: their mean, the first (`cls`) or last, a mean weighted by a learned query
-            (`attention`), all side by side (`concat`, records of one length), or mean, deviation, greatest and least
-            value (`statistics`).
-        dropout: share of the pooled features dropped in training.
+        pool: how positions become one vector: their mean, the first (`cls`) or last, a mean weighted by a learned
+            query (`attention`), all concatenated (`concat`, records of equal length), or mean, standard deviation,
+            maximum and minimum (`statistics`).
+        dropout: fraction of the pooled features dropped in training.
     """
 
     def __init__(self, pool: Pool = "mean", dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0) -> None:
@@ -57,7 +57,7 @@ class PerPosition(Output):
     Source: per-position head of R2DL's secondary-structure task, arXiv 2301.02120.
 
     Args:
-        dropout: share of the features dropped in training.
+        dropout: fraction of the features dropped in training.
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("sequence_labeling",)
@@ -73,5 +73,7 @@ class PerPosition(Output):
 
     def forward(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
         """See `Output.forward`: (B, L, K)."""
-        assert isinstance(answer, TokenFeatures), "a label at every position needs a source that answers at every one"
+        assert isinstance(answer, TokenFeatures), (
+            "a label at every position needs a source with a hidden state at every position"
+        )
         return self.linear(self.dropout(answer.aligned.float()))

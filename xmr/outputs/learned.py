@@ -16,7 +16,7 @@ from xmr.outputs.heads import Linear
 
 
 class VocabularyLinear(Output):
-    """logits_T = Gamma logits_S = h (Gamma W_dec)^T, folded: K rows are computed, never V. K * V parameters.
+    """logits_T = Gamma logits_S = h (Gamma W_dec)^T, folded: only K rows are computed, not V. K * V parameters.
 
     Source: ReprogBERT, arXiv 2210.07144 (its published form computes all V logits first).
 
@@ -41,7 +41,7 @@ class VocabularyLinear(Output):
         return hidden @ (self.gamma @ source.classifier_weight().float()).T
 
     def merge(self, source: Any) -> Output:
-        """Where the source's head is its bare embedding, Gamma W_dec is a linear layer: keep only that."""
+        """If the source's head is only its embedding matrix, Gamma W_dec is a linear layer: keep only that."""
         if getattr(source, "head", None) is not None:
             return self
         folded = Linear(pool=self.pool_name)
@@ -49,7 +49,7 @@ class VocabularyLinear(Output):
         folded.linear = skip_init(nn.Linear, source.hidden_width, len(self.gamma))
         rows = self.gamma.detach() @ source.classifier_weight().float()
         with torch.no_grad():
-            folded.linear.weight.zero_()  # what is not read: other depths stand behind the last
+            folded.linear.weight.zero_()  # the features of other layers follow those of the last and are not used
             folded.linear.weight[:, : rows.shape[1]] = rows
             folded.linear.bias.zero_()
         folded.section = {"name": "linear", "pool": self.pool_name}
@@ -57,14 +57,14 @@ class VocabularyLinear(Output):
 
 
 class LearnedMapping(Output):
-    """y_T = log(softmax(logits_S) . softmax_rows(W)): every source class spreads its mass over the targets.
+    """y_T = log(softmax(logits_S) . softmax_rows(W)): every source class distributes its probability over the targets.
 
     W in R^{K_S x K_T}. Alignment: statistical. Source: Voice2Series, arXiv 2106.09296; Kloberdanz 2021.
 
     Args:
         pool: how positions become one vector before the vocabulary head, as for `linear`.
         temperature: divides the source's logits before their softmax.
-        hardness: weight of an entropy penalty on the rows of W, towards a hard map.
+        hardness: weight of an entropy penalty on the rows of W, which favors a hard mapping.
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
@@ -90,7 +90,7 @@ class LearnedMapping(Output):
         return torch.log(torch.softmax(logits, dim=-1) @ torch.softmax(self.weight, dim=1) + 1e-12)
 
     def mapping(self) -> Tensor:
-        """softmax_rows(W), each column divided by its sum: which source classes a target hears."""
+        """softmax_rows(W), each column divided by its sum."""
         shares = torch.softmax(self.weight.detach().cpu(), dim=1)
         return shares / shares.sum(dim=0, keepdim=True)
 

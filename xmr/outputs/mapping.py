@@ -1,7 +1,7 @@
-"""Counted label mappings: all of them are functions of counts d[s, t], how often the source says s when the label is t.
+"""Counted label mappings: all are functions of counts d[s, t], how often the source predicts s when the label is t.
 
-The counts come free from the logits of the training epoch. `assign` and `bayesian` work on any source: the vocabulary
-of a language model, the classes of an image classifier.
+The counts come at no cost from the logits of the training epoch. `assign` and `bayesian` work with any source: the
+vocabulary of a language model, the classes of an image classifier.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from xmr.outputs.base import HiddenPool, Output, Pooling
 
 
 def count(source_class: Tensor, target: Tensor, sources: int, targets: int) -> Tensor:
-    """d[s, t] from the source's answers (n,) and the labels (n,): (K_S, K_T), one bincount."""
+    """d[s, t] from the source's predictions (n,) and the labels (n,): (K_S, K_T), one bincount."""
     return torch.bincount(source_class * targets + target, minlength=sources * targets).reshape(sources, targets)
 
 
 def soft_count(logits: Tensor, target: Tensor, targets: int, top: int) -> Tensor:
-    """d[s, t] adding the softmax probabilities of each answer's `top` classes: (K_S, K_T). Bayesian+ of BLM."""
+    """d[s, t] by adding the softmax probabilities of each prediction's `top` classes: (K_S, K_T). Bayesian+ of BLM."""
     highest, classes = logits.topk(top, dim=1, sorted=False)
     probability = torch.exp(highest - torch.logsumexp(logits, dim=1, keepdim=True))
     cells = (classes * targets + target[:, None]).reshape(-1)
@@ -44,9 +44,9 @@ def assign(counts: Tensor, size: int = 1) -> Tensor:
     """Frequent label mapping: greedily take the largest entry of d, remove its row, and its column once full.
 
     counts: (K_S, K_T), none negative -> groups (K_T, size). Ties take the lowest cell in the order (s, t); targets
-    whose examples never met a free source class take the lowest free ones, so the result is defined for every d. One
-    stable sort of the entries above zero, then a walk that ends as soon as all groups are full. Source: BAR, arXiv
-    2007.08714; ILM-VP, arXiv 2211.11635.
+    without counts for a free source class take the lowest free ones, so the result is defined for every d. Entries
+    above zero are sorted once (stable) and visited until all groups are full. Source: BAR, arXiv 2007.08714; ILM-VP,
+    arXiv 2211.11635.
     """
     sources, targets = counts.shape
     flat = counts.reshape(-1).cpu()
@@ -70,7 +70,7 @@ def assign(counts: Tensor, size: int = 1) -> Tensor:
 
 
 def optimal(counts: Tensor, size: int = 1) -> Tensor:
-    """The assignment with the largest sum of counts of all: (K_S, K_T) -> groups (K_T, size). Hungarian method."""
+    """The assignment with the largest total count: (K_S, K_T) -> groups (K_T, size). Hungarian method."""
     columns = counts.cpu().double().repeat_interleave(size, dim=1).numpy()
     rows, slots = linear_sum_assignment(columns, maximize=True)
     groups = torch.zeros(counts.shape[1] * size, dtype=torch.long)
@@ -91,20 +91,20 @@ def cosines(classes: Tensor, means: Tensor) -> Tensor:
 def bayesian(counts: Tensor, smoothing: float) -> Tensor:
     """omega[s, t] = d[s, t] / (sum_t d[s, t] + lambda), each column divided by its sum: (K_S, K_T).
 
-    A silent source class has weight zero in every column; a target without any count spreads its weight evenly.
+    A source class without counts has weight zero in every column; a target without counts has uniform weights.
     Source: BLM, arXiv 2410.24018, eq. 6 to 8.
     """
     d = counts.double()
     rows = d / (d.sum(dim=1, keepdim=True) + smoothing)
-    rows = torch.nan_to_num(rows)  # lambda = 0 and a silent class: 0 / 0
+    rows = torch.nan_to_num(rows)  # lambda = 0 and a class without counts: 0 / 0
     mass = rows.sum(dim=0, keepdim=True)
     return torch.where(mass > 0, rows / mass.clamp(min=1e-300), 1 / len(rows)).to(torch.float32)
 
 
 class CountedMapping(Output):
-    """What counted mappings share: source logits of the pooled hidden state, and the counts of the running epoch.
+    """The base of counted mappings: source logits of the pooled hidden state, and the counts of the current epoch.
 
-    With `update_every` k the mapping is remade after every k-th epoch, from the logits of that epoch alone.
+    With `update_every` k the mapping is recomputed after every k-th epoch, from the logits of that epoch only.
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
@@ -118,7 +118,7 @@ class CountedMapping(Output):
         self.pool_name, self.update_every = pool, update_every
 
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
-        """Counts start empty. Raises RecipeError when the source has fewer classes than the mapping needs."""
+        """Counts start at zero. Raises RecipeError if the source has fewer classes than the mapping needs."""
         needed = outputs * getattr(self, "size", 1) if self.exclusive else 1
         if source.classes < needed:
             raise RecipeError(
@@ -131,35 +131,35 @@ class CountedMapping(Output):
         self.prepare(source.classes, outputs, generator)
         return self
 
-    exclusive: ClassVar[bool] = False  # whether a source class speaks for one target only
+    exclusive: ClassVar[bool] = False  # whether a source class maps to one target only
 
     def empty(self, source: Any, outputs: int) -> Tensor:
-        """Where counts are added up: d (K_S, K_T)."""
+        """Counts of zero: d (K_S, K_T)."""
         return torch.zeros(source.classes, outputs, dtype=torch.float64)
 
     @abstractmethod
     def prepare(self, sources: int, outputs: int, generator: Generator) -> None:
-        """Make the buffers of the mapping."""
+        """Create the buffers of the mapping."""
 
     @abstractmethod
     def map(self, logits: Tensor) -> Tensor:
         """Source logits (R, K_S) -> target logits (R, K_T)."""
 
     def remake(self) -> None:
-        """Remake the mapping from the counts."""
+        """Recompute the mapping from the counts."""
 
     def compute(self) -> None:
-        """Remake the mapping from what was counted, and start counting anew."""
+        """Recompute the mapping from the counts, and reset them."""
         self.remake()
         self.ready.fill_(True)
         self.counts.zero_()
 
     def watch(self, pooled: Tensor, logits: Tensor) -> Tensor:
-        """What of a batch is counted: the source's logits."""
+        """The values of a batch that are counted: the source's logits."""
         return logits
 
     def count(self, seen: Tensor, target: Tensor) -> Tensor:
-        """The counts one batch adds."""
+        """The counts that one batch adds."""
         return count(seen.argmax(dim=1), target, *self.counts.shape)
 
     def forward(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
@@ -181,14 +181,14 @@ class CountedMapping(Output):
         return self.remaps and (int(self.epochs) + 1) % self.update_every == 0
 
     def on_epoch(self) -> None:
-        """Remap from the finished epoch's counts."""
+        """Recompute the mapping from the finished epoch's counts."""
         if self.due():
             self.compute()
         self.epochs += 1
 
 
 class _Groups(CountedMapping):
-    """Mappings that give each target a group of source classes: mean of probabilities, or the logit itself."""
+    """Mappings that assign a group of source classes to each target: mean of probabilities, or the logit itself."""
 
     exclusive: ClassVar[bool] = True
     groups: Tensor
@@ -198,12 +198,12 @@ class _Groups(CountedMapping):
         self.size = size
 
     def prepare(self, sources: int, outputs: int, generator: Generator) -> None:
-        """Random groups, until counts say better."""
+        """Random groups until counts are available."""
         self.register_buffer("groups", random_groups(sources, outputs, self.size, generator))
         self.sources = sources
 
     def map(self, logits: Tensor) -> Tensor:
-        """One class a target: its logit. Several: log of the mean of their probabilities."""
+        """One class per target: its logit. Several: log of the mean of their probabilities."""
         if self.size == 1:
             return logits[:, self.groups[:, 0]]
         probability = torch.log_softmax(logits, dim=1)[:, self.groups]  # (R, K_T, size)
@@ -214,20 +214,20 @@ class _Groups(CountedMapping):
         self.groups.copy_(assign(self.counts, self.size))
 
     def mapping(self) -> Tensor:
-        """1 / size where a source class speaks for a target: (K_S, K_T)."""
+        """1 / size where a source class maps to a target: (K_S, K_T)."""
         weights = torch.zeros(self.sources, len(self.groups))
         weights[self.groups.cpu(), torch.arange(len(self.groups))[:, None]] = 1 / self.size
         return weights
 
 
 class RandomMapping(_Groups):
-    """K_T disjoint groups of source classes drawn with the recipe's seed. Nothing is learned or counted.
+    """K_T disjoint groups of source classes, sampled with the recipe's seed. Nothing is learned or counted.
 
-    Source: Elsayed, arXiv 1806.11146 (one class a target); Voice2Series, arXiv 2106.09296 (many-to-one).
+    Source: Elsayed, arXiv 1806.11146 (one class per target); Voice2Series, arXiv 2106.09296 (many-to-one).
 
     Args:
         pool: how positions become one vector before the source's head, as for `linear`.
-        size: source classes a target.
+        size: number of source classes per target.
     """
 
     def __init__(self, pool: HiddenPool = "mean", size: Annotated[int, Ge(1)] = 1) -> None:
@@ -235,11 +235,11 @@ class RandomMapping(_Groups):
 
 
 class FrequentMapping(_Groups):
-    """Counted once over the training part before training, then fixed. Source: BAR 2007.08714; ILM-VP 2211.11635.
+    """Counted once over the training set before training, then fixed. Source: BAR 2007.08714; ILM-VP 2211.11635.
 
     Args:
         pool: how positions become one vector before the source's head, as for `linear`.
-        size: source classes a target.
+        size: number of source classes per target.
     """
 
     counts_before_training: ClassVar[bool] = True
@@ -249,11 +249,11 @@ class FrequentMapping(_Groups):
 
 
 class IterativeMapping(_Groups):
-    """The frequent mapping, remade after every epoch from that epoch's own logits. Source: ILM-VP 2211.11635.
+    """The frequent mapping, recomputed after every epoch from that epoch's logits. Source: ILM-VP 2211.11635.
 
     Args:
         pool: how positions become one vector before the source's head, as for `linear`.
-        size: source classes a target.
+        size: number of source classes per target.
         update_every: epochs between updates.
     """
 
@@ -270,11 +270,11 @@ class IterativeMapping(_Groups):
 
 
 class OptimalMapping(IterativeMapping):
-    """As iterative, by the assignment with the largest sum of counts instead of the greedy one (Hungarian method).
+    """As iterative, with the optimal assignment (Hungarian method) instead of the greedy one.
 
     Args:
         pool: how positions become one vector before the source's head, as for `linear`.
-        size: source classes a target.
+        size: number of source classes per target.
         update_every: epochs between updates.
     """
 
@@ -284,14 +284,14 @@ class OptimalMapping(IterativeMapping):
 
 
 class SimilarityMapping(_Groups):
-    """A source class goes to the target whose mean feature is most like its own vector, `size` classes a target.
+    """Assigns source classes to the target with the most similar mean feature, `size` classes per target.
 
-    The vector of a source class is its row in the source's classifier; likeness is the cosine, both sides centred;
-    the most alike pairs are taken first. Found once before training. Source: arXiv 2110.03894.
+    The vector of a source class is its row in the source's classifier; similarity is the cosine, both sides centered;
+    the most similar pairs are assigned first. Computed once before training. Source: arXiv 2110.03894.
 
     Args:
         pool: how positions become one vector before the source's head, as for `linear`.
-        size: source classes a target.
+        size: number of source classes per target.
     """
 
     counts_before_training: ClassVar[bool] = True
@@ -300,7 +300,7 @@ class SimilarityMapping(_Groups):
         super().__init__(pool, size)
 
     def empty(self, source: Any, outputs: int) -> Tensor:
-        """Sum of the features of each target's examples, and their number: (K_T, D' + 1)."""
+        """Sum of the features of each target's examples, and their count: (K_T, D' + 1)."""
         self._classes = source.classifier_weight().detach()
         return torch.zeros(outputs, source.hidden_width + 1, dtype=torch.float64)
 
@@ -314,15 +314,15 @@ class SimilarityMapping(_Groups):
         return torch.zeros_like(self.counts).index_add(0, target, rows)
 
     def remake(self) -> None:
-        """The most alike pairs first; targets without examples take what is left."""
+        """The most similar pairs first; targets without examples take the remaining classes."""
         means = self.counts[:, :-1] / self.counts[:, -1:].clamp(min=1)
-        alike = cosines(self._classes.to(means), means) + 2  # all above zero, so that `assign` ranks them all
+        alike = cosines(self._classes.to(means), means) + 2  # all above zero, so that `assign` ranks all of them
         alike[:, self.counts[:, -1] == 0] = 0
         self.groups.copy_(assign(alike, self.size))
 
 
 class BayesianMapping(CountedMapping):
-    """y_T = logits_S omega, omega from counts by `bayesian`, remade every epoch. Source: BLM, arXiv 2410.24018.
+    """y_T = logits_S omega, omega from counts by `bayesian`, recomputed every epoch. Source: BLM, arXiv 2410.24018.
 
     Args:
         pool: how positions become one vector before the source's head, as for `linear`.
@@ -361,12 +361,12 @@ class BayesianMapping(CountedMapping):
 
 
 class BayesianPlusMapping(BayesianMapping):
-    """As Bayesian, with soft counts over the top max(1, ceil(alpha K_T)) classes of each answer. Source: BLM+.
+    """As Bayesian, with soft counts over the top max(1, ceil(alpha K_T)) classes of each prediction. Source: BLM+.
 
     Args:
         pool: how positions become one vector before the source's head, as for `linear`.
         smoothing: lambda.
-        alpha: share of K_T whose probabilities each answer adds.
+        alpha: fraction of K_T whose probabilities each prediction adds.
         update_every: epochs between updates.
     """
 

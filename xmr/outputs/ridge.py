@@ -1,4 +1,4 @@
-"""A linear head solved in closed form from the features training computed anyway, instead of by gradient."""
+"""A linear head solved in closed form from the features that training computes, instead of by gradient."""
 
 from __future__ import annotations
 
@@ -21,24 +21,23 @@ FACTORS = torch.logspace(-0.5, 2, 26)
 
 
 class Ridge(Output):
-    """y_T = W h + b by ridge regression on standardised features, its strength chosen by leaving each record out.
+    """y_T = W h + b by ridge regression on standardized features; leave-one-out selects the regularization strength.
 
     For many features and few records. Solved before training and again every few epochs from the features of those
-    epochs (several variations of each record where the encoder varies them), which training computed anyway. Between
-    two solutions the transform learns with W held; those features moved with it, so after training W is solved once
-    more from as many passes without gradient, by the transform as it ended. For classes, targets are -1 and 1 and the
-    scores are made logits by the factor under which the left-out records are likeliest. Nothing is trained by gradient;
-    a saved program holds a linear layer. Source: leave-one-out ridge as in MiniRocket's classifier, arXiv 2012.08791
-    (scikit-learn's RidgeCV).
+    epochs (with several augmentations of each record if the encoder augments). Between two solutions the transform is
+    trained with W fixed, which changes the features; after training, W is therefore solved once more from as many
+    passes without gradient. For classes, targets are -1 and 1, and the scores are scaled to logits by the factor that
+    maximizes the leave-one-out likelihood. Nothing is trained by gradient; a saved program holds a linear layer.
+    Source: leave-one-out ridge as in MiniRocket's classifier, arXiv 2012.08791 (scikit-learn's RidgeCV).
 
     Args:
-        pool: how positions become one vector: their mean, the first (`cls`) or last, a mean weighted by a learned query
-            (`attention`), all side by side (`concat`, records of one length), or mean, deviation, greatest and least
-            value (`statistics`).
-        update_every: epochs between solutions, all of whose features are solved together; 0 solves once, before
-            training.
-        min_rows: the last solution sees at least so many rows of features, by further passes over few records, where
-            the encoder varies them.
+        pool: how positions become one vector: their mean, the first (`cls`) or last, a mean weighted by a learned
+            query (`attention`), all concatenated (`concat`, records of equal length), or mean, standard deviation,
+            maximum and minimum (`statistics`).
+        update_every: epochs between solutions, each of which uses the features of all these epochs; 0 solves once,
+            before training.
+        min_rows: minimum number of feature rows in the last solution; few records are passed over more often if the
+            encoder augments them.
     """
 
     counts_before_training: ClassVar[bool] = True
@@ -74,7 +73,7 @@ class Ridge(Output):
         return pooled @ self.weight.T + self.bias
 
     def update(self, target: Tensor) -> None:
-        """Keep the features of the last training batch, and its targets."""
+        """Store the features and targets of the last training batch."""
         if self._seen is None or (not self.update_every and bool(self.weight.any())):
             return
         begin, end = int(self.used), int(self.used) + len(self._seen)
@@ -90,18 +89,18 @@ class Ridge(Output):
         self._seen = None
 
     def refit_passes(self, records: int, varied: bool) -> int:
-        """As many as there are between solutions, or as `min_rows` asks for; none where it is solved once."""
+        """As many as between two solutions, or as `min_rows` requires; none if it is solved once."""
         wanted = -(-self.min_rows // max(1, records)) if varied else 0
         return max(self.update_every, wanted) if self.update_every else 0
 
     def share(self, gather: Any) -> None:
-        """Processes that shared an epoch put their records together. gather: a tensor -> all processes' of it."""
+        """Combine the records of all processes. gather: a tensor -> the rows of all processes."""
         n = int(self.used)
         self.rows, self.truth = gather(self.rows[:n]), gather(self.truth[:n])
         self.used.fill_(len(self.rows))
 
     def compute(self) -> None:
-        """Solve from what was kept, and forget it."""
+        """Solve from the stored features, and discard them."""
         n = int(self.used)
         if n > 1:
             weight, bias = solve(self.rows[:n].cpu().numpy(), self.truth[:n].cpu().numpy())
@@ -110,7 +109,7 @@ class Ridge(Output):
         self.reset()
 
     def reset(self) -> None:
-        """See `Output.forget`."""
+        """See `Output.reset`."""
         self.rows, self.truth = self.rows[:0], self.truth[:0]
         self.used.zero_()
 
@@ -119,7 +118,7 @@ class Ridge(Output):
         return self.update_every > 0 and (int(self.epochs) + 1) % self.update_every == 0
 
     def on_epoch(self) -> None:
-        """Solve again where it is due."""
+        """Solve again if it is due."""
         if self.due():
             self.compute()
         self.epochs += 1
@@ -137,7 +136,7 @@ class Ridge(Output):
 
 
 def numbers_of(target: Tensor, outputs: int) -> Tensor:
-    """Targets as numbers (R, K): classes and labels as -1 and 1 (0 where a label is not known)."""
+    """Targets as numbers (R, K): classes and labels as -1 and 1 (0 for unknown labels)."""
     if target.dtype == torch.int64:
         return torch.nn.functional.one_hot(target, outputs).float() * 2 - 1
     known = ~torch.isnan(target)
@@ -147,7 +146,7 @@ def numbers_of(target: Tensor, outputs: int) -> Tensor:
 
 @dataclass(frozen=True)
 class _Solution:
-    """A ridge on standardised features. scores: (n, K), each record's own when it is left out."""
+    """A ridge on standardized features. scores: (n, K), the leave-one-out score of each record."""
 
     coefficients: np.ndarray
     intercept: np.ndarray
@@ -160,9 +159,9 @@ def _solved(features: np.ndarray, truth: np.ndarray) -> _Solution:
     from sklearn.linear_model import RidgeCV
 
     mean, std = features.mean(axis=0), features.std(axis=0)
-    scale = np.where(std > 1e-6 * (1 + np.abs(mean)), std, np.inf)  # a constant feature says nothing
+    scale = np.where(std > 1e-6 * (1 + np.abs(mean)), std, np.inf)  # a constant feature has no information
     standard = (features - mean) / scale
-    # With a scorer named, the scores of left-out records are kept; without, their squared errors alone.
+    # With a scorer, scikit-learn stores the leave-one-out scores; without, only their squared errors.
     model = RidgeCV(STRENGTHS, store_cv_results=True, scoring="neg_mean_squared_error").fit(standard, truth)
     coefficients = model.coef_.reshape(truth.shape[1], -1)
     intercept = np.asarray(model.intercept_).reshape(-1)
@@ -172,7 +171,7 @@ def _solved(features: np.ndarray, truth: np.ndarray) -> _Solution:
 
 
 def leave_one_out(features: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Scores (n, K) of each record by the ridge of all others: what to choose by when there are few records."""
+    """Leave-one-out scores (n, K): each record is scored by the ridge of all others."""
     return _solved(features, truth).scores
 
 
@@ -186,7 +185,7 @@ def solve(features: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def left_out_factor(scores: np.ndarray, classes: np.ndarray) -> float:
-    """The factor on (n, K) scores under which the classes (n,) are likeliest."""
+    """The factor on (n, K) scores that maximizes the likelihood of the classes (n,)."""
     logits = torch.from_numpy(scores).float() * FACTORS[:, None, None]
     n = len(classes)
     losses = torch.nn.functional.cross_entropy(

@@ -1,4 +1,4 @@
-"""Label mappings for sources whose classes are texts (CLIP): every target class hears its own texts."""
+"""Label mappings for sources whose classes are texts (CLIP): every target class has its own texts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TextMapping(Output):
     distinguishing sentences: AttrVR, arXiv 2501.13982.
 
     Args:
-        top: how many of a class's texts count, the nearest first; null takes all.
+        top: number of nearest texts per class that count; null: all.
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
@@ -33,18 +33,20 @@ class TextMapping(Output):
         self.top = top
 
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
-        """Find each target's texts. Raises RecipeError for a target class without one, or a source without texts."""
+        """Find the texts of each target. Raises RecipeError for a target class without text, or a source without
+        texts.
+        """
         owners = getattr(source, "text_of", None)
         if owners is None:
             raise RecipeError(
-                Problem("output.name", "a source whose classes are no texts", "source: {name: clip, ...}")
+                Problem("output.name", "a source whose classes are not texts", "source: {name: clip, ...}")
             )
         rows = []
         for name in self.target_names:
             found = [index for index, owner in enumerate(owners) if owner == name]
             if not found:
                 hint = nearest(name, owners)
-                raise RecipeError(Problem("source.classes", f"no text for {name!r}", "one a target class", hint))
+                raise RecipeError(Problem("source.classes", f"no text for {name!r}", "one per target class", hint))
             rows.append(found)
         most = max(map(len, rows))
         self.pool = Pooling("mean", source.hidden_width, length)
@@ -69,15 +71,15 @@ class TextMapping(Output):
 class ResidualTextMapping(TextMapping):
     """y = z (I + E) with z_t = sum_m P[t, m] cos[t, m]: learned text weights P and a learned map between classes.
 
-    P starts even, E at zero, so training starts at `text_mapping`. K_T m + K_T^2 parameters; both fold into one linear
-    head over the texts. Alignment: linear. Source: RVP (2026).
+    P starts uniform and E at zero, so training starts at `text_mapping`. K_T m + K_T^2 parameters; both merge into one
+    linear head over the texts. Alignment: linear. Source: RVP (2026).
     """
 
     def __init__(self) -> None:
         super().__init__(None)
 
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
-        """P even over each class's texts, E zero."""
+        """P uniform over each class's texts, E zero."""
         super().build(source, outputs, length, generator)
         self.weight = nn.Parameter(self.real.float() / self.real.sum(dim=1, keepdim=True))
         self.between = nn.Parameter(torch.zeros(len(self.texts), len(self.texts)))

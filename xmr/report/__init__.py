@@ -1,1 +1,1 @@
-"""One offline report.html a run, and the pictures in it."""
+"""One offline report.html per run, with its figures."""

@@ -23,7 +23,7 @@ RECORDS, MAX_COLUMNS = 4, 20
 def attribution(program: Program, encoded: Batch | None) -> str:
     """A few test records coloured by what their predictions depend on; empty where occlusion is not defined.
 
-    Computed in the precision the processor is fast in: three digits are more than colours show.
+    Computed in the processor's fastest precision, which is enough for colors.
     """
     if encoded is None:
         return ""
@@ -52,7 +52,7 @@ def _title(program: Program, found: Occlusion, row: int) -> str:
 
 
 def _scale(drops: np.ndarray) -> float:
-    """The drop that is drawn in full colour."""
+    """The effect that is shown in full color."""
     return max(float(np.nanmax(np.abs(drops))), 1e-9)
 
 
@@ -103,7 +103,7 @@ def _image(values: np.ndarray, found: Occlusion, row: int, title: str) -> Callab
 
 
 def _columns(names: tuple[str, ...], found: Occlusion) -> str:
-    """Mean size of each column's drop over the rows shown."""
+    """Mean absolute effect of each column over the rows shown."""
     sizes = np.abs(found.drops).mean(axis=0)
     order = np.argsort(-sizes)[:MAX_COLUMNS][::-1]
 

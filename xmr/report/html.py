@@ -38,23 +38,23 @@ _PAGE = """<!doctype html>
 <p><span class="big">{{ '%.3f' % headline }}</span> test {{ metric }}
 {% if undefined %}<span class="quiet">({{ undefined }} is not defined on these records)</span>{% endif %}
 {% if interval %}<span class="quiet">(95 % bootstrap interval {{ '%.3f' % interval[0] }} to {{ '%.3f' % interval[1] }};
-one split, one seed: see docs/results.md for the spread over seeds)</span>{% endif %}</p>
-<h2>Beside the baselines, on the same split</h2>
+one split, one seed: see docs/results.md for the standard deviation over seeds)</span>{% endif %}</p>
+<h2>Compared with the baselines, same split</h2>
 <div class="grid"><div>{{ bars }}</div><div><table><tr><th></th>{% for name in columns %}<th>{{ name }}</th>
 {% endfor %}</tr>{% for row in table %}<tr><td>{{ row[0] }}</td>
 {% for cell in row[1:] %}<td class="n">{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</table></div></div>
-<h2>On the test part</h2><div class="grid">{% for figure in figures %}<div>{{ figure }}</div>{% endfor %}</div>
+<h2>Test set</h2><div class="grid">{% for figure in figures %}<div>{{ figure }}</div>{% endfor %}</div>
 {% if words %}<h2>What the program learned</h2>
-<div class="grid"><div>{{ map }}</div><div><p class="quiet">The source's words nearest to each symbol's embedding
+<div class="grid"><div>{{ map }}</div><div><p class="quiet">Nearest source tokens of each symbol's embedding
 (cosine){% if programs > 1 %}, first of {{ programs }} programs{% endif %}.</p><table>
 {% for symbol, near in words %}<tr><td><b>{{ symbol }}</b></td><td>{{ near }}</td></tr>{% endfor %}</table></div></div>
 {% endif %}
 {% if pictures %}<h2>What the source sees</h2>{{ pictures }}{% endif %}
 {% if hidden %}<h2>Feature attribution (occlusion)</h2>
-<p class="quiet">Each part of a test record hidden in turn: orange and red speak for the answer given, blue against it;
-the strongest of a record is in full colour.</p>{{ hidden }}{% endif %}
-{% if worst %}<h2>Largest errors on the test part</h2><table><tr><th>record</th><th>true</th><th>answered</th>
+<p class="quiet">Each part of a test record is hidden in turn. Orange and red: evidence for the prediction;
+blue: against it. Full color: the largest effect in the record.</p>{{ hidden }}{% endif %}
+{% if worst %}<h2>Largest errors in the test set</h2><table><tr><th>record</th><th>true</th><th>predicted</th>
 <th>loss</th></tr>
 {% for row in worst %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}</table>
 {% endif %}
@@ -85,8 +85,8 @@ def write_report(
 ) -> None:
     """Write report.html into the run's folder.
 
-    summary: what was read; target, values, baselines: truth and answers on the test part, (n, K); examples: a few
-    encoded test records to draw as the source sees them; ids: names of the test records.
+    summary: of the data; target, values, baselines: truth and predictions for the test set, (n, K); examples: a few
+    encoded test records to show as the source sees them; ids: ids of the test records.
     """
     targets = program.targets
     chosen_by = main_metric(targets.task, targets.outputs)
@@ -137,7 +137,7 @@ def write_report(
 def largest_errors(
     program: Program, truth: np.ndarray, values: np.ndarray, ids: list[str], most: int = 10
 ) -> list[tuple[str, str, str, str]]:
-    """Test records answered wrong with the highest loss: id, truth, answer, loss (squared error for numbers)."""
+    """Wrongly predicted test records with the highest loss: id, truth, prediction, loss (squared error for numbers)."""
     targets = program.targets
     if targets.task == "regression":
         own = targets.own_units(truth)[:, 0]
@@ -209,7 +209,7 @@ def _facts(result: dict[str, Any]) -> list[tuple[str, str]]:
         ("trainable parameters", f"{result['trainable_parameters']:,}"),
         ("frozen source parameters", f"{result['source_parameters']:,} (bit-identical after training)"),
         ("program on disk", f"{result['program_bytes'] / 1024:.0f} KiB"),
-        ("epoch kept", f"{result['best_epoch']} of {result['epochs_run']}"),
+        ("selected epoch", f"{result['best_epoch']} of {result['epochs_run']}"),
         (
             "seconds to load, train, test",
             ", ".join(f"{seconds[name]:.0f}" for name in ("load", "train", "test")),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MAX_SYMBOLS = 64  # of a large alphabet, shown in the report
 MAX_IMAGES = 8
-MAX_TARGETS, TOP_CLASSES = 40, 3  # columns of the heat map, and source classes shown for each
+MAX_TARGETS, TOP_CLASSES = 40, 3  # targets of the heat map, and source classes shown for each
 
 
 def tokens_of_symbols(program: Program) -> tuple[list[tuple[str, str]], str]:
@@ -55,7 +55,7 @@ def top_source_classes(program: Program, most: int = TOP_CLASSES) -> list[tuple[
 
 
 def mapping_heatmap(program: Program) -> str:
-    """The label mapping as a heat map: the loudest source classes of each target (rows), targets (columns)."""
+    """The label mapping as a heat map: the top source classes of each target (rows), targets (columns)."""
     weights = program.outputs[0].mapping()  # type: ignore[operator]
     if weights is None:
         return ""

@@ -1,6 +1,6 @@
 """Which part of a record a prediction depends on: each patch hidden in turn, and how far the prediction moves.
 
-A black box to the program, so it works in every cell of the grid. Source: Zeiler & Fergus, arXiv 1311.2901.
+It treats the program as a black box, so it works for every kind of data. Source: Zeiler & Fergus, arXiv 1311.2901.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The pictures of a report, each as inline SVG, so that one HTML file holds everything."""
+"""The figures of a report, each as inline SVG, so that one HTML file holds everything."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def svg(draw: Callable[[Axes], None], width: float = 4.2, height: float = 3.2) -
 
 
 def panels(draws: Sequence[Callable[[Axes], None]], width: float = 3.4, height: float = 3.0) -> str:
-    """Drawings side by side -> an <svg> element."""
+    """Several axes in a row -> an <svg> element."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(width * len(draws), height), layout="constrained")
         for draw, axes in zip(draws, figure.subplots(1, len(draws), squeeze=False)[0]):
@@ -54,7 +54,7 @@ def _escape(figure: Figure) -> None:
         text.set_text(visible(text.get_text()))
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
         formatter = axis.get_major_formatter()
-        if isinstance(formatter, FuncFormatter):  # what `set_xticks` makes of labels
+        if isinstance(formatter, FuncFormatter):  # labels of `set_xticks`
             axis.set_major_formatter(FuncFormatter(partial(_label, formatter)))
 
 
@@ -65,7 +65,7 @@ def _label(formatter: FuncFormatter, value: float, position: int | None = None) 
 def budgets(
     curves: dict[str, list[tuple[str, float, float]]], kinds: dict[str, str], metric: str
 ) -> Callable[[Axes], None]:
-    """Learning curves: (budget, mean, deviation) of every row; controls are thin, baselines dashed."""
+    """Learning curves: (budget, mean, standard deviation) of every row; controls are thin, baselines dashed."""
     order = list(dict.fromkeys(budget for points in curves.values() for budget, _, _ in points))
 
     def draw(axes: Axes) -> None:
@@ -86,7 +86,7 @@ def budgets(
 
 
 def tried(name: str, values: Sequence[str], scores: Sequence[float], score: str) -> Callable[[Axes], None]:
-    """The score of every combination of a sweep over one field's values; score: what it is of."""
+    """The score of every combination of a sweep over one field's values; score: name of the metric."""
     shown = sorted(set(values), key=_natural)
 
     def draw(axes: Axes) -> None:
@@ -98,7 +98,7 @@ def tried(name: str, values: Sequence[str], scores: Sequence[float], score: str)
 
 
 def _natural(text: str) -> tuple[int, float, str]:
-    """Numbers by value before words by letters."""
+    """Numbers by value, followed by texts in alphabetical order."""
     try:
         return (0, float(text), "")
     except ValueError:
@@ -173,7 +173,7 @@ def precision_recall(curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> Callab
 
 
 def reliability(confidence: np.ndarray, correct: np.ndarray) -> Callable[[Axes], None]:
-    """How often the program is right beside how sure it is."""
+    """Accuracy of the program by confidence."""
 
     def draw(axes: Axes) -> None:
         place = np.minimum((confidence * 10).astype(int), 9)
@@ -184,13 +184,13 @@ def reliability(confidence: np.ndarray, correct: np.ndarray) -> Callable[[Axes],
         axes.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
         axes.plot(sure, right, color=BLUE, marker="o", ms=4)
         axes.bar((np.arange(10) + 0.5) / 10, count / max(1, count.sum()), 0.09, color=BLUE, alpha=0.15)
-        axes.set(xlabel="confidence", ylabel="share right", title="Reliability", xlim=(0, 1), ylim=(0, 1))
+        axes.set(xlabel="confidence", ylabel="fraction correct", title="Reliability", xlim=(0, 1), ylim=(0, 1))
 
     return draw
 
 
 def learning(rows: list[dict[str, float]], best: int, score: str) -> Callable[[Axes], None]:
-    """Training loss and the validation score by epoch; the kept epoch is marked."""
+    """Training loss and validation score by epoch; the selected epoch is marked."""
 
     def draw(axes: Axes) -> None:
         epochs = [row["epoch"] for row in rows]
@@ -213,17 +213,17 @@ def learning(rows: list[dict[str, float]], best: int, score: str) -> Callable[[A
 
 
 def alignment(rows: list[dict[str, float]]) -> Callable[[Axes], None]:
-    """How near the symbols lie to the source's words, by epoch."""
+    """Similarity of the symbols to the source's tokens, by epoch."""
 
     def draw(axes: Axes) -> None:
         axes.plot([row["epoch"] for row in rows], [row["alignment"] for row in rows], color=BLUE, marker=".")
-        axes.set(xlabel="epoch", ylabel="cosine to the nearest source word", title="Alignment (mean over symbols)")
+        axes.set(xlabel="epoch", ylabel="cosine to the nearest source token", title="Alignment (mean over symbols)")
 
     return draw
 
 
 def scatter(value: np.ndarray, truth: np.ndarray, name: str) -> Callable[[Axes], None]:
-    """Predicted beside true values of a regression."""
+    """Predicted and true values of a regression."""
 
     def draw(axes: Axes) -> None:
         axes.scatter(truth, value, s=6, alpha=0.35, color=BLUE, edgecolors="none")
@@ -235,7 +235,7 @@ def scatter(value: np.ndarray, truth: np.ndarray, name: str) -> Callable[[Axes],
 
 
 def bars(names: list[str], values: list[float], metric: str, interval: list[float] | None) -> Callable[[Axes], None]:
-    """The program (first, with its bootstrap interval) beside the baselines."""
+    """The program (first, with its bootstrap interval) and the baselines."""
 
     def draw(axes: Axes) -> None:
         spots = np.arange(len(names))[::-1]
@@ -262,17 +262,17 @@ def bars(names: list[str], values: list[float], metric: str, interval: list[floa
 
 
 def positions(words: np.ndarray, letters: np.ndarray, symbols: Sequence[str]) -> Callable[[Axes], None]:
-    """Where the program put each symbol beside the source's words, on their two main axes. words: (n, D)."""
+    """The symbols' embeddings among the source's tokens, projected to two principal components. words: (n, D)."""
     center = words.mean(axis=0)
     _, _, axes_of = np.linalg.svd(np.concatenate([words[:2000] - center, letters - center]), full_matrices=False)
     flat, spots = (words - center) @ axes_of[:2].T, (letters - center) @ axes_of[:2].T
 
     def draw(axes: Axes) -> None:
-        axes.scatter(flat[:, 0], flat[:, 1], s=3, alpha=0.25, color=GREY, edgecolors="none", label="source words")
+        axes.scatter(flat[:, 0], flat[:, 1], s=3, alpha=0.25, color=GREY, edgecolors="none", label="source tokens")
         axes.scatter(spots[:, 0], spots[:, 1], s=14, color=ORANGE)
         for spot, symbol in zip(spots, symbols):
             axes.annotate(symbol, spot, xytext=(2, 2), textcoords="offset points", fontsize=9, fontweight="bold")
-        axes.set(title="Symbols beside the source's words (PCA)", xticks=[], yticks=[])
+        axes.set(title="Symbols among the source's tokens (PCA)", xticks=[], yticks=[])
 
     return draw
 

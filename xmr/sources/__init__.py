@@ -1,1 +1,1 @@
-"""Frozen source models. Each knows its space and freezes itself."""
+"""Frozen source models. Each states its space and freezes itself."""

@@ -1,4 +1,4 @@
-"""The contract of a source: it states its space, answers in `TokenFeatures`, and never changes."""
+"""The contract of a source: it states its space, returns features, and never changes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class SourceChangedError(XmrError):
 
 
 class Source(nn.Module, ABC):
-    """A frozen model. `load` brings the weights; `freeze` makes it unable to learn and remembers a checksum.
+    """A frozen model. `load` loads the weights; `freeze` disables training and stores a checksum.
 
-    `identity` is the checksum of the weights as they were loaded, by which a program knows its source on any machine;
-    a source that rearranges its weights for speed sets it before it does.
+    `identity` is the checksum of the weights as loaded, by which a program recognizes its source on any machine; a
+    source that rearranges its weights for speed sets it before.
 
-    Constructor arguments are the recipe section; `load` does all that touches files. A frozen source stays in eval
-    mode whatever `train()` is called with, so that dropout is off and batch-norm statistics never move.
+    Constructor arguments are the recipe section; only `load` reads files. A frozen source ignores `train()` and stays
+    in eval mode, so that dropout is off and batch-norm statistics never change.
     """
 
     section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
@@ -37,12 +37,12 @@ class Source(nn.Module, ABC):
     identity: str = ""
     is_control: ClassVar[bool] = False  # whether it stands for "no pretrained network" in a comparison
     taps: int = 1  # hidden states of so many layers side by side
-    class_names: tuple[str, ...] = ()  # of the source's own classes, where it names them
-    tokenize: Tokenize | None = None  # texts -> token ids, where the source reads words
+    class_names: tuple[str, ...] = ()  # of the source classes, if known
+    tokenize: Tokenize | None = None  # texts -> token ids, if the source has a tokenizer
 
     @abstractmethod
     def load(self, seed: int = 0) -> Self:
-        """Bring the weights. seed: for a source whose weights are drawn at random (a control)."""
+        """Load the weights. seed: for randomly initialized weights (a control)."""
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
@@ -50,23 +50,23 @@ class Source(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, inputs: Any) -> SourceOutput:
-        """Answer a batch."""
+        """The features of a batch."""
 
     @abstractmethod
     def answers(self, hidden: Tensor) -> Tensor:
-        """The source's own class logits for hidden states: (..., D') -> (..., K_S)."""
+        """The logits of the source classes for hidden states: (..., D') -> (..., K_S)."""
 
     @property
     @abstractmethod
     def classes(self) -> int:
-        """K_S, the number of the source's own classes."""
+        """K_S, the number of source classes."""
 
     def classifier_weight(self) -> Tensor:
-        """The (K_S, D) matrix of the source's own classifier. Raises RecipeError where it has none that is linear."""
+        """The (K_S, D) matrix of the source's own classifier. Raises RecipeError if it has no linear one."""
         raise RecipeError(Problem("output.name", "a source without a linear classifier", "output: {name: linear}"))
 
     def pre_classifier(self, hidden: Tensor) -> Tensor:
-        """What the source does before that matrix: (..., D') -> (..., D)."""
+        """The layers of the source before that matrix: (..., D') -> (..., D)."""
         return hidden
 
     def without_network(self) -> dict[str, Any] | None:
@@ -85,7 +85,7 @@ class Source(nn.Module, ABC):
         return 0
 
     def freeze(self) -> Self:
-        """No gradient, eval mode; remembers the checksum that `assert_unchanged` compares with."""
+        """No gradient, eval mode; stores the checksum for `assert_unchanged`."""
         self.requires_grad_(False)
         self.eval()
         self._frozen_checksum = self.checksum()
@@ -98,7 +98,7 @@ class Source(nn.Module, ABC):
         return super().train(False)
 
     def checksum(self) -> str:
-        """SHA-256 over every parameter and buffer, name by name, in its own precision."""
+        """SHA-256 over the names and values of all parameters and buffers, in their own precision."""
         digest = hashlib.sha256()
         for name, tensor in sorted(self.state_dict().items()):
             digest.update(name.encode())
@@ -107,7 +107,7 @@ class Source(nn.Module, ABC):
         return digest.hexdigest()
 
     def assert_unchanged(self) -> None:
-        """Raises SourceChangedError unless every weight is bit-identical to when it was frozen."""
+        """Raises SourceChangedError unless all weights are bit-identical to those at `freeze`."""
         if self.checksum() != self._frozen_checksum:
             raise SourceChangedError("the source's weights changed during training: this is a defect, not a result")
 

@@ -1,4 +1,4 @@
-"""Frozen CLIP: its source classes are texts, its class logits the scaled cosines of a picture with each of them."""
+"""Frozen CLIP: its source classes are texts, its class logits the scaled cosines of an image with each of them."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Clip(VisionSource):
         model: hub name (`openai/clip-vit-base-patch16`), a folder, or its name below XMR_MODELS.
         classes: the target's class names, put into every template.
         templates: sentences with `{}` where the class name belongs.
-        texts: sentences for each class by name (describing and distinguishing ones), beside the templates.
+        texts: sentences for each class by name (describing and distinguishing ones), in addition to the templates.
         revision: commit or tag of a hub model; part of the program.
-        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
+        weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Clip(VisionSource):
         self.seed = 0
 
     def sentences(self) -> list[tuple[str, str]]:
-        """(class, text) pairs, class by class. Raises RecipeError when no class has a text."""
+        """(class, text) pairs, class by class. Raises RecipeError if no class has a text."""
         names = list(dict.fromkeys([*(self.classes_named or []), *(self.texts or {})]))
         templates = self.templates if self.templates is not None else list(TEMPLATES if not self.texts else ())
         for template in templates:
@@ -64,7 +64,7 @@ class Clip(VisionSource):
         return pairs
 
     def load(self, seed: int = 0) -> Self:
-        """Load both towers, encode the texts, keep the picture tower. Raises RecipeError when they cannot be had."""
+        """Load both towers, encode the texts, keep the image tower. Raises RecipeError if that fails."""
         self.seed = seed
         checkpoint = Checkpoint(self.model_name, find_model(self.model_name), self.revision, f"CLIP in {BELOW}")
         pairs = self.sentences()
@@ -82,7 +82,7 @@ class Clip(VisionSource):
             return self.take(model, space, pairs, vectors)
 
     def take(self, model: Any, space: PixelSpace, pairs: list[tuple[str, str]], vectors: Tensor) -> Self:
-        """Keep the picture tower and its projection; the texts' unit vectors (K_S, D') become the classifier."""
+        """Keep the image tower and its projection; the texts' unit vectors (K_S, D') become the classifier."""
         self.body = nn.ModuleDict({"tower": model.vision_model, "projection": model.visual_projection})
         self.head: nn.Linear = skip_init(nn.Linear, vectors.shape[1], len(vectors), bias=False)
         with torch.no_grad():
@@ -97,7 +97,7 @@ class Clip(VisionSource):
         return self.freeze()
 
     def run(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        """Normalised pixels -> unit picture vectors (B, D')."""
+        """Normalized pixels -> unit image vectors (B, D')."""
         seen = self.body["tower"](pixel_values=pixels).pooler_output  # type: ignore[index]
         return nn.functional.normalize(self.body["projection"](seen).float(), dim=1), ()  # type: ignore[index]
 

@@ -1,4 +1,4 @@
-"""Features from several depths of a frozen source side by side, not only from its end."""
+"""Features from several layers of a frozen source, concatenated."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 
 def spread(depth: int, taps: int) -> list[int]:
-    """`taps` - 1 depths below the last of `depth`, evenly spaced, the deepest first."""
+    """`taps` - 1 evenly spaced layers below the last of `depth`, in descending order."""
     places = torch.linspace(0, depth - 1, taps).round().int().tolist() if taps > 1 else [depth - 1]
     return sorted(set(places[:-1]), reverse=True)
 
 
 def blocks_of(network: nn.Module) -> list[nn.Module]:
-    """What stands one after the other in a network's outermost sequences (`nn.Sequential`, `nn.ModuleList`), in order.
+    """The modules in a network's outermost sequences (`nn.Sequential`, `nn.ModuleList`), in order.
 
-    One that the next writes over in place is left out.
+    A module whose output the next one overwrites in place is skipped.
     """
     if not isinstance(network, nn.Sequential | nn.ModuleList):
         return [block for child in network.children() for block in blocks_of(child)]
@@ -27,7 +27,7 @@ def blocks_of(network: nn.Module) -> list[nn.Module]:
 
 
 def with_maps(network: nn.Module, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """A network's answer, and what its blocks hand on of pixels (B, D, H, W) or positions (B, T, D), first to last."""
+    """A network's output, and the feature maps (B, D, H, W) or (B, T, D) of its blocks, first to last."""
     maps: list[Tensor] = []
 
     def keep(_: nn.Module, __: object, found: object) -> None:
@@ -43,11 +43,11 @@ def with_maps(network: nn.Module, inputs: Tensor) -> tuple[Tensor, list[Tensor]]
 
 
 def pooled(hidden: Tensor) -> Tensor:
-    """One vector a record of what its positions (B, T, D) or pixels (B, D, H, W) hold: (B, 5 D); (B, D) as it is.
+    """One vector per record from positions (B, T, D) or pixels (B, D, H, W): (B, 5 D); (B, D) is unchanged.
 
-    Mean, deviation, greatest, least, and the share above the mean by more than a hundredth (so that rounding in a flat
-    map is not counted), which no gradient passes through. Statistics pooling: Snyder et al. 2018 (x-vectors); greatest
-    value and share of positive values as in MiniRocket's kind of classifier, arXiv 2012.08791.
+    Mean, standard deviation, maximum, minimum, and the fraction of values more than 0.01 above the mean (so that
+    rounding in a constant map does not count), which has no gradient. Statistics pooling: Snyder et al. 2018
+    (x-vectors); maximum and fraction of positive values as in MiniRocket, arXiv 2012.08791.
     """
     if hidden.ndim == 2:
         return hidden
@@ -55,12 +55,15 @@ def pooled(hidden: Tensor) -> Tensor:
     mean = values.mean(dim=2)
     deviation = (values - mean[..., None]).square().mean(dim=2).clamp(min=1e-10).sqrt()
     above = (values > (mean + 0.01 * (mean.abs() + deviation))[..., None]).to(values.dtype).mean(dim=2)
-    greatest, least = values.max(dim=2).values, values.min(dim=2).values  # amax spreads its gradient over ties: slower
+    greatest, least = (
+        values.max(dim=2).values,
+        values.min(dim=2).values,
+    )  # amax distributes its gradient over ties: slower
     return torch.cat([mean, deviation, greatest, least, above], dim=1)
 
 
 def several(last: Tensor, below: Sequence[Tensor], taps: int) -> Tensor:
-    """The last features (B, D), then statistics of `taps` - 1 of the hidden states below: (B, D + ...)."""
+    """The last features (B, D), then statistics of `taps` - 1 of the lower hidden states: (B, D + ...)."""
     if taps == 1:
         return last
     return torch.cat([last, *(pooled(below[index]) for index in spread(len(below), taps))], dim=1)

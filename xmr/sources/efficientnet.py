@@ -104,7 +104,7 @@ class EfficientNetLite0(ModuleSource):
 
     Args:
         size: side of the input in pixels; 224 is more accurate and 2.7 times as slow as 160.
-        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
+        weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
         taps: features from this many depths: the last and others evenly spaced over its 16 blocks.
     """
 

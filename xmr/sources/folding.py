@@ -1,4 +1,4 @@
-"""Batch norms of a frozen network folded into the convolutions before them: nothing frozen is computed twice."""
+"""Batch norms of a frozen network, folded into the convolutions before them for speed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 @dataclass
 class Folded:
-    """One pair as it was: the path of its parent, the names there, the two modules."""
+    """One original pair: the path of its parent, the names there, the two modules."""
 
     parent: str
     convolution: str
@@ -22,10 +22,10 @@ class Folded:
 
 
 def fold_batch_norms(model: nn.Module, answer: Callable[[], Tensor]) -> list[Folded]:
-    """Fold every BatchNorm2d that directly follows a Conv2d in its parent -> what `unfold` needs.
+    """Fold every BatchNorm2d that directly follows a Conv2d in its parent -> the input of `unfold`.
 
-    answer: the model's answer on fixed input; were it to change beyond float rounding (a parent that calls its parts in
-    another order than it lists them), nothing is folded.
+    answer: the model's output on fixed input. If it would change beyond float rounding (a parent that calls its
+    modules in another order than it lists them), nothing is folded.
     """
     before = answer()
     pairs = []

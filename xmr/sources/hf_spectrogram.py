@@ -1,4 +1,4 @@
-"""Frozen audio models that read log mel spectra, behind differentiable front ends: AST, and Whisper's encoder."""
+"""Frozen audio models on log mel spectrograms, with differentiable front ends: AST, and Whisper's encoder."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ AST_MEAN, AST_STD = -4.2677393, 4.5689974  # of AudioSet, as its preprocessor st
 class HFSpectrogram(WaveSource):
     """The Audio Spectrogram Transformer, or Whisper's encoder, of Hugging Face, by name or folder; 16 kHz.
 
-    AST hears as many seconds as its positions hold (10.24), Whisper always 30. Features: AST's pooled output, the mean
+    AST processes the seconds that fit its positions (10.24), Whisper always 30. Features: AST's pooled output, the mean
     of Whisper's last hidden states. Source: AST, arXiv 2104.01778; Whisper, arXiv 2212.04356.
 
     Args:
         model: hub name (`MIT/ast-finetuned-audioset-10-10-0.4593`, `openai/whisper-tiny`), a folder, or its name below
             XMR_MODELS.
         revision: commit or tag of a hub model; part of the program.
-        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
-        taps: features from so many depths, the last and others evenly spaced.
+        weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
+        taps: number of layers whose features are used: the last and others, evenly spaced.
     """
 
     filters: Tensor
@@ -49,7 +49,7 @@ class HFSpectrogram(WaveSource):
         self.seed = 0
 
     def load(self, seed: int = 0) -> Self:
-        """Load config and weights. Raises RecipeError that says what to pass when they cannot be had."""
+        """Load config and weights. Raises RecipeError with the alternatives if that fails."""
         self.seed = seed
         checkpoint = Checkpoint(self.model_name, find_model(self.model_name), self.revision, BELOW)
         with checkpoint.loading():
@@ -60,7 +60,7 @@ class HFSpectrogram(WaveSource):
             return self.adopt(model, class_names(config) if classifier else ())
 
     def adopt(self, model: Any, names: tuple[str, ...] = ()) -> Self:
-        """Take a model in memory as the source. Raises RecipeError for one that is neither AST nor Whisper."""
+        """Use a model in memory as the source. Raises RecipeError if it is neither AST nor Whisper."""
         config = model.config
         self.kind = config.model_type
         classifier = getattr(model, "classifier", None)
@@ -126,7 +126,7 @@ def _kaldi_filters(mels: int) -> Tensor:
     """Kaldi's triangular filters from 20 Hz to half the rate: (257, mels)."""
     from xmr.sources.wave import torchaudio_functional
 
-    torchaudio_functional()  # a plain error where torchaudio does not fit torch
+    torchaudio_functional()  # a plain error if torchaudio does not match torch
     from torchaudio.compliance import kaldi
 
     banks, _ = kaldi.get_mel_banks(mels, 512, float(RATE), 20.0, 0.0, 100.0, -500.0, 1.0)

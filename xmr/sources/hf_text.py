@@ -1,7 +1,7 @@
 """Frozen language models from Hugging Face, fed with embeddings instead of token ids.
 
-Any encoder, decoder or T5-type encoder that takes `inputs_embeds`. The content stands between the special tokens the
-model was trained with ([CLS] ... [SEP] for BERT); position embeddings and layer norms are the model's own.
+Any encoder, decoder or T5-type encoder that accepts `inputs_embeds`. The content is placed between the special tokens
+that the model was trained with ([CLS] ... [SEP] for BERT); position embeddings and layer norms are the model's own.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class HFText(Source):
     Args:
         model: hub name (`bert-base-uncased`) or folder with config.json and weights.
         revision: commit or tag of a hub model; part of the program.
-        layers: stop after this many blocks; by default all of them.
-        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
-        attention: how attention is computed; `auto` takes eager on CPUs, whose fused backward pass is slow
+        layers: number of blocks to use; by default all of them.
+        weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
+        attention: implementation of attention; `auto` is eager on CPUs, where the fused backward pass is slow
             (docs/performance.md), and the model's fused kernel elsewhere.
-        text: a fixed text before the content, in the model's own words (what the data is, as in Time-LLM). A causal
-            model reads it once, not with every batch.
-        taps: hidden states from so many depths side by side, the last and others evenly spaced.
+        text: a fixed text before the content (a description of the data, as in Time-LLM). A causal model processes it
+            once, not with every batch.
+        taps: number of layers whose hidden states are concatenated: the last and others, evenly spaced.
     """
 
     space_kind: ClassVar[str] = "token"
@@ -74,11 +74,11 @@ class HFText(Source):
         self.seed = 0
 
     def folder(self) -> str:
-        """What is handed to transformers: a local folder, or a hub name."""
+        """The name for transformers: a local folder, or a hub name."""
         return self.model_name
 
     def load(self, seed: int = 0) -> Self:
-        """Load config, tokenizer and weights. Raises RecipeError that says what to pass when they cannot be had."""
+        """Load config, tokenizer and weights. Raises RecipeError with the alternatives if that fails."""
         self.seed = seed
         checkpoint = self._checkpoint()
         with checkpoint.loading():
@@ -87,7 +87,7 @@ class HFText(Source):
             return self.adopt(model, special_tokens(checkpoint, self.text))
 
     def blocks(self) -> int:
-        """How many blocks the model has before it is cut. Reads its configuration alone; raises as `load` does."""
+        """Number of blocks of the whole model. Reads only its configuration; raises as `load` does."""
         checkpoint = self._checkpoint()
         with checkpoint.loading():
             return int(checkpoint.config().num_hidden_layers)
@@ -103,7 +103,7 @@ class HFText(Source):
         return Checkpoint(self.model_name, self.folder(), self.revision, instead)
 
     def adopt(self, model: Any, specials: Specials | None = None) -> Self:
-        """Take a model in memory as the source: cut it to `layers`, find its head, freeze it."""
+        """Use a model in memory as the source: cut it to `layers`, find its head, freeze it."""
         specials = specials or Specials()
         body = _encoder_of(model)
         embedding = body.get_input_embeddings().weight
@@ -123,20 +123,22 @@ class HFText(Source):
         self.space = TokenSpace(embedding, _longest(model.config) - room, specials.prefix, specials.suffix, words)
         self.own_width = self.hidden_width = model.config.hidden_size
         self.hidden_width *= 1 + len(spread(1 + (self.layers or model.config.num_hidden_layers), self.taps))
-        # ESM scales token embeddings by 1 - 0.15 * 0.8 (its mask ratio in training), but only those it looks up itself.
+        # ESM scales token embeddings by 1 - 0.15 * 0.8 (its mask ratio in training), but not `inputs_embeds`.
         self.input_scale = 0.88 if getattr(model.config, "token_dropout", False) else 1.0
         self.register_buffer("prefix_vectors", embedding.detach()[list(before)].clone(), persistent=False)
         self.register_buffer("suffix_vectors", embedding.detach()[list(specials.suffix)].clone(), persistent=False)
         self.class_names = words
         self.tokenize = specials.tokenize
         self.freeze()
-        self._read: list[tuple[Tensor, Tensor]] = []  # keys and values of the text, where the model is causal
+        self._read: list[tuple[Tensor, Tensor]] = []  # keys and values of the text, if the model is causal
         if self.text and not specials.suffix:
             self._read = _keys_and_values(self.body, self.prefix_vectors * self.input_scale)
         return self
 
     def trainable_copy(self) -> Self:
-        """A copy with every weight free to learn: for full fine-tuning. A text before the content is read each time."""
+        """A copy with trainable weights, for full fine-tuning. It processes a text before the content in every
+        batch.
+        """
         made = copy.deepcopy(self)
         made._read = []
         return made.requires_grad_(True)
@@ -148,7 +150,7 @@ class HFText(Source):
         return {**settings, **how, "text": self.text, "taps": self.taps}
 
     def _after_text(self, inputs: Any) -> TokenFeatures:
-        """A causal model's hidden states of the content alone: what it read before is kept as keys and values."""
+        """A causal model's hidden states of the content; the text before it is cached as keys and values."""
         from transformers import DynamicCache
 
         embeddings, mask = inputs.embeddings * self.input_scale, inputs.mask
@@ -168,7 +170,7 @@ class HFText(Source):
         return TokenFeatures(self._side_by_side(answer), mask, inputs.start, inputs.length, content)
 
     def _side_by_side(self, answer: Any) -> Tensor:
-        """The last hidden states, and those of `taps` - 1 depths below: (B, T, D')."""
+        """The last hidden states, and those of `taps` - 1 lower layers: (B, T, D')."""
         if self.taps == 1:
             return answer.last_hidden_state
         below = answer.hidden_states
@@ -194,7 +196,7 @@ class HFText(Source):
                     1, place[..., None].expand(-1, -1, width), suffix.to(framed.dtype).expand(rows, -1, -1)
                 )
             extra = mask.new_ones(rows, before + after)
-            # Content stays contiguous, so a row of n symbols has its first before + n + after positions in use.
+            # Content stays contiguous, so a row of n symbols uses its first before + n + after positions.
             embeddings, mask = framed, torch.cat([extra, mask], dim=1)
         if self.input_scale != 1.0:
             embeddings = embeddings * self.input_scale
@@ -207,7 +209,7 @@ class HFText(Source):
         return TokenFeatures(hidden, mask, before + inputs.start, inputs.length, content)
 
     def answers(self, hidden: Tensor) -> Tensor:
-        """Vocabulary logits: the model's own head where it has one, else h E^T with the tied embedding."""
+        """Vocabulary logits: from the model's own head if it has one, otherwise h E^T with the tied embedding."""
         hidden = hidden[..., : self.own_width]
         if self.head is not None:
             return self.head(hidden)
@@ -219,7 +221,7 @@ class HFText(Source):
         return self.space.embedding.shape[0]
 
     def classifier_weight(self) -> Tensor:
-        """The (V, D') matrix that turns hidden states into vocabulary logits, for folding an output map into it."""
+        """The (V, D') matrix that turns hidden states into vocabulary logits, for merging an output map into it."""
         if self.head is None:
             return self.space.embedding
         last = [module for module in self.head.modules() if isinstance(module, nn.Linear)][-1]
@@ -232,11 +234,11 @@ class HFText(Source):
 
 
 class MiniLM(HFText):
-    """all-MiniLM-L6-v2 from its pip package: 6 layers, width 384, 30,522 words, Apache-2.0. Needs no network.
+    """all-MiniLM-L6-v2 from its pip package: 6 layers, width 384, 30,522 tokens, Apache-2.0. Needs no network.
 
     Args:
-        layers: stop after this many of its 6 blocks; by default all of them.
-        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
+        layers: number of its 6 blocks to use; by default all of them.
+        weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
         attention: as for `hf_text`.
         text: as for `hf_text`.
         taps: as for `hf_text`.
@@ -255,7 +257,7 @@ class MiniLM(HFText):
         super().__init__("all-MiniLM-L6-v2", None, layers, weights, attention, text, taps)
 
     def folder(self) -> str:
-        """The model's folder inside the package. Raises MissingExtraError when it is not installed."""
+        """The model's folder inside the package. Raises MissingExtraError if it is not installed."""
         return str(MINILM.path().parent)
 
     def describe(self) -> dict[str, Any]:
@@ -265,7 +267,7 @@ class MiniLM(HFText):
 
 
 def _kind(config: Any) -> str:
-    """transformers' class of the model with its language-model head, where its checkpoint has one."""
+    """The transformers class of the model with its language-model head, if its checkpoint has one."""
     architecture = (config.architectures or [""])[0]
     if architecture.endswith("ForMaskedLM"):
         return "AutoModelForMaskedLM"
@@ -273,22 +275,22 @@ def _kind(config: Any) -> str:
 
 
 def _named(words: tuple[str, ...], rows: int) -> tuple[str, ...]:
-    """A name for each row of the embedding matrix: many models round its size up beyond their tokenizer's words."""
+    """A name for each row of the embedding matrix, which many models pad beyond their tokenizer's vocabulary."""
     return words[:rows] + tuple(f"[row {row}]" for row in range(len(words), rows)) if words else ()
 
 
 def _encoder_of(model: Any) -> Any:
-    """The body that turns embeddings into hidden states: the encoder half of a T5-type model, else the base model."""
+    """The body that maps embeddings to hidden states: the encoder half of a T5-type model, else the base model."""
     base = model.base_model
     return base.get_encoder() if model.config.is_encoder_decoder else base
 
 
 def _keep_blocks(body: Any, layers: int | None, total: int) -> None:
-    """Drop the blocks after the first `layers`. Raises RecipeError when the model has fewer."""
+    """Drop the blocks after the first `layers`. Raises RecipeError if the model has fewer."""
     if layers is None:
         return
     if layers > total:
-        raise RecipeError(Problem("source.layers", str(layers), f"at most {total}, what this model has"))
+        raise RecipeError(Problem("source.layers", str(layers), f"at most {total}, the number of layers of this model"))
     stacks = [module for module in body.modules() if isinstance(module, nn.ModuleList) and len(module) == total]
     if not stacks:
         raise RecipeError(
@@ -301,15 +303,15 @@ def _keep_blocks(body: Any, layers: int | None, total: int) -> None:
 
 
 def _longest(config: Any) -> int:
-    """Positions the model was trained for, in tokens."""
+    """Maximum number of tokens of the model."""
     longest = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or 512
     if config.model_type in ("roberta", "xlm-roberta", "camembert"):
-        longest -= config.pad_token_id + 1  # its positions start behind the padding index
+        longest -= config.pad_token_id + 1  # its positions start after the padding index
     return min(int(longest), 4096)
 
 
 def _keys_and_values(body: Any, vectors: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """What each layer of a causal model keeps of `vectors` (P, D); [] for a model that looks ahead or keeps nothing."""
+    """The keys and values of `vectors` (P, D) per layer of a causal model; [] for a bidirectional model."""
     with torch.no_grad():
         both = torch.cat([vectors, torch.randn(2, vectors.shape[1], generator=torch.Generator().manual_seed(0))])
         looked = body(inputs_embeds=both[None]).last_hidden_state[:, : len(vectors)]

@@ -1,7 +1,7 @@
-"""The one door through which models of Hugging Face come in: none of their code is run, no pickle is read.
+"""The only module that loads models of Hugging Face: none of their code is run, no pickle is read.
 
-Every call of `from_pretrained` and `from_config` stands here (a test holds that), with `trust_remote_code=False`, so
-that transformers neither runs code that comes with a model nor asks on standard input whether it may.
+All calls of `from_pretrained` and `from_config` are here (a test checks that), with `trust_remote_code=False`, so that
+transformers neither runs code that comes with a model nor asks for permission on standard input.
 """
 
 from __future__ import annotations
@@ -32,9 +32,14 @@ TOKENIZER_FILES = (
 )
 SAFE_FILES = ("model.safetensors", "model.safetensors.index.json")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
-_LAYERS = ("layers", "n_layer", "num_blocks", "depths")  # how the names of a configuration's numbers of blocks end
-# What transformers, its configuration classes and the readers of its files raise for files that are not as they should
-# be: it checks little before it computes with what they hold.
+_LAYERS = (
+    "layers",
+    "n_layer",
+    "num_blocks",
+    "depths",
+)  # suffixes of the fields with the number of blocks in a configuration
+# What transformers, its configuration classes and its file readers raise for malformed files: there are few checks
+# before they compute with the contents.
 _LOADING_ERRORS = (
     OSError,
     ImportError,
@@ -54,13 +59,13 @@ _LOADING_ERRORS = (
 class Checkpoint:
     """A model of Hugging Face: its configuration, weights, tokenizer and preprocessor.
 
-    asked: as the recipe names it. name: what that was found to be, a folder or a hub name. instead: what else the
-    recipe could name. Whatever is called stands in `with checkpoint.loading():`, which makes one error of all failures.
+    asked: the name in the recipe. name: the folder or hub name it stands for. instead: an alternative for error
+    messages. All calls are made inside `with checkpoint.loading():`, which turns every failure into one error.
     """
 
     def __init__(self, asked: str, name: str, revision: str | None, instead: str) -> None:
         self.asked, self.name, self.instead = asked, name, instead
-        self.local = os.path.isdir(name)  # unlike pathlib, without an error for names too long
+        self.local = os.path.isdir(name)  # unlike pathlib, no error for very long names
         self._where: dict[str, Any] = {"local_files_only": self.local}
         self._where |= {"revision": revision} if revision else {}
 
@@ -96,7 +101,8 @@ class Checkpoint:
 
     def model(self, kind: str, config: Any, weights: str, seed: int = 0) -> Any:
         """The model in single precision. kind: a class of transformers, e.g. AutoModel. weights: `pretrained`, or
-        `random` as a control, drawn by the seed. Raises RecipeError for pickled weights."""
+        `random` as a control, initialized from the seed. Raises RecipeError for pickled weights.
+        """
         import transformers
 
         factory = getattr(transformers, kind)
@@ -117,7 +123,7 @@ class Checkpoint:
         from transformers.models.auto.tokenization_auto import get_tokenizer_config, tokenizer_class_from_name
 
         if not any(map(self._has, TOKENIZER_FILES)):
-            return None  # transformers would make one of no words
+            return None  # transformers would make one without tokens
         facts = get_tokenizer_config(self.name, **self._where)
         named = facts.get("tokenizer_class")
         if "auto_map" in facts and not (isinstance(named, str) and tokenizer_class_from_name(named)):
@@ -125,32 +131,32 @@ class Checkpoint:
         return AutoTokenizer.from_pretrained(self.name, trust_remote_code=False, **self._where)
 
     def image_facts(self) -> dict[str, Any]:
-        """What preprocessor_config.json says of pictures; {} without one."""
+        """The image settings of preprocessor_config.json; {} without one."""
         from transformers.image_processing_base import ImageProcessingMixin
 
         return self._preprocessor(ImageProcessingMixin.get_image_processor_dict, "image_processor_type")
 
     def audio_facts(self) -> dict[str, Any]:
-        """What preprocessor_config.json says of waves; {} without one."""
+        """The audio settings of preprocessor_config.json; {} without one."""
         from transformers import FeatureExtractionMixin
 
         return self._preprocessor(FeatureExtractionMixin.get_feature_extractor_dict, "feature_extractor_type")
 
     def _preprocessor(self, read: Any, kind: str) -> dict[str, Any]:
-        """Read as data: no class of it is made."""
+        """Read as data: no class is instantiated."""
         import transformers
 
         if not any(map(self._has, ("preprocessor_config.json", "processor_config.json"))):
             return {}
         facts, _ = read(self.name, **self._where)
         if not isinstance(facts, dict):
-            raise ValueError("a preprocessor_config.json that is no mapping")
+            raise ValueError("a preprocessor_config.json that is not a mapping")
         if "auto_map" in facts and str(facts.get(kind)) not in dir(transformers):
             raise _own_code(self.asked, "a preprocessor", "preprocessor_config.json")
         return facts
 
     def _has(self, file: str) -> bool:
-        """Whether the model has this file (of a hub: fetched, so ask for small ones)."""
+        """Whether the model has this file (which is downloaded from a hub, so only for small files)."""
         from transformers.utils import cached_file
 
         if self.local:
@@ -159,7 +165,7 @@ class Checkpoint:
         return cached_file(self.name, file, **silent, **self._where) is not None
 
     def _check_size(self, factory: Any, config: Any) -> None:
-        """Refuse what memory cannot hold before any of it is asked for."""
+        """Refuse a model that does not fit into memory, before any memory is allocated."""
         with torch.device("meta"):
             made = factory.from_config(config, trust_remote_code=False)
         needed = 4 * sum(parameter.numel() for parameter in made.parameters())
@@ -171,7 +177,7 @@ class Checkpoint:
 
 
 def _check_config(asked: str, facts: dict[str, Any]) -> None:
-    """Refuse what would need code that is not transformers' own, and numbers of layers that no model has."""
+    """Refuse models that need code from outside transformers, and impossible numbers of layers."""
     from transformers import __version__
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
@@ -192,7 +198,7 @@ def _check_config(asked: str, facts: dict[str, Any]) -> None:
         inner += value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()
         if isinstance(value, dict):
             named += value.items()
-            if "auto_map" in value:  # transformers would ask whether it may run it
+            if "auto_map" in value:  # transformers would ask for permission to run it
                 raise _own_code(asked, "a part of the model", "config.json")
     for key, value in named:
         if "_implementation" in str(key) and "/" in str(value):
@@ -205,7 +211,7 @@ def _check_config(asked: str, facts: dict[str, Any]) -> None:
 
 
 def _own_code(asked: str, what: str, where: str) -> RecipeError:
-    """The error for what could only be loaded by running code that came with it."""
+    """The error for a model that could only be loaded by running code that comes with it."""
     found = f"{asked!r}, {what} that brings its own code ({where}), which xmr never runs"
     return RecipeError(
         Problem("source.model", found, "a model, tokenizer and preprocessor that transformers itself has")
@@ -213,7 +219,7 @@ def _own_code(asked: str, what: str, where: str) -> RecipeError:
 
 
 def unreachable(name: str, error: Exception, instead: str, local: bool = False) -> Problem:
-    """The problem "this model cannot be loaded", with the reason and what would work."""
+    """The problem "this model cannot be loaded", with the reason and the alternatives."""
     from huggingface_hub import constants
 
     said = (str(error).strip().splitlines() or [""])[0][:160]
@@ -232,13 +238,13 @@ def unreachable(name: str, error: Exception, instead: str, local: bool = False) 
 
 
 def drawn(make: Any, seed: int) -> Any:
-    """What `make` makes, drawn from `seed` whatever it draws with; torch's global generator is left alone."""
+    """The result of `make`, with all random numbers from `seed`; torch's global generator is not used."""
     with use_generators(Generators(seed)):
         return make()
 
 
 def physical_memory() -> float:
-    """Bytes of memory this machine has; infinity where it does not say."""
+    """Bytes of memory of this machine; infinity if unknown."""
     try:
         return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, ValueError, OSError):  # Windows
@@ -247,7 +253,7 @@ def physical_memory() -> float:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """transformers without its own progress bars and load reports, which would break ours."""
+    """Disable the progress bars and load reports of transformers, which would disturb our output."""
     from transformers.utils import logging
 
     before = logging.get_verbosity()

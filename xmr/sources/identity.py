@@ -1,4 +1,4 @@
-"""Control: no source model. Embeddings pass through unchanged, so only the program and its output are left."""
+"""Control: no source model. Embeddings pass through unchanged, so that only the program and its output remain."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from xmr.sources.base import Source
 
 
 class Identity(Source):
-    """Hands back what it is given. Asked for by arXiv 2406.16964: does the source do anything at all?
+    """Returns its input: does the source contribute anything? The ablation that arXiv 2406.16964 calls for.
 
     Args:
         width: width of the embeddings.
-        vocabulary: rows of the random stand-in for an embedding matrix.
-        max_length: longest row.
+        vocabulary: rows of the random embedding matrix.
+        max_length: maximum number of positions.
     """
 
     space_kind: ClassVar[str] = "token"
@@ -35,7 +35,7 @@ class Identity(Source):
         self.width, self.vocabulary, self.max_length = width, vocabulary, max_length
 
     def load(self, seed: int = 0) -> Self:
-        """Draw the stand-in embedding matrix."""
+        """Initialize the random embedding matrix."""
         self.seed = seed
         generator = torch.Generator().manual_seed(seed)
         matrix = torch.randn(self.vocabulary, self.width, generator=generator) / self.width**0.5
@@ -54,18 +54,18 @@ class Identity(Source):
         }
 
     def forward(self, inputs: Any) -> TokenFeatures:
-        """The inputs themselves."""
+        """The inputs, unchanged."""
         return TokenFeatures(inputs.embeddings, inputs.mask, inputs.start, inputs.length)
 
     def answers(self, hidden: Tensor) -> Tensor:
-        """Similarity to the rows of the stand-in matrix."""
+        """Similarity to the rows of the random matrix."""
         return hidden @ self.space.embedding.to(hidden).T
 
     def classifier_weight(self) -> Tensor:
-        """The stand-in matrix: (K_S, D)."""
+        """The random matrix: (K_S, D)."""
         return self.space.embedding
 
     @property
     def classes(self) -> int:
-        """Rows of the stand-in matrix."""
+        """Rows of the random matrix."""
         return self.vocabulary

@@ -31,7 +31,7 @@ KEYWORDS = (
 
 
 class AttentionRNNNetwork(nn.Module):
-    """Two convolutions over time, two bidirectional LSTMs, attention asked by the last step, two linear layers.
+    """Two convolutions over time, two bidirectional LSTMs, attention with the last step as query, two linear layers.
 
     Source: de Andrade et al. 2018, arXiv 1808.08929 (github.com/douglas125/SpeechCmdRecognition, MIT).
     """
@@ -46,10 +46,10 @@ class AttentionRNNNetwork(nn.Module):
         self.d2, self.o = nn.Linear(64, 32), nn.Linear(32, 36)
 
     def forward(self, mels: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Log mels (B, T, 80) -> the classifier's input (B, 32), and what stands below it."""
+        """Log mels (B, T, 80) -> the classifier's input (B, 32), and the lower hidden states."""
         x = self.b1(torch.relu(self.c1(mels[:, None])))
         x = self.b2(torch.relu(self.c2(x)))[:, 0]
-        # cuDNN refuses the backward pass of a frozen (eval mode) LSTM; the plain kernels do not.
+        # cuDNN refuses the backward pass of a frozen (eval mode) LSTM; the native kernels do not.
         with torch.backends.cudnn.flags(enabled=not x.is_cuda):
             first, _ = self.l1(x)
             second, _ = self.l2(first)
@@ -65,8 +65,8 @@ class AttentionRNN(ModuleWave):
 
     Args:
         weights_file: a .safetensors or .pt file, by path or by its name below XMR_MODELS.
-        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
-        taps: features from so many depths, the last and others evenly spaced.
+        weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
+        taps: number of layers whose features are used: the last and others, evenly spaced.
     """
 
     names: ClassVar[tuple[str, ...]] = COMMANDS
@@ -111,7 +111,7 @@ class KeywordCNNNetwork(nn.Module):
         self.output = nn.Linear(26624, 12)
 
     def forward(self, cepstra: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """(B, 101, 40) -> the classifier's input (B, 26,624), and what stands below it."""
+        """(B, 101, 40) -> the classifier's input (B, 26,624), and the lower hidden states."""
         first = F.max_pool2d(torch.relu(self.conv1(cepstra[:, None])), 2)
         second = torch.relu(self.conv2(first))
         over_time = [rearrange(part, "b c t f -> b t (c f)") for part in (first, second)]
@@ -123,8 +123,8 @@ class KeywordCNN(ModuleWave):
 
     Args:
         weights_file: a .safetensors or .pt file, by path or by its name below XMR_MODELS.
-        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
-        taps: features from so many depths, the last and others evenly spaced.
+        weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
+        taps: number of layers whose features are used: the last and others, evenly spaced.
     """
 
     names: ClassVar[tuple[str, ...]] = KEYWORDS

@@ -1,4 +1,4 @@
-"""Control: no network. Only the cepstra that honk's network would hear, so the program and its output are left."""
+"""Control: no network. Only the front end of honk's network (cepstral coefficients), the program and its output."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ class CepstralFront(nn.Module):
         self.register_buffer("cosines", torchaudio_functional().create_dct(CEPSTRA, CEPSTRA, "ortho"), persistent=False)
 
     def forward(self, spectrum: Tensor) -> Tensor:
-        """Complex (B, T, 241) -> (B, T, 40): of the log mel power, where there is any."""
+        """Complex (B, T, 241) -> (B, T, 40): of the log mel power, where it is above zero."""
         power = (spectrum.real.square() + spectrum.imag.square()) @ self.filters
         mels = torch.where(power > 0, torch.log(power.clamp(min=1e-12)), power)
         return mels @ self.cosines
 
 
 class MFCC(WaveSource):
-    """Hands back statistics over time of 40 cepstra (`pooled`): is there anything in a network beyond its front end?
+    """Returns statistics over time of 40 cepstral coefficients: does a network contribute more than its front end?
 
     For label mappings it has classes: rows of a matrix drawn at random, as `identity` has words.
 
     Args:
-        samples: samples of a clip at 16,000 a second.
-        stand_ins: rows of the random stand-in for a classifier.
+        samples: number of samples per clip, at 16,000 per second.
+        stand_ins: number of rows of the random classifier.
     """
 
     is_control: ClassVar[bool] = True
@@ -56,7 +56,7 @@ class MFCC(WaveSource):
         self.seed = 0
 
     def load(self, seed: int = 0) -> Self:
-        """Draw the stand-in for a classifier."""
+        """Initialize the random classifier."""
         self.seed = seed
         self.front = CepstralFront(self.samples)
         self.space = WaveSpace(RATE, self.samples, self.front.spectrum)
@@ -64,11 +64,11 @@ class MFCC(WaveSource):
         return self.settle()
 
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
-        """Five statistics of each coefficient (B, 200), and nothing below."""
+        """Five statistics of each coefficient (B, 200); there are no lower layers."""
         return pooled(self.front(self.heard(inputs))), []
 
     def classifier_weight(self) -> Tensor:
-        """The stand-in's matrix: (K_S, 200)."""
+        """The random matrix: (K_S, 200)."""
         return self.head.weight
 
     def describe(self) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class MFCC(WaveSource):
 
 
 class _StandIn(nn.Module):
-    """A classifier drawn at random that counts as no weights: (..., width) -> (..., classes)."""
+    """A random classifier without parameters: (..., width) -> (..., classes)."""
 
     weight: Tensor
 

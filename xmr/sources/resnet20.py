@@ -55,8 +55,8 @@ class ResNet20(ModuleSource):
 
     Args:
         weights_file: a .safetensors or .pt file, by path or by its name below XMR_MODELS.
-        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
-        taps: features from so many depths, the last and others evenly spaced over its nine blocks.
+        weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
+        taps: number of layers whose features are used: the last and others, evenly spaced over its nine blocks.
     """
 
     height: ClassVar[int] = 32

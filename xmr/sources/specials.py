@@ -1,4 +1,4 @@
-"""What a language model's tokenizer puts around a text: special tokens, the words of its ids, a fixed text before."""
+"""What a language model's tokenizer adds to a text: special tokens; the texts of all token ids; a fixed prompt text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xmr.sources.hugging_face import Checkpoint
 
 
 class Specials:
-    """Special tokens around the content, the words of every token id, the ids of a fixed text before the content."""
+    """Special tokens around the content, the texts of all token ids, the ids of a fixed text before the content."""
 
     def __init__(
         self,
@@ -23,9 +23,9 @@ class Specials:
 
 
 def special_tokens(checkpoint: Checkpoint, text: str | None = None) -> Specials:
-    """Ask the tokenizer what it puts around a text; a model without a tokenizer has no special tokens.
+    """The special tokens that the tokenizer adds; a model without a tokenizer has none.
 
-    Called in `checkpoint.loading()`, which makes one error of a tokenizer that cannot be read.
+    Called in `checkpoint.loading()`, which turns an unreadable tokenizer into one error.
     """
     tokenizer = checkpoint.tokenizer()
     if tokenizer is None:
@@ -42,5 +42,5 @@ def special_tokens(checkpoint: Checkpoint, text: str | None = None) -> Specials:
 
 
 def _reader(tokenizer: Any) -> Tokenize:
-    """Texts -> the ids of their words, without special tokens."""
+    """Texts -> token ids, without special tokens."""
     return lambda texts: tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else []

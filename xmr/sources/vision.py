@@ -1,7 +1,7 @@
 """Frozen image classifiers: any of Hugging Face, of timm, or a torch module with a weights file.
 
-A classifier is cut before its last linear layer: what comes out there are the features (B, D'), and that layer is kept
-as `head`, so the source's own class logits are `head(features)` and nothing is computed twice.
+A classifier is cut before its last linear layer: the output there is the features (B, D'), and that layer is kept as
+`head`, so that the logits of the source classes are `head(features)` without a second pass.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from xmr.sources.weights import fill, find_model, load_weights
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 Weights = Literal["pretrained", "random"]
-BELOW = "a folder below XMR_MODELS"  # what else a recipe could name
+BELOW = "a folder below XMR_MODELS"  # an alternative for error messages
 MAX_PIXELS = 4096  # of a side
 
 
 class VisionSource(Source):
-    """What all vision sources share. Normalises in front of the model unless the program already did."""
+    """The base of vision sources. Normalizes in front of the model unless the program has already done so."""
 
     space_kind: ClassVar[str] = "pixel"
     space: PixelSpace
@@ -52,9 +52,9 @@ class VisionSource(Source):
         return inputs.pixels if inputs.normalized else torch.addcmul(self.shift, inputs.pixels, self.factor)
 
     def adopt(self, model: nn.Module, space: PixelSpace, names: tuple[str, ...] = ()) -> Self:
-        """Take a model in memory as the source: cut off its last linear layer, fold its batch norms, freeze it."""
+        """Use a model in memory as the source: cut off its last linear layer, fold its batch norms, freeze it."""
         self.head = take_classifier(model)
-        # On CPUs and GPUs alike convolutions of this memory layout are the fast ones (docs/performance.md).
+        # On CPUs and GPUs convolutions are fastest in this memory format (docs/performance.md).
         self.body = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.space = space
         self.keep_normalisation(space)
@@ -64,7 +64,7 @@ class VisionSource(Source):
             self.own_width = own_width(self.head, features)
             self._classes = int(self.head(features[:, : self.own_width]).shape[1])
         self.hidden_width = int(features.shape[1])
-        self.identity = self.checksum()  # of the weights as they came
+        self.identity = self.checksum()  # of the original weights
         shape = (2, space.channels, space.height, space.width)
         pixels = torch.rand(shape, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
@@ -73,15 +73,15 @@ class VisionSource(Source):
         return self.freeze()
 
     def trainable_copy(self) -> Self:
-        """A copy with its batch norms apart again and every weight free to learn: for full fine-tuning."""
+        """A copy with its batch norms restored and trainable weights, for full fine-tuning."""
         made = copy.deepcopy(self)
         unfold(made.body, copy.deepcopy(self._folded))
         return made.requires_grad_(True)
 
     def run(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        """Normalised pixels -> the classifier's input, and the hidden states below it where `taps` asks for them.
+        """Normalised pixels -> the classifier's input, and the lower hidden states if `taps` requests them.
 
-        Raises RecipeError where it asks for depths of a network without a sequence of blocks.
+        Raises RecipeError if it requests layers of a network without a sequence of blocks.
         """
         if self.taps == 1:
             return self.body(pixels), ()
@@ -101,7 +101,7 @@ class VisionSource(Source):
         return PooledFeatures(self.features(inputs))
 
     def answers(self, hidden: Tensor) -> Tensor:
-        """The source's own class logits: (B, D') -> (B, K_S), in full precision: mappings rank them."""
+        """The logits of the source classes: (B, D') -> (B, K_S), in full precision because mappings rank them."""
         with torch.autocast(hidden.device.type, enabled=False):
             return self.head(hidden[..., : self.own_width].float())
 
@@ -115,7 +115,7 @@ class VisionSource(Source):
         return self.head.weight if isinstance(self.head, nn.Linear) else super().classifier_weight()
 
     def pre_classifier(self, hidden: Tensor) -> Tensor:
-        """Nothing stands between the last features and the classifier."""
+        """The identity: the classifier follows the last features directly."""
         return hidden[..., : self.own_width]
 
 
@@ -125,9 +125,9 @@ class HFImage(VisionSource):
     Args:
         model: hub name (`microsoft/resnet-18`), a folder with config.json and weights, or its name below XMR_MODELS.
         revision: commit or tag of a hub model; part of the program.
-        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
-        size: side of the input in pixels, where it is not the model's own.
-        taps: features from so many depths, the last and others evenly spaced.
+        weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
+        size: side of the input in pixels; by default the model's own.
+        taps: number of layers whose features are used: the last and others, evenly spaced.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class HFImage(VisionSource):
         self.seed = 0
 
     def load(self, seed: int = 0) -> Self:
-        """Load config and weights. Raises RecipeError that says what to pass when they cannot be had."""
+        """Load config and weights. Raises RecipeError with the alternatives if that fails."""
         self.seed = seed
         checkpoint = Checkpoint(self.model_name, find_model(self.model_name), self.revision, BELOW)
         with checkpoint.loading():
@@ -154,7 +154,7 @@ class HFImage(VisionSource):
             return self.adopt(model, space, class_names(config))
 
     def run(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        """The model without its classifier hands the classifier's input back as its logits."""
+        """The model without its classifier returns the classifier's input as its logits."""
         answer = self.body(pixel_values=pixels, output_hidden_states=self.taps > 1)
         return answer.logits, answer.hidden_states or ()
 
@@ -165,13 +165,13 @@ class HFImage(VisionSource):
 
 
 class Timm(VisionSource):
-    """Any classifier of timm, by its name there (`resnet18.a1_in1k`), where timm is installed.
+    """Any classifier of timm by name (`resnet18.a1_in1k`), if timm is installed.
 
     Args:
-        model: timm's name of the model.
-        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
-        size: side of the input in pixels, where it is not the model's own.
-        taps: features from so many depths, the last and others evenly spaced.
+        model: name of the model in timm.
+        weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
+        size: side of the input in pixels; by default the model's own.
+        taps: number of layers whose features are used: the last and others, evenly spaced.
     """
 
     def __init__(
@@ -186,9 +186,9 @@ class Timm(VisionSource):
         self.seed = 0
 
     def load(self, seed: int = 0) -> Self:
-        """Make the model by timm. Raises MissingExtraError without timm, RecipeError for an unknown model."""
+        """Create the model with timm. Raises MissingExtraError without timm, RecipeError for an unknown model."""
         if ":" in self.model_name:  # `hf-hub:` and `local-dir:`, whose weights timm may read from pickles
-            found = f"{self.model_name!r}, a model that is not timm's own"
+            found = f"{self.model_name!r}, a model from outside timm"
             raise RecipeError(Problem("source.model", found, "a name of timm.list_models(); others: source hf_image"))
         timm = require("timm", "timm", "source timm")
         self.seed = seed
@@ -210,12 +210,13 @@ class Timm(VisionSource):
 class ModuleSource(VisionSource):
     """A torch module of your own with a weights file: subclass it in a plugin (docs/how-to/use-another-source.md).
 
-    `network` makes the architecture; the weights come from a file of tensors alone, never from code in a recipe.
+    `network` makes the architecture; the weights come from a file that holds only tensors, never from code in a recipe.
 
     Args:
         weights_file: a .safetensors or .pt file, by path or by its name below XMR_MODELS.
-        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
-        taps: features from so many depths, the last and others evenly spaced over the blocks of its `nn.Sequential`s.
+        weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
+        taps: number of layers whose features are used: the last and others, evenly spaced over the blocks of its
+            `nn.Sequential`s.
     """
 
     height: ClassVar[int] = 224
@@ -233,14 +234,14 @@ class ModuleSource(VisionSource):
 
     @abstractmethod
     def network(self) -> nn.Module:
-        """The architecture, freshly initialised; its last linear layer is the classifier."""
+        """The architecture, randomly initialized; its last linear layer is the classifier."""
 
     def tensors(self) -> dict[str, Tensor]:
         """The pretrained weights, name by name."""
         return load_weights(self.weights_file)
 
     def load(self, seed: int = 0) -> Self:
-        """Make the network and fill it. Raises RecipeError unless the file holds exactly its tensors."""
+        """Create the network and load its weights. Raises RecipeError unless the file holds exactly its tensors."""
         self.seed = seed
         model = drawn(self.network, seed)
         if self.weights == "pretrained":
@@ -254,7 +255,7 @@ class ModuleSource(VisionSource):
 
 
 def take_classifier(model: nn.Module) -> nn.Module:
-    """Replace the model's last linear layer by the identity and return it; the identity itself where there is none."""
+    """Replace the model's last linear layer by the identity and return it; return the identity if there is none."""
     found = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     if not found:
         return nn.Identity()
@@ -267,22 +268,22 @@ def take_classifier(model: nn.Module) -> nn.Module:
 
 
 def own_width(head: nn.Module, features: Tensor) -> int:
-    """How many of the features are the classifier's input."""
+    """Number of features that are the classifier's input."""
     first = next((module for module in head.modules() if isinstance(module, nn.Linear)), None)
     return first.in_features if first is not None else features.shape[1]
 
 
 def class_names(config: Any) -> tuple[str, ...]:
-    """The source's own class names, where its config says more than LABEL_0."""
+    """The names of the source classes, if its config has better ones than LABEL_0."""
     labels = getattr(config, "id2label", None) or {}
     names = tuple(str(labels[key]) for key in sorted(labels, key=int))
     return () if all(name.startswith("LABEL_") for name in names) else names
 
 
 def space_of(checkpoint: Checkpoint, config: Any, size: int | None) -> PixelSpace:
-    """Input size, mean and deviation, as the model's preprocessor states them; ImageNet's where it says nothing.
+    """Input size, mean and standard deviation from the model's preprocessor; by default those of ImageNet.
 
-    Called in `checkpoint.loading()`. Raises RecipeError for statements that no picture meets.
+    Called in `checkpoint.loading()`. Raises RecipeError for impossible values.
     """
     facts = checkpoint.image_facts()
     channels = int(getattr(config, "num_channels", 3))
@@ -297,8 +298,10 @@ def space_of(checkpoint: Checkpoint, config: Any, size: int | None) -> PixelSpac
         found = f"{checkpoint.asked!r}, which takes {channels} channels of {height} x {width} pixels"
         raise RecipeError(Problem("source.model", found, f"sides of 1 to {MAX_PIXELS} pixels"))
     if not (len(mean) == len(std) == channels and all(map(math.isfinite, (*mean, *std))) and min(std) > 0):
-        found = f"{checkpoint.asked!r}, whose image_mean {mean} and image_std {std} do not suit {channels} channels"
-        raise RecipeError(Problem("source.model", found, "a finite mean and a deviation above zero for each channel"))
+        found = f"{checkpoint.asked!r}, whose image_mean {mean} and image_std {std} do not fit {channels} channels"
+        raise RecipeError(
+            Problem("source.model", found, "a finite mean and a standard deviation above zero for each channel")
+        )
     return PixelSpace(height, width, mean, std)
 
 

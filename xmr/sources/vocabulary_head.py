@@ -1,4 +1,4 @@
-"""The part of a language model that turns hidden states into words, behind its body."""
+"""The head of a language model, which maps hidden states to vocabulary logits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Chain(nn.Module):
 
 
 def vocabulary_head(model: Any) -> nn.Module | None:
-    """The part of a masked-LM or causal model behind its body; None for a bare body or a T5 encoder."""
+    """The head of a masked-LM or causal model; None for a model without a head or a T5 encoder."""
     kind = model.config.model_type
     if kind == "bert" and hasattr(model, "cls"):
         return VocabularyHead(model.cls.predictions.transform, model.cls.predictions.decoder)

@@ -1,7 +1,7 @@
-"""Frozen audio models: what they share, and any raw-wave encoder of Hugging Face.
+"""Frozen audio models: the base classes, and any raw-wave encoder of Hugging Face.
 
-As with pictures, a classifier is cut before its last linear layer: what comes out there are the features (B, D'). A
-model that starts with a short-time Fourier transform says so in its space and takes spectra as well as waves.
+As for images, a classifier is cut before its last linear layer: the output there is the features (B, D'). A model that
+starts with a short-time Fourier transform states it in its space and accepts spectra as well as waves.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from xmr.sources.weights import fill, find_model, load_weights
 
 
 class WaveSource(Source):
-    """What all audio sources share. `depths` is the model without its classifier, `head` the classifier."""
+    """The base of audio sources. `depths` is the model without its classifier, `head` the classifier."""
 
     space_kind: ClassVar[str] = "wave"
     space: WaveSpace
@@ -32,7 +32,7 @@ class WaveSource(Source):
     clip: int | None = None  # samples of a clip, where known before the model is loaded
 
     def settle(self, names: tuple[str, ...] = ()) -> Self:
-        """Measure the features on silence, and freeze."""
+        """Measure the width of the features on silence, and freeze."""
         self.eval()
         with torch.no_grad():
             silence = WaveInput(waves=torch.zeros(1, self.space.samples))
@@ -43,7 +43,7 @@ class WaveSource(Source):
         return self.freeze()
 
     def heard(self, inputs: WaveInput) -> Tensor:
-        """The spectrum of what the transform handed over: complex (B, T, F)."""
+        """The spectrum of the transform's output: complex (B, T, F)."""
         if inputs.spectrum is not None:
             return inputs.spectrum
         assert self.space.spectrum is not None
@@ -68,7 +68,7 @@ class WaveSource(Source):
         return PooledFeatures(self.features(inputs))
 
     def answers(self, hidden: Tensor) -> Tensor:
-        """The source's own class logits: (B, D') -> (B, K_S), in full precision: mappings rank them."""
+        """The logits of the source classes: (B, D') -> (B, K_S), in full precision because mappings rank them."""
         with torch.autocast(hidden.device.type, enabled=False):
             return self.head(hidden[..., : self.own_width].float())
 
@@ -82,17 +82,17 @@ class WaveSource(Source):
         return self.head.weight if isinstance(self.head, nn.Linear) else super().classifier_weight()
 
     def pre_classifier(self, hidden: Tensor) -> Tensor:
-        """Nothing stands between the last features and the classifier."""
+        """The identity: the classifier follows the last features directly."""
         return hidden[..., : self.own_width]
 
 
 class ModuleWave(WaveSource):
-    """An audio network of your own with a weights file: subclass it in a plugin, as `ModuleSource` for pictures.
+    """An audio network of your own with a weights file: subclass it in a plugin, as `ModuleSource` for images.
 
     Args:
         weights_file: a .safetensors or .pt file, by path or by its name below XMR_MODELS.
-        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
-        taps: features from so many depths, the last and others evenly spaced.
+        weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
+        taps: number of layers whose features are used: the last and others, evenly spaced.
     """
 
     names: ClassVar[tuple[str, ...]] = ()
@@ -106,14 +106,14 @@ class ModuleWave(WaveSource):
 
     @abstractmethod
     def network(self) -> nn.Module:
-        """The architecture, freshly initialised, its tensors named as in the weights file."""
+        """The architecture, randomly initialized, its tensors named as in the weights file."""
 
     @abstractmethod
     def place(self) -> tuple[WaveSpace, str]:
         """Its space, and the name of its last linear layer."""
 
     def load(self, seed: int = 0) -> Self:
-        """Make the network and fill it. Raises RecipeError unless the file holds exactly its tensors."""
+        """Create the network and load its weights. Raises RecipeError unless the file holds exactly its tensors."""
         self.seed = seed
         body = drawn(self.network, seed)
         if self.weights == "pretrained":
@@ -136,14 +136,14 @@ class ModuleWave(WaveSource):
 class HFAudio(WaveSource):
     """Any raw-wave audio model of Hugging Face (wav2vec2, HuBERT, WavLM, and their classifiers), by name or folder.
 
-    Features are the mean of the last hidden states over time; where the model is a classifier, after its projector.
+    Features are the mean of the last hidden states over time; for a classifier, after its projector.
 
     Args:
         model: hub name (`facebook/wav2vec2-base`), a folder, or its name below XMR_MODELS.
         revision: commit or tag of a hub model; part of the program.
-        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
-        samples: samples of a clip at the model's rate (16,000 a second).
-        taps: features from so many depths, the last and others evenly spaced.
+        weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
+        samples: number of samples per clip at the model's rate (16,000 per second).
+        taps: number of layers whose features are used: the last and others, evenly spaced.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class HFAudio(WaveSource):
         self.seed = 0
 
     def load(self, seed: int = 0) -> Self:
-        """Load config and weights. Raises RecipeError that says what to pass when they cannot be had."""
+        """Load config and weights. Raises RecipeError with the alternatives if that fails."""
         self.seed = seed
         checkpoint = Checkpoint(self.model_name, find_model(self.model_name), self.revision, BELOW)
         with checkpoint.loading():
@@ -172,7 +172,9 @@ class HFAudio(WaveSource):
             return self.adopt(model, rate, normalise, class_names(config) if classifier else ())
 
     def adopt(self, model: Any, rate: int = 16000, normalise: bool = True, names: tuple[str, ...] = ()) -> Self:
-        """Take a model in memory as the source. normalise: each wave to mean 0 and deviation 1, as it was trained."""
+        """Use a model in memory as the source. normalise: scale each wave to mean 0 and standard deviation 1, as in
+        its training.
+        """
         self.body, self.normalise = model.base_model, normalise
         projector, classifier = getattr(model, "projector", None), getattr(model, "classifier", None)
         self.projector = projector if projector is not None else nn.Identity()
@@ -196,15 +198,15 @@ class HFAudio(WaveSource):
 
 
 def _front_of(checkpoint: Checkpoint) -> tuple[int, bool]:
-    """Sample rate and whether waves are normalised, from the model's preprocessor; 16 kHz and yes without one.
+    """Sample rate and whether waves are normalized, from the model's preprocessor; by default 16 kHz and yes.
 
-    Called in `checkpoint.loading()`. Raises RecipeError for a rate that no recording has.
+    Called in `checkpoint.loading()`. Raises RecipeError for an impossible rate.
     """
     facts = checkpoint.audio_facts()
     rate = facts.get("sampling_rate", 16000)
     if not isinstance(rate, int) or not 1000 <= rate <= 192_000:
         found = f"{checkpoint.asked!r}, preprocessor_config.json: sampling_rate {rate!r}"
-        raise RecipeError(Problem("source.model", found, "1,000 to 192,000 samples a second"))
+        raise RecipeError(Problem("source.model", found, "1,000 to 192,000 samples per second"))
     return rate, bool(facts.get("do_normalize", True))
 
 
@@ -215,7 +217,7 @@ def mel_filters(bins: int, rate: int, low: float, high: float, mels: int, scale:
 
 
 def torchaudio_functional() -> Any:
-    """torchaudio's functions, imported only where they are used: it must match torch exactly."""
+    """torchaudio's functions, imported on first use: it must match torch exactly."""
     try:
         import torchaudio.functional as functional
     except (ImportError, OSError) as error:

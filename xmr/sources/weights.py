@@ -1,4 +1,4 @@
-"""Weights files and model folders, found and read without ever running what they hold."""
+"""Weights files and model folders, found and read without running any code in them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from xmr.data.public.location import cache_folder
 from xmr.errors import Problem, RecipeError
 
-# What the two readers raise for bytes that no writer of theirs wrote.
+# What the two readers raise for damaged files.
 _DAMAGED = (
     SafetensorError,
     OSError,
@@ -34,8 +34,10 @@ _DAMAGED = (
 
 
 def find_model(name: str) -> str:
-    """A file or folder by path, or by name below XMR_MODELS, beside XMR_DATA or in the cache; else the name itself."""
-    if os.path.exists(name):  # unlike pathlib, without an error for names too long
+    """A file or folder by path, or by name below XMR_MODELS, next to XMR_DATA or in the cache; otherwise the name
+    itself.
+    """
+    if os.path.exists(name):  # unlike pathlib, no error for very long names
         return name
     roots = [Path(os.environ["XMR_MODELS"])] if os.environ.get("XMR_MODELS") else []
     if os.environ.get("XMR_DATA"):
@@ -51,11 +53,11 @@ def find_model(name: str) -> str:
 def load_weights(name: str, field: str = "source.weights_file") -> dict[str, Tensor]:
     """Tensors of a safetensors file, or of a torch file read with `weights_only`.
 
-    A state inside a checkpoint (`state_dict`, `model`) is found, and the `module.` of data-parallel training dropped.
-    Raises RecipeError for a file that is missing, damaged, or holds anything but tensors.
+    A state inside a checkpoint (`state_dict`, `model`) is found, and the prefix `module.` of data-parallel training
+    removed. Raises RecipeError for a file that is missing, damaged, or holds anything but tensors.
     """
     path = Path(find_model(name))
-    if not os.path.isfile(path):  # nor a pipe or a device
+    if not os.path.isfile(path):  # a pipe or a device is refused as well
         raise RecipeError(Problem(field, f"no file {name!r}", "a .safetensors or .pt file, here or below XMR_MODELS"))
     try:
         if path.suffix == ".safetensors":
@@ -66,7 +68,9 @@ def load_weights(name: str, field: str = "source.weights_file") -> dict[str, Ten
         raise RecipeError(Problem(field, f"a damaged file {path}", "weights")) from error
     except UnpicklingError as error:  # something that is not tensors
         reason = str(error).strip().splitlines()[0][:120]
-        raise RecipeError(Problem(field, f"{path}, which is not weights alone ({reason})", "tensors only")) from error
+        raise RecipeError(
+            Problem(field, f"{path}, which holds more than weights ({reason})", "tensors only")
+        ) from error
     for key in ("state_dict", "model"):
         if isinstance(raw, dict) and isinstance(raw.get(key), dict):
             raw = raw[key]
@@ -76,7 +80,7 @@ def load_weights(name: str, field: str = "source.weights_file") -> dict[str, Ten
 
 
 def fill(network: torch.nn.Module, tensors: dict[str, Tensor], field: str = "source.weights_file") -> None:
-    """Put the tensors in place. Raises RecipeError unless names and shapes are the network's own."""
+    """Load the tensors. Raises RecipeError unless names and shapes are those of the network."""
     own = network.state_dict()
     counters = {key for key in own if key.endswith("num_batches_tracked")}
     missing, strange = sorted(set(own) - set(tensors) - counters), sorted(set(tensors) - set(own))

@@ -46,7 +46,7 @@ class WhisperTiny(WaveSource):
 
     Args:
         seconds: length of a clip; longer ones are cut or split by the encoder's `length`.
-        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
+        weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
         taps: features from this many depths: the decoder's, the last of the encoder, and others evenly spaced below.
     """
 

@@ -1,4 +1,4 @@
-"""YAMNet, the AudioSet tagger, behind its own front end in differentiable torch."""
+"""YAMNet, the AudioSet tagger, with its front end in differentiable torch."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Yamnet(WaveSource):
 
     Args:
         model: a folder with config.json and weights, or its name below XMR_MODELS.
-        weights: `pretrained`, or `random` as a control (same architecture, freshly initialised).
-        taps: features from so many depths, the last and others evenly spaced.
+        weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
+        taps: number of layers whose features are used: the last and others, evenly spaced.
     """
 
     clip = WINDOW + (FRAMES - 1) * HOP
@@ -39,7 +39,7 @@ class Yamnet(WaveSource):
         self.seed = 0
 
     def load(self, seed: int = 0) -> Self:
-        """Load config and weights. Raises RecipeError that says what to pass when they cannot be had."""
+        """Load config and weights. Raises RecipeError with the alternatives if that fails."""
         self.seed = seed
         checkpoint = Checkpoint(self.model_name, find_model(self.model_name), None, BELOW)
         with checkpoint.loading():
@@ -55,7 +55,7 @@ class Yamnet(WaveSource):
             return self.settle(class_names(config))
 
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
-        """log(mel + 0.001) of the magnitude as a picture of 96 x 64, through the network."""
+        """log(mel + 0.001) of the magnitude as an image of 96 x 64, through the network."""
         patch = torch.log(self.heard(inputs).abs() @ self.filters + 1e-3)
         answer = self.body(pixel_values=patch[:, None], output_hidden_states=self.taps > 1)
         return answer.logits.flatten(1), list(answer.hidden_states or ())

@@ -1,1 +1,1 @@
-"""Training a program: batches, optimiser, choice on validation, checkpoints."""
+"""Training a program: batches, optimizer, selection on validation data, checkpoints."""

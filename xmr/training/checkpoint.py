@@ -30,9 +30,9 @@ def trained_state(modules: dict[str, nn.Module]) -> dict[str, Tensor]:
 
 
 def _trained(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """What training changes: all that a program saves, and what outputs gather on the way.
+    """Everything that training changes: the saved tensors, and what outputs count meanwhile.
 
-    Other buffers are made anew by `build`; the source's embedding matrix, which some transforms read, is among them.
+    `build` recreates all other buffers, such as the source's embedding matrix that some transforms use.
     """
     saved = module.state_dict(keep_vars=True)
     yield from saved.items()
@@ -49,13 +49,13 @@ def restore_trained(modules: dict[str, nn.Module], state: dict[str, Tensor]) -> 
         for prefix, module in modules.items():
             for name, tensor in _trained(module):
                 saved = state[f"{prefix}.{name}"]
-                if tensor.shape != saved.shape:  # what an output gathered of a running epoch
+                if tensor.shape != saved.shape:  # the counts of an unfinished epoch
                     tensor.resize_(saved.shape)
                 tensor.copy_(saved)
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """The optimiser's moments and step counts, by parameter number."""
+    """The optimizer's moments and step counts, by parameter number."""
     return {
         f"optimizer.{index}.{name}": torch.as_tensor(value).detach().cpu().clone()
         for index, state in optimizer.state_dict()["state"].items()
@@ -87,7 +87,7 @@ def save_checkpoint(folder: Path, tensors: dict[str, Tensor], progress: dict[str
 
 
 def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """The latest checkpoint, or None where there is none. Raises ProgramError for one that is not what was saved."""
+    """The latest checkpoint, or None. Raises ProgramError if it is not what was saved."""
     latest = folder / "latest"
     if not latest.is_file():
         return None
@@ -102,4 +102,4 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | 
         return load(content), noted["progress"]
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         found = f"a damaged checkpoint ({reason(error)})"
-        raise ProgramError(Problem(str(latest), found, "what the run saved; --force begins anew")) from error
+        raise ProgramError(Problem(str(latest), found, "what the run saved; --force starts over")) from error

@@ -1,4 +1,4 @@
-"""Which device a run uses, and how many processes share it."""
+"""The device of a run, and the number of processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xmr.errors import DataError, Problem
 
 
 def make_accelerator(device: str) -> Any:
-    """Accelerate decides the device and the processes; `device` may force the CPU or name what must be there."""
+    """Accelerate selects the device and the processes; `device` forces the CPU or names a required device."""
     from accelerate import Accelerator
 
     if (

@@ -1,4 +1,4 @@
-"""Training whose steps are too large leaves the numbers: said where it happens, before anything is chosen or saved."""
+"""Diverged training (NaN or infinite values) stops at once, before anything is selected or saved."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from xmr.training.settings import TrainingSettings
 
 
 class TrainingDivergedError(XmrError):
-    """The loss or the answers are no numbers any more."""
+    """The loss or the predictions are NaN or infinite."""
 
     exit_status = 2
 
 
 def check_loss(loss: float, step: int, settings: TrainingSettings) -> float:
-    """The loss of a step. Raises TrainingDivergedError where it is no number."""
+    """The loss of a step. Raises TrainingDivergedError if it is NaN or infinite."""
     if math.isnan(loss):
-        raise _diverged(f"a loss that is no number at step {step + 1}", settings)
+        raise _diverged(f"a NaN or infinite loss at step {step + 1}", settings)
     return loss
 
 
 def check_answers(answers: Tensor, settings: TrainingSettings) -> Tensor:
-    """Probabilities or values. Raises TrainingDivergedError where one is no number."""
+    """Probabilities or values. Raises TrainingDivergedError if one is NaN or infinite."""
     if bool(torch.isnan(answers).any()):
-        raise _diverged("answers that are no numbers", settings)
+        raise _diverged("NaN or infinite predictions", settings)
     return answers
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C during training: the step under way ends, everything is saved, then the run stops."""
+"""Ctrl-C during training: the current step finishes, everything is saved, then the run stops."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from xmr.errors import XmrError
 
 
 class TrainingInterruptedError(XmrError):
-    """Ctrl-C: everything is saved, `--resume` goes on."""
+    """Ctrl-C: everything is saved, `--resume` continues."""
 
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a question the loop asks between steps; a second one stops at once.
+    """Yield a function that tells the loop, between steps, whether Ctrl-C was pressed; a second Ctrl-C stops at once.
 
-    In the main thread alone: Python lets no other set a handler, and Ctrl-C is the caller's there. A handler that was
-    not set from Python could not be put back, and stays as well.
+    Only in the main thread: in others Python cannot set a handler, and Ctrl-C belongs to the caller. A handler that
+    was not set from Python could not be restored, and is kept.
     """
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
         yield lambda: False

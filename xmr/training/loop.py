@@ -1,7 +1,8 @@
-"""The training loop: one pass of the frozen source a step for all programs, the best epoch chosen on validation.
+"""The training loop: one pass of the frozen source per step for all programs; the best epoch is selected on validation
+data.
 
-Everything random is drawn from the seed and the step number by generators of the fit's own, never from a running state,
-so that a run that was stopped at any step and resumed is bit-identical to one that was not, and so are fits in threads.
+All random numbers depend only on the seed and the step number, with generators owned by the fit. A run that is stopped
+at any step and resumed is therefore bit-identical to an uninterrupted one, and so are fits in threads.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ from xmr.training.precision import autocast, resolve_precision
 from xmr.training.settings import TrainingSettings
 
 CPU = torch.device("cpu")
-MAX_ALIGNED = 64  # symbols of a large alphabet whose nearest word is looked for each epoch
-CHECKPOINT_SECONDS = 20.0  # how often a long epoch is saved; every epoch's end is saved too
+MAX_ALIGNED = 64  # number of symbols whose nearest source token is searched each epoch
+CHECKPOINT_SECONDS = 20.0  # interval of checkpoints within an epoch; the end of each epoch is saved too
 _MAKING_ACCELERATOR = threading.Lock()
 
 
@@ -60,7 +61,7 @@ class LabelledSet:
 
 @dataclass
 class History:
-    """One row an epoch, and which epoch was kept."""
+    """One row per epoch, and the selected epoch."""
 
     rows: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
@@ -69,7 +70,7 @@ class History:
 
 @dataclass
 class _Progress:
-    """Where training stands; saved in every checkpoint."""
+    """The position in the training; saved in every checkpoint."""
 
     epoch: int = 0
     batch: int = 0
@@ -93,11 +94,12 @@ def train(
     resume: bool = False,
     accelerator: Any = None,
 ) -> History:
-    """Train in place and leave the program at its best validation epoch (the last epoch without a validation part).
+    """Train in place; the program ends with the weights of the best validation epoch (without validation set: the
+    last).
 
-    folder: where checkpoints go. report: told after every step and epoch. Raises SourceChangedError if the source is
-    not bit-identical afterwards, TrainingDivergedError when the loss is no number any more, TrainingInterruptedError
-    after Ctrl-C.
+    folder: where checkpoints are written. report: called after every step and epoch. Raises SourceChangedError if the
+    source is not bit-identical afterwards, TrainingDivergedError if the loss is NaN or infinite,
+    TrainingInterruptedError after Ctrl-C.
     """
     if accelerator is None:
         accelerator = _accelerator(program.device)
@@ -118,7 +120,7 @@ def train(
         job.count_before_training()
 
     def checkpoint() -> None:
-        """Save where training stands, the best epoch and the optimiser; the first of several processes alone does."""
+        """Save the progress, the best epoch and the optimizer; only the first of several processes writes."""
         if not accelerator.is_main_process:
             return
         tensors = {f"now.{key}": value for key, value in trained_state(modules).items()}
@@ -156,7 +158,7 @@ def train(
                 if stop:
                     raise TrainingInterruptedError(
                         f"stopped at epoch {progress.epoch + 1}, step {progress.step}; everything is saved, "
-                        "the same command with --resume goes on"
+                        "the same command with --resume continues"
                     )
             for output in program.outputs:
                 if output.due():  # type: ignore[operator]
@@ -183,14 +185,14 @@ def train(
     else:
         history.best_epoch = progress.epoch
     if job.settle() and best is not None:
-        history.best_score = job.validate("full")["score"]  # of the program as it is now
+        history.best_score = job.validate("full")["score"]  # of the program's current weights
     program.source.assert_unchanged()
     program.eval()
     return history
 
 
 def _accelerator(device: torch.device) -> Any:
-    """accelerate's description of this process; made by one thread at a time, as all of them share its state."""
+    """accelerate's description of this process; created under a lock, because threads share its state."""
     from accelerate import Accelerator
 
     with _MAKING_ACCELERATOR:
@@ -198,7 +200,7 @@ def _accelerator(device: torch.device) -> Any:
 
 
 class _Job:
-    """One training job's fixed parts: batches, optimiser, schedule."""
+    """The fixed parts of one training job: batches, optimizer, schedule."""
 
     def __init__(
         self,
@@ -220,7 +222,7 @@ class _Job:
         share_generators(self.generators, program.transforms)
         share_generators(self.generators, program.outputs)
         self.weights = None
-        self.lengths: Tensor | None = None  # of the source's words
+        self.lengths: Tensor | None = None  # of the source's tokens
         if settings.class_weights == "balanced":
             self.weights = class_weights(training.target, program.targets.outputs).to(program.device)
         self.epochs = max(settings.epochs, -(-settings.min_steps // max(1, len(self.batches(0)))))
@@ -230,7 +232,9 @@ class _Job:
             program.cache(validation.data, varied=False)
 
     def batches(self, epoch: int) -> list[tuple[np.ndarray, bool]]:
-        """The epoch's batches, which processes take in turn, and whether one is there once more, to be even."""
+        """The epoch's batches, which processes take in turn, each with a flag for one that is repeated so that all get
+        as many.
+        """
         data, world = self.training.data, self.accelerator.num_processes
         rng = np.random.default_rng([self.seed, epoch])
         everything = data.training_batches(self.settings.batch_size, self.settings.batch_tokens, rng)
@@ -238,20 +242,22 @@ class _Job:
         return [(everything[i % number], i >= number) for i in range(self.accelerator.process_index, even, world)]
 
     def any_of(self, asked: bool) -> bool:
-        """Whether any process was asked to: all stop after the same step, as none can go on without the others."""
+        """Whether any process is asked to stop: all stop after the same step, because none can continue alone."""
         if self.accelerator.num_processes == 1:
             return asked
         found = torch.tensor(float(asked), device=self.program.device)
         return bool(self.accelerator.reduce(found, reduction="sum") > 0)
 
     def draw(self, step: int) -> None:
-        """Begin what a step draws (dropout, variations) by step and process, so that a resumed run repeats it."""
+        """Seed the random numbers of a step (dropout, augmentation) by step and process, so that a resumed run repeats
+        them.
+        """
         accelerator = self.accelerator
         number = step * accelerator.num_processes + accelerator.process_index
         self.generators.begin((self.seed * 1_000_003 + number) % 2**63)
 
     def varied(self, encoded: Batch) -> Batch:
-        """A batch, still on the CPU, as the encoder varies it in training."""
+        """A batch, still on the CPU, with the encoder's augmentation."""
         return self.program.encoder.augment(encoded, self.generators.on(CPU))
 
     def target(self, batch: np.ndarray) -> Tensor:
@@ -263,7 +269,7 @@ class _Job:
         return target.to(self.program.device, non_blocking=True)
 
     def step(self, batch: np.ndarray, step: int, repeated: bool = False) -> tuple[float, int]:
-        """One step of the optimiser -> (mean loss over programs, records). A batch that is repeated is not counted."""
+        """One optimizer step -> (mean loss over programs, number of records). A repeated batch is not counted."""
         self.program.train()
         self.draw(step)
         share = rate_at(step, self.steps, self.settings)
@@ -294,7 +300,7 @@ class _Job:
         return check_loss(float(losses.detach().mean()), step, self.settings), len(batch)
 
     def fit_features(self) -> None:
-        """One pass of the source over the plain training records, for transforms that begin with its features."""
+        """One pass of the source over the plain training records, for transforms that are fitted on its features."""
         waiting = [transform for transform in self.program.transforms if transform.needs_features]
         if not waiting:
             return
@@ -305,17 +311,17 @@ class _Job:
             transform.fit_features(found, generator)  # type: ignore[operator]
 
     def count_before_training(self) -> None:
-        """One pass without gradient for mappings that need counts to begin with (frequent, iterative, Bayesian)."""
+        """One pass without gradient for mappings that need counts before training (frequent, iterative, Bayesian)."""
         if not any(output.counts_before_training for output in self.program.outputs):
             return
         self._observe(0, vary=False, precision=self.precision)
         self._refresh()
 
     def settle(self) -> bool:
-        """Passes without gradient after training, for outputs solved from features that moved while they were seen.
+        """Passes without gradient after training, for outputs that are solved from features of the final transform.
 
-        In full precision, as predictions are: a head in closed form weighs features by how little they vary, so that
-        rounding weighs too. Returns whether there were any.
+        In full precision, as predictions are: a head solved in closed form weighs features by their variance, so that
+        rounding matters. Returns whether any pass was needed.
         """
         one = self.training.data.batch(np.arange(1))
         asked = len(self.training), self.varied(one) is not one
@@ -330,7 +336,7 @@ class _Job:
         return True
 
     def _observe(self, epoch: int, vary: bool, precision: str) -> None:
-        """Show the outputs an epoch of training records, varied as in training or as they are."""
+        """Pass an epoch of training records to the outputs, with or without augmentation."""
         self.program.train()
         with torch.no_grad(), autocast(precision, self.program.device):
             for number, (batch, repeated) in enumerate(self.batches(epoch)):
@@ -350,7 +356,7 @@ class _Job:
             output.compute()  # type: ignore[operator]
 
     def share_counts(self, output: nn.Module) -> None:
-        """Processes add up what a mapping counted, once, before it is made anew."""
+        """Sum the counts of all processes, once, before a mapping is recomputed."""
         if self.accelerator.num_processes > 1:
             if isinstance(output, CountedMapping):
                 output.counts.copy_(self.accelerator.reduce(output.counts, reduction="sum"))
@@ -358,13 +364,15 @@ class _Job:
                 output.share(self._gathered)
 
     def _gathered(self, rows: Tensor) -> Tensor:
-        """Every process's rows, end to end."""
+        """The rows of all processes, concatenated."""
         from accelerate.utils import gather_object
 
         return torch.cat([part.to(rows.device) for part in gather_object([rows.cpu()])])
 
     def alignment(self) -> dict[str, float]:
-        """How near the first program's symbols lie to the source's words: the mean over symbols of the best cosine."""
+        """Similarity of the first program's symbols to the source's tokens: the mean over symbols of the best
+        cosine.
+        """
         table, space = self.program.transforms[0].table(), self.program.source.space  # type: ignore[operator]
         if table is None or space.embedding is None:
             return {}
@@ -376,7 +384,7 @@ class _Job:
         return {"alignment": float(cosines.amax(dim=1).mean())}
 
     def validate(self, precision: str) -> dict[str, float]:
-        """Validation metrics of the mean over programs, and `score`, what the best epoch is chosen by."""
+        """Validation metrics of the mean over programs, and `score`, by which the best epoch is selected."""
         if self.validation is None or not len(self.validation):
             return {}
         answers = self.program.answer(self.validation.data, precision=autocast(precision, self.program.device)).mean(

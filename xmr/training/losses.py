@@ -1,4 +1,4 @@
-"""The loss of each task, from logits of N programs to one number a program."""
+"""The loss of each task, from the logits of N programs to one number per program."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xmr.data.targets import IGNORE, Task
 
 
 def class_weights(target: Tensor, classes: int) -> Tensor:
-    """n / (K n_t): every class counts the same in all; a class without examples has weight zero."""
+    """n / (K n_t): every class has the same total weight; a class without examples has weight zero."""
     counts = torch.bincount(target[target != IGNORE].reshape(-1), minlength=classes).float()
     return torch.where(counts > 0, counts.sum() / (classes * counts.clamp(min=1)), 0.0)
 
@@ -18,10 +18,10 @@ def class_weights(target: Tensor, classes: int) -> Tensor:
 def loss_of(
     task: Task, logits: Tensor, target: Tensor, weights: Tensor | None = None, smoothing: float = 0.0
 ) -> Tensor:
-    """Mean loss over records (or residues) of each program: logits (N, R, K), or (N, B, L, K) per residue -> (N,).
+    """Mean loss over records (or positions) of each program: logits (N, R, K), or (N, B, L, K) per position -> (N,).
 
-    Cross-entropy for classes, binary cross-entropy over the labels that are known (multilabel, NaN = unknown), mean
-    squared error of standardised targets (regression, and of the steps that are known in forecasting).
+    Cross-entropy for classes, binary cross-entropy over the known labels (multilabel, NaN = unknown), mean squared
+    error of standardized targets (regression; in forecasting, over the known steps).
     """
     programs = len(logits)
     if task == "regression":

@@ -1,4 +1,4 @@
-"""What the optimiser trains, at which rates, and how the rate moves over the steps."""
+"""The optimizer: parameter groups with their learning rates, and the schedule."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xmr.training.settings import TrainingSettings
 
 
 def parameter_groups(program: Program, settings: TrainingSettings) -> list[dict[str, Any]]:
-    """The trained parameters by learning rate: the transforms' own rates, and `output_rate` for the outputs."""
+    """The trained parameters by learning rate: the transforms' own scales, and `output_rate` for the outputs."""
     by_rate: dict[float, list[nn.Parameter]] = {}
     for transform in program.transforms:
         own = transform.lr_scales()  # type: ignore[operator]
@@ -30,10 +30,10 @@ def parameter_groups(program: Program, settings: TrainingSettings) -> list[dict[
 
 
 def make_optimizer(settings: TrainingSettings, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """AdamW, Adam or SGD with momentum. Raises RecipeError when nothing is left to train."""
+    """AdamW, Adam or SGD with momentum. Raises RecipeError if there is nothing to train."""
     if not groups:
-        found = "a program without anything to learn"
-        raise RecipeError(Problem("transform, output", found, "a transform or an output that learns"))
+        found = "a program without trainable parameters"
+        raise RecipeError(Problem("transform, output", found, "a transform or an output with trainable parameters"))
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, weight_decay=settings.weight_decay, momentum=0.9)
     kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
@@ -41,7 +41,7 @@ def make_optimizer(settings: TrainingSettings, groups: list[dict[str, Any]]) -> 
 
 
 def rate_at(step: int, steps: int, settings: TrainingSettings) -> float:
-    """Linear warm-up, then the schedule, as a share of the peak; `steps` is how many there will be."""
+    """Linear warm-up, then the schedule, as a fraction of the peak; `steps` is the total number."""
     warm = settings.warmup * steps
     if step < warm:
         return (step + 1) / (warm + 1)

@@ -1,4 +1,4 @@
-"""Mixed precision where the processor gains from it."""
+"""Mixed precision where the processor supports it."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ def resolve_precision(asked: str, device: torch.device) -> str:
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager:
-    """The context to compute in: bfloat16 matrix products with float32 norms and sums, or nothing special."""
+    """The autocast context: bfloat16 matrix products with float32 norms and sums, or a null context."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()

@@ -22,21 +22,21 @@ Init = Literal["random_words", "letters", "own_words", "words", "similar_words"]
 class Transform(nn.Module, ABC):
     """One cell of the grid. Constructor arguments are its recipe section; `build` makes its parameters.
 
-    `takes` and `space` name the cell. `fold` gives an equal transform that holds only what prediction needs.
+    `takes` and `space` name the cell. `merge` returns an equal transform that holds only what prediction needs.
     `needs_features`: whether it is fitted, before training, on the source's features of the plain training records.
     """
 
     needs_features: ClassVar[bool] = False
 
     member: int = 0  # which program of an ensemble it belongs to, set before `build`
-    programs: int = 1  # how many the ensemble has, set before `build`
+    programs: int = 1  # size of the ensemble, set before `build`
 
     section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
     takes: ClassVar[str]
     space: ClassVar[str]
 
     def capacity(self, space: Space) -> int:
-        """The longest sequence, in symbols, that fits beside what the transform adds; asked before `build`."""
+        """The maximum number of symbols per sequence, given what the transform adds; called before `build`."""
         return space.max_length if isinstance(space, TokenSpace) else 512
 
     @abstractmethod
@@ -68,24 +68,24 @@ class Transform(nn.Module, ABC):
         return None
 
     def fit_features(self, features: Tensor, generator: Generator) -> None:
-        """Learn what depends on the source's features (n, D') of the training part; see `needs_features`."""
+        """Fit what depends on the source's features (n, D') of the training set; see `needs_features`."""
 
     def lr_scales(self) -> dict[str, float]:
-        """Learning rates of parameters, by the beginning of their names, as multiples of training.learning_rate."""
+        """Learning rates as multiples of training.learning_rate, by prefix of the parameters' names."""
         return {}
 
     def on_epoch(self, epoch: int, epochs: int) -> None:
         """Called before each epoch; for schedules and projections that belong to the method."""
 
     def merge(self) -> Transform:
-        """An equal transform without what only training needed (Theta E instead of Theta and E)."""
+        """An equal transform without the parts that only training needs (Theta E instead of Theta and E)."""
         return self
 
 
 class SymbolTransform(Transform):
-    """Symbols into token space by a table of one vector a letter; mixtures are means of letters.
+    """Symbols into token space by a table with one vector per letter; mixtures are means of letters.
 
-    `table` is computed once a step, whatever the batch: (A, D). Location: embedding; operator: parametric.
+    `table` is computed once per step, for any batch: (A, D). Location: embedding; operator: parametric.
     """
 
     takes: ClassVar[str] = "symbols"
@@ -101,7 +101,7 @@ class SymbolTransform(Transform):
         return with_blends(self.table(), self.blends)
 
     def register_alphabet(self, spec: Spec) -> SymbolSpec:
-        """Remember how mixtures are made of letters."""
+        """Store which letters each mixture averages."""
         assert isinstance(spec, SymbolSpec), "symbols come with an alphabet"
         self.register_buffer("blends", spec.blends(), persistent=False)
         return spec
@@ -122,7 +122,9 @@ def with_blends(letters: Tensor, blends: Tensor) -> Tensor:
 
 
 def checked_ids(ids: Tensor, symbols: int) -> Tensor:
-    """The ids themselves. Raises ValueError naming an id outside 0 .. symbols - 1 (skipped on accelerators: a sync)."""
+    """The ids themselves. Raises ValueError naming an id outside 0 .. symbols - 1 (not checked on accelerators, where
+    it would synchronize).
+    """
     if ids.device.type == "cpu" and ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < symbols:
         low, high = int(ids.min()), int(ids.max())
         raise ValueError(f"symbol ids {low} to {high} lie outside the alphabet of {symbols} symbols")
@@ -132,7 +134,7 @@ def checked_ids(ids: Tensor, symbols: int) -> Tensor:
 def word_ids(
     init: Init, words: tuple[str, ...] | None, letters: Sequence[str], space: TokenSpace, generator: Generator
 ) -> Tensor:
-    """The source word each letter starts at: (A,) token ids. Raises RecipeError for words the source does not have."""
+    """The source token at which each letter is initialized: (A,) token ids. Raises RecipeError for unknown tokens."""
     vocabulary, specials = len(space.embedding), {*space.prefix, *space.suffix}
     if init in ("letters", "words"):
         asked = tuple(letter.lower() for letter in letters) if init == "letters" else tuple(words or ())
@@ -168,18 +170,17 @@ def word_ids(
 
 
 def known_words(space: TokenSpace) -> dict[str, int]:
-    """Whole words of the source, in lower case -> token id."""
+    """Tokens of the source that are whole words, in lower case -> token id."""
     return {word.lstrip("▁Ġ").lower(): index for index, word in reversed(list(enumerate(space.words)))}
 
 
 def start_rows(
     init: Init, words: tuple[str, ...] | None, alphabet: SymbolSpec, space: TokenSpace, generator: Generator
 ) -> Tensor:
-    """Rows the letters start at, (A, D), each at the norm of E's rows.
+    """Initial embeddings of the letters, (A, D), each with the norm of E's rows.
 
-    `own_words` starts a symbol at the source's word for it, where there is one. `similar_words` mixes the random words
-    by how alike the letters are (BLOSUM62, for proteins), so that letters that replace each other in nature start as
-    neighbours.
+    `own_words` initializes a symbol at the source's token for it, where there is one. `similar_words` mixes random
+    tokens by the similarity of the letters (BLOSUM62, for proteins), so that exchangeable residues start as neighbors.
     """
     with torch.no_grad():
         ids = word_ids("random_words" if init == "similar_words" else init, words, alphabet.letters, space, generator)
@@ -187,7 +188,7 @@ def start_rows(
         if init == "similar_words":
             if len(alphabet.letters) != len(AMINO_ACIDS):  # the letters of DNA are amino acids too
                 raise RecipeError(
-                    Problem("transform.init", "similar_words", "random_words: only proteins know likeness")
+                    Problem("transform.init", "similar_words", "random_words: only proteins have a similarity matrix")
                 )
             rows = blosum_softmax("".join(alphabet.letters)) @ rows
             rows = rows / rows.norm(dim=1, keepdim=True) * space.row_norm().cpu()

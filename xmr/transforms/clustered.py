@@ -17,17 +17,17 @@ from xmr.transforms.pixels import Interpolation, Room
 
 
 class ClusteredBorder(Border):
-    """K borders, one a cluster of the source's features; a picture gets the border of the nearest cluster.
+    """K borders, one per cluster of the source's features; an image gets the border of the nearest cluster.
 
-    The clusters are k-means centres of the training part's features, found once before training (the published method
-    clusters by agglomeration, with a threshold). Each forward pass asks the source once more, without gradient, for
-    the features of the plain picture. Source: DAM-VP, CVPR 2023, arXiv 2303.15466.
+    The clusters are k-means centers of the training set's features, computed once before training (the published
+    method uses agglomerative clustering with a threshold). Each forward pass runs the source once more, without
+    gradient, on the plain image. Source: DAM-VP, CVPR 2023, arXiv 2303.15466.
 
     Args:
-        clusters: how many borders.
-        scale: side of the picture as a share of the source's side.
+        clusters: number of borders.
+        scale: side of the image as a fraction of the source's side.
         room: add in `pixel` values and normalise after, or in the source's `normalised` units without squashing.
-        interpolation: how the picture is resized.
+        interpolation: how the image is resized.
     """
 
     needs_features: ClassVar[bool] = True
@@ -44,17 +44,17 @@ class ClusteredBorder(Border):
         self.clusters = clusters
 
     def make(self, generator: Generator) -> None:
-        """K times delta = 0."""
+        """Initialize K borders delta = 0."""
         super().make(generator)
         self.delta = nn.Parameter(self.zeros().repeat(self.clusters, 1, 1, 1))
 
     def set_feature_extractor(self, features: Features, width: int, generator: Generator) -> None:
-        """Centres at random until `fit_features` finds them."""
+        """Random centers until `fit_features` computes them."""
         self.features = features
         self.register_buffer("centres", torch.randn(self.clusters, width, generator=generator))
 
     def fit_features(self, features: Tensor, generator: Generator) -> None:
-        """k-means on the features (n, D'); fewer records than clusters leave the other centres far away."""
+        """k-means on the features (n, D'); with fewer records than clusters, the other centers stay far away."""
         from sklearn.cluster import KMeans
 
         seed = int(torch.randint(2**31 - 1, (1,), generator=generator))

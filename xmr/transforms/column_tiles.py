@@ -1,4 +1,4 @@
-"""Rows of a table as a picture: a tile a column, laid out so that like columns are neighbours, and a learned border."""
+"""Rows of a table as an image: one tile per column, similar columns next to each other, and a learned border."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from xmr.transforms.feature_tokens import CategoryRows
 
 
 def arrange(alike: np.ndarray, rows: int, columns: int, sweeps: int = 50) -> np.ndarray:
-    """Cells of a grid for n items such that like items are near: (n,) cell numbers, row by row.
+    """Cells of a grid for n items, similar items close together: (n,) cell numbers, row by row.
 
-    alike: (n, n). The ranks of pairs by unlikeness and of cells by distance are brought together by swapping two cells
-    as long as that helps, the best partner of each cell first; all swaps of a cell are weighed at once. Source: IGTD,
-    Zhu et al. 2021, doi 10.1038/s41598-021-90923-y.
+    alike: (n, n) similarities. Two cells are swapped as long as that brings the ranks of pairs by dissimilarity closer
+    to the ranks of cells by distance, with the best partner of each cell first. Source: IGTD, Zhu et al. 2021, doi
+    10.1038/s41598-021-90923-y.
     """
     n, cells = len(alike), rows * columns
     if n < 3:
@@ -71,14 +71,15 @@ def _ranks(matrix: np.ndarray) -> np.ndarray:
 class ColumnTiles(Transform):
     """Column j owns a tile of p x p pixels: sigmoid(u_j + x_j v_j) for a number, sigmoid of a row for a category.
 
-    The tiles stand side by side in the middle of the picture, like columns as neighbours; the border around them is
-    learned as well. A gap is a learned tile, or where training saw none the column's middle. Location: input; operator:
+    The tiles fill the middle of the image, similar columns next to each other; the border around them is learned as
+    well. A missing value is a learned tile, or the column's mean where training had none. Location: input; operator:
     parametric. Sources: BAR, arXiv 2007.08714 (tables into ImageNet classifiers); IGTD, Zhu et al. 2021 (layout).
 
     Args:
-        share: of the picture's side that the tiles take; the rest is border.
-        layout: `alike` puts columns of high rank correlation side by side; `order` as they come.
-        spread: standard deviation of u and v at the start.
+        share: fraction of the image's side that the tiles take; the rest is border.
+        layout: `alike` places columns with high rank correlation next to each other; `order` keeps the order of the
+            table.
+        spread: standard deviation of u and v at initialization.
     """
 
     takes: ClassVar[str] = "table"
@@ -96,11 +97,13 @@ class ColumnTiles(Transform):
         self.share, self.layout, self.spread = share, layout, spread
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
-        """Normal tiles, a grey border. Raises RecipeError for columns of text, and for more columns than pixels."""
+        """Normally distributed tiles, a gray border. Raises RecipeError for text columns, and for more columns than
+        pixels.
+        """
         assert isinstance(spec, TableSpec)
         assert isinstance(space, PixelSpace)
         if spec.words:
-            expected = "skip: a picture holds no words (encoder.columns)"
+            expected = "skip: an image cannot show text (encoder.columns)"
             raise RecipeError(Problem("encoder.columns", f"text in {', '.join(spec.texts) or 'render'}", expected))
         count, n = len(spec.numbers), len(spec.names)
         self.most, self.pixels = spec.most, space

@@ -1,4 +1,6 @@
-"""Input-dependent prompts: a small decoder draws each picture's prompt from the frozen source's own features of it."""
+"""Input-dependent prompts: a small decoder makes each image's prompt from the frozen source's features of that
+image.
+"""
 
 from __future__ import annotations
 
@@ -20,18 +22,18 @@ COARSE = 7  # side of the decoder's first map; upsampling and two convolutions f
 
 
 class Coordinator(PixelTransform):
-    """x_S = clip(x + eps tanh(decoder([features(x), trigger]))): a prompt for every picture, drawn from its content.
+    """x_S = clip(x + eps tanh(decoder([features(x), trigger]))): a prompt for every image, computed from its content.
 
-    The frozen encoder is the source itself (the published method takes a second pretrained network), so this costs one
-    more forward pass, without gradient. The trigger vector is learned and the same for all. Location: input; operator:
-    parametric. Source: BlackVIP, arXiv 2303.14773.
+    The frozen encoder is the source itself (the published method uses a second pretrained network), which costs one
+    more forward pass without gradient. The trigger vector is learned and shared by all images. Location: input;
+    operator: parametric. Source: BlackVIP, arXiv 2303.14773.
 
     Args:
         trigger: width of the learned trigger vector.
         channels: channels of the decoder.
-        strength: eps, the largest change of a value.
+        strength: eps, the maximum change of a value.
         room: add in `pixel` values (clipped to [0, 1]), or in the source's `normalised` units.
-        interpolation: how the picture is resized.
+        interpolation: how the image is resized.
     """
 
     def __init__(
@@ -46,11 +48,11 @@ class Coordinator(PixelTransform):
         self.trigger_width, self.channels, self.strength = trigger, channels, strength
 
     def make(self, generator: Generator) -> None:
-        """The trigger; the decoder follows in `attach`, which knows the width of the features."""
+        """The trigger; `set_feature_extractor` makes the decoder, because it knows the width of the features."""
         self.trigger = nn.Parameter(torch.randn(self.trigger_width, generator=generator) * 0.1)
 
     def set_feature_extractor(self, features: Features, width: int, generator: Generator) -> None:
-        """Make the decoder for features (B, D'). Its last layer starts near zero, so the first prompt is faint."""
+        """Make the decoder for features (B, D'). Its last layer starts near zero, and so do the prompts."""
         self.features = features
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.start = skip_init(nn.Linear, width + self.trigger_width, self.channels * COARSE * COARSE)

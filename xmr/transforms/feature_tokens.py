@@ -1,4 +1,4 @@
-"""Rows of a table as tokens: one token a column, free or mixed from the source's words; or the row as plain text."""
+"""Rows of a table as tokens: one token per column, free or mixed from the source's tokens; or the row as plain text."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from xmr.transforms.base import Transform, known_words
 class CategoryRows(nn.Module):
     """One vector for every value of every category column: G columns, ids (B, G) -> (B, G, W).
 
-    A gap has a vector of its own where training saw gaps, else it is the mean of its column's values, as is a value
-    that training did not see.
+    A missing value has its own vector if training had missing values; otherwise it is the mean of its column's
+    vectors, as is a value that training did not contain.
     """
 
     place: Tensor
@@ -33,7 +33,7 @@ class CategoryRows(nn.Module):
     def __init__(self, spec: TableSpec, rows: Tensor) -> None:
         super().__init__()
         self.rows = nn.Parameter(rows)
-        place: list[int] = []  # of every id, where its vector stands among the rows and, behind them, the means
+        place: list[int] = []  # for every id, the index of its vector among the rows, which are followed by the means
         offset: list[int] = []
         owner: list[int] = []
         share: list[float] = []
@@ -50,7 +50,7 @@ class CategoryRows(nn.Module):
 
     @staticmethod
     def count(spec: TableSpec) -> int:
-        """Rows that are learned."""
+        """Number of learned rows."""
         return sum(len(column.values) + column.gaps for column in spec.categories)
 
     def forward(self, categories: Tensor) -> Tensor:
@@ -61,19 +61,19 @@ class CategoryRows(nn.Module):
 
 
 class FeatureTokens(Transform):
-    """Column j of a row is one token: a number x is sum_k h_k(x) w_jk + b_j, a category is a row of its own.
+    """Column j of a row is one token: a number x is sum_k h_k(x) w_jk + b_j, a category has its own row.
 
-    h_k are hat functions over `bins` even knots, so that two bins are x w_j + b_j and more are a curve of straight
-    pieces. A gap is a learned vector, or where training saw none the column's middle; a value that training did not see
-    is the mean of its column's. Columns of free text follow as the source's own words, which are not learned. Location:
-    embedding; operator: parametric. F (bins + 1) D + (categories) D parameters. Source: FT-Transformer, arXiv
-    2106.11959, with the pieces of arXiv 2203.05556, in front of a frozen model.
+    h_k are hat functions over `bins` even knots: two bins are x w_j + b_j, more are a piecewise linear curve. A
+    missing value is a learned vector, or the column's mean where training had none; a value that training did not
+    contain is the mean of its column. Free-text columns follow as the source's own tokens, which are not learned.
+    Location: embedding; operator: parametric. F (bins + 1) D + (categories) D parameters. Source: FT-Transformer,
+    arXiv 2106.11959, with the piecewise linear encoding of arXiv 2203.05556, in front of a frozen model.
 
     Args:
         bins: knots of each number column's curve.
-        init: tokens start at the source's words for the column and the value where it has them, else at random words;
-            or all at random words.
-        spread: how far the ends of a number column lie from its middle at the start, in norms of E's rows.
+        init: start tokens at the source's tokens for the column and the value where it has them, otherwise at random
+            tokens; or all at random tokens.
+        spread: initial distance of the ends of a number column from its middle, in norms of E's rows.
     """
 
     takes: ClassVar[str] = "table"
@@ -91,7 +91,7 @@ class FeatureTokens(Transform):
         self.bins, self.init, self.spread = bins, init, spread
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
-        """Every vector at the norm of E's rows. Raises RecipeError for more columns than the source takes."""
+        """Every vector has the norm of E's rows. Raises RecipeError for more columns than the source accepts."""
         assert isinstance(spec, TableSpec)
         assert isinstance(space, TokenSpace)
         check_columns(spec, space)
@@ -99,7 +99,9 @@ class FeatureTokens(Transform):
         return self
 
     def make_tokens(self, spec: TableSpec, space: TokenSpace, generator: Generator, width: int) -> None:
-        """The vectors of all columns, `width` numbers each (D: at words of the source; else: unit normal)."""
+        """The vectors of all columns, `width` numbers each (D: initialized at tokens of the source; otherwise unit
+        normal).
+        """
         self.most, self.positions = spec.most, None if spec.words else len(spec.names)
         said = [f"{c.name} {value}" for c in spec.categories for value in (*c.values, "")[: len(c.values) + c.gaps]]
         names, count = [*spec.numbers, *said], len(spec.numbers)
@@ -127,7 +129,7 @@ class FeatureTokens(Transform):
         return torch.cat([numbers, self.categories(table.categories)], dim=1)
 
     def forward(self, encoded: Batch) -> TokenInput:
-        """(B, F) numbers, (B, G) categories, (B, T) words -> (B, F + G + T, D)."""
+        """(B, F) numbers, (B, G) categories, (B, T) text tokens -> (B, F + G + T, D)."""
         assert isinstance(encoded, TableBatch)
         return with_words(self.tokens(encoded), encoded, self.embedding)
 
@@ -136,12 +138,12 @@ class FeatureDictionary(FeatureTokens):
     """Column tokens as mixtures of n learned vectors: attention from `feature_tokens` of h d numbers to free keys and
     values, out = softmax(Q K^T / sqrt d) V W_O, each at the norm of E's rows.
 
-    The ablation of `feature_prototypes`, whose keys and values come from the source's words, and the form in which a
-    program of it is saved.
+    The ablation of `feature_prototypes`, whose keys and values come from the source's tokens, and the form in which
+    such a program is saved.
 
     Args:
         bins: knots of each number column's curve.
-        prototypes: n, the vectors mixed.
+        prototypes: n, the number of vectors.
         heads: attention heads.
         width: d of each head.
         dropout: of the attention, in training.
@@ -159,7 +161,7 @@ class FeatureDictionary(FeatureTokens):
         self.prototypes, self.heads, self.width, self.dropout = prototypes, heads, width, Dropout(dropout)
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
-        """A normal start. Raises RecipeError for more columns than the source takes."""
+        """Normally distributed initial weights. Raises RecipeError for more columns than the source accepts."""
         assert isinstance(spec, TableSpec)
         assert isinstance(space, TokenSpace)
         check_columns(spec, space)
@@ -177,7 +179,7 @@ class FeatureDictionary(FeatureTokens):
         self.values = nn.Parameter(torch.randn(shape, generator=generator))
 
     def dictionary(self) -> tuple[Tensor, Tensor]:
-        """Keys and values, (h, n, d) each, once a step whatever the batch."""
+        """Keys and values, (h, n, d) each, computed once per step for any batch."""
         return self.keys, self.values
 
     def forward(self, encoded: Batch) -> TokenInput:
@@ -192,10 +194,10 @@ class FeatureDictionary(FeatureTokens):
 
 
 class FeaturePrototypes(FeatureDictionary):
-    """Column tokens as mixtures of the source's words: K = U W_K, V = U W_V of the prototypes U = M E, M in R^{n x V}.
+    """Column tokens as mixtures of the source's tokens: K = U W_K, V = U W_V of the prototypes U = M E, M in R^{n x V}.
 
-    M starts at single random words. U, K and V are computed once a step; a saved program holds K and V alone. Source:
-    Time-LLM's patch reprogramming, arXiv 2310.01728, section 3.1, for columns.
+    Each row of M starts at one random token. U, K and V are computed once per step; a saved program holds only K and
+    V. Source: Time-LLM's patch reprogramming, arXiv 2310.01728, section 3.1, for columns.
 
     Args:
         bins: knots of each number column's curve.
@@ -206,7 +208,7 @@ class FeaturePrototypes(FeatureDictionary):
     """
 
     def make_dictionary(self, space: TokenSpace, generator: Generator) -> None:
-        """Each row of M is one random word."""
+        """Each row of M starts at one random token."""
         inner = self.heads * self.width
         words = torch.randint(len(space.embedding), (self.prototypes,), generator=generator)
         mixing = torch.zeros(self.prototypes, len(space.embedding))
@@ -238,11 +240,11 @@ class FeaturePrototypes(FeatureDictionary):
 
 
 class RowText(Transform):
-    """Control: the row written out as text ("age is 39, job is clerk"), in the source's own words. Nothing learned
-    but `prompt` vectors before it.
+    """Control: the row as text ("age is 39, job is clerk"), in the source's own tokens. Only `prompt` vectors in front
+    of it are learned.
 
     Args:
-        prompt: m, learned vectors before the text; 0: none.
+        prompt: m, the number of learned vectors before the text.
     """
 
     takes: ClassVar[str] = "table"
@@ -254,13 +256,13 @@ class RowText(Transform):
         self.prompt_length = prompt
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
-        """Raises RecipeError unless the encoder writes rows out, and for more words than the source takes."""
+        """Raises RecipeError unless the encoder renders rows as text, and for more tokens than the source accepts."""
         assert isinstance(spec, TableSpec)
         assert isinstance(space, TokenSpace)
         if not spec.words:
             raise RecipeError(Problem("encoder.render", "false", "true: the transform row_text reads rows as text"))
         if spec.words + self.prompt_length > space.max_length:
-            found = f"{spec.words} words and {self.prompt_length} before them"
+            found = f"{spec.words} tokens of text and {self.prompt_length} before them"
             raise RecipeError(Problem("encoder.most_words", found, f"at most {space.max_length}"))
         words = torch.randint(len(space.embedding), (self.prompt_length,), generator=generator)
         self.prompt = nn.Parameter(space.embedding.detach().float().cpu()[words].clone())
@@ -268,14 +270,14 @@ class RowText(Transform):
         return self
 
     def forward(self, encoded: Batch) -> TokenInput:
-        """(B, T) words -> (B, m + T, D)."""
+        """(B, T) text tokens -> (B, m + T, D)."""
         assert isinstance(encoded, TableBatch)
         assert encoded.words is not None
         return with_words(self.prompt.expand(len(encoded.words), -1, -1), encoded, self.embedding)
 
 
 def with_words(tokens: Tensor, table: TableBatch, embedding: Tensor) -> TokenInput:
-    """Tokens (B, T, D), then the row's words in the source's own embeddings."""
+    """Tokens (B, T, D), then the row's text tokens in the source's own embeddings."""
     mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
     if table.words is None or table.word_mask is None:
         return TokenInput(tokens, mask, 0, tokens.shape[1], full=True)
@@ -285,16 +287,17 @@ def with_words(tokens: Tensor, table: TableBatch, embedding: Tensor) -> TokenInp
 
 
 def check_columns(spec: TableSpec, space: TokenSpace) -> None:
-    """Raises RecipeError for more columns and words than the source takes."""
+    """Raises RecipeError for more columns and text tokens than the source accepts."""
     tokens = len(spec.names) + spec.words
     if tokens > space.max_length:
-        found = f"{len(spec.names)} columns and {spec.words} words"
+        found = f"{len(spec.names)} columns and {spec.words} tokens of text"
         raise RecipeError(Problem("encoder", found, f"at most {space.max_length} tokens"))
 
 
 def words_of(names: list[str], space: TokenSpace, generator: Generator, own: bool) -> Tensor:
-    """A start for each name, (n, D), at the norm of E's rows: the mean of the source's words in it, plus a random
-    word at a quarter of its weight so that no two names are one; a random word where the source knows none."""
+    """An initial vector for each name, (n, D), with the norm of E's rows: the mean of the source's tokens in it, plus
+    a random token at a quarter of the weight so that no two names coincide; a random token where the source knows none.
+    """
     matrix = space.embedding.detach().float().cpu()
     chosen = matrix[torch.randint(len(matrix), (len(names),), generator=generator)].clone()
     if own:

@@ -1,4 +1,4 @@
-"""A learned frame around the target's picture: border (outside it), watermark (on it), and the enhanced border."""
+"""A learned frame around the target's image (border), learned pixels on it (watermark), and the enhanced border."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ from xmr.transforms.pixels import (
 
 
 class _Around(torch.autograd.Function):
-    """Pictures (B, C, h, w), shift + factor times them, in a frame (C, H, W): each pixel is written once, straight to
-    where it stands; the frame's gradient is one matrix product."""
+    """Images (B, C, h, w), as shift + factor * image, in a frame (C, H, W): each pixel is written once, directly to
+    its position; the frame's gradient is one matrix product.
+    """
 
     @staticmethod
     def forward(ctx: Any, frame: Tensor, inner: Tensor, shift: Tensor, factor: Tensor, top: int, left: int) -> Tensor:
-        """The frame repeated around the pictures, whose corner is at (top, left)."""
+        """The frame repeated around the images, whose corner is at (top, left)."""
         shape, below, right = (len(inner), *frame.shape), top + inner.shape[2], left + inner.shape[3]
         out = torch.empty(shape, dtype=frame.dtype, device=frame.device, memory_format=torch.channels_last)
         frame = channels_last(frame)
@@ -44,7 +45,7 @@ class _Around(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None, None]:
-        """The frame's gradient is summed over the batch and zero where a picture lay."""
+        """The frame's gradient is summed over the batch and zero at the pixels of the image."""
         rows, columns = ctx.place
         frame = inner = None
         if ctx.needs_input_grad[0]:
@@ -56,17 +57,17 @@ class _Around(torch.autograd.Function):
 
 
 class Border(PixelTransform):
-    """Shrink the picture to `scale` of the source's input, put it in the middle, learn everything around it.
+    """Shrink the image to `scale` of the source's input, put it in the middle, and learn all pixels around it.
 
-    x_S = place(x_T) + sigmoid(delta) * M with M = 1 outside the picture (room: pixel), or + delta * M (room:
-    normalised). Location: input; operator: concatenative. delta starts at 0, so the border starts mid-grey.
+    x_S = place(x_T) + sigmoid(delta) * M with M = 1 outside the image (room: pixel), or + delta * M (room:
+    normalised). Location: input; operator: concatenative. delta starts at 0, so the border starts mid-gray.
     Source: Elsayed, arXiv 1806.11146; ILM-VP, arXiv 2211.11635. A learnable scale: AutoVP, arXiv 2310.08381.
 
     Args:
-        scale: side of the picture as a share of the source's side.
-        learn_scale: train the scale too, starting at `scale`.
+        scale: side of the image as a fraction of the source's side.
+        learn_scale: train the scale as well, starting at `scale`.
         room: add in `pixel` values and normalise after, or in the source's `normalised` units without squashing.
-        interpolation: how the picture is resized.
+        interpolation: how the image is resized.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Border(PixelTransform):
     mask: Tensor
 
     def make(self, generator: Generator) -> None:
-        """delta = 0; the mask is 1 outside the picture."""
+        """delta = 0; the mask is 1 outside the image."""
         self.delta = nn.Parameter(self.zeros())
         self.height, self.width = inner_size(self.pixels, self.scale)
         self.top, self.left = offset(self.pixels.height, self.height), offset(self.pixels.width, self.width)
@@ -93,11 +94,11 @@ class Border(PixelTransform):
             self.log_scale = nn.Parameter(torch.log(torch.tensor(self.scale)))
 
     def place(self) -> tuple[int, int]:
-        """See `PixelTransform.place`: a scale that is learned is applied after fitting."""
+        """See `PixelTransform.place`: a learned scale is applied after resizing."""
         return super().place() if self.learn_scale else (self.height, self.width)
 
     def frame(self) -> Tensor:
-        """What stands outside the picture: (C, H, W), once a step whatever the batch."""
+        """The pixels outside the image: (C, H, W), computed once per step for any batch."""
         return torch.sigmoid(self.delta) if self.room == "pixel" else self.delta
 
     def placed(self, encoded: Batch) -> tuple[Tensor, Tensor]:
@@ -109,7 +110,7 @@ class Border(PixelTransform):
         return F.pad(inner, (self.left, after[0], self.top, after[1])), self.mask
 
     def _stretched(self, encoded: Batch) -> tuple[Tensor, Tensor]:
-        """As `placed`, by a bilinear sampling grid whose scale is a parameter (its edges are soft, so it can learn)."""
+        """As `placed`, with a bilinear sampling grid whose scale is a parameter (soft edges give it a gradient)."""
         whole = self.fitted(encoded)
         scale = self.log_scale.exp().clamp(0.05, 1.0)
         theta = torch.zeros(1, 2, 3, device=whole.device)
@@ -124,27 +125,28 @@ class Border(PixelTransform):
         """(B, C, h, w) -> (B, C', H, W)."""
         own_units = self.room == "normalised"
         if not self.learn_scale:
-            # Frame and picture do not overlap: normalising each is normalising their sum, at a pass less.
+            # Frame and image do not overlap: normalizing each gives the normalized sum in one pass less.
             frame = self.frame() if own_units else self.normalise(self.frame())
             inner = self.fitted(encoded, self.height, self.width)
             placed = _Around.apply(frame, inner, *self.units(self.height, self.width), self.top, self.left)
             return PixelInput(placed, normalized=True)
         picture, mask = self.placed(encoded)
-        # Outside the picture, 0 in normalised units is the source's mean colour.
+        # Outside the picture, 0 in normalised units is the source's mean color.
         inside = self.normalise(picture) * (1 - mask) if own_units else picture
         return PixelInput(inside + self.frame() * mask, own_units)
 
 
 class EnhancedBorder(Border):
-    """As `border`, the picture at 164 of 224, and the gradient of delta divided by its norm.
+    """As `border`, with the image at 164 of 224 pixels, and the gradient of delta divided by its norm.
 
-    Flips and crops of the published recipe are the image encoder's (`flip`, `crop`). Source: EVP, arXiv 2212.10556.
+    The flips and crops of the published recipe belong to the image encoder (`flip`, `crop`). Source: EVP, arXiv
+    2212.10556.
 
     Args:
-        scale: side of the picture as a share of the source's side.
-        learn_scale: train the scale too, starting at `scale`.
+        scale: side of the image as a fraction of the source's side.
+        learn_scale: train the scale as well, starting at `scale`.
         room: add in `pixel` values and normalise after, or in the source's `normalised` units without squashing.
-        interpolation: how the picture is resized.
+        interpolation: how the image is resized.
     """
 
     def __init__(
@@ -157,22 +159,22 @@ class EnhancedBorder(Border):
         super().__init__(scale, learn_scale, room, interpolation)
 
     def make(self, generator: Generator) -> None:
-        """As `border`, with the gradient of delta at unit norm."""
+        """As `border`, with the gradient of delta scaled to unit norm."""
         super().make(generator)
         self.delta.register_hook(lambda gradient: gradient / gradient.norm().clamp(min=1e-12))
 
 
 class Watermark(PixelTransform):
-    """Stretch the picture over the whole input and add delta on a frame of `width` pixels, or everywhere.
+    """Stretch the image over the whole input and add delta on a frame of `width` pixels, or everywhere.
 
     x_S = resize(x_T) + delta * M, by default in normalised units, without squashing. Location: input; operator:
     additive. Source: VP, arXiv 2203.17274 (30 pixels, normal start); BLM, arXiv 2410.24018 (everywhere, from zero).
 
     Args:
         width: pixels of the frame on each side; null adds everywhere.
-        start: delta at `zeros`, or drawn `normal` as in VP.
+        start: initialize delta with `zeros`, or from a `normal` distribution as in VP.
         room: add in the source's `normalised` units, or in `pixel` values (then clipped to [0, 1]).
-        interpolation: how the picture is resized.
+        interpolation: how the image is resized.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A learned multi-scale front for signals: a few small convolutions at several rates, beside the signal itself."""
+"""A learned multi-scale front end for signals: a few small dilated convolutions, added to the signal itself."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ RATES, KERNEL = (1, 2, 4, 8), 5
 
 
 class MultiScaleFront(nn.Module):
-    """(B, C, L) -> (B, out, L): `filters` convolutions of five samples at each of the dilations 1, 2, 4, 8, mixed back.
+    """(B, C, L) -> (B, out, L): `filters` convolutions of width 5 at each of the dilations 1, 2, 4, 8, mixed back.
 
-    It starts as the signal itself (or, for one channel out of several, their mean): what the convolutions add begins at
-    zero. Location: input; operator: parametric. Ours for reprogramming; dilated filters as in MiniRocket, arXiv
-    2012.08791, but learned.
+    It starts as the identity (or, for one channel out of several, as their mean): the convolutions' contribution
+    starts at zero. Location: input; operator: parametric. New for reprogramming; dilated filters as in MiniRocket,
+    arXiv 2012.08791, but learned.
     """
 
     def __init__(self, channels: int, out: int, filters: int, generator: Generator) -> None:
@@ -40,5 +40,5 @@ class MultiScaleFront(nn.Module):
 
 
 def front_of(channels: int, out: int, filters: int, generator: Generator) -> MultiScaleFront | None:
-    """The front a transform asks for; None where it asks for none (`filters` 0)."""
+    """The front end that a transform requests; None for `filters` 0."""
     return MultiScaleFront(channels, out, filters, generator) if filters else None

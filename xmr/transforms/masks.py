@@ -1,4 +1,4 @@
-"""Sample-specific masks: a small convolutional network decides, pixel by pixel, how much of delta a picture gets."""
+"""Sample-specific masks: a small convolutional network decides for each pixel how much of delta an image gets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from xmr.transforms.pixels import Interpolation, PixelTransform, Room, over_batc
 
 
 def mask_network(layers: int, pools: int, channels: int, generator: Generator) -> nn.Sequential:
-    """C-8-16-32(-64)(-128)-C convolutions of 3x3, batch norm and ReLU between them, `pools` max-pools by two.
+    """C-8-16-32(-64)(-128)-C convolutions of 3x3, with batch norm and ReLU between them and `pools` max-pools by two.
 
     layers: 5 (up to 64 channels) or 6 (up to 128). No activation on the last layer.
     """
@@ -26,7 +26,7 @@ def mask_network(layers: int, pools: int, channels: int, generator: Generator) -
     for number, (inputs, outputs) in enumerate(pairwise(widths)):
         modules += [skip_init(nn.Conv2d, inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
         last = number == layers - 2
-        by = 2 ** (pools - number if last else 1) if number < pools else 1  # the last one makes up what is left
+        by = 2 ** (pools - number if last else 1) if number < pools else 1  # the last one takes the remainder
         modules += [nn.MaxPool2d(by)] if by > 1 else []
     modules.append(skip_init(nn.Conv2d, widths[-1], channels, 3, padding=1))
     network = nn.Sequential(*modules)
@@ -41,17 +41,17 @@ def mask_network(layers: int, pools: int, channels: int, generator: Generator) -
 
 
 class SampleSpecificMasks(PixelTransform):
-    """x_S = resize(x_T) + delta * up(g(resize(x_T))): every picture gets its own three-channel mask.
+    """x_S = resize(x_T) + delta * up(g(resize(x_T))): every image gets its own three-channel mask.
 
     g is a CNN of 5 or 6 layers; its output is repeated over patches of `patch` pixels. Location: input; operator:
     parametric. Source: SMM, Cai et al., ICML 2024, arXiv 2406.03150.
 
     Args:
         layers: convolutions of the mask network: 5 for residual networks, 6 for vision transformers in the paper.
-        patch: pixels a value of the mask is repeated over; log2(patch) of the layers pool.
+        patch: number of pixels over which each mask value is repeated; log2(patch) of the layers pool.
         mask_rate: learning rate of the mask network as a multiple of training.learning_rate.
         room: add in the source's `normalised` units, or in `pixel` values (then clipped to [0, 1]).
-        interpolation: how the picture is resized.
+        interpolation: how the image is resized.
     """
 
     def __init__(
@@ -66,13 +66,13 @@ class SampleSpecificMasks(PixelTransform):
         self.layers, self.patch, self.mask_rate = layers, patch, mask_rate
 
     def make(self, generator: Generator) -> None:
-        """delta from zero; the mask network at torch's usual start."""
+        """delta starts at zero; the mask network with torch's default initialization."""
         self.delta = nn.Parameter(self.zeros())
         pools = self.patch.bit_length() - 1
         self.network = mask_network(self.layers, pools, self.pixels.channels, generator)
 
     def lr_scales(self) -> dict[str, float]:
-        """The mask network may learn at a rate of its own."""
+        """The mask network may have its own learning rate."""
         return {"network": self.mask_rate}
 
     def masks(self, picture: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ class SampleSpecificMasks(PixelTransform):
         height, width = picture.shape[-2:]
         small = self.network(picture)
         large = repeat(small, "b c h w -> b c (h p) (w q)", p=self.patch, q=self.patch)
-        short = height - large.shape[-2], width - large.shape[-1]  # sides that the patch does not divide
+        short = height - large.shape[-2], width - large.shape[-1]  # sides that are not a multiple of the patch
         if max(short) > 0:
             large = nn.functional.pad(large, (0, max(0, short[1]), 0, max(0, short[0])), mode="replicate")
         return large[..., :height, :width]

@@ -1,4 +1,4 @@
-"""Patches of a picture as tokens of a language model: one linear layer, nothing else learned before the source."""
+"""Patches of an image as tokens of a language model, by one trained linear layer."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from xmr.transforms.base import Transform
 
 
 class PatchProjection(Transform):
-    """Cut a picture into patches of p x p pixels, bring each to width D by one linear layer: C p p D parameters.
+    """Cut an image into patches of p x p pixels and project each to width D by one linear layer: C p p D parameters.
 
-    Each token is rescaled to the norm of E's rows, so that it stays in the source's domain. Position embeddings are the
-    source's own. Location: embedding; operator: parametric. Source: FPT, arXiv 2103.05247.
+    Each token is rescaled to the norm of E's rows, so that it stays in the source's domain. Position embeddings are
+    the source's own. Location: embedding; operator: parametric. Source: FPT, arXiv 2103.05247.
 
     Args:
-        patch: side of a patch in pixels; it must divide the picture's sides.
-        rescale: bring every token to the median norm of the source's embeddings.
+        patch: side of a patch in pixels; it must divide the image's sides.
+        rescale: scale every token to the median norm of the source's embeddings.
     """
 
     takes: ClassVar[str] = "image"
@@ -35,7 +35,9 @@ class PatchProjection(Transform):
         self.patch, self.rescale = patch, rescale
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
-        """A normal start. Raises RecipeError when the patches do not fit the picture or the source."""
+        """Normally distributed initial weights. Raises RecipeError if the patches do not fit the image or the
+        source.
+        """
         assert isinstance(spec, ImageSpec)
         assert isinstance(space, TokenSpace)
         p, height, width = self.patch, spec.height, spec.width
@@ -54,7 +56,7 @@ class PatchProjection(Transform):
         return self
 
     def forward(self, encoded: Batch) -> TokenInput:
-        """(B, C, h, w) -> (B, T, D), row by row; pixel values are centred to [-1, 1] first."""
+        """(B, C, h, w) -> (B, T, D), row by row; pixel values are first shifted to [-1, 1]."""
         assert isinstance(encoded, ImageBatch)
         p = self.patch
         tokens = self.linear(rearrange(encoded.values * 2 - 1, "b c (h p) (w q) -> b (h w) (c p q)", p=p, q=p))

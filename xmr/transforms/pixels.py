@@ -1,4 +1,4 @@
-"""What every transformation of pictures into pixel space shares: fitting the target's picture into the source's."""
+"""The base of all transformations of images into pixel space: resizing the target's image to the source's input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ Room = Literal["pixel", "normalised"]
 
 
 def resize(values: Tensor, height: int, width: int, interpolation: Interpolation) -> Tensor:
-    """(B, C, h, w) -> (B, C, height, width); values stay in [0, 1]. A picture of that size already is left alone."""
+    """(B, C, h, w) -> (B, C, height, width); values stay in [0, 1]. An image that already has that size is
+    unchanged.
+    """
     if values.shape[-2:] == (height, width):
         return values
     if interpolation in ("nearest", "area"):
@@ -30,7 +32,7 @@ def resize(values: Tensor, height: int, width: int, interpolation: Interpolation
 
 
 def with_channels(values: Tensor, channels: int) -> Tensor:
-    """(B, C, H, W) -> (B, channels, H, W): grey is repeated, colours become grey by their mean."""
+    """(B, C, H, W) -> (B, channels, H, W): gray is repeated, colors become gray by their mean."""
     if values.shape[1] == channels:
         return values
     grey = values if values.shape[1] == 1 else values.mean(dim=1, keepdim=True)
@@ -38,17 +40,18 @@ def with_channels(values: Tensor, channels: int) -> Tensor:
 
 
 def channels_last(values: Tensor) -> Tensor:
-    """(C, H, W) as pictures lie in memory before a convolution: the channels of a pixel side by side."""
+    """(C, H, W) in the memory format of convolutions: the channels of a pixel next to each other."""
     return values.permute(1, 2, 0).contiguous().permute(2, 0, 1)
 
 
 class _OverBatch(torch.autograd.Function):
-    """Repeat (C, H, W) for every record without copying it; its gradient is summed by a matrix product (on CPUs several
-    times faster than a sum over the first axis)."""
+    """Repeat (C, H, W) for every record without a copy; its gradient is summed by a matrix product (on CPUs several
+    times faster than a sum over the first axis).
+    """
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, n: int) -> Tensor:
-        """(C, H, W) -> (n, C, H, W), one picture in memory."""
+        """(C, H, W) -> (n, C, H, W), one image in memory."""
         return channels_last(values).expand(n, -1, -1, -1)
 
     @staticmethod
@@ -70,10 +73,10 @@ def summed(gradient: Tensor) -> Tensor:
 
 
 class PixelTransform(Transform):
-    """Pictures into pixel space. A subclass says what it adds to the fitted picture.
+    """Images into pixel space. A subclass defines what it adds to the resized image.
 
-    `room` is where it adds: `pixel`, in [0, 1], and the source normalises after it; or `normalised`, in the source's
-    own units. The learning rate hangs on it.
+    `room` is where it adds: `pixel`, in [0, 1], before the source normalizes; or `normalised`, in the source's
+    normalized units. The best learning rate depends on it.
     """
 
     takes: ClassVar[str] = "image"
@@ -86,12 +89,12 @@ class PixelTransform(Transform):
         self.room, self.interpolation = room, interpolation
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
-        """Remember sizes; `make` makes the parameters."""
+        """Store the sizes; `make` creates the parameters."""
         assert isinstance(spec, ImageSpec)
         assert isinstance(space, PixelSpace)
         self.picture, self.pixels = spec, space
         mean, std = torch.tensor(space.mean)[:, None, None], torch.tensor(space.std)[:, None, None]
-        # A number a pixel, laid out as pictures are: a product of equals runs at the speed of memory.
+        # One number per pixel in the layout of the images: the fastest layout for a product.
         whole = (space.channels, space.height, space.width)
         self.register_buffer("factor", channels_last((1 / std).expand(whole)), persistent=False)
         self.register_buffer("shift", channels_last((-mean / std).expand(whole)), persistent=False)
@@ -100,10 +103,10 @@ class PixelTransform(Transform):
 
     @abstractmethod
     def make(self, generator: Generator) -> None:
-        """Make the parameters; `self.picture` and `self.pixels` are known."""
+        """Create the parameters; `self.picture` and `self.pixels` are set."""
 
     def fitted(self, encoded: Batch, height: int | None = None, width: int | None = None) -> Tensor:
-        """The target's pictures at the given size (by default the source's), with the source's channels, in [0, 1]."""
+        """The target's images at the given size (by default the source's), with the source's channels, in [0, 1]."""
         assert isinstance(encoded, ImageBatch)
         size = height or self.pixels.height, width or self.pixels.width
         if encoded.precomputed is not None and encoded.precomputed.shape[-2:] == size:
@@ -111,11 +114,11 @@ class PixelTransform(Transform):
         return with_channels(resize(encoded.values, *size, self.interpolation), self.pixels.channels)
 
     def place(self) -> tuple[int, int]:
-        """Height and width the target's picture has in the source's input."""
+        """Height and width of the target's image in the source's input."""
         return self.pixels.height, self.pixels.width
 
     def precompute(self, encoded: Batch) -> Tensor | None:
-        """The fitted pictures, which no parameter touches; nothing where they are fitted as they come."""
+        """The resized images, which do not depend on parameters; None where each batch is resized anew."""
         assert isinstance(encoded, ImageBatch)
         if encoded.values.shape[-2:] == self.place():
             return None
@@ -133,16 +136,16 @@ class PixelTransform(Transform):
         return self.shift[:, :height, :width], self.factor[:, :height, :width]
 
     def zeros(self) -> Tensor:
-        """One value a pixel and channel of the source: (C, H, W)."""
+        """One value per pixel and channel of the source: (C, H, W)."""
         return torch.zeros(self.pixels.channels, self.pixels.height, self.pixels.width)
 
     def plain(self, encoded: Batch) -> PixelInput:
-        """The target's pictures stretched over the source's input, nothing added: what a linear probe sees."""
+        """The target's images stretched over the source's input, nothing added: the input of a linear probe."""
         return PixelInput(self.fitted(encoded))
 
 
 def inner_size(space: PixelSpace, scale: float, field: str = "transform.scale") -> tuple[int, int]:
-    """The size of a picture shrunk to `scale` of the source's input. Raises RecipeError when nothing is left of it."""
+    """The size of an image shrunk to `scale` of the source's input. Raises RecipeError if it is below one pixel."""
     height, width = round(space.height * scale), round(space.width * scale)
     if min(height, width) < 1:
         raise RecipeError(Problem(field, str(scale), f"at least {1 / min(space.height, space.width):.3g}"))
@@ -150,5 +153,5 @@ def inner_size(space: PixelSpace, scale: float, field: str = "transform.scale") 
 
 
 def offset(outer: int, inner: int) -> int:
-    """Where a centred inner length begins; the extra pixel of an odd difference goes before it (left, top)."""
+    """Where a centered inner length begins; the extra pixel of an odd difference goes before it (left, top)."""
     return (outer - inner + 1) // 2

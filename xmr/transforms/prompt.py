@@ -15,16 +15,16 @@ from xmr.transforms.base import Init, SymbolTransform, start_rows
 
 
 class Prompt(SymbolTransform):
-    """m learned vectors put before the symbols, which keep their own words: m * D parameters.
+    """m learned vectors before the symbols, which keep their initial tokens: m * D parameters.
 
     Source: WARP, arXiv 2101.00121; prompt tuning, arXiv 2104.08691. Operator: concatenative.
 
     Args:
         length: m, the number of learned vectors (on each side for `around`).
         position: before the symbols, or around them.
-        symbols: `fixed` keeps the words the letters start at (a pure prompt), `free` trains them too.
-        init: the words of the letters.
-        words: the words for `init: words`.
+        symbols: `fixed` keeps the initial tokens of the letters (a pure prompt), `free` trains them too.
+        init: the initial tokens of the letters.
+        words: the tokens for `init: words`.
     """
 
     def __init__(
@@ -40,15 +40,15 @@ class Prompt(SymbolTransform):
         self.init, self.words = init, words
 
     def capacity(self, space: Space) -> int:
-        """What the source takes, less the prompt. Raises RecipeError when nothing is left."""
+        """The source's maximum length minus the prompt. Raises RecipeError if nothing is left."""
         longest = super().capacity(space) - self.length * (2 if self.position == "around" else 1)
         if longest < 1:
-            found, most = "a prompt longer than the source takes", f"less than {super().capacity(space)}"
+            found, most = "a prompt longer than the source accepts", f"less than {super().capacity(space)}"
             raise RecipeError(Problem("transform.length", found, most))
         return longest
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
-        """The prompt starts at random words of the source."""
+        """The prompt starts at random tokens of the source."""
         assert isinstance(space, TokenSpace)
         alphabet = self.register_alphabet(spec)
         rows = start_rows(self.init, self.words, alphabet, space, generator)
@@ -59,7 +59,7 @@ class Prompt(SymbolTransform):
         return self
 
     def table(self) -> Tensor:
-        """The words of the letters."""
+        """The embeddings of the letters."""
         return self.weight
 
     def forward(self, encoded: Batch) -> TokenInput:

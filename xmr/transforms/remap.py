@@ -1,4 +1,4 @@
-"""Symbols choose words of the source: a window of the target selects one source token at every position."""
+"""Each window of the target selects one source token per position."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from xmr.transforms.base import SymbolTransform, checked_ids, with_blends
 
 
 class TokenRemap(SymbolTransform):
-    """Token t of the source is the likeliest word under logits W conv_k(symbols around t), of n words of the source.
+    """Source token t is the most likely of n source tokens under the logits W conv_k(symbols around t).
 
-    In training a word is drawn by Gumbel noise at temperature tau, one-hot forward and softmax backward (straight
-    through); afterwards it is the likeliest one, so the source reads whole words of its own, never anything between.
-    Location: input; operator: parametric. A d + k d^2 + d n parameters. Source: Neekhara et al., arXiv 1809.01829.
+    In training a token is sampled with Gumbel noise at temperature tau, one-hot forward and softmax backward (straight
+    through); afterwards it is the most likely one. The source therefore receives only its own tokens. Location: input;
+    operator: parametric. A d + k d^2 + d n parameters. Source: Neekhara et al., arXiv 1809.01829.
 
     Args:
-        window: k, symbols looked at around each place; odd.
+        window: k, the number of symbols around each position; odd.
         channels: d.
-        words: n, random words of the source to choose from; null: all of them.
+        words: n, the number of random source tokens to choose from; null: all of them.
         temperature: tau.
     """
 
@@ -47,7 +47,7 @@ class TokenRemap(SymbolTransform):
         self.generators = Generators()
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
-        """Random words, a normal start."""
+        """Random tokens, normally distributed initial weights."""
         assert isinstance(space, TokenSpace)
         alphabet = self.register_alphabet(spec)
         total, d = len(space.embedding), self.channels
@@ -61,20 +61,20 @@ class TokenRemap(SymbolTransform):
         return self
 
     def table(self) -> Tensor:
-        """The words that letters choose where they stand alone: (A, D)."""
+        """The tokens that letters select without neighbors: (A, D)."""
         ids = torch.arange(len(self.small), device=self.small.device)[:, None]
         chosen = self.logits(SymbolBatch(ids, torch.ones_like(ids, dtype=torch.bool), True)).argmax(dim=-1)[:, 0]
         return F.embedding(self.candidates[chosen], self.embedding)
 
     def logits(self, encoded: SymbolBatch) -> Tensor:
-        """(B, L, n); padding counts as nothing in every window."""
+        """(B, L, n); padding counts as zero in every window."""
         table = with_blends(self.small, self.blends)
         small = F.embedding(checked_ids(encoded.ids, len(table)), table) * encoded.mask[..., None]
         near = F.conv1d(small.transpose(1, 2), self.kernel, padding=self.window // 2)
         return F.gelu(near).transpose(1, 2) @ self.out + self.bias
 
     def chosen(self, logits: Tensor) -> Tensor:
-        """A word for each position by Gumbel noise, as in `F.gumbel_softmax`: (..., n), one-hot, straight through."""
+        """A token for each position by Gumbel noise, as in `F.gumbel_softmax`: (..., n), one-hot, straight through."""
         noise = (
             torch.empty_like(logits, memory_format=torch.contiguous_format)
             .exponential_(generator=self.generators.on(logits.device))
@@ -85,7 +85,7 @@ class TokenRemap(SymbolTransform):
         return hard - soft.detach() + soft
 
     def forward(self, encoded: Batch) -> TokenInput:
-        """ids (B, L) -> embeddings of whole words of the source (B, L, D)."""
+        """ids (B, L) -> embeddings of source tokens (B, L, D)."""
         assert isinstance(encoded, SymbolBatch)
         logits = self.logits(encoded)
         if self.training:

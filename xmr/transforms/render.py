@@ -1,6 +1,6 @@
-"""Signals drawn as pictures: spectrogram, Gramian angular field, recurrence plot, stacked segments; a batch at once.
+"""Signals rendered as images: spectrogram, Gramian angular field, recurrence plot, stacked segments; batched.
 
-Each drawing takes (B, L) to (B, h, w) in [0, 1] and has no parameters; a picture depends on its record alone.
+Each encoding maps (B, L) to (B, h, w) in [0, 1] and has no parameters; an image depends only on its record.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Drawing = Literal["spectrogram", "gramian", "recurrence", "segments"]
-MOST = 160  # a longer signal is averaged down to so many samples before an L x L picture
+MOST = 160  # a longer signal is averaged down to this many samples before an L x L image
 
 
 def unit(values: Tensor) -> Tensor:
-    """(B, ...) -> the same in [0, 1], each record by its own least and greatest value; a constant is 0.5."""
+    """(B, ...) -> the same in [0, 1], each record by its own minimum and maximum; a constant becomes 0.5."""
     flat = values.flatten(1)
     low, high = flat.amin(dim=1), flat.amax(dim=1)
     span = high - low
@@ -27,9 +27,9 @@ def unit(values: Tensor) -> Tensor:
 
 
 def differences(values: Tensor, mask: Tensor) -> Tensor:
-    """What each sample adds to the one before, in units of the record's root mean square: (B, L); the first adds 0.
+    """First differences in units of the record's root mean square: (B, L); the first one is 0.
 
-    mask: (B, L), True at samples; the fall to zero where padding begins is no step of the signal.
+    mask: (B, L), True at samples; the step to zero at the start of the padding does not count.
     """
     steps = F.pad(values[:, 1:] - values[:, :-1], (1, 0)) * mask
     mean = steps.square().sum(dim=1, keepdim=True) / mask.sum(dim=1, keepdim=True).clamp(min=1)
@@ -37,7 +37,9 @@ def differences(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def fixed_range(values: Tensor) -> Tensor:
-    """Numbers of mean 0 and deviation 1 in [0, 1]: three deviations either side of 0.5, what lies beyond is cut."""
+    """Numbers of mean 0 and standard deviation 1 mapped to [0, 1]: three standard deviations either side of 0.5,
+    clipped.
+    """
     return (values / 6 + 0.5).clamp(0, 1)
 
 
@@ -47,20 +49,22 @@ def shortened(values: Tensor) -> Tensor:
 
 
 def gramian(levels: Tensor) -> Tensor:
-    """cos(phi_i + phi_j) with phi = arccos of levels [0, 1] seen as [-1, 1]: (B, L, L). Source: arXiv 1506.00327."""
+    """cos(phi_i + phi_j) with phi = arccos of values in [0, 1] mapped to [-1, 1]: (B, L, L). Source: arXiv
+    1506.00327.
+    """
     x = shortened(levels) * 2 - 1
     y = (1 - x.square()).clamp(min=0).sqrt()
     return (x[:, :, None] * x[:, None] - y[:, :, None] * y[:, None] + 1) / 2
 
 
 def recurrence(levels: Tensor) -> Tensor:
-    """1 - |x_i - x_j| of levels in [0, 1]: (B, L, L), white where the signal returns. Eckmann et al. 1987."""
+    """1 - |x_i - x_j| of values in [0, 1]: (B, L, L), white where the signal recurs. Eckmann et al. 1987."""
     x = shortened(levels)
     return 1 - (x[:, :, None] - x[:, None]).abs()
 
 
 def segments(levels: Tensor, size: float = 1.0) -> Tensor:
-    """Overlapping segments of size x sqrt(L) samples, one a row: (B, rows, samples). TiViT, arXiv 2506.08641."""
+    """Overlapping segments of size x sqrt(L) samples, one per row: (B, rows, samples). TiViT, arXiv 2506.08641."""
     length = levels.shape[1]
     width = min(length, max(2, round(size * math.sqrt(length))))
     step = max(1, width // 4)
@@ -80,7 +84,7 @@ def spectrogram(values: Tensor) -> Tensor:
 
 
 def mosaic(pictures: Tensor) -> Tensor:
-    """(B, C, h, w) -> one picture (B, H, W): the channels side by side in a square, row by row."""
+    """(B, C, h, w) -> one image (B, H, W): the channels in a square grid, row by row."""
     rows, channels, height, width = pictures.shape
     side = math.ceil(math.sqrt(channels))
     lines = -(-channels // side)

@@ -1,4 +1,4 @@
-"""A signal drawn as a picture, then reprogrammed as pictures are: border or watermark around or on it."""
+"""A signal rendered as an image, which then gets a learned border or watermark."""
 
 from __future__ import annotations
 
@@ -41,25 +41,26 @@ class View(NamedTuple):
 
 
 class SignalImage(Transform):
-    """Draw each signal, one drawing a colour channel, several channels as a mosaic; then border or watermark.
+    """Render each signal as an image (one encoding per color channel, signal channels as a mosaic); then border or
+    watermark.
 
-    Without a front, a drawing depends on the record alone and is made once. Location: input; operator: concatenative
-    (border) or additive (watermark). Source: Hung et al. 2023 (music to speech models), arXiv 2211.01317; drawings as
-    in `xmr.transforms.render`.
+    Without a front end, an image depends only on its record and is rendered once. Location: input; operator:
+    concatenative (border) or additive (watermark). Source: Hung et al. 2023 (music to speech models), arXiv
+    2211.01317; image encodings as in `xmr.transforms.render`.
 
-    Where `segment`, `contrast` or `difference` are several, each program of an ensemble draws by the next combination
-    of them; `segment` changes fastest, `difference` slowest.
+    Where `segment`, `contrast` or `difference` have several values, each program of an ensemble uses the next
+    combination; `segment` changes fastest, `difference` slowest.
 
     Args:
-        drawings: one for all colours, or one for each: spectrogram, gramian, recurrence, segments.
-        contrast: black to white is the range of each record, or three deviations either side of the mean (`fixed`,
-            which keeps how far a record goes; for series normalised by training statistics).
-        segment: samples of a segment as a multiple of the square root of the signal's length.
-        difference: 0 draws the signal, 1 its first differences, each record's in units of their root mean square.
-        frame: learn a `border` around the drawing, or a `watermark` on it.
-        scale: border: side of the drawing as a share of the source's side.
-        interpolation: how a drawing is resized.
-        front: filters at each of four rates of a learned multi-scale front before drawing; 0: none.
+        drawings: image encoding of all color channels, or one for each: spectrogram, gramian, recurrence, segments.
+        contrast: black to white is the range of each record, or three standard deviations either side of the mean
+            (`fixed`, which keeps the amplitude; for series normalized by training statistics).
+        segment: samples per segment, as a multiple of the square root of the signal's length.
+        difference: 0 renders the signal, 1 its first differences, in units of each record's root mean square.
+        frame: learn a `border` around the image, or a `watermark` on it.
+        scale: border: side of the rendered image as a fraction of the source's side.
+        interpolation: how a rendered image is resized.
+        front: filters at each of four dilations of a learned multi-scale front end before rendering; 0: none.
     """
 
     takes: ClassVar[str] = "signal"
@@ -85,7 +86,7 @@ class SignalImage(Transform):
         self.interpolation, self.front_filters = interpolation, front
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
-        """The frame starts at zero; each drawing is made at the size it is used in."""
+        """The frame starts at zero; each image is rendered at its final size."""
         assert isinstance(spec, SignalSpec)
         assert isinstance(space, PixelSpace)
         self.front = front_of(spec.channels, spec.channels, self.front_filters, generator)
@@ -100,7 +101,9 @@ class SignalImage(Transform):
         return self
 
     def drawn(self, values: Tensor, mask: Tensor, view: View) -> Tensor:
-        """(B, C, L), (B, L) -> (B, drawings, h, w) in [0, 1], each drawing once: `coloured` spreads them."""
+        """(B, C, L), (B, L) -> (B, drawings, h, w) in [0, 1], each encoding once; `coloured` assigns them to
+        channels.
+        """
         rows, channels, length = values.shape
         flat, made = values.reshape(rows * channels, length), []
         if view.difference:
@@ -112,13 +115,13 @@ class SignalImage(Transform):
         return torch.cat(made, dim=1)
 
     def coloured(self, drawn: Tensor) -> Tensor:
-        """(B, drawings, h, w) -> (B, colours, h, w): the drawings in turn."""
+        """(B, drawings, h, w) -> (B, colours, h, w): the encodings in turn."""
         if drawn.shape[1] == 1:
             return drawn.expand(-1, self.colours, -1, -1)
         return drawn[:, [colour % drawn.shape[1] for colour in range(self.colours)]]
 
     def _drawing(self, name: Drawing, flat: Tensor, view: View) -> Tensor:
-        """One drawing of signals (n, L): (n, h, w)."""
+        """Render signals (n, L) with one encoding: (n, h, w)."""
         if name == "spectrogram":
             return spectrogram(flat)
         levels = fixed_range(flat) if view.contrast == "fixed" else unit(flat)
@@ -127,7 +130,7 @@ class SignalImage(Transform):
         return gramian(levels) if name == "gramian" else recurrence(levels)
 
     def precompute(self, encoded: Batch) -> Tensor | None:
-        """What the programs draw, as eight-bit pictures, without a front: (B, views, drawings, h, w)."""
+        """The rendered images as 8-bit values, if there is no front end: (B, views, drawings, h, w)."""
         if self.front is not None:
             return None
         assert isinstance(encoded, SignalBatch)
@@ -135,7 +138,7 @@ class SignalImage(Transform):
         return torch.stack([self.eight_bit(encoded, view) for view in views], dim=1)
 
     def eight_bit(self, encoded: SignalBatch, view: View) -> Tensor:
-        """One drawing of each signal: (B, drawings, h, w) bytes."""
+        """The rendered images of each signal: (B, drawings, h, w) bytes."""
         return (self.drawn(encoded.values, encoded.mask, view) * 255).round().to(torch.uint8)
 
     def forward(self, encoded: Batch) -> PixelInput:

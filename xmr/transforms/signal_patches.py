@@ -1,4 +1,4 @@
-"""Patches of a signal as tokens of a language model: projected, or rewritten in the source's own words (Time-LLM)."""
+"""Patches of a signal as tokens of a language model: projected, or expressed in the source's own tokens (Time-LLM)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from xmr.errors import Problem, RecipeError
 from xmr.transforms.base import Transform
 from xmr.transforms.front import front_of
 
-TOKENS = 24  # patches a signal is cut into where the recipe does not say
+TOKENS = 24  # default number of patches per signal
 
 
 class SignalTokens(Transform):
-    """What transforms of signals into token space share: the front, and cutting into patches.
+    """The base of transforms of signals into token space: the front end, and cutting into patches.
 
-    A patch holds `patch` samples of every channel, one every `stride`; the end of the signal is repeated so that the
-    last patch is whole.
+    A patch holds `patch` samples of every channel, and starts `stride` samples after the previous one; the end of the
+    signal is repeated to complete the last patch.
     """
 
     takes: ClassVar[str] = "signal"
@@ -37,11 +37,13 @@ class SignalTokens(Transform):
 
     @property
     def positions(self) -> int:
-        """Tokens of every signal."""
+        """Number of tokens per signal."""
         return self.tokens
 
     def cut(self, spec: Spec, space: Space, generator: Generator) -> tuple[int, TokenSpace]:
-        """Fix the patch, make the front -> numbers a patch holds. Raises RecipeError when the patches do not fit."""
+        """Set the patch length, create the front end -> number of values per patch. Raises RecipeError if patches do
+        not fit.
+        """
         assert isinstance(spec, SignalSpec)
         assert isinstance(space, TokenSpace)
         self.size = self.patch or max(2, -(-spec.length // TOKENS))
@@ -81,23 +83,26 @@ class SignalTokens(Transform):
 
 
 def window_scale(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of each channel of each signal, (B, C, 1) each: reversible instance normalisation (RevIN)."""
+    """Mean and standard deviation of each channel of each signal, (B, C, 1) each: reversible instance normalisation
+    (RevIN).
+    """
     mean = values.mean(dim=2, keepdim=True)
     return mean, (values.var(dim=2, keepdim=True, correction=0) + 1e-5).sqrt()
 
 
 class SignalPatches(SignalTokens):
-    """Patches by one linear layer to width D: C P D + D parameters.
+    """Patches projected to width D by one linear layer: C P D + D parameters.
 
     Each token is rescaled to the norm of E's rows, so that it stays in the source's domain. Location: embedding;
     operator: parametric. Source: FPT, arXiv 2103.05247; GPT4TS, arXiv 2302.11939.
 
     Args:
-        patch: samples of a patch; null cuts a signal into about 24 (by half-overlapping steps, twice as many).
-        stride: samples from one patch to the next; null: half a patch.
-        front: filters at each of four rates of a learned multi-scale front; 0: none.
-        rescale: bring every token to the median norm of the source's embeddings.
-        instance_norm: take each signal's own mean and deviation out first; the output `forecast` puts them back.
+        patch: samples per patch; null cuts a signal into about 24 patches (with half overlap, twice as many).
+        stride: samples from the start of one patch to the next; null: half a patch.
+        front: filters at each of four dilations of a learned multi-scale front end; 0: none.
+        rescale: scale every token to the median norm of the source's embeddings.
+        instance_norm: normalize each signal by its own mean and standard deviation; the output `forecast` restores
+            them.
     """
 
     def __init__(
@@ -112,7 +117,7 @@ class SignalPatches(SignalTokens):
         self.rescale = rescale
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
-        """A normal start."""
+        """Normally distributed initial weights."""
         inputs, tokens = self.cut(spec, space, generator)
         self.linear = skip_init(nn.Linear, inputs, tokens.width)
         self.norm = float(tokens.row_norm())
@@ -131,20 +136,21 @@ class SignalPatches(SignalTokens):
 
 
 class PatchDictionary(SignalTokens):
-    """Each patch as a mixture of n learned vectors: attention with free keys and values, (2 n) heads d numbers.
+    """Each patch as a mixture of n learned vectors: attention with free keys and values, 2 n heads d parameters.
 
     Q = patches W_Q, tokens = softmax(Q K^T / sqrt d) V W_O. The ablation of `patch_reprogramming`, whose keys and
-    values come from the source's words, and the form in which a program of it is saved.
+    values come from the source's tokens, and the form in which such a program is saved.
 
     Args:
-        patch: samples of a patch; null cuts a signal into about 24.
-        stride: samples from one patch to the next; null: half a patch.
-        prototypes: n, the vectors mixed.
+        patch: samples per patch; null cuts a signal into about 24 patches.
+        stride: samples from the start of one patch to the next; null: half a patch.
+        prototypes: n, the number of vectors.
         heads: attention heads.
         width: d of each head.
         dropout: of the attention, in training.
-        front: filters at each of four rates of a learned multi-scale front; 0: none.
-        instance_norm: take each signal's own mean and deviation out first; the output `forecast` puts them back.
+        front: filters at each of four dilations of a learned multi-scale front end; 0: none.
+        instance_norm: normalize each signal by its own mean and standard deviation; the output `forecast` restores
+            them.
     """
 
     def __init__(
@@ -174,14 +180,14 @@ class PatchDictionary(SignalTokens):
         return self
 
     def make_dictionary(self, tokens: TokenSpace, generator: Generator) -> None:
-        """The parameters of keys and values."""
+        """Create the parameters of keys and values."""
         shape = self.heads, self.prototypes, self.width
         self.keys = nn.Parameter(torch.randn(shape, generator=generator))
         scale = float(tokens.row_norm()) / tokens.width**0.5
         self.values = nn.Parameter(torch.randn(shape, generator=generator) * scale)
 
     def dictionary(self) -> tuple[Tensor, Tensor]:
-        """Keys and values (heads, n, d): once a step, whatever the batch."""
+        """Keys and values (heads, n, d), computed once per step for any batch."""
         return self.keys, self.values
 
     def forward(self, encoded: Batch) -> TokenInput:
@@ -196,27 +202,28 @@ class PatchDictionary(SignalTokens):
 
 
 class PatchReprogramming(PatchDictionary):
-    """Rewrite each patch as a mixture of text prototypes: cross-attention from patches to U = M E, M in R^{n x V}.
+    """Express each patch as a mixture of text prototypes: cross-attention from patches to U = M E, M in R^{n x V}.
 
-    Q = patches W_Q, K = U W_K, V = U W_V, tokens = softmax(Q K^T / sqrt d) V W_O. U, K and V do not depend on the batch
-    and are computed once a step; a saved program holds K and V alone. Parameters: n V + 4 projections. Location:
-    embedding; operator: parametric. Source: Time-LLM, arXiv 2310.01728, section 3.1.
+    Q = patches W_Q, K = U W_K, V = U W_V, tokens = softmax(Q K^T / sqrt d) V W_O. U, K and V do not depend on the
+    batch and are computed once per step; a saved program holds only K and V. Parameters: n V + 4 projections.
+    Location: embedding; operator: parametric. Source: Time-LLM, arXiv 2310.01728, section 3.1.
 
     Args:
-        patch: samples of a patch; null cuts a signal into about 24.
-        stride: samples from one patch to the next; null: half a patch.
+        patch: samples per patch; null cuts a signal into about 24 patches.
+        stride: samples from the start of one patch to the next; null: half a patch.
         prototypes: n, the rows of M.
         heads: attention heads.
         width: d of each head.
         dropout: of the attention, in training.
-        front: filters at each of four rates of a learned multi-scale front; 0: none.
-        instance_norm: take each signal's own mean and deviation out first; the output `forecast` puts them back.
+        front: filters at each of four dilations of a learned multi-scale front end; 0: none.
+        instance_norm: normalize each signal by its own mean and standard deviation; the output `forecast` restores
+            them.
     """
 
     embedding: Tensor
 
     def make_dictionary(self, tokens: TokenSpace, generator: Generator) -> None:
-        """Each row of M starts as one random word of the source, so that U starts among E's rows."""
+        """Each row of M starts at one random token of the source, so that U starts among E's rows."""
         inner, vocabulary = self.heads * self.width, len(tokens.embedding)
         words = torch.randint(vocabulary, (self.prototypes,), generator=generator)
         start = torch.zeros(self.prototypes, vocabulary)
@@ -226,7 +233,7 @@ class PatchReprogramming(PatchDictionary):
         self.key, self.value = (skip_init(nn.Linear, tokens.width, inner) for _ in range(2))
         norm = float(tokens.row_norm())
         with torch.no_grad():
-            self.key.weight.normal_(0.0, 1 / norm, generator=generator)  # keys of words begin with unit numbers
+            self.key.weight.normal_(0.0, 1 / norm, generator=generator)  # keys of tokens start at unit scale
             self.value.weight.normal_(0.0, tokens.width**-0.5, generator=generator)
             self.key.bias.zero_()
             self.value.bias.zero_()
@@ -240,7 +247,7 @@ class PatchReprogramming(PatchDictionary):
         return keys, values
 
     def merge(self) -> PatchDictionary:
-        """Keys and values instead of M, W_K and W_V: what prediction needs."""
+        """Keep only what prediction needs: keys and values instead of M, W_K and W_V."""
         made = PatchDictionary(dropout=self.dropout.share)
         made.prototypes, made.heads, made.width = self.prototypes, self.heads, self.width
         made.patch, made.stride, made.front_filters = self.patch, self.stride, self.front_filters

@@ -1,4 +1,6 @@
-"""The sparse vocabulary map of R2DL: k words a symbol, found by orthogonal matching pursuit over the source's words."""
+"""The sparse vocabulary map of R2DL: k tokens per symbol, selected by orthogonal matching pursuit over the source's
+tokens.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +17,17 @@ from xmr.transforms.vocabulary import _Map
 
 
 class SparseVocabularyMap(_Map):
-    """E_T = Theta E with k-sparse rows: the sparse-coding half of k-SVD (the atoms are the frozen words).
+    """E_T = Theta E with k-sparse rows: the sparse-coding half of k-SVD (the atoms are the frozen token embeddings).
 
-    Training alternates: E_T follows the task's gradient for an epoch, then is projected onto its best k words (OMP).
-    After the share `settle` of the epochs the words stay and only their A * k coefficients are trained.
+    Training alternates: E_T follows the task's gradient for an epoch, then is projected onto its best k tokens (OMP).
+    After the fraction `settle` of the epochs the tokens are fixed and only their A * k coefficients are trained.
     Source: R2DL, arXiv 2301.02120, algorithm 1.
 
     Args:
         words_per_symbol: k.
-        settle: share of the epochs after which the words no longer change.
-        init: where the letters start.
-        words: the words for `init: words`.
+        settle: fraction of the epochs after which the tokens no longer change.
+        init: the initial tokens of the letters.
+        words: the tokens for `init: words`.
     """
 
     name: ClassVar[str] = "sparse_vocabulary_map"
@@ -43,7 +45,7 @@ class SparseVocabularyMap(_Map):
         self.k, self.settle, self.init, self.words = words_per_symbol, settle, init, words
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
-        """Start E_T at rows of E; the coefficients wait for the first projection that settles."""
+        """Start E_T at rows of E; the coefficients are set by the projection that fixes the tokens."""
         alphabet, tokens = self._remember(spec, space)
         rows = start_rows(self.init, self.words, alphabet, tokens, generator)
         self.free = nn.Parameter(rows)
@@ -53,7 +55,7 @@ class SparseVocabularyMap(_Map):
         return self
 
     def on_epoch(self, epoch: int, epochs: int) -> None:
-        """Project E_T onto k words a letter between epochs, until the words settle."""
+        """Project E_T onto k tokens per letter between epochs, until the tokens are fixed."""
         if bool(self.settled) or epoch == 0:
             return
         with torch.no_grad():
@@ -65,11 +67,11 @@ class SparseVocabularyMap(_Map):
                 self.settled.fill_(True)
 
     def idle(self) -> tuple[str, ...]:
-        """The parameter the present stage does not train."""
+        """The parameter that the current stage does not train."""
         return ("free",) if bool(self.settled) else ("coefficients",)
 
     def table(self) -> Tensor:
-        """E_T while it follows the gradient, Theta E once the words are settled."""
+        """E_T while it follows the gradient, Theta E once the tokens are fixed."""
         if bool(self.settled):
             return torch.einsum("ak,akd->ad", self.coefficients, self.embedding[self.support])
         return self.free
@@ -78,11 +80,11 @@ class SparseVocabularyMap(_Map):
 def matching_pursuit(targets: Tensor, atoms: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Orthogonal matching pursuit for all targets at once. targets: (A, D), atoms: (V, D) -> support, weights (A, k).
 
-    At each step every target takes the atom of largest absolute correlation (atoms at unit norm) with its residual;
-    one batched Gram-Schmidt basis is extended instead of solving a least-squares problem a step. Weights are the
-    least-squares ones on the final support. Source: Pati et al. 1993; used by R2DL, arXiv 2301.02120.
+    At each step every target selects the atom with the largest absolute correlation (atoms at unit norm) with its
+    residual; one batched Gram-Schmidt basis is extended instead of solving one least-squares problem per step. Weights
+    are the least-squares solution on the final support. Source: Pati et al. 1993; used by R2DL, arXiv 2301.02120.
     """
-    # Double precision: rounding then hides what memory alignment does to LAPACK, and a seed stays a program.
+    # Double precision: LAPACK's results depend on memory alignment, and rounding then hides it.
     atoms, wanted = atoms.double(), targets.double()
     unit = torch.nn.functional.normalize(atoms, dim=1)
     residual = wanted.clone()

@@ -1,4 +1,4 @@
-"""Symbols laid out as a picture: every symbol owns a tile, a sequence fills the picture row by row."""
+"""Symbols as tiles of an image: every symbol has a tile, and a sequence fills the image row by row."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from xmr.core.spaces import PixelInput, PixelSpace, Space
 from xmr.errors import Problem, RecipeError
 from xmr.transforms.base import Transform, checked_ids, with_blends
 
-SAVED = "saved"  # the base picture is among the program's tensors
+SAVED = "saved"  # the base image is among the program's tensors
 
 
 class LaidTiles(torch.autograd.Function):
-    """Tiles (S, C, p, p) laid by ids (B, h, w) -> pictures (B, C, h p, w p), each pixel written once.
+    """Tiles (S, C, p, p) placed by ids (B, h, w) -> images (B, C, h p, w p), each pixel written once.
 
-    Rows of p pixels are gathered in the order they have in the picture, and the gradient of a tile is the sum over the
-    places it stands at, as one contraction: no slice a symbol, no copy into another order.
+    Rows of p pixels are gathered in the order of the image, and the gradient of a tile is summed over all its
+    positions by one contraction, without a slice per symbol or a copy into another order.
     """
 
     @staticmethod
@@ -50,18 +50,19 @@ class LaidTiles(torch.autograd.Function):
 
 
 class SymbolTiles(Transform):
-    """Symbol a at place i is the tile tanh(theta_a) of p x p pixels in row i // (W / p), column i mod (W / p).
+    """Symbol a at position i is the tile tanh(theta_a) of p x p pixels in row i // (W / p), column i mod (W / p).
 
-    Tiles are in the source's normalised units, brought to pixels, clipped to [0, 1] and normalised by the source; what
-    no symbol covers is the source's mean colour, or the base picture. With a base picture x_0, a covered pixel is
-    (1 - alpha) x_0 + alpha tile, which stays in [0, 1]. Clipping and mixing are done once a step on the A tiles, not on
-    the pictures. Location: input; operator: parametric. A * 3 p p parameters. Source: Neekhara, arXiv 2102.07325.
+    Tiles are in the source's normalized units, converted to pixels, clipped to [0, 1] and normalized by the source;
+    pixels without a symbol have the source's mean color, or show the base image. With a base image x_0, a covered
+    pixel is (1 - alpha) x_0 + alpha tile, which stays in [0, 1]. Clipping and mixing are done once per step on the A
+    tiles, not on the images. Location: input; operator: parametric. A * 3 p p parameters. Source: Neekhara, arXiv
+    2102.07325.
 
     Args:
         patch: side of a tile in pixels.
-        spread: standard deviation of theta at the start.
-        base: a picture file that shows behind the tiles (a cat that hides a protein); saved with the program.
-        alpha: weight of the tiles over the base picture.
+        spread: standard deviation of theta at initialization.
+        base: an image file shown behind the tiles (a cat that hides a protein); saved with the program.
+        alpha: weight of the tiles over the base image.
     """
 
     takes: ClassVar[str] = "symbols"
@@ -82,7 +83,7 @@ class SymbolTiles(Transform):
         self.patch, self.spread, self.base, self.alpha = patch, spread, base, alpha
 
     def capacity(self, space: Space) -> int:
-        """Tiles that fit the source's input. Raises RecipeError when not even one does."""
+        """Number of tiles that fit the source's input. Raises RecipeError if none fits."""
         assert isinstance(space, PixelSpace)
         tiles = (space.height // self.patch) * (space.width // self.patch)
         if not tiles:
@@ -93,7 +94,7 @@ class SymbolTiles(Transform):
         return tiles
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
-        """theta is drawn normal. Raises RecipeError for a base picture that cannot be read."""
+        """Normally distributed theta. Raises RecipeError for a base image that cannot be read."""
         assert isinstance(spec, SymbolSpec)
         assert isinstance(space, PixelSpace)
         self.most, self.pixels = self.capacity(space), space
@@ -112,15 +113,15 @@ class SymbolTiles(Transform):
         return (symbols * self.std + self.mean).clamp(0, 1)
 
     def forward(self, encoded: Batch) -> PixelInput:
-        """ids (B, L) -> (B, C, H, W). Raises ValueError for a sequence longer than the picture holds."""
+        """ids (B, L) -> (B, C, H, W). Raises ValueError for a sequence longer than the image holds."""
         assert isinstance(encoded, SymbolBatch)
         length, p, space = encoded.ids.shape[1], self.patch, self.pixels
         if length > self.most:
-            raise ValueError(f"a sequence of {length} symbols; the source's picture holds {self.most} tiles")
+            raise ValueError(f"a sequence of {length} symbols; the source's image holds {self.most} tiles")
         height, width = space.height // p, space.width // p
         tiles = self.tiles()
         blank = self.mean.clamp(0, 1).expand(1, -1, p, p)
-        table = torch.cat([tiles, blank])  # the last row is what no symbol covers
+        table = torch.cat([tiles, blank])  # the last row is for pixels without a symbol
         ids = checked_ids(encoded.ids, len(tiles))
         if not encoded.full:
             ids = ids.masked_fill(~encoded.mask, len(tiles))
@@ -141,14 +142,14 @@ class SymbolTiles(Transform):
         return PixelInput(laid)
 
     def merge(self) -> SymbolTiles:
-        """The base picture is among the tensors, and its file no longer needed."""
+        """The base image is among the tensors, so that its file is no longer needed."""
         if self.base is not None:
             self.base, self.section = SAVED, {**self.section, "base": SAVED}
         return self
 
 
 def base_picture(path: str, space: PixelSpace) -> Tensor:
-    """A picture file stretched over the source's input, (C, H, W) in [0, 1]; zeros for one still to be loaded."""
+    """An image file stretched over the source's input, (C, H, W) in [0, 1]; zeros for one that is loaded later."""
     if path == SAVED:
         return torch.zeros(space.channels, space.height, space.width)
     from PIL import Image as Pillow
@@ -158,6 +159,6 @@ def base_picture(path: str, space: PixelSpace) -> Tensor:
         with Pillow.open(Path(path), formats=("PNG", "JPEG", "BMP", "WEBP")) as opened:
             picture = opened.convert("RGB" if space.channels == 3 else "L").resize((space.width, space.height))
     except (OSError, UnidentifiedImageError) as error:
-        raise RecipeError(Problem("transform.base", f"{path!r} ({error})", "a PNG or JPEG picture")) from error
+        raise RecipeError(Problem("transform.base", f"{path!r} ({error})", "a PNG or JPEG image")) from error
     values = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8).float() / 255
     return values.view(space.height, space.width, space.channels).permute(2, 0, 1).contiguous()

@@ -1,8 +1,8 @@
-"""One vector a symbol: free (E_T itself), or a map over the source's vocabulary (Theta E), dense or convex.
+"""One vector per symbol: free (E_T itself), or a map over the source's vocabulary (Theta E), dense or convex.
 
-Theta E has A rows: it is computed once a step and indexed, never a (B, L, V) tensor. As E has rank D and A < D, it
-reaches no further than E_T: training Theta is training E_T preconditioned by E^T E, so `free_embedding` is the honest
-ablation of every vocabulary map.
+Theta E has A rows: it is computed once per step and indexed, without a (B, L, V) tensor. As E has rank D and A < D, it
+is no more expressive than E_T: training Theta is training E_T preconditioned by E^T E, so `free_embedding` is the
+right ablation of every vocabulary map.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from xmr.transforms.base import Init, SymbolTransform, start_rows, word_ids
 
 
 class FreeEmbedding(SymbolTransform):
-    """E_T in R^{A x D}, learned itself: A * D parameters.
+    """E_T in R^{A x D} is learned directly: A * D parameters.
 
     Source: the frozen-body "EnglishBert" baseline of ReprogBERT, arXiv 2210.07144.
 
     Args:
-        init: where the letters start: random words of the source, its own letters, given words, or random words mixed
-            by BLOSUM62 similarity.
-        words: the words for `init: words`, one for each letter of the alphabet in its order.
+        init: the initial embeddings: random tokens of the source, its own letters, given tokens, or random tokens
+            mixed by BLOSUM62 similarity.
+        words: the tokens for `init: words`, one per letter in the order of the alphabet.
     """
 
     def __init__(self, init: Init = "random_words", words: tuple[str, ...] | None = None) -> None:
@@ -46,7 +46,7 @@ class FreeEmbedding(SymbolTransform):
 
     @classmethod
     def holding(cls, table: Tensor, blends: Tensor) -> FreeEmbedding:
-        """A free embedding that holds a given table: what every vocabulary map folds to after training."""
+        """A free embedding with a given table: what every vocabulary map is merged to after training."""
         folded = cls()
         folded.section = {"name": "free_embedding"}
         folded.register_buffer("blends", blends, persistent=False)
@@ -55,7 +55,7 @@ class FreeEmbedding(SymbolTransform):
 
 
 class _Map(SymbolTransform):
-    """What the maps over the vocabulary share: E is the source's own, never saved with the program."""
+    """The base of maps over the vocabulary: E belongs to the source and is never saved with the program."""
 
     def _remember(self, spec: Spec, space: Space) -> tuple[SymbolSpec, TokenSpace]:
         assert isinstance(space, TokenSpace)
@@ -69,7 +69,7 @@ class _Map(SymbolTransform):
         return self._space.embedding
 
     def merge(self) -> SymbolTransform:
-        """After training only E_T is kept, not Theta and not E."""
+        """Keep only E_T, not Theta and E."""
         with torch.no_grad():
             return FreeEmbedding.holding(self.table(), self.blends)
 
@@ -80,8 +80,8 @@ class VocabularyMap(_Map):
     Source: R2DL, arXiv 2301.02120, eq. 3; ReprogBERT, arXiv 2210.07144.
 
     Args:
-        init: each row of Theta starts at one word (`random_words`, `letters` or given `words`).
-        words: the words for `init: words`.
+        init: each row of Theta starts at one token (`random_words`, `letters` or given `words`).
+        words: the tokens for `init: words`.
     """
 
     def __init__(self, init: Init = "random_words", words: tuple[str, ...] | None = None) -> None:
@@ -89,7 +89,7 @@ class VocabularyMap(_Map):
         self.init, self.words = init, words
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
-        """Theta starts at single words: a flat start would make all rows nearly equal."""
+        """Each row of Theta starts at one token: uniform weights would make all rows nearly equal."""
         alphabet, tokens = self._remember(spec, space)
         ids = word_ids(_plain(self.init), self.words, alphabet.letters, tokens, generator)
         theta = torch.zeros(len(alphabet.letters), len(tokens.embedding))
@@ -103,16 +103,16 @@ class VocabularyMap(_Map):
 
 
 class ConvexVocabularyMap(_Map):
-    """E_T = softmax(W / tau) E row-wise, over all words or each row's top k. A * V parameters.
+    """E_T = softmax(W / tau) E row-wise, over all tokens or each row's top k. A * V parameters.
 
     Source: convex variant of R2DL, arXiv 2301.02120.
 
     Args:
         tau: temperature of the softmax.
-        top_k: keep only the k largest weights of a row, renormalised; all of them by default.
-        start: share of its weight that a letter's first word has at the start.
-        init: where the letters start.
-        words: the words for `init: words`.
+        top_k: keep only the k largest weights of a row, renormalized; all of them by default.
+        start: initial weight of a letter's first token.
+        init: the initial tokens of the letters.
+        words: the tokens for `init: words`.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class ConvexVocabularyMap(_Map):
         self.tau, self.top_k, self.start, self.init, self.words = tau, top_k, start, init, words
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
-        """W starts at a logit that gives each letter's first word the share `start`, the other words the rest."""
+        """W starts at a logit that gives each letter's first token the weight `start`, the other tokens the rest."""
         alphabet, tokens = self._remember(spec, space)
         ids = word_ids(_plain(self.init), self.words, alphabet.letters, tokens, generator)
         vocabulary = len(tokens.embedding)
@@ -151,5 +151,5 @@ class ConvexVocabularyMap(_Map):
 
 
 def _plain(init: Init) -> Init:
-    """A map starts at single words, so mixing them by similarity does not apply."""
+    """A map starts at single tokens, so mixing them by similarity does not apply."""
     return "random_words" if init == "similar_words" else init

@@ -1,4 +1,4 @@
-"""A signal placed in a long wave, with a learned pattern added to it: Voice2Series' program, and its variants."""
+"""A signal placed in a long wave, with a learned pattern added to it: the program of Voice2Series, and its variants."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ Locate = Literal["pad", "centre", "repeat", "stretch", "rates"]
 
 
 class WavePattern(Transform):
-    """x' = g place(x) + M theta: theta is one number a sample of the source's wave, g a learned gain.
+    """x' = g place(x) + M theta: theta has one number per sample of the source's wave, g is a learned gain.
 
-    Channels are joined end to end before they are placed. A signal longer than the wave is stretched down to it. Where
-    the source starts with a linear spectrum S, S(x') = g S(place(x)) + S(M theta): the first is computed once a record,
-    the second once a step. Parameters: samples + 1. Location: input; operator: additive. Source: Voice2Series, arXiv
-    2106.09296, eq. 2.
+    Channels are concatenated before they are placed. A signal longer than the wave is compressed to fit. Where the
+    source starts with a linear spectrum S, S(x') = g S(place(x)) + S(M theta): the first term is computed once per
+    record, the second once per step. Parameters: samples + 1. Location: input; operator: additive. Source:
+    Voice2Series, arXiv 2106.09296, eq. 2.
 
     Args:
         place: at the start; in the middle; as many copies as fit, at equal distances; stretched over the wave; or
-            copies stretched to 1/8, 1/8, 1/4 and 1/2 of the wave, one behind the other.
+            copies stretched to 1/8, 1/8, 1/4 and 1/2 of the wave, one after the other.
         repeats: copies of `repeat`; null: as many as fit.
-        everywhere: theta also where the signal stands (M = 1), not only around it.
-        gain: g at the start; z-scored series lie far outside a wave's -1 to 1.
-        learn_gain: let g learn, one for each channel.
-        dropout: share of theta's samples dropped in a step.
+        everywhere: add theta to the signal as well (M = 1), not only around it.
+        gain: initial g; z-scored series lie far outside a wave's -1 to 1.
+        learn_gain: train g, one per channel.
+        dropout: fraction of theta's samples dropped in a step.
         regularization: weight of theta's mean square in the loss.
-        front: filters at each of four rates of a learned multi-scale front before placing; 0: none.
+        front: filters at each of four dilations of a learned multi-scale front end before placing; 0: none.
     """
 
     takes: ClassVar[str] = "signal"
@@ -60,12 +60,12 @@ class WavePattern(Transform):
         self.dropout, self.weight = Dropout(dropout), regularization
 
     def capacity(self, space: Space) -> int:
-        """As many samples as the source listens to."""
+        """The number of samples that the source accepts."""
         assert isinstance(space, WaveSpace)
         return space.samples
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
-        """theta starts at zero. Raises RecipeError when the copies do not fit."""
+        """theta starts at zero. Raises RecipeError if the copies do not fit."""
         assert isinstance(spec, SignalSpec)
         assert isinstance(space, WaveSpace)
         self.wave, self.spec = space, spec
@@ -100,7 +100,7 @@ class WavePattern(Transform):
         return F.pad(flat, (before, samples - inner - before))
 
     def precompute(self, encoded: Batch) -> Tensor | None:
-        """Without a front, each channel placed on its own does not change: its wave, or its spectrum. (B, C, ...)."""
+        """Each channel placed on its own, as a wave or spectrum, if there is no front end: (B, C, ...)."""
         if self.front is not None:
             return None
         assert isinstance(encoded, SignalBatch)

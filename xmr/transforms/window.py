@@ -1,4 +1,4 @@
-"""A short convolution over neighbouring symbols before the source: context the source's own words never had."""
+"""A short convolution over neighboring symbols in front of the source."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from xmr.transforms.base import Init, SymbolTransform, checked_ids, start_rows, 
 
 
 class ContextWindow(SymbolTransform):
-    """E_T[a_i] plus a window over its neighbours: x_i = E_T[a_i] + W conv_k(e[a])_i, at the norm of E's rows.
+    """E_T[a_i] plus a window over its neighbors: x_i = E_T[a_i] + W conv_k(e[a])_i, with the norm of E's rows.
 
     e in R^{A x d} is a small embedding; conv_k a convolution of odd width k, d to d, GELU; W projects d to D and starts
-    at zero, so training starts at `free_embedding`. About A d + k d^2 + d D parameters beside E_T.
+    at zero, so training starts at `free_embedding`. About A d + k d^2 + d D parameters in addition to E_T.
     Compare: FPT, arXiv 2103.05247. Operator: parametric; location: embedding.
 
     Args:
-        width: symbols a window covers, odd.
+        width: number of symbols per window, odd.
         channels: d.
-        init: where the letters start.
-        words: the words for `init: words`.
+        init: the initial tokens of the letters.
+        words: the tokens for `init: words`.
     """
 
     norm: Tensor
@@ -44,7 +44,7 @@ class ContextWindow(SymbolTransform):
         self.width, self.channels, self.init, self.words = width, channels, init, words
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
-        """Make E_T, e, the convolution and W."""
+        """Create E_T, e, the convolution and W."""
         assert isinstance(space, TokenSpace)
         alphabet = self.register_alphabet(spec)
         letters, width, d = len(alphabet.letters), self.width, self.channels
@@ -65,7 +65,9 @@ class ContextWindow(SymbolTransform):
         return self.weight
 
     def forward(self, encoded: Batch) -> TokenInput:
-        """ids (B, L) -> embeddings (B, L, D), each of E's row norm; padding counts as zero in every window."""
+        """ids (B, L) -> embeddings (B, L, D), each with the norm of E's rows; padding counts as zero in every
+        window.
+        """
         assert isinstance(encoded, SymbolBatch)
         table = with_blends(self.small, self.blends)
         ids = checked_ids(encoded.ids, len(table))
