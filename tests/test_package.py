@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from xmr.data.columns import Columns
 from xmr.data.readers.read import read_all
-from xmr.data.readers.sequences import Columns
 from xmr.data.records import Skipped
 from xmr.errors import XmrWarning
 from xmr.program import Program

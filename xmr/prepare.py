@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from xmr.data.clean import remove_duplicates
+from xmr.data.columns import Columns
 from xmr.data.pattern import apply_pattern
 from xmr.data.public.catalog import dataset
 from xmr.data.public.location import locate
 from xmr.data.readers.read import read_all
-from xmr.data.readers.sequences import Columns
 from xmr.data.readers.time_series import read_time_table, windows
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.settings import DataSettings

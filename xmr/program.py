@@ -27,7 +27,7 @@ from xmr.core.kinds import (
 )
 from xmr.core.registry import OUTPUTS, TRANSFORMS
 from xmr.core.spaces import SourceInput
-from xmr.data.readers.sequences import Columns
+from xmr.data.columns import Columns
 from xmr.data.records import Records
 from xmr.data.targets import Targets
 from xmr.encoders.base import Encoder

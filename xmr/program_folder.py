@@ -25,7 +25,7 @@ from xmr.core import renamed
 from xmr.core.component import KINDS, check_section, create, section_model
 from xmr.core.files import json_sha256, write_json, write_tensors
 from xmr.core.registry import ENCODERS, SOURCES
-from xmr.data.readers.sequences import Columns
+from xmr.data.columns import Columns
 from xmr.data.targets import Targets
 from xmr.encoders.state import texts
 from xmr.errors import Problem, ProgramError, XmrError, XmrWarning, reason

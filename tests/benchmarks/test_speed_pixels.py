@@ -166,8 +166,8 @@ def test_decoding(tmp_path: Path) -> None:
     """Pictures decoded a second, beside the pictures a second that training takes."""
     from PIL import Image as Pillow
 
+    from xmr.data.columns import Columns
     from xmr.data.readers.read import read_all
-    from xmr.data.readers.sequences import Columns
     from xmr.data.records import Skipped
 
     rng = np.random.default_rng(0)

@@ -141,5 +141,5 @@ def test_a_table_over_time_that_is_too_short(tmp_path):
     with pytest.raises(RecipeError, match=r"new forecast: found --on-bad skip; expected neither"):
         draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", None, (), "skip", Skipped())
     (tmp_path / "t.csv").write_text("\n")
-    with pytest.raises(DataError, match=r"t\.csv:1: found no row; expected a header"):
+    with pytest.raises(DataError, match=r"t\.csv:1: found an empty file; expected a table"):
         draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", None, (), "fail", Skipped())

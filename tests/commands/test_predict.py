@@ -12,7 +12,7 @@ from tests.tiny import tiny_model
 from xmr.commands.predict import _fingerprint, check_target, predict_file
 from xmr.commands.prediction_table import is_prediction_header
 from xmr.core.output_folder import locked
-from xmr.data.readers.sequences import Columns
+from xmr.data.columns import Columns
 from xmr.errors import OutputError, ProgramError
 from xmr.sources.hf_text import HFText
 

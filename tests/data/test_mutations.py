@@ -7,8 +7,8 @@ import zlib
 import numpy as np
 import pytest
 
+from xmr.data.columns import Columns
 from xmr.data.readers.read import read_all, stream
-from xmr.data.readers.sequences import Columns
 from xmr.data.readers.time_series import read_time_table
 from xmr.data.records import Skipped
 from xmr.data.targets import Targets, check_raw

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from xmr.core.kinds import SignalBatch
+from xmr.data.columns import Columns
 from xmr.data.pattern import apply_pattern, compiled
 from xmr.data.readers.read import read_all
-from xmr.data.readers.sequences import Columns
 from xmr.data.records import Records, Skipped
 from xmr.data.splits import group_split
 from xmr.encoders.audio import AudioEncoder

@@ -18,9 +18,9 @@ from PIL import Image as Pillow
 from xmr.core.component import check_section, create
 from xmr.core.kinds import ImageBatch
 from xmr.core.registry import ENCODERS
+from xmr.data.columns import Columns
 from xmr.data.readers.images import as_bytes, digits, records_of
 from xmr.data.readers.read import read_all, stream
-from xmr.data.readers.sequences import Columns
 from xmr.data.records import Skipped
 from xmr.encoders import image as module
 from xmr.encoders.budget import Budget

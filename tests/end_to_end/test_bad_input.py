@@ -29,7 +29,7 @@ FILES: list[tuple[str, str, str | bytes, str]] = [
     ("no such file", "missing.csv", b"", r"missing\.csv: found no such file"),
     ("an empty file", "x.csv", "", r"x\.csv: found an empty file"),
     ("a header and no rows", "x.csv", "sequence,label\n", r"x\.csv: found no record"),
-    ("an unknown ending", "x.xlsx", "a", r"'\.xlsx'; expected one of \.fasta"),
+    ("an unknown ending", "x.docx", "a", r"'\.docx'; expected one of \.fasta"),
     (
         "no sequence column",
         "x.csv",

@@ -218,7 +218,7 @@ BROKEN = [
     ("nothing but constants", "age,risk\n" + "1,a\n1,b\n" * 9, ["data.duplicates=keep", "data.contradictions=keep"],
      r"no column that says anything"),
     ("a row too long", "age,risk\n1,a\n2,b,c\n", [], r"t\.csv:3: found 3 fields; expected 2"),
-    ("an ending that is no table", "age,risk\n", ["data.path=t.xlsx"], r"found a file ending in '\.xlsx'"),
+    ("an ending that is no table", "age,risk\n", ["data.path=t.docx"], r"found a file ending in '\.docx'"),
     ("text for a picture", "said,risk\n" + "".join(f"the cat sat {i},{'ab'[i % 2]}\n" for i in range(30)),
      ["encoder.columns={said: text}", "source={name: resnet20_cifar10, weights: random}", "transform=column_tiles"],
      r"encoder.columns.said: found text; expected another kind"),
@@ -230,7 +230,7 @@ BROKEN = [
 @pytest.mark.parametrize(("name", "text", "overrides", "message"), BROKEN, ids=[case[0] for case in BROKEN])
 def test_broken_tables_give_one_line(tmp_path, name, text, overrides, message, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for file in ("t.csv", "t.xlsx"):
+    for file in ("t.csv", "t.docx"):
         (tmp_path / file).write_text(text)
     recipe = tmp_path / "r.yaml"
     target = "risk" if "risk" in text else "column_2"

@@ -14,8 +14,8 @@ from tests.fuzz.outcome import SilentError
 from xmr.commands.predict import predict_file
 from xmr.core.component import create
 from xmr.core.registry import ENCODERS, TRANSFORMS
+from xmr.data.columns import Columns
 from xmr.data.readers.read import stream
-from xmr.data.readers.sequences import Columns
 from xmr.job import assemble, load_job
 from xmr.prepare import prepare
 from xmr.program_folder import columns_of

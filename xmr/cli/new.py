@@ -20,7 +20,7 @@ def new(
         Path,
         typer.Argument(
             metavar="MY_FILE",
-            help="FASTA, CSV, TSV, Parquet, .ts or .npz with labels; a folder of images or audio clips with one "
+            help="FASTA, CSV, TSV, Parquet, Excel, .ts or .npz with labels; a folder of images or audio clips with one "
             "subfolder per class; for forecast, a table with a time column.",
         ),
     ],

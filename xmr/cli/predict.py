@@ -18,7 +18,7 @@ def predict(
         Path,
         typer.Argument(
             metavar="INPUT",
-            help="FASTA, CSV, TSV or Parquet (also .gz), .ts or .npz; or a folder of images or audio clips.",
+            help="FASTA, CSV, TSV, Parquet or Excel (also .gz), .ts or .npz; or a folder of images or audio clips.",
         ),
     ],
     out: Annotated[

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from xmr.core.files import finite
-from xmr.data.readers.read import must_exist, read_all
-from xmr.data.readers.sequences import Columns
+from xmr.data.columns import Columns
+from xmr.data.readers.paths import must_exist
+from xmr.data.readers.read import read_all
 from xmr.data.readers.time_series import read_time_table, windows
 from xmr.data.records import Skipped, without_bad
 from xmr.data.targets import check_aligned, check_raw

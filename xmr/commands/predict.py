@@ -24,8 +24,9 @@ import torch
 from xmr.commands.prediction_table import in_own_units, is_prediction_header, prediction_table
 from xmr.core.files import NAMES, json_sha256, sweep, write_csv, write_json, writing
 from xmr.core.output_folder import check_name, locked
-from xmr.data.readers.read import must_exist, stream
-from xmr.data.readers.sequences import Columns
+from xmr.data.columns import Columns
+from xmr.data.readers.paths import must_exist
+from xmr.data.readers.read import stream
 from xmr.data.readers.time_series import read_time_table
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.encoders.forecast import ForecastEncoder

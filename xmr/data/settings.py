@@ -47,7 +47,7 @@ class DataSettings(Section):
     dataset: str | None = Field(None, description="a public data set by name (`xmr data list`)")
     path: str | None = Field(
         None,
-        description="your own file (FASTA, CSV, TSV, Parquet, .gz too, .npz) or folder of files, one class a subfolder",
+        description="your own file (FASTA, CSV, TSV, Parquet, Excel, .npz; .gz too) or folder (a subfolder per class)",
     )
     test_path: str | None = Field(None, description="a second file that holds the test part (split.by: column)")
     header: bool | None = Field(

@@ -28,7 +28,7 @@ class Encoder(ABC):
 
     section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
     emits: ClassVar[str]
-    reads: ClassVar[str] = "text"  # what a file of records holds: see `xmr.data.readers.sequences.Columns.reads`
+    reads: ClassVar[str] = "text"  # what a file of records holds: see `xmr.data.columns.Columns.reads`
     season: int = 1  # steps after which a series repeats, for the seasonal-naive forecast
     chunk: ClassVar[int] = 4096  # records read and answered at a time when a file is predicted
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from tests.data.public.archived import From, zipped
+from xmr.data.columns import Columns
 from xmr.data.public.catalog import dataset
 from xmr.data.public.download import download
 from xmr.data.readers.read import read_all
-from xmr.data.readers.sequences import Columns
 from xmr.data.records import Skipped
 from xmr.errors import DataError
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from xmr.data.columns import Columns
 from xmr.data.readers.read import read_all
-from xmr.data.readers.sequences import Columns
 from xmr.data.readers.tables import SEPARATOR
 from xmr.data.records import Skipped
 from xmr.errors import DataError

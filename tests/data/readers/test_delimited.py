@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from xmr.data.columns import Columns
 from xmr.data.readers.delimited import DecimalCommas
 from xmr.data.readers.read import read_all
-from xmr.data.readers.sequences import Columns
 from xmr.data.readers.tables import SEPARATOR
 from xmr.data.readers.time_series import read_time_table
 from xmr.data.records import Skipped

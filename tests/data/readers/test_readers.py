@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from xmr.data.clean import remove_duplicates
+from xmr.data.columns import Columns
 from xmr.data.public.catalog import DATASETS
 from xmr.data.public.checksums import sha256
 from xmr.data.public.dataset import package_file
 from xmr.data.public.download import download
 from xmr.data.public.proteins import read_modlamp
 from xmr.data.readers.read import read_all, stream
-from xmr.data.readers.sequences import Columns
 from xmr.data.records import Records, Skipped
 from xmr.data.settings import DataSettings
 from xmr.data.targets import IGNORE, Targets, check_raw

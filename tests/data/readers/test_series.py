@@ -5,9 +5,9 @@ import gzip
 import numpy as np
 import pytest
 
+from xmr.data.columns import Columns
 from xmr.data.public.catalog import dataset
 from xmr.data.readers.read import read_all
-from xmr.data.readers.sequences import Columns
 from xmr.data.records import Skipped
 from xmr.data.targets import check_raw
 from xmr.encoders.series import SeriesEncoder
@@ -224,7 +224,7 @@ def test_blanks_and_commas_do_not_both_part_fields(tmp_path):
     path.write_text("a,1,5,2\nb, 1, 5, 2\n")
     assert read(path, need_target=True).arrays.shape == (2, 1, 3)
     path.write_text("1 1.5 2\n1 1,5 2\n")
-    with pytest.raises(DataError, match=r"x\.txt:2: found '1 1'; expected fields between commas or between blanks"):
+    with pytest.raises(DataError, match=r"x\.txt:2: field 1: found '1,5'; expected a number \(decimal commas: CSV"):
         read(path)
 
 

@@ -6,12 +6,13 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes, load_wine
 
+from xmr.data.columns import Columns
 from xmr.data.public.catalog import DATASETS, dataset
 from xmr.data.public.download import download
 from xmr.data.public.uci import plain_rows
+from xmr.data.readers.delimited import _quote
 from xmr.data.readers.read import read_all, stream
-from xmr.data.readers.sequences import Columns
-from xmr.data.readers.tables import SEPARATOR, _quote, from_bunch, from_frame
+from xmr.data.readers.tables import SEPARATOR, from_bunch, from_frame
 from xmr.data.records import Skipped
 from xmr.encoders.table import TableEncoder
 from xmr.errors import DataError
@@ -110,9 +111,12 @@ def test_label_in_the_middle_trailing_dots_ids_and_parts(tmp_path):
         ("age,label\n31,yes\n40\n", r"t.csv:3: found 1 fields; expected 2"),
         ("age,age,label\n31,1,yes\n", r"t.csv:1: found column 'age' twice"),
         ('age,label\n"31,yes\n', r"t.csv:\d: found .*; expected well-formed quoting"),
-        ("age,job\n31,yes\n", r"t.csv:1: found columns age, job; expected the label's name in data.target"),
+        (
+            "age,job\n31,yes\n",
+            r"t.csv:1: found columns age, job; expected a column named target .*, or its name in data.target",
+        ),
         ("label\nyes\n", r"expected at least one besides the label"),
-        ("|only remarks\n", r"t.csv:1: found no row"),
+        ("|only remarks\n", r"t.csv:1: found an empty file"),
     ],
 )
 def test_broken_tables_are_named_by_line(tmp_path, text, message):
@@ -253,12 +257,12 @@ def test_bytes_of_a_frame_that_are_no_text():
         from_frame(pd.DataFrame({"a": [b"\xff"], "label": ["yes"]}), "label")
 
 
-@pytest.mark.parametrize("delimiter", ["\t", None, ","])
+@pytest.mark.parametrize("delimiter", ["\t", "|", ","])
 def test_long_runs_of_blanks_take_linear_time(delimiter):
     lines = ["a" + mark * 300_000 + "b" for mark in ("\t", " ", ",")]
     started = time.process_time()
     assert _quote(lines, delimiter) == '"'
     assert time.process_time() - started < 2
-    edge = delimiter or " "
-    assert _quote([f"a{edge} 'b c' {edge}d"], delimiter) == "'"
+    assert _quote([f"a{delimiter} 'b c' {delimiter}d"], delimiter) == "'"
+    assert _quote([f"'a'{delimiter}'b'\n", f"it's{delimiter}'tis\n"], delimiter) == '"', "an apostrophe before a word"
     assert _quote(["it's a b's"], delimiter) == '"'

@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
+from xmr.data.columns import Columns
 from xmr.data.readers.read import read_all
-from xmr.data.readers.sequences import Columns
 from xmr.data.readers.time_series import read_time_table
 from xmr.data.records import Skipped
 from xmr.errors import DataError

@@ -9,7 +9,7 @@ import torch
 from xmr.baselines.base import FUTURE, BaselineInput, Case
 from xmr.baselines.time_series import last_value, linear, seasonal_naive
 from xmr.core.kinds import SignalSet, SignalSpec
-from xmr.data.readers.sequences import Columns
+from xmr.data.columns import Columns
 from xmr.data.readers.time_series import TimeTable, read_time_table, steps_in_words, windows
 from xmr.data.settings import DataSettings
 from xmr.data.targets import Targets
@@ -88,7 +88,7 @@ def test_random_splits_of_the_future_are_refused(tmp_path):
         ("date,a\n1,2\n2,inf\n", r"x\.csv:3: a.*an infinite value"),
         ("date,a\n1,2\n3,1\n2,1\n", r"x\.csv:4.*'2' after '3'.*times in order"),
         ("date,a\n12/31/2019,2\n1/2/2020,1\n1/1/2020,1\n", r"x\.csv:4.*'1/1/2020' after '1/2/2020'.*times in order"),
-        ("day,a\n1,2\n", r"x\.csv:1.*columns day, a.*a column of time"),
+        ("day,a\n1,2\n", r"x\.csv:1.*columns day, a.*a column named date or time"),
         ("date,a\n1,2\n2\n", r"x\.csv:3.*1 fields.*2 as in the header"),
         ("", "an empty file"),
         ("date,a,a\n1,2,3\n", r"x\.csv:1: found column 'a' twice; expected each column name once"),

@@ -11,8 +11,8 @@ from xmr.commands.new.guess import guess_task
 from xmr.commands.new.time_series import forecast
 from xmr.core.component import create
 from xmr.core.registry import ENCODERS
+from xmr.data.columns import Columns
 from xmr.data.readers.read import read_all
-from xmr.data.readers.sequences import Columns
 from xmr.data.readers.time_series import read_time_table
 from xmr.data.records import Skipped, without_bad
 from xmr.errors import DataError, Problem, RecipeError, one_of

@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 from xmr.errors import DataError, Problem
 
 LONGEST_HEADER = 10_000  # bytes; numpy's own limit
-LARGEST_UNPACKED = 1 << 30  # bytes; up to so many, an archive may be as small as it likes
+LARGEST_UNPACKED = 1 << 30  # bytes; up to this, an archive may be as small as it likes
 DENSEST = 200  # above it: times smaller than what it holds. Deflate reaches 1,032 with zeros
 # What numpy and zipfile raise for a damaged file. TypeError, TokenError, RecursionError, MemoryError: its header is
 # parsed as Python (ast.literal_eval says MemoryError when it is nested too deeply); RuntimeError: an encrypted member.
@@ -53,7 +53,7 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
             if start[:2] != b"PK":
                 raise DataError(Problem(str(path), "a file that is no NumPy array", "what numpy.savez writes"))
             with zipfile.ZipFile(handle) as archive:
-                return _members(archive, path, path.stat().st_size)
+                return _members(archive, path)
     except _DAMAGED as error:
         if isinstance(error, DataError):
             raise
@@ -61,13 +61,19 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
         raise DataError(Problem(str(path), f"an archive that cannot be read ({reason})", "plain arrays")) from error
 
 
-def _members(archive: zipfile.ZipFile, path: Path, size: int) -> dict[str, np.ndarray]:
-    """The arrays of an archive of so many bytes; whatever else lies in it is passed over."""
+def check_size(total: int, path: Path, what: str, expected: str) -> None:
+    """Raises DataError for a zip archive whose members unpack to more bytes than its own size lets expect."""
+    size = path.stat().st_size
+    if total > max(LARGEST_UNPACKED, DENSEST * size):
+        found = f"{what} of {total:,} bytes in an archive of {size:,}"
+        raise DataError(Problem(str(path), found, expected))
+
+
+def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an archive; whatever else lies in it is skipped."""
     entries = [entry for entry in archive.infolist() if entry.filename.endswith(".npy")]
     total = sum(entry.file_size for entry in entries)
-    if total > max(LARGEST_UNPACKED, DENSEST * size):
-        found = f"arrays of {total:,} bytes in an archive of {size:,}"
-        raise DataError(Problem(str(path), found, "an archive written without compression (numpy.savez)"))
+    check_size(total, path, "arrays", "an archive written without compression (numpy.savez)")
     made: dict[str, np.ndarray] = {}
     for entry in entries:
         name = entry.filename.removesuffix(".npy")

@@ -13,6 +13,7 @@ from xmr.data.readers.text import open_text
 from xmr.data.records import Records
 from xmr.errors import DataError, Problem, require
 
+FASTA = (".fasta", ".fa", ".faa", ".fna", ".fas")
 _NOT_CHOSEN = MISSING | {"false", "0", "no"}
 _FIELD = re.compile(r"(?<!\w)(\w++)=(\S*)")  # tried once a word: a header may be a whole genome
 

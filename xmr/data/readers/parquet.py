@@ -1,4 +1,4 @@
-"""Parquet files, streamed as columns of Python values; a damaged one is refused wherever the damage lies."""
+"""Parquet files, streamed as rows of text; a damaged one is refused wherever the damage lies."""
 
 from __future__ import annotations
 
@@ -7,35 +7,43 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from xmr.data.readers.values import as_text
 from xmr.errors import DataError, Problem, require
 
+_CHUNK = 4096  # rows in memory at once
 
-def open_parquet(path: Path, chunk: int) -> tuple[list[str], Iterator[list[list[Any]]]]:
-    """The names of the columns, and the columns of `chunk` rows at a time. Raises DataError for a damaged file."""
+
+def read_parquet(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """The names of the columns, and (row number, cells) of every row. Raises DataError for a damaged file."""
     parquet = require("pyarrow.parquet", "parquet", "reading Parquet")
-    with _said(path, "a file that is not Parquet", "Parquet as its name says"):
+    with _as_problem(path, "a file that is not Parquet", "Parquet as its name says"):
         file = parquet.ParquetFile(path)
         names = list(file.schema_arrow.names)
+    return names, _rows(path, file)
 
-    def batches() -> Iterator[list[list[Any]]]:
-        rows, parts = 0, file.iter_batches(batch_size=chunk)
-        while True:
-            with _said(path, f"damaged Parquet behind row {rows}", "a whole Parquet file"):
-                part = next(parts, None)
-                columns = None if part is None else [column.to_pylist() for column in part.columns]
-            if columns is None or part is None:
-                break
-            rows += part.num_rows
-            yield columns
-        if rows != file.metadata.num_rows:
-            found = f"{rows} rows where the file announces {file.metadata.num_rows}"
-            raise DataError(Problem(str(path), found, "a whole Parquet file"))
 
-    return names, batches()
+def _rows(path: Path, file: Any) -> Iterator[tuple[int, list[str]]]:
+    number, batches = 0, file.iter_batches(batch_size=_CHUNK)
+    while True:
+        with _as_problem(path, f"damaged Parquet behind row {number}", "a whole Parquet file"):
+            batch = next(batches, None)
+            columns = [] if batch is None else [column.to_pylist() for column in batch.columns]
+        if batch is None:
+            break
+        try:
+            cells = [list(map(as_text, column)) for column in columns]
+        except UnicodeDecodeError as error:
+            found = f"bytes that are not text behind row {number} ({error.reason})"
+            raise DataError(Problem(str(path), found, "numbers, or UTF-8 text")) from error
+        yield from enumerate(map(list, zip(*cells)), start=number + 1)
+        number += batch.num_rows
+    if number != file.metadata.num_rows:
+        found = f"{number} rows where the file announces {file.metadata.num_rows}"
+        raise DataError(Problem(str(path), found, "a whole Parquet file"))
 
 
 @contextmanager
-def _said(path: Path, found: str, expected: str) -> Iterator[None]:
+def _as_problem(path: Path, found: str, expected: str) -> Iterator[None]:
     """What Arrow raises for bytes that are wrong, as one line."""
     arrow = require("pyarrow", "parquet", "reading Parquet")
     try:

@@ -9,26 +9,28 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib.resources import files
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
+from xmr.data.columns import USUAL, ColumnIndex, Columns, find_column
 from xmr.data.dates import is_date, moment, way_of, ways_of
 from xmr.data.readers.arrays import load_arrays
-from xmr.data.readers.delimited import DecimalCommas, delimited
+from xmr.data.readers.delimited import Row
 from xmr.data.readers.fasta import role_of
 from xmr.data.readers.numbers import as_numbers, is_gap, is_number, is_plain
-from xmr.data.readers.parquet import open_parquet
-from xmr.data.readers.sequences import USUAL, Columns, once
+from xmr.data.readers.paths import check_file
+from xmr.data.readers.rows import COLUMNAR, Rows, column, facts_of, open_rows
 from xmr.data.readers.text import open_text, reading
 from xmr.data.records import Records
 from xmr.errors import DataError, Problem, nearest, require
 
 TIME = ("time", "timestamp", "timepoint", "t", "step")
-FORMATS = (".ts", ".arff", ".tsv", ".csv", ".txt", ".parquet", ".npz", ".npy")
+FORMATS = (".ts", ".arff", ".npz", ".npy", *COLUMNAR)
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)\.0+|-?[0-9]\.[0-9]*[eE][+-]?[0-9]+")
 _DATES = re.compile(r"[0-9T:. -]*")
 _BY_AEON = (ValueError, OSError, LookupError, TypeError, AttributeError, NameError, ArithmeticError)  # what it raises
@@ -72,7 +74,7 @@ def _stacked(values: Iterable[np.ndarray] | np.ndarray) -> np.ndarray:
     return made
 
 
-def stream_series(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
+def read_series(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
     """Records of a file in chunks, or of a folder with NAME_TRAIN and NAME_TEST files.
 
     Raises DataError: missing, empty, of no known format, or broken at a line.
@@ -80,27 +82,14 @@ def stream_series(path: Path, columns: Columns, chunk: int) -> Iterator[Records]
     if path.is_dir():
         yield from _folder(path, columns, chunk)
         return
-    if not path.is_file():
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError(Problem(str(path), "no such file", "a file of series", nearest(path.name, siblings)))
-    if path.stat().st_size == 0:
-        raise DataError(Problem(str(path), "an empty file", "series"))
-    kind = format_of(path)
+    kind = check_file(path, FORMATS, "series")
     if kind in (".ts", ".arff"):
         yield from _cut(_by_aeon(path, kind), chunk)
     elif kind in (".npz", ".npy"):
         yield from _cut(_arrays(path, columns), chunk)
     else:
-        yield from _tabular(path, kind, columns, chunk)
-
-
-def format_of(path: Path) -> str:
-    """The suffix that names the format, before a `.gz`. Raises DataError for one that is not read."""
-    suffix = (Path(path.stem).suffix if path.suffix == ".gz" else path.suffix).lower()
-    if suffix not in FORMATS:
-        found = f"a file ending in {suffix or 'nothing'!r}"
-        raise DataError(Problem(str(path), found, f"one of {', '.join(FORMATS)} (or .gz)"))
-    return suffix
+        with open_rows(path, "series") as rows:
+            yield from (part.noted(rows.commas) for part in _by_rows(rows, columns, chunk))
 
 
 def part_of(path: Path) -> str:
@@ -119,7 +108,7 @@ def _folder(folder: Path, columns: Columns, chunk: int) -> Iterator[Records]:
     parts: list[Records] = []
     for path in ordered:
         with reading(path):
-            parts.extend(stream_series(path, columns, chunk))
+            parts.extend(read_series(path, columns, chunk))
     yield from _cut(Records.join(parts), chunk)
 
 
@@ -211,47 +200,6 @@ def _column(held: np.ndarray, what: str, n: int, path: Path) -> np.ndarray:
         raise DataError(Problem(str(path), f"{what} that are not text ({error.reason})", "UTF-8 text")) from error
 
 
-def rows_of(path: Path, kind: str) -> tuple[Iterator[tuple[int, list[str]]], DecimalCommas | None]:
-    """(line, fields) of delimited text or Parquet, and its decimal commas where it may have some."""
-    if kind == ".parquet":
-        return _of_parquet(path), None
-    handle = open_text(path)
-    if kind != ".csv":
-        lines = enumerate(handle, start=1)
-        return _until_read(handle, ((line, _fields(path, line, text)) for line, text in lines if text.strip())), None
-    rows, commas = delimited(path, handle, ",")
-    return _until_read(handle, ((line, row) for line, row in rows if row)), commas
-
-
-def _until_read(handle: IO[str], rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
-    with handle:
-        yield from rows
-
-
-def _of_parquet(path: Path) -> Iterator[tuple[int, list[str]]]:
-    names, batches = open_parquet(path, 4096)
-    yield 1, names
-    line = 1
-    for batch in batches:
-        for fields in zip(*[["" if value is None else str(value) for value in column] for column in batch]):
-            line += 1
-            yield line, list(fields)
-
-
-def _fields(path: Path, line: int, text: str) -> list[str]:
-    """The fields of a line: between tabs, else between commas, else between blanks."""
-    if "\t" in text:
-        return text.rstrip("\r\n").split("\t")
-    if "," not in text:
-        return text.split()
-    fields = [field.strip() for field in text.split(",")]
-    for field in fields:
-        if len(parts := field.split()) > 1 and all(map(_number_like, parts)):
-            expected = "fields between commas or between blanks, not both (decimal commas: CSV with semicolons)"
-            raise DataError(Problem(f"{path}:{line}", repr(field[:40]), expected))
-    return fields
-
-
 def _is_header(row: list[str]) -> bool:
     """A first row is a header when two fields or more are no numbers."""
     return sum(not _number_like(field) for field in row) >= 2
@@ -276,173 +224,104 @@ def numbers(fields: list[str], place: str, names: Sequence[str] = ()) -> np.ndar
     except ValueError:
         index = next(i for i, field in enumerate(fields) if not _number_like(field))
         called = names[index] if names else f"field {index + 1}"
-        expected = "a number" + (f" (or data.skip: [{called}])" if names else "")
+        hint = f" (or data.skip: [{called}])" if names else ""
+        if "," in fields[index]:
+            hint = " (decimal commas: CSV with semicolons)"
+        expected = f"a number{hint}"
         raise DataError(Problem(f"{place}: {called}", repr(fields[index][:40]), expected)) from None
 
 
-def table_of(rows: list[tuple[int, list[str]]], kept: list[int], path: Path, names: Sequence[str]) -> np.ndarray:
-    """The fields `kept` of rows of (line, fields), as (rows, kept) float32. Raises DataError with line and name."""
+def numbers_of(rows: list[Row], kept: list[int], path: Path, names: Sequence[str]) -> np.ndarray:
+    """The cells `kept` of rows of (line, cells), as (rows, kept) float32. Raises DataError with line and name."""
     try:
-        return as_numbers([fields[i] for _, fields in rows for i in kept], np.float32).reshape(-1, len(kept))
+        return as_numbers([cells[at] for _, cells in rows for at in kept], np.float32).reshape(-1, len(kept))
     except ValueError:  # all at once is fast; line by line names the place
-        return np.stack([numbers([fields[i] for i in kept], f"{path}:{line}", names) for line, fields in rows])
+        return np.stack([numbers([cells[at] for at in kept], f"{path}:{line}", names) for line, cells in rows])
 
 
-def _tabular(path: Path, kind: str, columns: Columns, chunk: int) -> Iterator[Records]:
-    """Wide (a series a row) or long (a time step a row: the header has a time column) delimited text."""
-    rows, commas = rows_of(path, kind)
-    first = next(rows, None)
-    if first is None:
-        raise DataError(Problem(str(path), "an empty file", "series"))
-    header = [name.strip() for name in first[1]]
-    if _is_header(header if commas is None else DecimalCommas(path).points(1, header)):
-        once(header, f"{path}:{first[0]}")
-        columns = columns.within(header)
-        if commas is not None:
-            texts = {
-                _where(header, getattr(columns, role), role, f"{path}:1", False) for role in ("id", "set", "group")
-            }
-            rows = commas.over(rows, texts)
-        folded = [name.casefold() for name in header]
-        time = columns.time or next((header[folded.index(name)] for name in TIME if name in folded), None)
-        if time is not None:
-            yield from _cut(_long(path, header, time, rows, columns).noted(commas), chunk)
-        else:
-            yield from (part.noted(commas) for part in _wide(path, header, rows, columns, chunk))
+def _by_rows(rows: Rows, columns: Columns, chunk: int) -> Iterator[Records]:
+    """Wide rows (one series per row) or long ones (one time step per row: the header has a column of time)."""
+    if not rows.stated and not _is_header(rows.peek(1)[0][1]):
+        yield from _headless(rows, columns, chunk)
         return
-    rows = chain([first], rows)
-    if commas is not None:
-        rows = commas.over(rows, ())
-    yield from (part.noted(commas) for part in _headless(path, rows, columns, chunk))
+    header = rows.take_header()
+    columns = columns.within(header)
+    index = ColumnIndex.of(header, columns, rows.place)
+    clock = find_column(header, columns.time, "time", rows.place, TIME)
+    if clock is None:
+        yield from _wide(rows, index, chunk)
+    else:
+        yield from _cut(_long(rows, columns, index, clock), chunk)
 
 
-def _headless(path: Path, rows: Iterator[tuple[int, list[str]]], columns: Columns, chunk: int) -> Iterator[Records]:
-    """UCR's own form: the label in the first column, then the series; without labels every field is a value."""
-    start = 1 if columns.need_target or part_of(path) else 0
-    while part := list(islice(rows, chunk)):
-        labels = [_plain(fields[0]) for _, fields in part] if start else None
-        values = [numbers(fields[start:], f"{path}:{line}")[None] for line, fields in part]
+def _headless(rows: Rows, columns: Columns, chunk: int) -> Iterator[Records]:
+    """UCR's own form: the label in the first column, then the series; without labels every cell is a value."""
+    path, start = rows.path, 1 if columns.need_target or part_of(rows.path) else 0
+    cells = ((line, row if rows.commas is None else rows.commas.points(line, row)) for line, row in rows.rows)
+    while part := list(islice(cells, chunk)):
+        labels = [_plain(row[0]) for _, row in part] if start else None
+        values = [numbers(row[start:], f"{path}:{line}")[None] for line, row in part]
         yield series_records(values, labels, str(path), part_of(path), [line for line, _ in part])
 
 
-def _where(header: list[str], wanted: str | None, role: str, place: str, needed: bool) -> int | None:
-    """The index of a column by its given or usual name."""
-    if wanted is not None:
-        if wanted not in header:
-            expected = f"a column {wanted!r} (data.{role})"
-            raise DataError(Problem(place, f"columns {', '.join(header[:12])}", expected, nearest(wanted, header)))
-        return header.index(wanted)
-    folded = [name.casefold() for name in header]
-    found = next((folded.index(name) for name in USUAL[role] if name in folded), None)
-    if found is None and needed:
-        expected = f"a column named {' or '.join(USUAL[role][:3])}, or its name in data.{role}"
-        raise DataError(Problem(place, f"columns {', '.join(header[:12])}", expected))
-    return found
-
-
-def _targets(header: list[str], columns: Columns, place: str) -> dict[str, int]:
-    """The index of each label column by its name; of a file that needs no labels those it has."""
-    wanted = [name for name in columns.target if name in header or columns.need_target]
-    if not wanted:
-        usual = _where(header, None, "target", place, columns.need_target)
-        return {} if usual is None else {header[usual]: usual}
-    places = [_where(header, name, "target", place, True) for name in wanted]
-    return {name: index for name, index in zip(wanted, places) if index is not None}
-
-
-def _wide(
-    path: Path, header: list[str], rows: Iterator[tuple[int, list[str]]], columns: Columns, chunk: int
-) -> Iterator[Records]:
-    place = f"{path}:1"
-    targets = _targets(header, columns, place)
-    name, role = _where(header, columns.id, "id", place, False), _where(header, columns.set, "set", place, False)
-    whose = _where(header, columns.group, "group", place, False)
-    skip = columns.skipped(header, place)
-    kept = [i for i in range(len(header)) if i not in (*targets.values(), name, role, whose, *skip)]
+def _wide(rows: Rows, index: ColumnIndex, chunk: int) -> Iterator[Records]:
+    kept = index.others(rows.header)
     if not kept:
-        raise DataError(Problem(place, f"columns {', '.join(header)}", "columns of values beside the label"))
-    called = [header[i] for i in kept]
-    while part := list(islice(rows, chunk)):
-        for line, fields in part:
-            if len(fields) != len(header):
-                raise DataError(Problem(f"{path}:{line}", f"{len(fields)} fields", f"{len(header)} as in the header"))
-        values = table_of(part, kept, path, called)[:, None]
-        records = series_records(
-            values,
-            {label: [_plain(fields[index]) for _, fields in part] for label, index in targets.items()},
-            str(path),
-            "",
-            [line for line, _ in part],
-            None if name is None else [fields[name].strip() for _, fields in part],
-        )
-        if role is not None:
-            records.role = [role_of(fields[role].strip(), "") for _, fields in part]
-        if whose is not None:
-            records.group = [fields[whose].strip() for _, fields in part]
-        yield records
+        raise DataError(Problem(rows.place, _listed(rows.header), "columns of values beside the label"))
+    names = [rows.header[at] for at in kept]
+    cells = rows.cells(texts={index.id, index.set, index.group})
+    while part := list(islice(cells, chunk)):
+        yield _records(numbers_of(part, kept, rows.path, names)[:, None], part, index, rows.path)
 
 
-def _long(path: Path, header: list[str], time: str, rows: Iterator[tuple[int, list[str]]], columns: Columns) -> Records:
-    """One row a time step: rows of one id are one series, in the order of time; the other columns are channels."""
-    place = f"{path}:1"
-    if time not in header:
-        raise DataError(Problem(place, f"columns {', '.join(header)}", f"a column {time!r} (data.time)"))
-    name = _where(header, columns.id, "id", place, True)
-    targets = _targets(header, columns, place)
-    role = _where(header, columns.set, "set", place, False)
-    whose = _where(header, columns.group, "group", place, False)
-    clock = header.index(time)
-    skip = columns.skipped(header, place)
-    kept = [i for i in range(len(header)) if i not in (name, clock, *targets.values(), role, whose, *skip)]
+def _long(rows: Rows, columns: Columns, index: ColumnIndex, clock: int) -> Records:
+    """One row per time step: rows of one id are one series, in the order of time; the other columns are channels."""
+    header, path = rows.header, rows.path
+    if index.id is None:
+        find_column(header, None, "id", rows.place, USUAL["id"], needed=True)
+    kept = index.others(header, clock)
     if columns.input is not None:
-        kept = [header.index(columns.input)] if columns.input in header else []
+        kept = [at for at in kept if header[at] == columns.input]
     if not kept:
-        raise DataError(Problem(place, f"columns {', '.join(header)}", "columns of values beside id, time and label"))
-    everything = list(rows)
-    lines = np.array([line for line, _ in everything])
-    for line, fields in everything:
-        if len(fields) != len(header):
-            raise DataError(Problem(f"{path}:{line}", f"{len(fields)} fields", f"{len(header)} as in the header"))
-    assert name is not None
-    names = [fields[name].strip() for _, fields in everything]
-    if not names:
+        raise DataError(Problem(rows.place, _listed(header), "columns of values beside id, time and label"))
+    steps = list(rows.cells(texts={index.id, index.set, index.group}))
+    if not steps:
         raise DataError(Problem(str(path), "a header and no rows", "a row for every time step"))
-    begun = {whole: number for number, whole in enumerate(dict.fromkeys(names))}  # series in the order they begin
-    rank = np.array([begun[whole] for whole in names])
-    texts = [fields[clock].strip() for _, fields in everything]
-    when = _times(texts, path, lines)
+    assert index.id is not None
+    names, times = column(steps, index.id), column(steps, clock)
+    lines = np.array([line for line, _ in steps])
+    begun = {name: number for number, name in enumerate(dict.fromkeys(names))}  # series in the order they begin
+    rank = np.array([begun[name] for name in names])
+    when = _times(times, path, lines)
     order = np.lexsort((when, rank))
     again = np.flatnonzero((np.diff(rank[order]) == 0) & (when[order][1:] == when[order][:-1]))
     if len(again):
         one, other = (order[again[0] + step] for step in (0, 1))
-        found = f"{time} {texts[other]!r} of {names[other]!r} again (first on line {lines[one]})"
+        found = f"{header[clock]} {times[other]!r} of {names[other]!r} again (first on line {lines[one]})"
         raise DataError(Problem(f"{path}:{lines[other]}", found, "each time of a series once"))
-    flat = table_of(everything, kept, path, [header[i] for i in kept])
-    ends = np.cumsum(np.bincount(rank))
-    groups = np.split(order, ends[:-1])
-    labels: dict[str, list[str]] = {}
-    for label, index in targets.items():
-        labels[label] = []
+    values = numbers_of(steps, kept, path, [header[at] for at in kept])
+    groups = np.split(order, np.cumsum(np.bincount(rank))[:-1])
+    for at in index.targets.values():
+        labels = [_plain(label) for label in column(steps, at)]
         for group in groups:
-            said = [_plain(everything[i][1][index]) for i in group]
-            other = next((i for i, text in zip(group, said) if text != said[0]), None)
+            other = next((i for i in group if labels[i] != labels[group[0]]), None)
             if other is not None:
-                found = f"the labels {said[0]!r} and {_plain(everything[other][1][index])!r} in {names[other]!r}"
-                raise DataError(Problem(f"{path}:{lines[other]}", found, "one label a series"))
-            labels[label].append(said[0])
-    records = series_records(
-        [flat[group].T for group in groups],
-        labels,
-        str(path),
-        "",
-        [int(lines[group].min()) for group in groups],
-        [str(names[group[0]]) for group in groups],
-    )
-    if role is not None:
-        records.role = [role_of(everything[group[0]][1][role].strip(), "") for group in groups]
-    if whose is not None:
-        records.group = [everything[group[0]][1][whose].strip() for group in groups]
-    return records
+                found = f"the labels {labels[group[0]]!r} and {labels[other]!r} in {names[other]!r}"
+                raise DataError(Problem(f"{path}:{lines[other]}", found, "one label per series"))
+    first = [(int(lines[group].min()), steps[group[0]][1]) for group in groups]
+    return _records([values[group].T for group in groups], first, index, path)
+
+
+def _records(values: np.ndarray | list[np.ndarray], rows: list[Row], index: ColumnIndex, path: Path) -> Records:
+    """Series, and what the other columns of their rows say."""
+    facts = facts_of(rows, index, "series-")
+    labels = {name: [_plain(label) for label in column] for name, column in facts["labels"].items()}
+    records = series_records(values, labels, str(path), "", facts["line"], facts["ids"])
+    return replace(records, role=facts["role"], group=facts["group"])
+
+
+def _listed(header: list[str]) -> str:
+    return f"columns {', '.join(header[:12])}"
 
 
 def _times(texts: list[str], path: Path, lines: np.ndarray) -> np.ndarray:

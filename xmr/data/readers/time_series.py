@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from xmr.data.columns import Columns, check_unique, find_column
 from xmr.data.dates import moment, way_of, ways_of
 from xmr.data.readers.numbers import as_numbers, is_gap
-from xmr.data.readers.sequences import Columns, once
-from xmr.data.readers.series import format_of, rows_of, table_of
+from xmr.data.readers.rows import Rows, column, open_rows
+from xmr.data.readers.series import numbers_of
 from xmr.data.readers.text import reading
 from xmr.data.records import Records
-from xmr.errors import DataError, Problem, nearest
+from xmr.errors import DataError, Problem
 
 CHUNK = 4096  # rows turned into numbers at once
 TIME = ("date", "time", "datetime", "timestamp", "ds")
@@ -46,68 +47,43 @@ def read_time_table(path: Path, columns: Columns, most: int | None = None) -> Ti
 
     Raises DataError with the line of a value that is infinite or no number, or of a time that goes back.
     """
-    if not path.is_file():
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError(
-            Problem(str(path), "no such file", "a table of channels over time", nearest(path.name, siblings))
-        )
-    if path.stat().st_size == 0:
-        raise DataError(Problem(str(path), "an empty file", "a table of channels over time"))
-    kind = format_of(path)
-    if kind not in (".csv", ".tsv", ".txt", ".parquet"):
-        raise DataError(Problem(str(path), f"a file ending in {kind!r}", "a table: .csv, .tsv or .parquet"))
-    with reading(path):
-        return _table(path, kind, columns, most)
+    with reading(path), open_rows(path, "a table of channels over time") as rows:
+        return _table(rows, columns, most)
 
 
-def _table(path: Path, kind: str, columns: Columns, most: int | None) -> TimeTable:
-    rows, commas = rows_of(path, kind)
-    first = next(rows, None)
-    if first is None:
-        raise DataError(Problem(f"{path}:1", "no row", "a header and a row for every time step"))
-    header = [name.strip() for name in first[1]]
-    once(header, f"{path}:{first[0]}")
-    folded = [name.casefold() for name in header]
+def _table(rows: Rows, columns: Columns, most: int | None) -> TimeTable:
+    path, header = rows.path, rows.take_header()
+    check_unique(header, rows.place)
     columns = columns.within(header)
-    time = columns.time
-    clock = time or next((header[folded.index(name)] for name in TIME if name in folded), None)
-    if clock is None or clock not in header:
-        expected = f"a column {clock!r} (data.time)" if clock else f"a column of time: {', '.join(TIME)} (or data.time)"
-        raise DataError(
-            Problem(f"{path}:1", f"columns {', '.join(header[:12])}", expected, nearest(clock or "", header))
-        )
-    place = header.index(clock)
-    if lacking := [name for name in columns.features if name not in header]:
-        listed, wanted = f"columns {', '.join(header[:12])}", f"a column {lacking[0]!r}"
-        raise DataError(Problem(f"{path}:1", listed, wanted, nearest(lacking[0], header)))
-    left = {place, *columns.skipped(header, f"{path}:1")}
-    kept = [i for i, name in enumerate(header) if i not in left and name in (columns.features or header)]
-    channels = [header[i] for i in kept]
+    clock = find_column(header, columns.time, "time", rows.place, TIME, needed=True)
+    assert clock is not None
+    for name in columns.features:
+        find_column(header, name, None, rows.place)
+    ignored = {clock, *(find_column(header, name, "skip", rows.place) for name in columns.skip)}
+    kept = [at for at, name in enumerate(header) if at not in ignored and name in (columns.features or header)]
+    channels = [header[at] for at in kept]
     times: list[str] = []
     lines: list[int] = []
     values: list[np.ndarray] = []
-    rows = islice(rows, most)
-    while part := list(islice(rows, CHUNK)):
-        for at, (line, fields) in enumerate(part):
-            if len(fields) != len(header):
-                raise DataError(Problem(f"{path}:{line}", f"{len(fields)} fields", f"{len(header)} as in the header"))
-            if commas is not None:
-                part[at] = line, commas.points(line, fields)
-            if is_gap(fields[place]):
-                raise DataError(Problem(f"{path}:{line}: {clock}", repr(fields[place]), "a time in every row"))
-        found = table_of(part, kept, path, channels)
+    cells = islice(rows.cells(), most)
+    while part := list(islice(cells, CHUNK)):
+        moments = column(part, clock)
+        if (gap := next((at for at, time in enumerate(moments) if is_gap(time)), None)) is not None:
+            place = f"{path}:{part[gap][0]}: {header[clock]}"
+            raise DataError(Problem(place, repr(part[gap][1][clock]), "a time in every row"))
+        found = numbers_of(part, kept, path, channels)
         if len(endless := np.argwhere(np.isinf(found))):
             row, channel = endless[0]
             raise DataError(Problem(f"{path}:{part[row][0]}: {channels[channel]}", "an infinite value", "a number"))
-        times.extend(fields[place].strip() for _, fields in part)
+        times.extend(moments)
         lines.extend(line for line, _ in part)
         values.append(found)
     if (back := _goes_back(times)) is not None:
-        order = f"{clock} {times[back]!r} after {times[back - 1]!r}"
+        order = f"{header[clock]} {times[back]!r} after {times[back - 1]!r}"
         raise DataError(Problem(f"{path}:{lines[back]}", order, "times in order: numbers, or dates (2020-12-31)"))
     if not times or not kept:
         raise DataError(Problem(str(path), f"{len(times)} rows of {len(header)} columns", "a time and a channel"))
-    notes = (commas.note,) if commas is not None and commas.note else ()
+    notes = (rows.commas.note,) if rows.commas is not None and rows.commas.note else ()
     return TimeTable(np.concatenate(values), tuple(channels), times, str(path), lines, notes)
 
 

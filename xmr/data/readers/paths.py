@@ -1,0 +1,31 @@
+"""What a data file must be before it is opened: there, not empty, of a known format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xmr.errors import DataError, Problem, nearest
+
+
+def must_exist(path: Path) -> None:
+    """Raises DataError, with the nearest name in its folder, where there is no such file or folder."""
+    if not path.exists():
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(Problem(str(path), "no such file", "a data file or folder", nearest(path.name, siblings)))
+
+
+def check_file(path: Path, known: tuple[str, ...], expected: str) -> str:
+    """The suffix that names the format, before a `.gz`. expected: what the file should hold, for messages.
+
+    Raises DataError for a file that does not exist, is a folder, is empty, or has a suffix that is not `known`.
+    """
+    must_exist(path)
+    formats = f"{', '.join(known)} (or .gz)"
+    if path.is_dir():
+        raise DataError(Problem(str(path), "a folder", f"a file of {expected}: {formats}"))
+    if path.stat().st_size == 0:
+        raise DataError(Problem(str(path), "an empty file", expected))
+    suffix = (Path(path.stem).suffix if path.suffix == ".gz" else path.suffix).lower()
+    if suffix not in known:
+        raise DataError(Problem(str(path), f"a file ending in {suffix or 'nothing'!r}", f"one of {formats}"))
+    return suffix

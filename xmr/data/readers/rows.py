@@ -1,0 +1,127 @@
+"""The one reader of files of rows and columns: any suffix to a header and rows of text, each with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from xmr.data.columns import ColumnIndex
+from xmr.data.readers.arff import read_arff
+from xmr.data.readers.delimited import DecimalCommas, Row, read_delimited
+from xmr.data.readers.excel import read_excel
+from xmr.data.readers.fasta import role_of
+from xmr.data.readers.parquet import read_parquet
+from xmr.data.readers.paths import check_file
+from xmr.data.readers.text import open_text
+from xmr.errors import DataError, Problem
+
+DELIMITED = (".csv", ".tsv", ".txt", ".data", ".test")
+COLUMNAR = (*DELIMITED, ".parquet", ".xlsx")
+_DECIDING = 200  # rows that show whether the first is a header
+
+
+class Rows:
+    """Rows of (line, cells) of one file.
+
+    header: the names of the columns where the format states them (Parquet, ARFF); else the builder of the records
+    decides whether the first row holds them (`take_header`) or the columns get other names (`name`).
+    commas: of delimited text that may have decimal commas.
+    """
+
+    def __init__(
+        self, path: Path, rows: Iterator[Row], header: list[str] | None = None, commas: DecimalCommas | None = None
+    ) -> None:
+        self.path, self.rows, self.commas = path, rows, commas
+        self.stated = header is not None
+        self.header = header or []
+        self.place = str(path)  # of the header
+        self._named_by = "header"
+
+    def peek(self, n: int = _DECIDING) -> list[Row]:
+        """The first rows, with decimal points; they stay where they are."""
+        head = list(islice(self.rows, n))
+        self.rows = chain(head, self.rows)
+        if self.commas is not None:
+            with suppress(DataError):  # which columns are texts is not known yet
+                seen = DecimalCommas(self.path)
+                return [(line, seen.points(line, cells)) for line, cells in head]
+        return head
+
+    def take_header(self) -> list[str]:
+        """The names of the columns: those that the format states, or else the first row."""
+        if not self.stated:
+            line, names = next(self.rows)
+            self.header, self.place = [name.strip() for name in names], f"{self.path}:{line}"
+        return self.header
+
+    def name(self, names: list[str]) -> list[str]:
+        """The names for the columns of a file without a header."""
+        self.header, self.place, self._named_by = names, f"{self.path}:1", "first row"
+        return names
+
+    def cells(self, texts: Collection[int | None] = ()) -> Iterator[Row]:
+        """(line, cells) of every row. texts: columns in which commas are never decimal.
+
+        Raises DataError at the line of a row that is not as wide as the header.
+        """
+        width, commas = len(self.header), self.commas
+        for line, row in self.rows:
+            if len(row) != width:
+                expected = f"{width} as in the {self._named_by}"
+                raise DataError(Problem(f"{self.path}:{line}", f"{len(row)} fields", expected))
+            yield line, row if commas is None else commas.points(line, row, texts)
+
+
+@contextmanager
+def open_rows(path: Path, expected: str, known: tuple[str, ...] = COLUMNAR) -> Iterator[Rows]:
+    """The rows of a file. expected: what it should hold, for messages. known: the suffixes that are read.
+
+    Raises DataError: missing, empty, of no known format, or damaged; MissingExtraError without the format's package.
+    """
+    suffix = check_file(path, known, expected)
+    if suffix == ".parquet":
+        header, rows = read_parquet(path)
+        yield Rows(path, rows, header)
+    elif suffix == ".xlsx":
+        yield _some(Rows(path, read_excel(path)), expected)
+    else:
+        with open_text(path) as handle:
+            if suffix == ".arff":
+                header, rows = read_arff(path, handle)
+                yield Rows(path, rows, header)
+            else:
+                rows, commas = read_delimited(path, handle, suffix)
+                yield _some(Rows(path, rows, None, commas), expected)
+
+
+def _some(rows: Rows, expected: str) -> Rows:
+    """The same rows. Raises DataError where there is none."""
+    if not rows.peek(1):
+        raise DataError(Problem(f"{rows.path}:1", "an empty file", expected))
+    return rows
+
+
+def column(rows: list[Row], at: int) -> list[str]:
+    """The cells of one column, without blanks around them."""
+    return [cells[at].strip() for _, cells in rows]
+
+
+def facts_of(rows: list[Row], index: ColumnIndex, prefix: str = "") -> dict[str, Any]:
+    """What the columns of ids, labels, splits and groups say, as arguments of `Records`.
+
+    prefix: before the lines that are the ids where no column holds them.
+    """
+    roles: list[str] = []
+    if index.set is not None:
+        validation = [""] * len(rows) if index.validation is None else column(rows, index.validation)
+        roles = list(map(role_of, column(rows, index.set), validation))
+    return {
+        "ids": [f"{prefix}{line}" for line, _ in rows] if index.id is None else column(rows, index.id),
+        "labels": {name: column(rows, at) for name, at in index.targets.items()},
+        "role": roles,
+        "group": [] if index.group is None else column(rows, index.group),
+        "line": [line for line, _ in rows],
+    }
