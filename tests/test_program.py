@@ -162,7 +162,7 @@ def test_a_wrong_program_folder_says_why(folder_source, tmp_path):
         with pytest.raises(ProgramError, match=message):
             Program.load(_signed(folder))
     for change, message in (
-        ({"programs": 1_000_000}, "1000000 programs beside the tensors of 1"),
+        ({"programs": 1_000_000}, "1000000 programs and the tensors of 1"),
         ({"programs": True}, "programs"),
         ({"length": 10**9}, "length"),
         ({"format_version": True}, "format_version: found True"),
@@ -232,7 +232,7 @@ def test_only_regular_files_in_the_folder_itself_are_read(folder_source, tmp_pat
         Program.load(tmp_path / "program")
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(ProgramError, match="no regular file"):
+    with pytest.raises(ProgramError, match="not a regular file"):
         Program.load(tmp_path / "program")
     path.unlink()
     path.mkdir()

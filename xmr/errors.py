@@ -1,4 +1,4 @@
-"""What can go wrong, said in one line each: the place, what was found, what was expected, the nearest right name."""
+"""Errors with one line per problem: the place, what was found, what was expected, the nearest valid name."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from types import ModuleType
 
-MAX_PROBLEMS = 10  # listed in one message; the rest is counted
+MAX_PROBLEMS = 10  # listed per message; the others are counted
 _HIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_LONGEST = 300  # characters of a place and of what was found
-_EXPECTED = 2000  # the names to choose from are part of it
+_LONGEST = 300  # characters of the place and of the value found
+_EXPECTED = 2000  # it includes the names to choose from
 
 
 def printable(text: str) -> str:
     """The text on one line: control characters, line breaks and lone surrogates as their escapes (\\x1b, \\n, \\udce9).
 
-    A name that comes from a file cannot steer a terminal or begin a line of its own.
+    A name from a file can then neither control a terminal nor start its own line.
     """
     if text.isprintable():
         return text
@@ -31,12 +31,12 @@ def visible(text: str) -> str:
 
 
 def shortened(text: str, most: int = _LONGEST) -> str:
-    """The text, or its first characters and how many there are in all."""
+    """The text, or its first characters and the total number."""
     return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
 
 
 class XmrError(Exception):
-    """Base of every error xmr raises on purpose. `exit_status` is what the command line leaves with."""
+    """Base of every error xmr raises on purpose. `exit_status` is the exit status of the command line."""
 
     exit_status = 1
 
@@ -47,7 +47,7 @@ class XmrWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong: where (file:line or recipe field), what was found, what was expected, a suggestion."""
+    """One problem: the place (file:line or recipe field), what was found, what was expected, a suggestion."""
 
     place: str
     found: str
@@ -61,7 +61,7 @@ class Problem:
 
 
 class InputError(XmrError, ValueError):
-    """The user's input is wrong; carries every `Problem` found, not only the first. The message lists ten of them."""
+    """The user's input is wrong; holds all `Problem`s found. The message lists ten of them."""
 
     exit_status = 2
 
@@ -82,7 +82,7 @@ class RecipeError(InputError):
 
 
 class SourceUnavailableError(RecipeError):
-    """The source a recipe names is right as far as can be told, but cannot be had here (no hub, no folder)."""
+    """The source of a recipe is not available on this machine (no hub, no folder)."""
 
 
 class DataError(InputError):
@@ -98,17 +98,17 @@ class ProgramError(InputError):
 
 
 class OutputError(InputError):
-    """What xmr would write cannot go where it was asked to, or would replace what is not xmr's."""
+    """An output cannot be written, or would replace a file that xmr did not write."""
 
 
 class MissingExtraError(XmrError, ImportError):
-    """A feature needs a package that is not installed; the message holds the pip line that brings it."""
+    """A feature needs a package that is not installed; the message has the pip command that installs it."""
 
     exit_status = 2
 
 
 def reason(error: Exception) -> str:
-    """Why something failed, in one line; with the kind of error where xmr did not raise it on purpose."""
+    """Why something failed, in one line; with the type of an error that xmr did not raise."""
     first = (str(error).strip().splitlines() or [""])[0]
     if isinstance(error, XmrError) and first:
         return first
@@ -116,8 +116,8 @@ def reason(error: Exception) -> str:
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:
-    """The choice most like `name`, or None when nothing is close."""
-    if len(name) > 200:  # no name that anybody mistyped, and slow to compare
+    """The choice most similar to `name`, or None if none is close."""
+    if len(name) > 200:  # not a typing error, and slow to compare
         return None
     by_folded = {choice.casefold(): choice for choice in choices}
     close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
@@ -125,20 +125,20 @@ def nearest(name: str, choices: Iterable[str]) -> str | None:
 
 
 def one_of(place: str, name: object, choices: Iterable[str]) -> Problem:
-    """The problem "an unknown name", with the list of right ones and the nearest."""
+    """The problem "an unknown name", with the list of valid ones and the nearest."""
     known = sorted(choices)
     listed = ", ".join(known) if known else "nothing (none is registered)"
     return Problem(place, repr(name), f"one of {listed}", nearest(str(name), known))
 
 
 def require(module: str, extra: str, purpose: str) -> ModuleType:
-    """Import an optional package, or raise MissingExtraError with the pip line that brings it."""
+    """Import an optional package, or raise MissingExtraError with the pip command that installs it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
         package = module.split(".")[0]
         if error.name is not None and error.name.split(".")[0] != package:
-            raise  # the package is there but broken: its own message says more
+            raise  # the package is installed but broken: its own message is better
         raise MissingExtraError(
             f"{purpose} needs the package {package}, which is not installed: pip install 'xmr[{extra}]'"
         ) from error

@@ -1,4 +1,4 @@
-"""A recipe made into objects: records read, split and encoded, the source loaded, the program built."""
+"""From a recipe to objects: records read, split and encoded, source loaded, program built."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARTS = ("train", "validation", "test")
 
 @dataclass
 class Job:
-    """Everything a recipe names, loaded and encoded; not yet trained. parts: the records behind `sets`, in order."""
+    """Everything that a recipe names, loaded and encoded, before training. parts: the records of `sets`, in order."""
 
     recipe: Recipe
     prepared: Prepared
@@ -50,9 +50,9 @@ def load_job(recipe: Recipe, device: str = "cpu") -> Job:
 
 
 def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepared, device: str = "cpu") -> Job:
-    """Fit the encoder on the training part, encode every part, build the program.
+    """Fit the encoder on the training set, encode all parts, build the program.
 
-    encoder: one that has met the source.
+    encoder: an encoder configured for the source.
     """
     parts = {name: prepared.part(name) for name in PARTS}
     encoder.fit(parts["train"])
@@ -76,13 +76,13 @@ def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepare
 
 
 def _known(part: Records, encoder: Encoder, targets: Targets, on_bad: str, prepared: Prepared) -> Records:
-    """Only records whose label was seen in training and which the fitted encoder takes."""
+    """Only records whose label occurs in training and which the fitted encoder accepts."""
     wrong = {**targets.check(part), **encoder.check(part, fitted=True)}
     return without_bad(part, wrong, on_bad, prepared.skipped)
 
 
 def _shuffled_labels(part: Records, seed: int, task: str) -> Records:
-    """Control: the same labels in another order; per-residue labels in another order over all residues."""
+    """Control: the same labels in random order; per-position labels in random order over all positions."""
     rng = np.random.default_rng(seed)
     if task == "sequence_labeling":
         for name, column in part.labels.items():

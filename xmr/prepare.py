@@ -1,4 +1,6 @@
-"""From the `data` section to clean records in three parts: read, check, remove repeats, split. No model is needed."""
+"""From the `data` section to clean records in three parts: read, check, remove duplicates, split. No model is
+needed.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ from xmr.errors import DataError, Problem
 
 @dataclass
 class Prepared:
-    """Clean records and their parts, with what was left out and why."""
+    """Clean records and their parts, with what was skipped and why."""
 
     records: Records
     split: Split
@@ -37,14 +39,14 @@ class Prepared:
     duplicates: int
     contradictions: int
     digest: str
-    columns: Columns = field(default_factory=Columns)  # as the recipe or the data set names them
+    columns: Columns = field(default_factory=Columns)  # as in the recipe or the data set
 
     def part(self, name: str) -> Records:
         """The records of `train`, `validation` or `test`."""
         return self.records.take(getattr(self.split, name))
 
     def summary(self) -> str:
-        """One sentence for the log and the report, and the rules that acted while the file was read."""
+        """One sentence for the log and the report, and notes from reading the file."""
         left = f"{self.duplicates} duplicate rows and {self.contradictions} inputs with two labels"
         sizes = f"{len(self.split.train)} train, {len(self.split.validation)} validation, {len(self.split.test)} test"
         used = f"{self.read} records read, {left} found, {len(self.records)} used: {sizes}; split {self.split.how}"
@@ -52,7 +54,7 @@ class Prepared:
 
 
 def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> Prepared:
-    """Read, check, clean and split. Raises DataError that names file and line."""
+    """Read, check, clean and split. Raises DataError with file and line."""
     _check_paths(settings)
     if isinstance(encoder, ForecastEncoder):
         return _prepare_forecast(settings, encoder)
@@ -95,7 +97,7 @@ def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> 
 
 
 def _check_paths(settings: DataSettings) -> None:
-    """Refuse pipes and devices, which may never end: data is read more than once."""
+    """Refuse pipes and devices, because data is read more than once."""
     for name in ("path", "test_path", "residue_labels", "residue_mask"):
         path = getattr(settings, name)
         if path is not None and os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
@@ -103,7 +105,7 @@ def _check_paths(settings: DataSettings) -> None:
 
 
 def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepared:
-    """A table over time, cut where the recipe says; the encoder's statistics come from the training rows alone."""
+    """A time-series table, split as the recipe says; the encoder's statistics come from the training rows only."""
     time = settings.time
     if settings.dataset is not None:
         chosen = dataset(settings.dataset)
@@ -113,15 +115,15 @@ def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepa
     columns = Columns(time=time, skip=tuple(settings.skip))
     table = read_time_table(path, columns, settings.rows)
     if settings.split.by != "time":
-        raise DataError(Problem("data.split.by", repr(settings.split.by), "time: a future is not drawn at random"))
+        raise DataError(Problem("data.split.by", repr(settings.split.by), "time: a future cannot be sampled at random"))
     rows = len(table.values)
     held = amount(settings.split.test, rows)
     chosen_rows = amount(settings.split.validation, rows - held)
     borders = [0, rows - held - chosen_rows, rows - held, rows]
     if borders[1] < encoder.look_back + encoder.horizon:
-        found = f"{max(0, borders[1])} training rows of {rows}, beside {chosen_rows} of validation and {held} of test"
+        found = f"{max(0, borders[1])} training rows of {rows}, {chosen_rows} of validation and {held} of test"
         raise DataError(
-            Problem(str(path), found, f"at least {encoder.look_back + encoder.horizon} to look at and forecast")
+            Problem(str(path), found, f"at least {encoder.look_back + encoder.horizon} for one window and its forecast")
         )
     scaled = encoder.fit_rows(table.rows(0, borders[1])).scaled(table)
     parts = [
@@ -131,7 +133,7 @@ def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepa
     ]
     for part in parts:
         if part.arrays is None or np.isnan(part.arrays[:, :, encoder.look_back :]).all():
-            raise DataError(part.problem(0, "found no value from here on; expected some to learn from or to score"))
+            raise DataError(part.problem(0, "found no value from here on; expected some for training or testing"))
     sizes = [0, *np.cumsum([len(part) for part in parts])]
     index = [np.arange(a, b) for a, b in pairwise(sizes)]
     none = np.zeros(0, dtype=np.int64)
@@ -142,24 +144,24 @@ def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepa
 
 
 def _check_classes(records: Records, split: Split) -> None:
-    """Two classes at least in training, and fewer than records: else the label column is another one."""
+    """At least two classes in training, and fewer than records: otherwise it is the wrong label column."""
     column, labels = next(iter(records.labels.items()))
     classes = len(set(labels))
     if len(labels) >= 20 and classes > 0.9 * len(labels):
         found = f"{classes} different labels in {len(labels)} records (column {column!r})"
         raise DataError(Problem("data.target", found, "a column of classes, or task: regression"))
     if len({labels[i] for i in split.train}) < 2:
-        raise DataError(Problem("data.target", "one class only in the training part", "at least two"))
+        raise DataError(Problem("data.target", "only one class in the training part", "at least two"))
 
 
 def positive_of(settings: DataSettings) -> str | None:
-    """The class of interest: as the recipe says, else as the named data set says."""
+    """The class of interest, from the recipe or the named data set."""
     known = dataset(settings.dataset).columns if settings.dataset is not None else {}
     return settings.positive or known.get("positive")  # type: ignore[return-value]
 
 
 def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> tuple[Records, Columns]:
-    """The records of a named data set or of the user's file, and what its columns are called."""
+    """The records of a named data set or of the user's file, and its column names."""
     labels_file, mask_file = settings.residue_labels, settings.residue_mask
     target = (settings.target,) if isinstance(settings.target, str) else tuple(settings.target or ())
     columns = Columns(
@@ -207,7 +209,7 @@ def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> t
 
 
 def _with_tests(records: Records, tests: Records, of_files: bool) -> Records:
-    """Records of two files, the second of which is the test part; each keeps its own lines in error messages."""
+    """Records of two files, the second of which is the test set; error messages keep the lines of each file."""
     if records.columns != tests.columns or list(records.labels) != list(tests.labels):
         found = f"columns {', '.join((*tests.columns, *tests.labels))}"
         raise DataError(Problem(tests.file, found, f"{', '.join((*records.columns, *records.labels))} as in training"))
@@ -222,7 +224,7 @@ def _with_tests(records: Records, tests: Records, of_files: bool) -> Records:
 
 
 def _from_one_folder(records: Records, tests: Records) -> tuple[Records, Records]:
-    """Names of images or audio clips of two lists or folders, made relative to the folder that holds both."""
+    """Names of images or audio clips of two lists or folders, relative to a common folder."""
     homes = [Path(part.file) if os.path.isdir(part.file) else Path(part.file).parent for part in (records, tests)]
     common = os.path.commonpath([os.path.abspath(home) for home in homes])
     moved = []
@@ -235,7 +237,7 @@ def _from_one_folder(records: Records, tests: Records) -> tuple[Records, Records
 def _join_residues(
     records: Records, labels_file: Path, mask_file: str | None, on_bad: str, skipped: Skipped
 ) -> Records:
-    """Per-residue labels, masks and SET fields come from FASTA files of their own, matched by id."""
+    """Per-position labels, masks and SET fields from separate FASTA files, matched by id."""
     labels = read_all(labels_file, Columns(need_target=False), on_bad, skipped)
     number = {name: index for index, name in enumerate(labels.ids)}
     masks: dict[str, str] = {}
@@ -243,7 +245,7 @@ def _join_residues(
         mask_records = read_all(Path(mask_file), Columns(need_target=False), on_bad, skipped)
         masks = dict(zip(mask_records.ids, mask_records.inputs))
     wrong = {
-        index: f"found no labels for {name!r} in {labels_file}; expected one string of labels an id"
+        index: f"found no labels for {name!r} in {labels_file}; expected one string of labels per id"
         for index, name in enumerate(records.ids)
         if name not in number
     }
@@ -258,7 +260,7 @@ def _join_residues(
 
 
 def _strata(records: Records, task: Task) -> np.ndarray | None:
-    """Class numbers to stratify by; several binary labels count as one class each combination."""
+    """Class numbers to stratify by; each combination of several binary labels counts as one class."""
     if task not in ("classification", "multilabel"):
         return None
     rows = list(zip(*records.labels.values()))
@@ -279,10 +281,10 @@ def _split(settings: DataSettings, records: Records, texts: list[str], strata: n
     if how.by == "group":
         if not records.group:
             expected = "{group} in data.pattern, or its column in data.group"
-            raise DataError(Problem("data.split.by: group", "records that name no group", expected))
+            raise DataError(Problem("data.split.by: group", "records without a group", expected))
         return group_split(records.group, how.group, strata, how.validation, how.labels, seed)
     if not records.role:
         raise DataError(
-            Problem("data.split.by: column", "no set column", "its name in data.set, or SET= in FASTA headers")
+            Problem("data.split.by: column", "no split column", "its name in data.set, or SET= in FASTA headers")
         )
     return column_split(records.role, strata, how.validation, how.labels, seed)

@@ -1,8 +1,8 @@
-"""A program: the small trained part that makes a frozen source answer for a target task. The file to read first.
+"""A program: the small trained part that reuses a frozen source for a target task. Read this file first.
 
     x_T --encode--> --transform--> x_S --frozen source--> y_S --output--> y_T
 
-Model reprogramming learns the transform and the output; the source never changes. Survey: arXiv 2202.10629.
+Model reprogramming trains the transform and the output; the source never changes. Survey: arXiv 2202.10629.
 """
 
 from __future__ import annotations
@@ -43,10 +43,11 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Prediction:
-    """Answers in the order asked. values: (R, K) probabilities, or regression values in the target's own units.
+    """Predictions in the order of the records. values: (R, K) probabilities, or regression values in the target's
+    units.
 
-    spread: (R, K) standard deviation between the programs of an ensemble, zero for one program. For per-residue tasks
-    both hold the residues of all records end to end, and `lengths` says how many belong to each record.
+    spread: (R, K) standard deviation between the programs of an ensemble, zero for one program. For per-position tasks
+    both hold the positions of all records, concatenated, and `lengths` the number per record.
     """
 
     ids: list[str]
@@ -58,7 +59,7 @@ class Prediction:
 class Program(nn.Module):
     """N programs (usually one) over ONE frozen source; their probabilities are averaged.
 
-    The N are stacked along the batch, so the source is loaded once and a step is one pass.
+    The N programs are stacked along the batch, so that the source is loaded once and a step is one pass.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Program(nn.Module):
         self.outputs = nn.ModuleList(outputs)
         self.targets = targets
         self.length: int | None = None
-        self.columns = Columns()  # what the file it was trained on calls them
+        self.columns = Columns()  # column names of the training file
 
     @classmethod
     def build(
@@ -90,7 +91,7 @@ class Program(nn.Module):
         seed: int = 0,
         length: int | None = None,
     ) -> Program:
-        """Make N programs from recipe sections. length: L where every record has the same (aligned variants)."""
+        """Create N programs from recipe sections. length: L if all records have the same length (aligned variants)."""
         transforms: list[Transform] = []
         outputs: list[Output] = []
         for member in range(programs):
@@ -100,7 +101,7 @@ class Program(nn.Module):
             made.member, made.programs = member, programs
             answer: Output = create(OUTPUTS, output)
             answer.target_names = targets.names
-            with use_generators(Generators(number)):  # a plugin's layers, where they do not take the generator
+            with use_generators(Generators(number)):  # for layers of plugins that do not use the generator
                 made.build(encoder.spec, source.space, generator)
                 made.set_feature_extractor(partial(_features, source), source.hidden_width, generator)
                 positions = length if length is not None else getattr(made, "positions", None)
@@ -117,9 +118,9 @@ class Program(nn.Module):
         return torch.stack([output(answer, encoded, self.source) for output, answer in zip(self.outputs, answers)])
 
     def cache(self, data: EncodedSet, varied: bool) -> None:
-        """Have a data set keep what the transform computes of each record without its parameters, if there is any.
+        """Let a data set cache what the transform computes of each record without its parameters, if there is any.
 
-        varied: batches go through the encoder's `augment`; where that changes them, nothing is kept.
+        varied: batches are augmented by the encoder; if that changes them, nothing is cached.
         """
         if not len(data):
             return
@@ -140,17 +141,17 @@ class Program(nn.Module):
         return source_features(self.source, self.transforms[member], data, pool, self.device)
 
     def trained_parameters(self) -> list[nn.Parameter]:
-        """What learns: the transforms and the outputs, never the source."""
+        """The trained modules: transforms and outputs, never the source."""
         return [p for part in (self.transforms, self.outputs) for p in part.parameters() if p.requires_grad]
 
     def members(self) -> Iterator[list[nn.Parameter]]:
-        """The trained parameters of each program on its own."""
+        """The trained parameters of each program."""
         for transform, output in zip(self.transforms, self.outputs):
             yield [p for part in (transform, output) for p in part.parameters() if p.requires_grad]
 
     @property
     def device(self) -> torch.device:
-        """Where the program computes."""
+        """The device of the program."""
         return next(p.device for part in (self.transforms, self.outputs) for p in (*part.parameters(), *part.buffers()))
 
     def probabilities(self, logits: Tensor) -> Tensor:
@@ -170,9 +171,9 @@ class Program(nn.Module):
         tokens: int | None = None,
         precision: AbstractContextManager | None = None,
     ) -> Tensor:
-        """Every record's answer from each program: (N, R, K) on the CPU, in order, whatever the batches were.
+        """Predictions of each program for all records: (N, R, K) on the CPU, in order.
 
-        Per residue: (N, residues of all records end to end, K), windows of a record averaged where they overlap.
+        Per position: (N, positions of all records, K); overlapping windows of a record are averaged.
         """
         training, per_position = self.training, self.targets.task == "sequence_labeling"
         self.eval()
@@ -195,9 +196,10 @@ class Program(nn.Module):
         return result / weight.clamp(min=1)[:, None] if per_position else result
 
     def predict(self, records: Records, tokens: int | None = None) -> Prediction:
-        """Answer records. Raises DataError, naming file and line, for what the encoder cannot read.
+        """Predict records. Raises DataError with file and line for records that the encoder cannot read.
 
-        The numbers of a record do not depend on the other records, their order or the padding (to float tolerance).
+        The prediction of a record does not depend on the other records, their order or the padding (to float
+        tolerance).
         """
         data = self.encoder.encode(records)
         values = self.answer(data, tokens)
@@ -213,7 +215,7 @@ class Program(nn.Module):
 
     @staticmethod
     def load(folder: Path | str, device: str = "cpu") -> Program:
-        """Read a program folder. Raises ProgramError that says what is wrong with it."""
+        """Read a program folder. Raises ProgramError with what is wrong."""
         from xmr.program_folder import load_program
 
         return load_program(folder, device)
@@ -242,6 +244,6 @@ def source_features(
 
 
 def _features(source: Source, inputs: SourceInput) -> Tensor:
-    """The frozen source's features of what is in its space, (B, D'), without gradient: for input-dependent programs."""
+    """The frozen source's features of a batch in its space, (B, D'), without gradient: for input-dependent programs."""
     with torch.no_grad():
         return source(inputs).mean()

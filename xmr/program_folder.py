@@ -1,6 +1,6 @@
-"""The program folder: program.json, program.safetensors, encoder.json. Data only: nothing in it is ever executed.
+"""The program folder: program.json, program.safetensors, encoder.json. Data only: nothing in it is executed.
 
-docs/program-folder.md documents the format; folders of older versions stay in the test fixtures and keep loading.
+docs/program-folder.md documents the format; folders of older versions are test fixtures and keep loading.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from xmr.program import Program
 
 FORMAT_VERSION = 2
 FILES = ("program.safetensors", "encoder.json", "program.json")
-MAX_BYTES = 256 * 2**20  # of each JSON file; what `xmr run` writes are kilobytes
+MAX_BYTES = 256 * 2**20  # of each JSON file; those of `xmr run` have kilobytes
 MAX_PROGRAMS, MAX_POSITIONS = 1000, 10_000_000
 _KEYS = {
     "format_version",
@@ -46,14 +46,14 @@ _KEYS = {
     "programs",
     "length",
 }
-_LATER = {"columns", "sha256"}  # that folders of version 1 lack
+_LATER = {"columns", "sha256"}  # missing in folders of version 1
 _WRITTEN = "what `xmr run` wrote"
-# What a constructor or `restore` raises where a value is of another type or range than the one that was saved.
+# What a constructor or `restore` raises for a value of the wrong type or range.
 _MISFITS = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError, RuntimeError)
 
 
 def save_program(program: Program, folder: Path) -> None:
-    """Fold what only training needed, and write the three files, each in one step."""
+    """Merge the parts that only training needs, and write the three files, each atomically."""
     transforms = [transform.merge() for transform in program.transforms]  # type: ignore[operator]
     outputs = [output.merge(program.source) for output in program.outputs]  # type: ignore[operator]
     tensors = {
@@ -83,9 +83,9 @@ def save_program(program: Program, folder: Path) -> None:
 
 
 def read_facts(folder: Path | str) -> tuple[Path, dict[str, Any], dict[str, Any]]:
-    """The folder of a program (or of its run) -> where its files lie, what program.json says, what encoder.json says.
+    """The folder of a program (or of its run) -> folder of the files, content of program.json, content of encoder.json.
 
-    Nothing is built. Raises ProgramError for what is missing, damaged, or not what was written.
+    Nothing is built. Raises ProgramError for missing, damaged or changed files.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
@@ -141,12 +141,12 @@ def _check_sum(path: Path, found: str, sums: dict[str, Any]) -> None:
 
 
 def _bytes_of(path: Path, most: int | None = None) -> bytes:
-    """The content of a regular file that lies in its own folder, by whatever links. Raises ProgramError."""
+    """The content of a regular file inside its own folder, links resolved. Raises ProgramError."""
     try:
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as handle:
             status = os.fstat(handle.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise ProgramError(Problem(str(path), "something that is no regular file", _WRITTEN))
+                raise ProgramError(Problem(str(path), "something that is not a regular file", _WRITTEN))
             if path.resolve().parent != path.parent.resolve():
                 raise ProgramError(Problem(str(path), f"a link to {path.resolve()}", "a file in the program folder"))
             if most is not None and status.st_size > most:
@@ -178,9 +178,9 @@ def _finite(text: str) -> float:
 
 
 def load_program(folder: Path | str, device: str = "cpu") -> Program:
-    """Load a program and its source; refuses a source whose weights are not those it was trained on.
+    """Load a program and its source; refuses a source with other weights than in training.
 
-    Raises ProgramError for a folder that is not what was written.
+    Raises ProgramError for a damaged or changed folder.
     """
     folder, facts, learned = read_facts(folder)
     path = folder / "program.safetensors"
@@ -205,12 +205,14 @@ def load_program(folder: Path | str, device: str = "cpu") -> Program:
 
 
 def _check_size(facts: dict[str, Any], tensors: dict[str, Tensor], place: Path) -> None:
-    """Before anything is built: numbers that would build a million programs, or one of a billion positions."""
+    """Checked before anything is built, so that a changed file cannot allocate a million programs or a billion
+    positions.
+    """
     programs, length = facts["programs"], facts["length"]
     members = {name.split(".")[1] for name in tensors if name.count(".") > 1}
     if type(programs) is not int or not (programs == len(members) or (not members and 1 <= programs <= MAX_PROGRAMS)):
-        found = f"{programs!r} programs beside the tensors of {len(members)}"
-        raise ProgramError(Problem(f"{place}: programs", found, "as many as there are tensors of"))
+        found = f"{programs!r} programs and the tensors of {len(members)}"
+        raise ProgramError(Problem(f"{place}: programs", found, "as many programs as tensors"))
     if length is not None and (type(length) is not int or not 1 <= length <= MAX_POSITIONS):
         raise ProgramError(Problem(f"{place}: length", repr(length), f"null, or a number up to {MAX_POSITIONS:,}"))
 
@@ -244,7 +246,7 @@ def _assemble(facts: dict[str, Any], encoder_state: dict[str, Any], place: str) 
 
 
 def _fill(program: Program, path: Path, tensors: dict[str, Tensor]) -> None:
-    """Put the saved tensors in place; every one must be there, of the right shape, and no other."""
+    """Load the saved tensors; each must exist with the right shape, and no other."""
     for part, modules in (("transform", program.transforms), ("output", program.outputs)):
         for member, module in enumerate(modules):
             own = module.state_dict()
@@ -263,7 +265,7 @@ def _fill(program: Program, path: Path, tensors: dict[str, Tensor]) -> None:
 
 
 def columns_of(folder: Path, wanted: Columns) -> Columns:
-    """`wanted` with what a program's encoder reads and the columns it was trained on, without loading the program.
+    """`wanted` plus what a program's encoder reads and its training columns, without loading the program.
 
     Raises ProgramError.
     """

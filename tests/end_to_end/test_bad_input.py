@@ -44,7 +44,7 @@ FILES: list[tuple[str, str, str | bytes, str]] = [
     ("a stop inside", "x.csv", ROWS + "AC*D,1\n", r"x\.csv:14: .*found a stop '\*' inside the sequence at position 3"),
     ("an empty sequence", "x.csv", ROWS + ",1\n", r"x\.csv:14: .*found an empty sequence"),
     ("a missing label", "x.csv", ROWS + "ACDW,\n", r"x\.csv:14: .*found no label in 'label'"),
-    ("one class only", "x.csv", ROWS.replace(",no", ",yes"), r"one class only"),
+    ("one class only", "x.csv", ROWS.replace(",no", ",yes"), r"only one class"),
     (
         "an id twice",
         "x.csv",
@@ -87,7 +87,7 @@ OVERRIDES: list[tuple[str, list[str], str]] = [
     ("too many layers", ["source.layers=9"], r"source\.layers: found 9; expected at most 6"),
     ("an output for another task", ["output.name=per_position"], r"'per_position' for task classification"),
     ("a regression with words", ["task=regression"], r"expected a finite number"),
-    ("no set column", ["data.split.by=column"], r"found no set column"),
+    ("no split column", ["data.split.by=column"], r"found no split column"),
     ("more labels than records", ["data.split.labels=500"], r"expected at least 500"),
     ("a column that is not there", ["data.target=labl"], r"a column 'labl' \(data\.target\); did you mean label"),
     ("a data set and a path", ["data.dataset=amp_vs_uniprot"], r"exactly one of"),

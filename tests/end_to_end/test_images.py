@@ -123,7 +123,7 @@ def test_broken_pictures(folder, tmp_path, capsys, name, file, content, message)
             r"'free_embedding' \(symbols into token space\) between image and pixel space",
         ),
         (["baselines=[kmer_forest]"], r"baselines\.0: found 'kmer_forest'; expected one of cnn, fine_tuning"),
-        (["output.name=linear", "output.pool=cls"], r"'cls' for a source that answers with one vector"),
+        (["output.name=linear", "output.pool=cls"], r"'cls' for a source that returns one vector"),
         (
             ["output.name=iterative_mapping", "output.size=9"],
             r"18 source classes needed; expected at most the source's 10",

@@ -211,7 +211,7 @@ BROKEN = [
     ("gaps refused", "a,b,c,label\n1,,3,x\n1,2,3,y\n", ["encoder.missing=fail"], r"found missing values"),
     ("lengths differ", "a,b,c,label\n1,2,3,x\n1,2,,y\n", ["encoder.length=fail"], r"found 2 samples; expected"),
     ("no label", "a,b,label\n1,2,x\n1,2,\n", [], r"found no label"),
-    ("one class", "a,b,label\n" + "".join(f"{i},{i * i},x\n" for i in range(9)), [], r"one class only"),
+    ("one class", "a,b,label\n" + "".join(f"{i},{i * i},x\n" for i in range(9)), [], r"only one class"),
     ("labels of their own", "a,b,label\n" + "".join(f"{i},2,{i}.5\n" for i in range(40)), [], r"task: regression"),
     ("an empty file", "", [], r"an empty file"),
     ("open quotes", 'a,b,label\n1,"2,x\n', [], r"x\.csv"),

@@ -214,7 +214,7 @@ def test_what_is_no_recipe_file(tmp_path):
     (tmp_path / "folder.yaml").mkdir()
     (tmp_path / "zero.yaml").symlink_to("/dev/zero")
     for name in ("fifo.yaml", "folder.yaml", "zero.yaml"):
-        with pytest.raises(RecipeError, match="found no file, but a folder or a device; expected a recipe file"):
+        with pytest.raises(RecipeError, match="found a folder or a device; expected a recipe file"):
             load_recipe(tmp_path / name)
     for name in ("a" * 5000 + ".yaml", "a\0.yaml", "a" * 5000, "", "\udce9", "a\0"):
         with pytest.raises(RecipeError, match=r"no such (file|recipe)"):

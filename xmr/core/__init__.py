@@ -1,1 +1,1 @@
-"""What everything else stands on: specs and batches, the registry, files, random numbers. Imports nothing above."""
+"""The base layer: specs and batches, the registry, files, random numbers. It imports only `xmr.errors`."""

@@ -1,4 +1,4 @@
-"""Batches by a budget of tokens, of records alike in length; planned once an epoch, without a loop over records."""
+"""Batches of records of similar length within a token budget; planned once per epoch, without a loop over records."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def tokens_at_once(device: torch.device) -> int:
 def budget_batches(cost: np.ndarray, width: np.ndarray, order: np.ndarray, tokens: int) -> Iterator[np.ndarray]:
     """Cut `order` (record indices, longest first) into batches of at most `tokens` padded tokens.
 
-    cost: tokens of each record over all its rows; width: of its longest row. A record larger than the budget is a
-    batch of its own.
+    cost: tokens of each record over all its rows; width: tokens of its longest row. A record larger than the budget
+    becomes its own batch.
     """
     rows = np.maximum(1, -(-cost // np.maximum(width, 1)))[order]
     filled = np.concatenate([[0], np.cumsum(rows)])
@@ -34,9 +34,9 @@ def budget_batches(cost: np.ndarray, width: np.ndarray, order: np.ndarray, token
 
 
 def training_batches(cost: np.ndarray, width: np.ndarray, tokens: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """One epoch: every record once, random batches of records alike in length, in random order."""
+    """One epoch: every record once, in random batches of records of similar length, in random order."""
     shuffled = rng.permutation(len(cost))
-    jittered = width * (1 + 0.1 * rng.random(len(width)))  # so that batches of a small set differ between epochs
+    jittered = width * (1 + 0.1 * rng.random(len(width)))  # so that batches of a small data set differ between epochs
     step = max(1, POOL * tokens // max(1, int(cost.mean()))) if len(cost) else 1
     batches: list[np.ndarray] = []
     for begin in range(0, len(shuffled), step):
@@ -47,6 +47,6 @@ def training_batches(cost: np.ndarray, width: np.ndarray, tokens: int, rng: np.r
 
 
 def inference_batches(cost: np.ndarray, width: np.ndarray, tokens: int) -> list[np.ndarray]:
-    """Every record once, longest first, least padding."""
+    """Every record once, longest first, with minimal padding."""
     order = np.argsort(-width, kind="stable")
     return list(budget_batches(cost, width, order, tokens))

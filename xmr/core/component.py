@@ -1,7 +1,7 @@
-"""Components are made from recipe sections: a registered name and the arguments of its constructor.
+"""Create components from recipe sections: a registered name and the arguments of its constructor.
 
-The constructor's signature and docstring are the only place where names, types, defaults, limits and help text live;
-the schema, error messages, `xmr list` and the recipe reference are made from them here.
+Names, types, defaults, limits and help texts are defined only in the constructor's signature and docstring; the
+schema, error messages, `xmr list` and the recipe reference are generated from them here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Locate = Callable[[tuple[str | int, ...]], str]  # a field's path -> "file:line:
 
 
 class Section(BaseModel):
-    """What every section of a recipe obeys: no unknown key, finite numbers, no true or false for a number."""
+    """The base of recipe sections: no unknown keys, only finite numbers, no true or false for a number."""
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
@@ -44,7 +44,9 @@ class Section(BaseModel):
 
 
 def create(registry: Registry, section: dict[str, Any]) -> Any:
-    """Make the component `section["name"]` with the rest of the section as its arguments, and remember the section."""
+    """Create the component `section["name"]` with the rest of the section as its arguments, and store the section in
+    it.
+    """
     name = section["name"]
     arguments = {key: value for key, value in section.items() if key != "name"}
     component = registry.get(name)(**arguments)
@@ -54,7 +56,7 @@ def create(registry: Registry, section: dict[str, Any]) -> Any:
 
 @cache
 def section_model(component: type) -> type[BaseModel]:
-    """The pydantic model of a component's section, made from its constructor's signature."""
+    """The pydantic model of a component's section, generated from its constructor's signature."""
     signature = inspect.signature(component.__init__, eval_str=True)  # type: ignore[misc]
     fields: dict[str, Any] = {
         name: (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
@@ -66,7 +68,7 @@ def section_model(component: type) -> type[BaseModel]:
 
 
 def _not_huge(value: Any) -> Any:
-    """No whole number beyond MAX_NUMBER: a limit for arguments that state none."""
+    """Limit integers to MAX_NUMBER where an argument states no limit."""
     for number in value if isinstance(value, list | tuple) else (value,):
         if isinstance(number, int) and abs(number) > MAX_NUMBER:
             raise ValueError(f"at most {MAX_NUMBER:,}")
@@ -74,7 +76,7 @@ def _not_huge(value: Any) -> Any:
 
 
 def help_of(component: type) -> dict[str, str]:
-    """Argument -> what it does, from the `Args:` part of the docstring."""
+    """Argument -> description, from the `Args:` section of the docstring."""
     text = inspect.getdoc(component) or ""
     _, _, body = text.partition("Args:\n")
     found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", body, flags=re.MULTILINE)
@@ -87,7 +89,7 @@ def named(value: Any) -> Any:
 
 
 def section_problems(kind: str, section: Any, place: Locate) -> tuple[dict[str, Any], list[Problem]]:
-    """Check one component's section -> (the section with all defaults, everything wrong with it)."""
+    """Check one component's section -> (the section with all defaults, all problems)."""
     section = named(section)
     if not isinstance(section, dict):
         return {}, [Problem(place((kind,)), repr(section), "a section with a name, e.g. {name: ...}")]
@@ -109,7 +111,7 @@ def section_problems(kind: str, section: Any, place: Locate) -> tuple[dict[str, 
 
 
 def check_section(kind: str, section: Any, place: str) -> dict[str, Any]:
-    """A section with all defaults filled in. Raises RecipeError with everything wrong with it."""
+    """A section with all defaults. Raises RecipeError with all problems."""
     checked, problems = section_problems(
         kind, section, lambda path: f"{place}: {shortened('.'.join(map(str, path)), 100)}"
     )
@@ -125,10 +127,10 @@ def problems_of(
     prefix: tuple[str | int, ...] = (),
     component: str | None = None,
 ) -> list[Problem]:
-    """Pydantic's errors as ours: one line each, with the nearest right name. `component`: whose section it is."""
+    """Pydantic's errors as problems, one line each, with the nearest valid name. `component`: whose section it is."""
     items = [_of_one_kind(dict(item), model) for item in error.errors()]
     found = [item for item in items if item is not None]
-    # Of more problems than a message lists, all are counted and only those listed get a suggestion, which takes time.
+    # A message lists only the first problems; only these get a suggestion, which takes time.
     return [
         _old_name_problem(item, model, place, prefix, component)
         or _problem(item, model, place, prefix, number < MAX_PROBLEMS)
@@ -158,7 +160,7 @@ def _old_name_problem(
 
 
 def _of_one_kind(item: dict[str, Any], model: type[BaseModel]) -> dict[str, Any] | None:
-    """An error of `X | list[X]` as if the field were the one of them that was found; None: of the other one."""
+    """An error of `X | list[X]`, reduced to the alternative that was found; None for the other one."""
     loc, current = item["loc"], model
     for depth, part in enumerate(loc[:-1]):
         kind = current.model_fields[part].annotation if part in current.model_fields else None
@@ -179,7 +181,7 @@ def _problem(
     where = place(path)
     if item["type"] == "extra_forbidden":
         known = _fields_at(model, item["loc"][:-1])
-        listed = f"one of {', '.join(known)}" if known else "no key at all: it takes none"
+        listed = f"one of {', '.join(known)}" if known else "no keys: it has no arguments"
         also = ["name"] if len(path) == 2 and prefix and prefix[0] in KINDS else []  # checked before its arguments
         guess = nearest(str(item["loc"][-1]), [*known, *also]) if suggest else None
         return Problem(where, f"the unknown key {item['loc'][-1]!r}", listed, guess)

@@ -1,4 +1,4 @@
-"""Files: written so that no reader sees half of one (a temporary file, then a rename), and kept in their folder."""
+"""Files: written atomically (a temporary file, then a rename), and never outside their folder."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-NAMES = "surrogateescape"  # bytes of a file name that are not UTF-8 are written as they were
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of a formula
+NAMES = "surrogateescape"  # bytes of a file name that are not UTF-8 are written unchanged
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # characters at which a spreadsheet starts a formula
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path that takes the place of `path` when the block ends without an error.
+    """A temporary path that replaces `path` when the block ends without an error.
 
-    Raises OutputError where the file cannot be written: no permission, no space, a folder in its place.
+    Raises OutputError if the file cannot be written: no permission, no space, a folder at that path.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -41,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def sweep(path: Path) -> None:
-    """Delete what writes of `path` left that a kill stopped. Only for who holds the lock of the place."""
+    """Delete temporary files of interrupted writes of `path`. Only for the holder of the lock."""
     for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         if part.name.split(".")[-2].isdigit():
             part.unlink(missing_ok=True)
@@ -49,17 +49,17 @@ def sweep(path: Path) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what the system says against writing `path` (no permission, no space) into an OutputError."""
+    """Turn operating-system errors of writing `path` (no permission, no space) into an OutputError."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
-        found = f"a place that cannot be written ({reason})"
-        raise OutputError(Problem(str(path), found, "a writable place with space on it")) from error
+        found = f"a path that cannot be written ({reason})"
+        raise OutputError(Problem(str(path), found, "a writable path with enough space")) from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text in one step."""
+    """Write text atomically."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -70,7 +70,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_array(path: Path, values: np.ndarray) -> None:
-    """Write an array of numbers (.npy, no pickle) in one step."""
+    """Write an array of numbers (.npy, no pickle) atomically."""
     import numpy
 
     with replacing(path) as temporary, temporary.open("wb") as handle:
@@ -78,7 +78,7 @@ def write_array(path: Path, values: np.ndarray) -> None:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> str:
-    """Write tensors (safetensors) in one step -> the sha256 of the file."""
+    """Write tensors (safetensors) atomically -> the sha256 of the file."""
     from safetensors.torch import save
 
     content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
@@ -88,19 +88,19 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> str:
 
 
 def json_sha256(value: Any) -> str:
-    """The sha256 of a JSON value, whatever the order of its keys and its layout in a file."""
+    """The sha256 of a JSON value, independent of key order and layout."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def array_sha256(values: np.ndarray) -> str:
-    """The sha256 of an array: its type, shape and numbers."""
+    """The sha256 of an array: its type, shape and values."""
     digest = hashlib.sha256(f"{values.dtype.str} {values.shape}".encode())
     digest.update(values.tobytes())
     return digest.hexdigest()
 
 
 def finite(value: Any) -> Any:
-    """JSON has no NaN: numbers that are not finite become null."""
+    """Replace numbers that are not finite by null, because JSON has no NaN."""
     if isinstance(value, dict):
         return {key: finite(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -109,7 +109,7 @@ def finite(value: Any) -> Any:
 
 
 def write_csv(path: Path, header: list[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Write a CSV table in one step."""
+    """Write a CSV table atomically."""
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8", errors=NAMES) as handle:
         table = csv.writer(handle)
         table.writerow(header)
@@ -117,7 +117,7 @@ def write_csv(path: Path, header: list[str], rows: Iterable[Iterable[Any]]) -> N
 
 
 def escape_formula(cell: Any) -> Any:
-    """A text that a spreadsheet would take for a formula, with an apostrophe before it; anything else as it is."""
+    """Put an apostrophe before a text that a spreadsheet would take for a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 

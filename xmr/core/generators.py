@@ -1,4 +1,4 @@
-"""Random numbers of a fit's own: drawn from its seed, never from the global generators that all threads share."""
+"""Random numbers owned by one fit: generated from its seed, never with the global generators that threads share."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from torch import Generator, Tensor, nn
 
 
 class Generators:
-    """Where one fit draws from: a generator on each device, all begun anew together from one number.
+    """The generators of one fit, one per device, all seeded together.
 
-    `train` begins them anew before every step, so that a resumed fit draws what an undisturbed one does, and fits in
-    threads draw what serial ones do.
+    `train` seeds them before every step, so that a resumed fit gets the same numbers as an uninterrupted one, and
+    parallel fits the same as serial ones.
     """
 
     def __init__(self, seed: int = 0) -> None:
         self.begin(seed)
 
     def begin(self, seed: int) -> None:
-        """Draw from the beginning of another seed."""
+        """Seed all generators."""
         self._seed = seed
         self._generators: dict[torch.device, Generator] = {}
 
@@ -29,16 +29,16 @@ class Generators:
 
 
 def share_generators(generators: Generators, module: nn.Module) -> None:
-    """Have every module in it that draws in training (has an attribute `generators`) draw from these."""
+    """Give these generators to every submodule with an attribute `generators`."""
     for part in module.modules():
         if isinstance(getattr(part, "generators", None), Generators):
             part.generators = generators  # type: ignore[assignment]
 
 
 class Dropout(nn.Module):
-    """In training, zero a share of the values and scale the others by 1 / (1 - share): bit for bit `F.dropout`.
+    """In training, zero a fraction p of the values and scale the others by 1 / (1 - p): bit-identical to `F.dropout`.
 
-    Only the generator differs: that of the fit (see `hand_out`), until then one of its own.
+    Only the generator differs: it is that of the fit (see `share_generators`), before that its own.
     """
 
     def __init__(self, share: float) -> None:

@@ -1,6 +1,6 @@
-"""The one door to global generators, for code of others that draws from nothing else.
+"""The only use of global generators, for third-party code that accepts no generator.
 
-Here alone may numbers be drawn without a generator (tests/core/test_generators.py reads every other file for it).
+All other modules pass a generator explicitly (tests/core/test_generators.py checks every file).
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _NUMPY = threading.Lock()
 
 @contextmanager
 def use_generators(generators: Generators) -> Iterator[None]:
-    """In this block and thread, torch draws from `generators`: the same numbers as from its global generator so seeded.
+    """In this block and thread, torch uses `generators`: the same numbers as its global generator with that seed.
 
-    For initialisers and dropout of transformers, timm, peft, torch's own layers and plugins. What is drawn with a
-    generator already stays as it is. Costs some microseconds an operator. The fused dropout of accelerators takes no
-    generator and is not reached: what is trained under this (the baselines) is trained on the CPU.
+    For initializers and dropout of transformers, timm, peft, torch's own layers and plugins. Calls that already pass a
+    generator are unchanged. Costs a few microseconds per operator. The fused dropout of accelerators accepts no
+    generator and is not covered: models trained in this block (the baselines) are trained on the CPU.
     """
     with _Redirected(generators):
         yield
 
 
 class _Redirected(TorchDispatchMode):
-    """Gives every operator that draws, and was given no generator, the one of `generators`."""
+    """Passes a generator to every random operator that was called without one."""
 
     def __init__(self, generators: Generators) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class _Redirected(TorchDispatchMode):
 
 @cache
 def _with_generator(func: Any) -> Any:
-    """An operator that draws, as it is called with a generator; None for all others, and where it takes none."""
+    """The overload of a random operator with a generator argument; None if there is none."""
     if torch.Tag.nondeterministic_seeded not in func.tags:
         return None
 
@@ -70,7 +70,7 @@ def _with_generator(func: Any) -> Any:
 
 @contextmanager
 def numpy_state_kept() -> Iterator[None]:
-    """For code that seeds numpy's global generator: one such block at a time, and the caller's state afterwards."""
+    """For code that seeds numpy's global generator: one block at a time; the caller's state is restored."""
     with _NUMPY:
         before = np.random.get_state()  # noqa: NPY002
         try:

@@ -1,4 +1,4 @@
-"""How much memory a stretch of work took at its highest."""
+"""Peak memory of a piece of work."""
 
 from __future__ import annotations
 
@@ -14,29 +14,28 @@ MIB = 2**20
 
 
 class PeakMemory:
-    """The most memory this process held since `start`, in MiB; a GPU's own where the work is there.
+    """Peak memory of this process since `start`, in MiB; on a GPU, that of the GPU.
 
-    On Linux what earlier work left unused is given back at the start, and the kernel's high-water mark set back (what
-    libraries keep on purpose, such as kernels compiled for a shape, stays counted). Elsewhere neither can be done, and
-    the value is that of the process so far.
+    On Linux, unused memory of earlier work is released at the start and the kernel's high-water mark is reset (caches
+    of libraries, such as compiled kernels, stay counted). On other systems the value is the peak of the process.
     """
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
 
     def start(self) -> PeakMemory:
-        """Count from here."""
+        """Start counting."""
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         gc.collect()
-        with suppress(OSError, AttributeError, TypeError):  # where the C library is another
+        with suppress(OSError, AttributeError, TypeError):  # with another C library
             ctypes.CDLL(None).malloc_trim(0)
         with suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         return self
 
     def mib(self) -> float:
-        """The highest since `start`."""
+        """The peak since `start`."""
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device) / MIB
         with suppress(OSError, StopIteration):

@@ -1,7 +1,7 @@
 """Folders that xmr writes into: only new, empty or marked ones, and one process at a time.
 
-The mark is a hidden file. The lock is a hidden file too; the system releases it when the process that holds it ends,
-however it ends, so that a crash blocks nobody.
+The mark is a hidden file. The lock is a hidden file too; the system releases it when its process ends, also after a
+crash.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from xmr.errors import OutputError, Problem
 
 MARK = ".xmr.json"
 LOCK = ".xmr.lock"
-# What comparisons, sweeps and several seeds write beside their runs; a run's own files are in `run_folder.py`.
+# Files of comparisons, sweeps and repeated seeds; those of a run are in `run_folder.py`.
 TABLES: tuple[str, ...] = (
     *("compare.csv", "compare.json", "compare.html", "sweep.csv", "sweep.json", "sweep.svg"),
     *("summary.json", "left_out.json", "study.json", "study.md", "study.html"),
@@ -30,9 +30,9 @@ _ELSEWHERE = "a new or empty folder, or one that xmr wrote (-o FOLDER)"
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Make the folder, mark it as xmr's and keep other processes of xmr out of it while the block runs.
+    """Create the folder, mark it as xmr's and lock it against other xmr processes while the block runs.
 
-    Raises OutputError where it is no folder, holds files that xmr did not write, is in use, or cannot be written.
+    Raises OutputError if it is not a folder, contains files that xmr did not write, is in use, or cannot be written.
     """
     check_folder(folder)
     with writing(folder):
@@ -46,15 +46,15 @@ def held(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            if {entry.name for entry in folder.iterdir()} <= {MARK, LOCK}:  # nothing came of it
+            if {entry.name for entry in folder.iterdir()} <= {MARK, LOCK}:  # it stayed empty
                 (folder / MARK).unlink(missing_ok=True)
     with suppress(OSError):
-        folder.rmdir()  # only where it is empty
+        folder.rmdir()  # only if it is empty
 
 
 @contextmanager
 def locked(path: Path, what: Path) -> Iterator[None]:
-    """Hold a lock file, which is removed at the end. Raises OutputError where another process holds it.
+    """Hold a lock file, which is removed at the end. Raises OutputError if another process holds it.
 
     what: the folder or file that is locked, for the message.
     """
@@ -63,18 +63,18 @@ def locked(path: Path, what: Path) -> Iterator[None]:
         try:
             lock.acquire()
         except Timeout:
-            expected = "one writer at a time: wait for it, or write elsewhere (-o)"
+            expected = "one writer at a time: wait, or choose another folder (-o)"
             raise OutputError(Problem(str(what), "that another xmr process is writing it", expected)) from None
     try:
         yield
     finally:
         with suppress(OSError):
-            path.unlink(missing_ok=True)  # while it is held: whoever waits for this inode tries again
+            path.unlink(missing_ok=True)  # while it is held, so that a waiting process tries again
         lock.release()
 
 
 def check_name(path: Path) -> None:
-    """Raises OutputError for a path that cannot be: a name too long, below a file, or not UTF-8 (safetensors asks)."""
+    """Raises OutputError for an impossible path: too long, below a file, or not UTF-8 (required by safetensors)."""
     try:
         str(path).encode("utf-8")
         os.stat(path)
@@ -82,11 +82,11 @@ def check_name(path: Path) -> None:
         return
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise OutputError(Problem(str(path), f"a place that cannot be used ({reason})", "another one (-o)")) from error
+        raise OutputError(Problem(str(path), f"a path that cannot be used ({reason})", "another one (-o)")) from error
 
 
 def check_folder(folder: Path) -> None:
-    """Raises OutputError for what is no folder, and for a folder that holds anything but xmr's own."""
+    """Raises OutputError unless it is a folder with only xmr's own files."""
     check_name(folder)
     if folder.exists() and not folder.is_dir():
         raise OutputError(Problem(str(folder), "a file", _ELSEWHERE))
@@ -101,12 +101,12 @@ def check_folder(folder: Path) -> None:
 
 
 def _ours(entry: Path) -> bool:
-    """The lock, a mark that a kill stopped half way, or a folder that is marked itself."""
+    """Whether it is the lock, an unfinished mark, or a folder with a mark."""
     return entry.name == LOCK or (entry.name.startswith(f".{MARK}.") and entry.suffix == ".part") or is_marked(entry)
 
 
 def is_marked(folder: Path) -> bool:
-    """Whether xmr wrote the folder: its mark, or the metrics.json of a run of version 0.1, which set no mark."""
+    """Whether xmr wrote the folder: by its mark, or the metrics.json of version 0.1, which had no mark."""
     if (folder / MARK).is_file():
         return True
     try:

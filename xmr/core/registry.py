@@ -1,9 +1,9 @@
-"""Names to components, lazily: `"module:Class"` strings, so that listing them imports nothing heavy.
+"""A registry of components by name. Entries are "module:Class" strings, so that listing them imports nothing heavy.
 
 Third parties add components by an entry-point group (`xmr.encoders`, `xmr.transforms`, `xmr.sources`, `xmr.outputs`)
 or, on the command line, by `--plugin file.py` (which calls `add`). A component states its cell of the grid in class
-attributes; for the built-in ones the same facts stand here, so that a recipe asking for an empty cell is refused before
-anything is loaded (a test holds the two together).
+attributes; for built-in ones the registry repeats these facts, so that a recipe with an empty cell is refused before
+anything is loaded (a test compares the two).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from xmr.errors import RecipeError, one_of
 
 @dataclass(frozen=True)
 class Entry:
-    """One registered component. `target`: a class or its "module:Class"; `facts`: its place in the grid."""
+    """One registered component. `target`: a class or its "module:Class"; `facts`: its cell of the grid."""
 
     name: str
     target: type | str
@@ -37,12 +37,12 @@ class Entry:
         return loaded
 
     def fact(self, key: str) -> str:
-        """A fact of the grid, e.g. `takes` or `space`; read from the class when not stated beside the name."""
+        """A fact of the grid, e.g. `takes` or `space`; read from the class unless the registry states it."""
         return self.facts[key] if key in self.facts else str(getattr(self.load(), key))
 
 
 class Registry:
-    """The components of one kind. Raises RecipeError with the nearest names when asked for an unknown one."""
+    """The components of one kind. Raises RecipeError with the nearest name for an unknown one."""
 
     def __init__(self, kind: str, entries: list[Entry]) -> None:
         self.kind = kind
@@ -83,7 +83,7 @@ class Registry:
         return self.entry(name, place).load()
 
 
-PLUGINS: list[Path] = []  # the files loaded, for processes that are started later
+PLUGINS: list[Path] = []  # loaded files, for processes that are started later
 
 
 def load_plugin(path: Path) -> None:
@@ -104,9 +104,9 @@ ENCODERS = Registry(
     [
         Entry("protein", "xmr.encoders.protein:ProteinEncoder", "amino-acid sequences", {"emits": "symbols"}),
         Entry("series", "xmr.encoders.series:SeriesEncoder", "time series of any channels", {"emits": "signal"}),
-        Entry("audio", "xmr.encoders.audio:AudioEncoder", "recordings of any rate", {"emits": "signal"}),
-        Entry("forecast", "xmr.encoders.forecast:ForecastEncoder", "a table over time", {"emits": "signal"}),
-        Entry("image", "xmr.encoders.image:ImageEncoder", "pictures: files or arrays", {"emits": "image"}),
+        Entry("audio", "xmr.encoders.audio:AudioEncoder", "audio clips of any sample rate", {"emits": "signal"}),
+        Entry("forecast", "xmr.encoders.forecast:ForecastEncoder", "a time-series table", {"emits": "signal"}),
+        Entry("image", "xmr.encoders.image:ImageEncoder", "images: files or arrays", {"emits": "image"}),
         Entry("table", "xmr.encoders.table:TableEncoder", "columns of any kind", {"emits": "table"}),
         Entry("dna", "xmr.encoders.dna:DnaEncoder", "nucleotides or k-mers", {"emits": "symbols"}),
         Entry("text", "xmr.encoders.text:TextEncoder", "words or characters", {"emits": "symbols"}),
@@ -115,39 +115,69 @@ ENCODERS = Registry(
 TRANSFORMS = Registry(
     "transform",
     [
-        _transform("free_embedding", "vocabulary:FreeEmbedding", "symbols", "token", "one free vector a symbol"),
+        _transform("free_embedding", "vocabulary:FreeEmbedding", "symbols", "token", "one free vector per symbol"),
         _transform("vocabulary_map", "vocabulary:VocabularyMap", "symbols", "token", "Theta E, dense (R2DL)"),
         _transform("convex_vocabulary_map", "vocabulary:ConvexVocabularyMap", "symbols", "token", "softmax(W) E"),
         _transform("sparse_vocabulary_map", "sparse:SparseVocabularyMap", "symbols", "token", "k-sparse Theta E"),
         _transform("context_window", "window:ContextWindow", "symbols", "token", "a short convolution over symbols"),
-        _transform("prompt", "prompt:Prompt", "symbols", "token", "learned vectors before the symbols' own words"),
-        _transform("token_remap", "remap:TokenRemap", "symbols", "token", "windows choose source words (Neekhara)"),
-        _transform("symbol_tiles", "tiles:SymbolTiles", "symbols", "pixel", "a tile a symbol, row by row"),
-        _transform("signal_patches", "signal_patches:SignalPatches", "signal", "token", "patches by one linear layer"),
+        _transform("prompt", "prompt:Prompt", "symbols", "token", "learned vectors before the symbols' tokens"),
         _transform(
-            "patch_reprogramming", "signal_patches:PatchReprogramming", "signal", "token", "Time-LLM: words mixed"
+            "token_remap", "remap:TokenRemap", "symbols", "token", "each window selects a source token (Neekhara)"
         ),
-        _transform("patch_dictionary", "signal_patches:PatchDictionary", "signal", "token", "free vectors mixed"),
-        _transform("wave_pattern", "wave:WavePattern", "signal", "wave", "placed in a wave, a pattern added (V2S)"),
-        _transform("signal_image", "signal_image:SignalImage", "signal", "pixel", "drawn, then border or watermark"),
-        _transform("feature_tokens", "feature_tokens:FeatureTokens", "table", "token", "one free token a column"),
+        _transform("symbol_tiles", "tiles:SymbolTiles", "symbols", "pixel", "one tile per symbol, row by row"),
         _transform(
-            "feature_prototypes", "feature_tokens:FeaturePrototypes", "table", "token", "columns as mixtures of words"
+            "signal_patches", "signal_patches:SignalPatches", "signal", "token", "patches projected by one linear layer"
         ),
         _transform(
-            "feature_dictionary", "feature_tokens:FeatureDictionary", "table", "token", "columns as mixtures, free"
+            "patch_reprogramming",
+            "signal_patches:PatchReprogramming",
+            "signal",
+            "token",
+            "Time-LLM: mixtures of source tokens",
         ),
-        _transform("row_text", "feature_tokens:RowText", "table", "token", "control: the row written out"),
-        _transform("column_tiles", "column_tiles:ColumnTiles", "table", "pixel", "a tile a column, border (BAR)"),
-        _transform("border", "frame:Border", "image", "pixel", "learn everything around the picture"),
-        _transform("enhanced_border", "frame:EnhancedBorder", "image", "pixel", "border with unit gradients (EVP)"),
-        _transform("clustered_border", "clustered:ClusteredBorder", "image", "pixel", "a border a cluster (DAM-VP)"),
-        _transform("watermark", "frame:Watermark", "image", "pixel", "add a pattern on a frame or everywhere"),
+        _transform("patch_dictionary", "signal_patches:PatchDictionary", "signal", "token", "mixtures of free vectors"),
         _transform(
-            "sample_specific_masks", "masks:SampleSpecificMasks", "image", "pixel", "a mask for every picture (SMM)"
+            "wave_pattern", "wave:WavePattern", "signal", "wave", "placed in a wave with a learned pattern (V2S)"
         ),
+        _transform(
+            "signal_image",
+            "signal_image:SignalImage",
+            "signal",
+            "pixel",
+            "rendered as images, with border or watermark",
+        ),
+        _transform("feature_tokens", "feature_tokens:FeatureTokens", "table", "token", "one free token per column"),
+        _transform(
+            "feature_prototypes",
+            "feature_tokens:FeaturePrototypes",
+            "table",
+            "token",
+            "columns as mixtures of source tokens",
+        ),
+        _transform(
+            "feature_dictionary",
+            "feature_tokens:FeatureDictionary",
+            "table",
+            "token",
+            "columns as mixtures of free vectors",
+        ),
+        _transform("row_text", "feature_tokens:RowText", "table", "token", "control: the row as text"),
+        _transform("column_tiles", "column_tiles:ColumnTiles", "table", "pixel", "one tile per column, border (BAR)"),
+        _transform("border", "frame:Border", "image", "pixel", "learned pixels around the image"),
+        _transform(
+            "enhanced_border", "frame:EnhancedBorder", "image", "pixel", "border with normalized gradients (EVP)"
+        ),
+        _transform(
+            "clustered_border", "clustered:ClusteredBorder", "image", "pixel", "one border per cluster (DAM-VP)"
+        ),
+        _transform(
+            "watermark", "frame:Watermark", "image", "pixel", "a learned pattern added on a frame or everywhere"
+        ),
+        _transform("sample_specific_masks", "masks:SampleSpecificMasks", "image", "pixel", "one mask per image (SMM)"),
         _transform("coordinator", "coordinator:Coordinator", "image", "pixel", "input-dependent prompt (BlackVIP)"),
-        _transform("patch_projection", "patches:PatchProjection", "image", "token", "patches by one linear layer"),
+        _transform(
+            "patch_projection", "patches:PatchProjection", "image", "token", "patches projected by one linear layer"
+        ),
     ],
 )
 SOURCES = Registry(
@@ -161,7 +191,7 @@ SOURCES = Registry(
         ),
         Entry("hf_text", "xmr.sources.hf_text:HFText", "any Hugging Face language model", {"space": "token"}),
         Entry("hf_image", "xmr.sources.vision:HFImage", "any Hugging Face image classifier", {"space": "pixel"}),
-        Entry("clip", "xmr.sources.clip:Clip", "CLIP, its classes are texts", {"space": "pixel"}),
+        Entry("clip", "xmr.sources.clip:Clip", "CLIP, with texts as classes", {"space": "pixel"}),
         Entry("timm", "xmr.sources.vision:Timm", "any classifier of timm", {"space": "pixel"}),
         Entry(
             "efficientnet_lite0",
@@ -191,20 +221,24 @@ OUTPUTS = Registry(
     "output",
     [
         Entry("linear", "xmr.outputs.heads:Linear", "a linear layer on the pooled hidden state"),
-        Entry("ridge", "xmr.outputs.ridge:Ridge", "a linear layer in closed form, for few records"),
-        Entry("forecast", "xmr.outputs.forecast:Forecast", "steps to come, from every token"),
+        Entry("ridge", "xmr.outputs.ridge:Ridge", "a linear layer by ridge regression, for few records"),
+        Entry("forecast", "xmr.outputs.forecast:Forecast", "future steps from all tokens"),
         Entry("per_position", "xmr.outputs.heads:PerPosition", "a linear layer at every position"),
-        Entry("vocabulary_linear", "xmr.outputs.learned:VocabularyLinear", "Gamma over the vocabulary, folded"),
+        Entry("vocabulary_linear", "xmr.outputs.learned:VocabularyLinear", "Gamma over the vocabulary, merged"),
         Entry("learned_mapping", "xmr.outputs.learned:LearnedMapping", "learned many-to-one mapping"),
         Entry("random_mapping", "xmr.outputs.mapping:RandomMapping", "disjoint random groups of source classes"),
         Entry("frequent_mapping", "xmr.outputs.mapping:FrequentMapping", "counted once, before training"),
-        Entry("iterative_mapping", "xmr.outputs.mapping:IterativeMapping", "recounted every epoch"),
-        Entry("optimal_mapping", "xmr.outputs.mapping:OptimalMapping", "recounted, by the best assignment of all"),
-        Entry("similarity_mapping", "xmr.outputs.mapping:SimilarityMapping", "by cosine of classes and mean features"),
+        Entry("iterative_mapping", "xmr.outputs.mapping:IterativeMapping", "counted again every epoch"),
+        Entry("optimal_mapping", "xmr.outputs.mapping:OptimalMapping", "as iterative, by optimal assignment"),
+        Entry(
+            "similarity_mapping",
+            "xmr.outputs.mapping:SimilarityMapping",
+            "by cosine of source classes and mean features",
+        ),
         Entry("text_mapping", "xmr.outputs.texts:TextMapping", "CLIP: mean or top texts of each class"),
         Entry("residual_text_mapping", "xmr.outputs.texts:ResidualTextMapping", "CLIP: learned text weights (RVP)"),
-        Entry("bayesian_mapping", "xmr.outputs.mapping:BayesianMapping", "counts to conditional probabilities"),
-        Entry("bayesian_plus_mapping", "xmr.outputs.mapping:BayesianPlusMapping", "as Bayesian, soft counts"),
+        Entry("bayesian_mapping", "xmr.outputs.mapping:BayesianMapping", "conditional probabilities from counts"),
+        Entry("bayesian_plus_mapping", "xmr.outputs.mapping:BayesianPlusMapping", "as Bayesian, with soft counts"),
     ],
 )
 REGISTRIES = {"encoders": ENCODERS, "transforms": TRANSFORMS, "sources": SOURCES, "outputs": OUTPUTS}
@@ -213,7 +247,7 @@ SPACE_KINDS = ("token", "pixel", "wave")
 
 
 def grid() -> dict[tuple[str, str], list[str]]:
-    """The grid of input transformations: (encoded kind, source space) -> names. Empty cells are left out."""
+    """The grid of input transformations: (encoded kind, source space) -> names. Empty cells are omitted."""
     cells: dict[tuple[str, str], list[str]] = {}
     for entry in TRANSFORMS:
         cells.setdefault((entry.fact("takes"), entry.fact("space")), []).append(entry.name)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from xmr.core.kinds import Batch
 
-Tokenize = Callable[[list[str]], list[list[int]]]  # a source's own reading of texts: token ids
+Tokenize = Callable[[list[str]], list[list[int]]]  # the tokenizer of a source: texts -> token ids
 
 
 class Space:
@@ -30,10 +30,10 @@ class Space:
 
 @dataclass(frozen=True)
 class TokenSpace(Space):
-    """The input side of a language model: embedding matrix E (V, D) and the longest content it takes, in tokens.
+    """The input side of a language model: embedding matrix E (V, D) and the maximum length of the content, in tokens.
 
     prefix, suffix: ids of the special tokens the source was trained with, around the content ([CLS] ... [SEP]).
-    words: the text of each token id, where a tokenizer was at hand.
+    words: the text of each token id, if a tokenizer was available.
     """
 
     embedding: Float[Tensor, "V D"] = field()  # no default, although the base class has one
@@ -48,15 +48,16 @@ class TokenSpace(Space):
         return self.embedding.shape[1]
 
     def row_norm(self) -> Tensor:
-        """Median norm of E's rows: embeddings far from it leave the source's domain."""
+        """Median norm of E's rows: embeddings far from it are outside the source's domain."""
         return self.embedding.float().norm(dim=1).median()
 
 
 @dataclass(frozen=True)
 class PixelSpace(Space):
-    """The input side of a vision model: size in pixels, and the mean and deviation of each channel it normalises with.
+    """The input side of a vision model: size in pixels, and the mean and standard deviation of each channel for
+    normalization.
 
-    Normalisation belongs to the source and comes after the program, unless a transform works in normalised space.
+    The source normalizes after the program, unless a transform works in normalized space.
     """
 
     height: int
@@ -66,7 +67,7 @@ class PixelSpace(Space):
 
     @property
     def channels(self) -> int:
-        """Channels the source takes, usually 3."""
+        """Number of channels, usually 3."""
         return len(self.mean)
 
 
@@ -74,7 +75,8 @@ class PixelSpace(Space):
 class Spectrum:
     """A short-time Fourier transform, linear in the wave: frames of `window` samples every `hop`, Hann, `fft` bins.
 
-    before, after: samples put around the wave; `reflect` mirrors them, else they are zeros. frames: the first T only.
+    before, after: samples added around the wave; `reflect` mirrors the wave, otherwise they are zeros. frames: the
+    first T only.
     """
 
     window: int
@@ -104,8 +106,8 @@ class Spectrum:
 class WaveSpace(Space):
     """The input side of an audio model: samples per second and samples per clip.
 
-    spectrum: the linear short-time Fourier transform the model starts with, where it does: what is added to a wave may
-    then be added to its spectrum instead, and the spectrum of the data is computed once.
+    spectrum: the linear short-time Fourier transform with which the model starts, if it does: a pattern can then be
+    added to the spectrum instead of the wave, and the spectrum of the data is computed once.
     """
 
     rate: int = field()  # no default, although the base class has one
@@ -144,10 +146,10 @@ class SourceInput(ABC):
 
 @dataclass(frozen=True)
 class TokenInput(SourceInput):
-    """What a transform hands to a language source. embeddings: (B, T, D), right-padded; mask: (B, T).
+    """The input of a language source. embeddings: (B, T, D), right-padded; mask: (B, T).
 
-    The target's own content (symbols, patches) stands at `start : start + length` of the T axis; what a transform adds
-    (a prompt) stands around it. `full` as in Symbols.
+    The target's own content (symbols, patches) is at `start : start + length` of the T axis; vectors that a transform
+    adds (a prompt) are around it. `full` as in Symbols.
     """
 
     embeddings: Float[Tensor, "B T D"]
@@ -200,7 +202,7 @@ class TokenInput(SourceInput):
 
 @dataclass(frozen=True)
 class PixelInput(SourceInput):
-    """What a transform hands to a vision source. pixels: (B, C, H, W) in [0, 1], or already in the source's
+    """The input of a vision source. pixels: (B, C, H, W) in [0, 1], or already in the source's
     normalised units where `normalized` says so."""
 
     pixels: Float[Tensor, "B C H W"]
@@ -241,8 +243,9 @@ class PixelInput(SourceInput):
 
 @dataclass(frozen=True)
 class WaveInput(SourceInput):
-    """What a transform hands to an audio source: waves (B, samples), or their spectrum (B, T, F) where the source
-    starts with one (`WaveSpace.spectrum`) and the transform works there."""
+    """The input of an audio source: waves (B, samples), or their spectrum (B, T, F) if the source starts with one
+    (`WaveSpace.spectrum`) and the transform works there.
+    """
 
     waves: Float[Tensor, "B samples"] | None = None
     spectrum: Tensor | None = None
@@ -282,10 +285,10 @@ class WaveInput(SourceInput):
 
 @dataclass(frozen=True)
 class TokenFeatures:
-    """A language source's answer. hidden: (B, T, D') with the source's special tokens; mask: (B, T).
+    """The output of a language source. hidden: (B, T, D') with the source's special tokens; mask: (B, T).
 
-    `start`, `length`: where the target's own content stands on the T axis. `content`: (B, length), True where it does,
-    for content other than symbols (patches of signals of unequal length); None where it fills every row.
+    `start`, `length`: position of the target's own content on the T axis. `content`: (B, length), True at content, for
+    content other than symbols (patches of signals of unequal length); None if it fills every row.
     """
 
     hidden: Float[Tensor, "B T D"]
@@ -304,7 +307,7 @@ class TokenFeatures:
         return self.aligned.mean(dim=1)
 
     def split(self, programs: int) -> list[TokenFeatures]:
-        """The answers to each of the programs stacked by `TokenInput.stack`."""
+        """The outputs for each of the programs stacked by `TokenInput.stack`."""
         if programs == 1:
             return [self]
         return [
@@ -319,7 +322,9 @@ class TokenFeatures:
 
 @dataclass(frozen=True)
 class PooledFeatures:
-    """A vision source's answer: features (B, D'), one vector a record, before the source's own classifier."""
+    """The output of a vision or audio source: features (B, D'), one vector per record, before the source's own
+    classifier.
+    """
 
     features: Float[Tensor, "B D"]
 
@@ -328,7 +333,7 @@ class PooledFeatures:
         return self.features
 
     def split(self, programs: int) -> list[PooledFeatures]:
-        """The answers to each of the programs stacked by `PixelInput.stack`."""
+        """The outputs for each of the programs stacked by `PixelInput.stack`."""
         return [PooledFeatures(part) for part in self.features.chunk(programs)] if programs > 1 else [self]
 
 

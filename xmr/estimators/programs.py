@@ -1,7 +1,7 @@
 """Programs behind scikit-learn's interface: fit, predict, predict_proba, for pipelines and cross-validation.
 
 X is what the recipe's encoder takes, in memory: a frame or an array (n, columns) for tables, (n, length) or (n,
-channels, length) for series, (n, height, width[, 3]) for pictures, a list of texts for sequences.
+channels, length) for series, (n, height, width[, 3]) for images, a list of texts for sequences.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LABEL = "label"
 
 
 class _ProgramEstimator(BaseEstimator):
-    """What classifier and regressor share. A pickled estimator holds the program folder's files, never the source."""
+    """The base of classifier and regressor. A pickled estimator holds the program folder's files, never the source."""
 
     _task: str
 
@@ -51,7 +51,7 @@ class _ProgramEstimator(BaseEstimator):
         return tags
 
     def _train(self, X: Any, labels: list[str]) -> Self:
-        """Train the recipe's program on all of X (and on nothing else the recipe names)."""
+        """Train the recipe's program on X only; data named in the recipe is not used."""
         seed = self.random_state
         if not isinstance(seed, int | np.integer):  # None, or a generator, as everywhere in scikit-learn
             seed = check_random_state(seed).randint(2**31)
@@ -60,7 +60,7 @@ class _ProgramEstimator(BaseEstimator):
         kind = ENCODERS.entry(recipe.encoder["name"]).fact("emits")
         records = self._records(X, kind, reset=True)
         records.labels = {LABEL: labels}
-        if isinstance(X, np.ndarray) and kind == "table":  # columns of numbers, whatever they look like
+        if isinstance(X, np.ndarray) and kind == "table":  # numeric columns, even if they look like ids
             recipe.encoder["columns"] = dict.fromkeys(records.columns, "number")
         encoder, source = create(ENCODERS, recipe.encoder), create(SOURCES, recipe.source).load(seed)
         encoder.configure(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
@@ -75,7 +75,7 @@ class _ProgramEstimator(BaseEstimator):
             validation = job.sets["validation"] if len(split.validation) else None
             try:
                 train(job.program, job.sets["train"], validation, recipe.training, seed, Path(folder))
-            except TrainingInterruptedError:  # what it saved goes with the folder: there is nothing to resume
+            except TrainingInterruptedError:  # its checkpoint is deleted with the folder
                 raise KeyboardInterrupt from None
         self.program_ = job.program
         return self
@@ -91,7 +91,7 @@ class _ProgramEstimator(BaseEstimator):
         if kind == "symbols":
             texts = [str(text) for text in X]
             if not texts or not all(isinstance(text, str) for text in X):
-                raise ValueError(f"found {type(X).__name__} of {len(texts)}; expected texts, one a record")
+                raise ValueError(f"found {type(X).__name__} of {len(texts)}; expected texts, one per record")
             return Records.of(texts)
         if kind == "table" and hasattr(X, "columns"):
             names = {"skip_check_array": True, "reset": reset}
@@ -136,9 +136,9 @@ class ProgramClassifier(ClassifierMixin, _ProgramEstimator):
 
     Args:
         recipe: a packaged recipe (`table/custom`, `series/ucr`, `protein/custom`) or a path to one; its encoder,
-            source, transform, output, training and ensemble are used, of its data section the share of validation.
+            source, transform, output, training and ensemble are used, and the validation fraction of its data section.
         overrides: `section.key=value` texts, as on the command line.
-        random_state: seed of order, start and validation part.
+        random_state: seed of shuffling, initialization and validation split.
     """
 
     _task = "classification"
@@ -165,13 +165,13 @@ class ProgramClassifier(ClassifierMixin, _ProgramEstimator):
         return self._answer(X)[:, self.order_]
 
     def predict(self, X: Any) -> np.ndarray:
-        """The likeliest class of each record: (n,)."""
+        """The most likely class of each record: (n,)."""
         answers = self.predict_proba(X)
         return self.classes_[answers.argmax(axis=1)]
 
 
 class ProgramRegressor(RegressorMixin, _ProgramEstimator):
-    """A program that foretells a number. Args: as for `ProgramClassifier`."""
+    """A program that predicts a number. Args: as for `ProgramClassifier`."""
 
     _task = "regression"
 
@@ -189,7 +189,7 @@ class ProgramRegressor(RegressorMixin, _ProgramEstimator):
 
 
 def _rows(values: np.ndarray) -> Records:
-    """An array (n, columns) of numbers as rows of a table; NaN is a gap."""
+    """An array (n, columns) of numbers as rows of a table; NaN is a missing value."""
     cells = [["" if np.isnan(value) else repr(value) for value in row] for row in values.tolist()]
     made = Records.of([SEPARATOR.join(row) for row in cells])
     made.columns = made.header = tuple(f"x{number}" for number in range(values.shape[1]))

@@ -1,4 +1,4 @@
-"""A program as one of aeon's time-series classifiers: its own checks, pipelines and benchmarks take it as it is."""
+"""A program as a time-series classifier of aeon, for its checks, pipelines and benchmarks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SeriesProgramClassifier(BaseClassifier):
     Args:
         recipe: a packaged series recipe or a path to one; its data section is not used.
         overrides: `section.key=value` texts, as on the command line.
-        random_state: seed of order and start.
+        random_state: seed of shuffling and initialization.
     """
 
     _tags: ClassVar[dict[str, Any]] = {

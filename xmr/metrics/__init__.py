@@ -1,1 +1,1 @@
-"""Metrics and intervals: scikit-learn's and SciPy's, put together by task."""
+"""Metrics and intervals from scikit-learn and SciPy, by task."""

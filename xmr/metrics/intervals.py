@@ -1,4 +1,4 @@
-"""Bootstrap intervals on one test set: whole records are drawn again with replacement."""
+"""Bootstrap intervals on one test set: whole records are sampled with replacement."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def bootstrap(
 ) -> dict[str, list[float]]:
     """Percentile interval of every metric: name -> [low, high].
 
-    lengths: residues of each record, for per-residue tasks, whose residues are drawn record by record.
+    lengths: positions per record, for per-position tasks, which are sampled by record.
     """
     rng = np.random.default_rng(seed)
     found: dict[str, list[float]] = {}
     n = len(values) if lengths is None else len(lengths)
     first = None if lengths is None else np.concatenate([[0], np.cumsum(lengths)])
-    draws = draws if len(values) < 50_000 else 50  # per-residue sets hold 1e5 residues: their intervals are narrow
+    draws = draws if len(values) < 50_000 else 50  # per-position sets have 1e5 positions: their intervals are narrow
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for _ in range(draws):

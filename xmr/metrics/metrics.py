@@ -1,4 +1,4 @@
-"""The metrics of each task. Every one is computed over all records at once, never as a mean of batches."""
+"""The metrics of each task. Each is computed over all records at once, never as a mean over batches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ Array = NDArray[np.floating]
 
 
 def main_metric(task: Task, classes: int) -> str:
-    """What the best epoch is chosen by, on validation, and what a report opens with: accuracy beyond two classes."""
+    """The metric that selects the best epoch on validation data and heads the report: accuracy for more than two
+    classes.
+    """
     return {
         "classification": "auroc" if classes <= 2 else "accuracy",
         "multilabel": "auroc",
@@ -28,22 +30,22 @@ def main_metric(task: Task, classes: int) -> str:
 
 
 def headline(metric: str, values: Mapping[str, float | None]) -> str:
-    """What a result opens with: `metric`, or the first that is defined (a part of one class has no AUROC)."""
+    """The headline of a result: `metric`, or the first that is defined (a set with one class has no AUROC)."""
     return next((name for name in (metric, *values) if is_defined(values.get(name))), metric)
 
 
 def is_defined(value: float | None) -> bool:
-    """Whether a metric is a number: null in metrics.json stands for one that is not."""
+    """Whether a metric is a number; metrics.json has null for one that is not defined."""
     return value is not None and math.isfinite(value)
 
 
 def higher_is_better(metric: str) -> bool:
-    """Errors are better small, everything else large."""
+    """False for errors, True for all other metrics."""
     return metric not in ("mse", "mae", "rmse", "brier", "ece")
 
 
 def metrics_of(task: Task, values: Array, target: Tensor | Array, targets: Targets) -> dict[str, float]:
-    """All metrics of a task; NaN where one is not defined (AUROC of a single class).
+    """All metrics of a task; NaN for one that is not defined (AUROC of a single class).
 
     values: (n, K) probabilities or regression values in their own units; target: as `Targets.encode` gives it.
     """
@@ -61,9 +63,10 @@ def metrics_of(task: Task, values: Array, target: Tensor | Array, targets: Targe
 def classification_metrics(
     probability: Array, label: np.ndarray, full: bool = True, positive: int = 1
 ) -> dict[str, float]:
-    """accuracy, balanced accuracy, MCC, macro F1; AUROC, AUPRC (one-vs-rest macro beyond two classes), Brier, ECE.
+    """accuracy, balanced accuracy, MCC, macro F1; AUROC, AUPRC (one-vs-rest macro for more than two classes), Brier,
+    ECE.
 
-    positive: the class AUROC and AUPRC of a binary task are about.
+    positive: the positive class for AUROC and AUPRC of a binary task.
     """
     classes = probability.shape[1]
     chosen = probability.argmax(axis=1)
@@ -89,16 +92,16 @@ def classification_metrics(
 
 
 def matthews(table: Array) -> float:
-    """Matthews correlation of a confusion matrix (truth, answer); 0 where one side has a single class."""
+    """Matthews correlation of a confusion matrix (truth, prediction); 0 if one side has a single class."""
     truth, answered, n = table.sum(axis=1), table.sum(axis=0), table.sum()
     spread = np.sqrt(n**2 - (truth**2).sum()) * np.sqrt(n**2 - (answered**2).sum())
     return float((table.trace() * n - truth @ answered) / spread) if spread > 0 else 0.0
 
 
 def areas(scores: Array, truths: np.ndarray) -> list[float]:
-    """Area under the ROC curve of each column, both (n, K), each truth with both answers: the Mann-Whitney statistic.
+    """Area under the ROC curve of each column, both (n, K), each truth with both classes: the Mann-Whitney statistic.
 
-    Equal to scikit-learn's, which checks its input anew for each class of each bootstrap draw (docs/performance.md).
+    Equal to scikit-learn's, which checks its input for each class of each bootstrap sample (docs/performance.md).
     """
     if not scores.size:
         return []
@@ -108,7 +111,7 @@ def areas(scores: Array, truths: np.ndarray) -> list[float]:
 
 
 def average_precisions(scores: Array, truths: np.ndarray) -> list[float]:
-    """Mean precision at each yes from the highest score down, ties at once, of each column: as scikit-learn's."""
+    """Average precision of each column, equal to scikit-learn's."""
     if not scores.size:
         return []
     order = np.argsort(-scores, axis=0, kind="stable")
@@ -146,7 +149,7 @@ def multilabel_metrics(probability: Array, truth: Array, names: tuple[str, ...])
 
 
 def forecast_metrics(value: Array, truth: Array) -> dict[str, float]:
-    """MSE and MAE over all windows, channels and known steps, in z-scores: the mean over samples, no batch left out."""
+    """MSE and MAE over all windows, channels and known steps, in z-scores: the mean over all samples."""
     error = (value - truth)[~np.isnan(truth)]
     return {"mse": float(np.mean(np.square(error, dtype=np.float64))), "mae": float(np.mean(np.abs(error)))}
 
@@ -164,6 +167,6 @@ def regression_metrics(value: Array, truth: Array) -> dict[str, float]:
 
 
 def _mean(values: list[float]) -> float:
-    """Mean of what is defined (a label of one class in this part has no AUROC)."""
+    """Mean of the defined values (a label with one class in this set has no AUROC)."""
     defined = [value for value in values if np.isfinite(value)]
     return float(np.mean(defined)) if defined else float("nan")

@@ -1,4 +1,4 @@
-"""Mean and spread over seeds, of a recipe and of the baselines on the same splits, with a paired test."""
+"""Mean and standard deviation over seeds of a recipe and the baselines on the same splits, with a paired test."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from scipy.stats import ttest_rel
 
 
 def paired_p(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Two-sided p of a paired t-test over seeds: 1 where all agree, NaN where there are not two pairs."""
+    """Two-sided p of a paired t-test over seeds: 1 if all agree, NaN with fewer than two pairs."""
     if len(ours) != len(theirs) or len(ours) < 2:
         return float("nan")
     if np.allclose(ours, theirs, rtol=1e-9, atol=1e-12):
         return 1.0
-    with warnings.catch_warnings():  # the same difference on every split: p is 0, and scipy doubts its precision
+    with warnings.catch_warnings():  # the same difference on every split: p is 0, and scipy warns about precision
         warnings.simplefilter("ignore", RuntimeWarning)
         return float(ttest_rel(ours, theirs).pvalue)
 

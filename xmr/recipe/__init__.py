@@ -1,1 +1,1 @@
-"""Recipes: one YAML file a task, checked against schemas made from the components themselves."""
+"""Recipes: one YAML file per task, checked against schemas generated from the components."""

@@ -1,4 +1,4 @@
-"""From a YAML file (or the name of a packaged recipe) and overrides to a checked recipe with lines in its errors."""
+"""Load a YAML file (or packaged recipe) with overrides; errors name file and line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RENAMED = {
 
 
 def recipes_folder() -> Path:
-    """The packaged recipes: beside the package in a checkout, inside it in a wheel."""
+    """The packaged recipes: next to the package in a checkout, inside it in a wheel."""
     package = Path(__file__).resolve().parents[1]
     inside = package / "packaged_recipes"
     return inside if inside.is_dir() else package.parent / "recipes"
@@ -50,7 +50,7 @@ def find_recipe(name: str) -> Path:
     if path.suffix in (".yaml", ".yml"):
         if os.path.isfile(path):
             return path
-        found = "no file, but a folder or a device" if os.path.exists(path) else "no such file"
+        found = "a folder or a device" if os.path.exists(path) else "no such file"
         raise RecipeError(Problem(name, found, "a recipe file", nearest(name, recipe_names())))
     if name in recipe_names():
         return recipes_folder() / f"{name}.yaml"
@@ -98,7 +98,7 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def _apply(raw: dict[str, Any], override: str) -> tuple[str, ...]:
-    """Put `section.key=value` into plain data; the value is read as YAML, as strictly as a recipe file."""
+    """Set `section.key=value` in plain data; the value is YAML, with the rules of a recipe file."""
     left, equals, right = override.partition("=")
     keys = tuple(left.strip().split("."))
     place = f"override {shortened(override, 80)}"
@@ -117,13 +117,13 @@ def _apply(raw: dict[str, Any], override: str) -> tuple[str, ...]:
         node[key] = inner if isinstance(inner, dict) else {}
         node = node[key]
     if keys[-1] == "name" and isinstance(node.get("name"), str) and node["name"] != value:
-        node.clear()  # another component has other arguments
+        node.clear()  # another component has different arguments
     node[keys[-1]] = value
     return keys
 
 
 def dump_recipe(recipe: Recipe, comment: str = "") -> str:
-    """The recipe as YAML that reruns as it is, every default written out."""
+    """The recipe as YAML with all defaults, which can be run again."""
     yaml = YAML()
     yaml.default_flow_style = False
     yaml.width = 110
@@ -143,7 +143,7 @@ def _plain(value: Any) -> Any:
 
 
 def _without_nulls(value: Any, fields: dict[str, Any]) -> Any:
-    """Leave out what is null, unless null is not its default (training.clip: null)."""
+    """Omit null values, except where null is not the default (training.clip: null)."""
     if not isinstance(value, dict):
         return value
     said = {key for key, field in fields.items() if field.default is not None}

@@ -1,7 +1,7 @@
 """YAML 1.2 as plain data: mappings by text keys, lists, texts, numbers, true, false, null, and the line of each.
 
-Read event by event, so that what is too deep or too much is refused where it begins. What YAML can do beyond plain data
-(tags, aliases, merges, keys that are not texts, several documents) is refused with its line.
+Read event by event, so that excessive depth or size is refused early. YAML features beyond plain data (tags, aliases,
+merges, keys that are not text, several documents) are refused with their line.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from xmr.errors import Problem, RecipeError, shortened
 MAX_BYTES = 1_000_000
 MAX_VALUES = 20_000  # keys and values
 MAX_DEPTH = 20
-MAX_DIGITS = 300  # what a float can hold
-Lines = dict[tuple[str | int, ...], int]  # a field's path -> the line it begins on
+MAX_DIGITS = 300  # the range of a float
+Lines = dict[tuple[str | int, ...], int]  # a field's path -> its first line
 Locate = Callable[[int], str]  # a line -> "file:line"
-_BRACKETS = re.compile(r"(?:[\[{][^\S\n]*){64}")  # ruamel needs quadratic time before it hands on the first of them
+_BRACKETS = re.compile(r"(?:[\[{][^\S\n]*){64}")  # ruamel needs quadratic time before it returns the first of them
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 _KINDS = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null")}
 
@@ -55,7 +55,7 @@ def read_file(path: Path) -> tuple[Any, Lines]:
 
 
 def read_text(text: str, place: Locate) -> tuple[Any, Lines]:
-    """The plain data of a text (None where it says nothing) and its lines. Raises RecipeError, at `place`."""
+    """The plain data of a text (None if empty) and its lines. Raises RecipeError, at `place`."""
     for pattern, found in ((_CONTROL, "the control character {!r}"), (_BRACKETS, "nesting too deep: {!r}")):
         if match := pattern.search(text):
             line = text.count("\n", 0, match.start()) + 1
@@ -84,7 +84,7 @@ class _Reader:
         self.values = 0
 
     def document(self) -> tuple[Any, Lines]:
-        """The one document there may be."""
+        """The only document."""
         result, documents = None, 0
         for event in self.events:
             if isinstance(event, DocumentStartEvent):
@@ -97,7 +97,7 @@ class _Reader:
         return result, self.lines
 
     def _value(self, event: Event, where: tuple[str | int, ...]) -> Any:
-        """What begins with this event; recursion ends at MAX_DEPTH."""
+        """The value that begins with this event; recursion ends at MAX_DEPTH."""
         self.values += 1
         if self.values > MAX_VALUES:
             raise self._wrong(event, f"more than {MAX_VALUES:,} keys and values", "fewer")
@@ -141,7 +141,7 @@ class _Reader:
         return made
 
     def _scalar(self, event: ScalarEvent) -> Any:
-        """A number, a truth value, null, or the text as it is written (so are dates)."""
+        """A number, a truth value, null, or the text itself (also for dates)."""
         node = ScalarNode(None, event.value, event.start_mark, event.end_mark, style=event.style)
         kind = str(self.resolver.resolve(ScalarNode, event.value, event.implicit))
         if kind not in _KINDS:
@@ -151,7 +151,7 @@ class _Reader:
         node.tag = kind
         try:
             return self.constructor.construct_object(node)
-        except ValueError:  # `0b` and such, that look like numbers only
+        except ValueError:  # `0b` and the like, which only look like numbers
             return event.value
 
     def _wrong(self, event: Event, found: str, expected: str) -> RecipeError:

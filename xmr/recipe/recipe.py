@@ -1,4 +1,6 @@
-"""A whole recipe, checked: every section by its own schema, the sections against each other, all problems at once."""
+"""The recipe model: each section is checked by its schema, and the sections against each other; all problems at
+once.
+"""
 
 from __future__ import annotations
 
@@ -20,25 +22,25 @@ from xmr.training.settings import TrainingSettings
 class Recipe(Section):
     """One task from data to result. Component sections hold a `name` and that component's arguments."""
 
-    task: Task = Field(description="what is asked of each record")
-    seed: Seed = Field(0, description="splits, initialisation and order all come from it")
-    data: DataSettings = Field(description="which records")
-    encoder: Any = Field(description="the modality's encoder")
+    task: Task = Field(description="what is predicted for each record")
+    seed: Seed = Field(0, description="seed of split, initialization and shuffling")
+    data: DataSettings = Field(description="the records")
+    encoder: Any = Field(description="the encoder of the modality")
     source: Any = Field(description="the frozen source model; `identity` is a control")
-    transform: Any = Field(description="the input transformation, one cell of the grid")
+    transform: Any = Field(description="the input transformation")
     output: Any = Field(description="the output transformation")
     training: TrainingSettings = Field(default_factory=TrainingSettings)
     ensemble: Annotated[int, Ge(1), Le(1000)] = Field(
-        1, description="programs of different seeds, averaged, over one source"
+        1, description="number of programs with different seeds in front of one source; predictions are averaged"
     )
-    baselines: list[str] = Field(default_factory=list, description="run beside it on the same split")
+    baselines: list[str] = Field(default_factory=list, description="baselines to run on the same split")
     expected: dict[str, Any] = Field(
-        default_factory=dict, description="figures to expect, for the reader and the tests"
+        default_factory=dict, description="expected range of metrics, for readers and tests"
     )
 
 
 def check_recipe(raw: dict[str, Any], place: Locate) -> Recipe:
-    """Validate plain data as a recipe. Raises RecipeError with every problem, each at its place."""
+    """Validate plain data as a recipe. Raises RecipeError with all problems and their lines."""
     problems: list[Problem] = []
     sections: dict[str, Any] = {}
     for kind in KINDS:
@@ -73,7 +75,7 @@ def case_of(recipe: Recipe) -> Case:
 
 
 def _cell_problems(recipe: Recipe, place: Locate) -> list[Problem]:
-    """An empty cell of the grid is refused before anything is loaded, naming the cells that would work."""
+    """Refuse an empty cell of the grid before anything is loaded, and name the cells that work."""
     emits = KINDS["encoder"].entry(recipe.encoder["name"]).fact("emits")
     space = space_of(recipe.source["name"])
     chosen = TRANSFORMS.entry(recipe.transform["name"])
@@ -81,14 +83,14 @@ def _cell_problems(recipe: Recipe, place: Locate) -> list[Problem]:
         return []
     works = grid().get((emits, space), [])
     expected = (
-        f"one of {', '.join(works)}" if works else f"another source: nothing brings {emits} into {space} space yet"
+        f"one of {', '.join(works)}" if works else f"another source: no transform maps {emits} into {space} space"
     )
     found = f"{chosen.name!r} ({chosen.fact('takes')} into {chosen.fact('space')} space)"
     return [Problem(place(("transform", "name")), f"{found} between {emits} and {space} space", expected)]
 
 
 def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
-    """Sections that are right alone and wrong together."""
+    """Sections that are valid alone but not together."""
     problems: list[Problem] = []
     output = KINDS["output"].get(recipe.output["name"])
     if recipe.task not in output.tasks:  # type: ignore[attr-defined]
@@ -110,31 +112,31 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
             Problem(
                 place(("output", "pool")),
                 "'concat'",
-                "records of one length (proteins: encoder.columns: variable; DNA: encoder.aligned: true), or mean",
+                "records of equal length (proteins: encoder.columns: variable; DNA: encoder.aligned: true), or mean",
             )
         )
     if recipe.task == "sequence_labeling" and recipe.encoder.get("shuffle") == "positions":
         problems.append(
             Problem(
                 place(("encoder", "shuffle")),
-                "'positions' for a per-residue task",
-                "none: labels would not follow",
+                "'positions' for a per-position task",
+                "none: labels would not move along",
             )
         )
     if recipe.task == "sequence_labeling" and recipe.encoder.get("length") == "truncate":
         problems.append(
             Problem(
                 place(("encoder", "length")),
-                "'truncate' for a per-residue task",
-                "window or fail: no residue may be lost",
+                "'truncate' for a per-position task",
+                "window or fail: no position may be lost",
             )
         )
     if recipe.task == "sequence_labeling" and fixed_length:
-        problems.append(Problem(place(("encoder", "columns")), "'variable' for a per-residue task", "all"))
+        problems.append(Problem(place(("encoder", "columns")), "'variable' for a per-position task", "all"))
     if emits != "symbols":
         problems += _only_for_symbols(recipe, place, emits)
     if recipe.output.get("pool", "mean") != "mean" and space_of(recipe.source["name"]) != "token":
-        found = f"{recipe.output['pool']!r} for a source that answers with one vector"
+        found = f"{recipe.output['pool']!r} for a source that returns one vector"
         problems.append(Problem(place(("output", "pool")), found, "mean, or no pool"))
     if isinstance(recipe.data.target, list) and len(recipe.data.target) > 1 and recipe.task == "classification":
         problems.append(
@@ -148,7 +150,7 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
 
 
 def _only_for_symbols(recipe: Recipe, place: Locate, emits: str) -> list[Problem]:
-    """What means nothing for records that are no sequences."""
+    """Settings that apply only to sequences."""
     wrong = {
         ("task",): recipe.task == "sequence_labeling",
         ("data", "longest"): recipe.data.longest is not None,
@@ -156,7 +158,7 @@ def _only_for_symbols(recipe: Recipe, place: Locate, emits: str) -> list[Problem
     }
     words = {"task": "a task of sequences", "longest": "a limit of symbols", "by": "'cluster', of sequences"}
     return [
-        Problem(place(path), f"{words[path[-1]]} for {emits}", "a setting that suits it")
+        Problem(place(path), f"{words[path[-1]]} for {emits}", "a setting for this kind of data")
         for path, found in wrong.items()
         if found
     ]

@@ -1,4 +1,4 @@
-"""Conformance checks that every component passes, ours and third parties': `check_transform(MyTransform)`."""
+"""Conformance checks for built-in and third-party components: `check_transform(MyTransform)`."""
 
 from xmr.testing.conformance import check_encoder, check_output, check_source, check_transform
 

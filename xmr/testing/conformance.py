@@ -63,7 +63,7 @@ def check_encoder(section: dict[str, Any] | str, task: Task = "classification") 
     encoder.bind(64)
     records = encoder.example(24, 0, task)
     assert encoder.emits == ENCODERS.entry(encoder.section["name"]).fact("emits")
-    assert encoder.example(24, 0, task).inputs == records.inputs, "example must depend on its seed alone"
+    assert encoder.example(24, 0, task).inputs == records.inputs, "example must depend only on its seed"
     assert not encoder.check(records), "its own example must be readable"
     encoder.fit(records.take(range(16)))
     before = json.dumps(encoder.state())
@@ -81,7 +81,7 @@ def check_encoder(section: dict[str, Any] | str, task: Task = "classification") 
 
 
 def check_transform(section: dict[str, Any] | str, source: Source, encoder: dict[str, Any] | str | None = None) -> None:
-    """Cell of the grid, shapes, padding invariance, a gradient in every parameter, folding, determinism."""
+    """Cell of the grid, shapes, padding invariance, a gradient in every parameter, merging, determinism."""
     checked = _section("transform", section)
     entry = TRANSFORMS.entry(checked["name"])
     assert entry.fact("takes") == entry.load().takes, "the registry and the class must name the same cell"  # type: ignore[attr-defined]
@@ -100,12 +100,12 @@ def check_transform(section: dict[str, Any] | str, source: Source, encoder: dict
 
     transform, twin = build(), build()
     for (name, one), (_, other) in zip(transform.named_parameters(), twin.named_parameters()):
-        assert torch.equal(one, other), f"{name} must depend on the generator alone"
+        assert torch.equal(one, other), f"{name} must depend only on the generator"
     for epoch in range(3):
         transform.on_epoch(epoch, 4)
     _wake(transform)
     batch = _batch(made, records, list(range(6)))
-    trained = transform(batch)  # as in training: a batch norm may look at the whole batch
+    trained = transform(batch)  # as in training: batch norm may use the whole batch
     fed = trained.values()
     weights = torch.randn(fed.shape, generator=torch.Generator().manual_seed(3))
     (fed.square() * weights).sum().backward()
@@ -123,11 +123,11 @@ def check_transform(section: dict[str, Any] | str, source: Source, encoder: dict
             assert bool((parameter.grad != 0).any()), f"{name} got a zero gradient"
     folded = transform.merge()
     for row in range(6):
-        assert torch.allclose(folded.eval()(batch).row(row), inputs.row(row), atol=1e-5), "fold changed the numbers"
+        assert torch.allclose(folded.eval()(batch).row(row), inputs.row(row), atol=1e-5), "merge changed the numbers"
 
 
 def _wake(module: torch.nn.Module) -> None:
-    """Move parameters that start at zero, behind which others have no gradient yet."""
+    """Change parameters that start at zero, because others would have no gradient."""
     generator = torch.Generator().manual_seed(9)
     with torch.no_grad():
         for parameter in module.parameters():
@@ -136,7 +136,9 @@ def _wake(module: torch.nn.Module) -> None:
 
 
 def _waits(module: torch.nn.Module, name: str) -> bool:
-    """Whether a parameter belongs to another stage of the method (a sparse map before or after it settles)."""
+    """Whether a parameter belongs to another stage of the method (a sparse map before or after its support is
+    fixed).
+    """
     return name in module.idle()  # type: ignore[operator]
 
 
@@ -159,17 +161,19 @@ def check_source(source: Source) -> None:
 
 
 def _check_vision(source: Source, space: PixelSpace) -> None:
-    """Features and class logits of a record do not depend on its batch; normalising is the source's own."""
+    """Features and class logits of a record do not depend on its batch; the source normalizes."""
     shape = (3, space.channels, space.height, space.width)
     pixels = torch.rand(shape, generator=torch.Generator().manual_seed(2)).requires_grad_()
     answer = source(PixelInput(pixels))
     assert isinstance(answer, PooledFeatures)
     assert answer.features.shape == (3, source.hidden_width)
     alone = source(PixelInput(pixels[1:2]))
-    assert torch.allclose(alone.features[0], answer.features[1], atol=TOLERANCE), "a batch must not matter"
+    assert torch.allclose(alone.features[0], answer.features[1], atol=TOLERANCE), (
+        "the other records of a batch must not matter"
+    )
     mean, std = (torch.tensor(x)[:, None, None] for x in (space.mean, space.std))
     own = source(PixelInput((pixels - mean) / std, normalized=True))
-    assert torch.allclose(own.features, answer.features, atol=TOLERANCE), "the source normalises as its space says"
+    assert torch.allclose(own.features, answer.features, atol=TOLERANCE), "the source normalizes as its space states"
     (answer.features * torch.randn(answer.features.shape, generator=torch.Generator().manual_seed(4))).sum().backward()
     assert pixels.grad is not None
     assert bool((pixels.grad != 0).any()), "the gradient must reach the input"
@@ -177,16 +181,20 @@ def _check_vision(source: Source, space: PixelSpace) -> None:
 
 
 def _check_audio(source: Source, space: WaveSpace) -> None:
-    """Features and class logits of a clip do not depend on its batch; a spectrum says the same as its wave."""
+    """Features and class logits of a clip do not depend on its batch; a spectrum gives the same as its wave."""
     waves = (torch.randn(3, space.samples, generator=torch.Generator().manual_seed(2)) * 0.1).requires_grad_()
     answer = source(WaveInput(waves=waves))
     assert isinstance(answer, PooledFeatures)
     assert answer.features.shape == (3, source.hidden_width)
     alone = source(WaveInput(waves=waves[1:2]))
-    assert torch.allclose(alone.features[0], answer.features[1], atol=TOLERANCE), "a batch must not matter"
+    assert torch.allclose(alone.features[0], answer.features[1], atol=TOLERANCE), (
+        "the other records of a batch must not matter"
+    )
     if space.spectrum is not None:
         heard = source(WaveInput(spectrum=space.spectrum(waves)))
-        assert torch.allclose(heard.features, answer.features, atol=TOLERANCE), "a wave and its spectrum are one"
+        assert torch.allclose(heard.features, answer.features, atol=TOLERANCE), (
+            "a wave and its spectrum must give the same features"
+        )
     (answer.features * torch.randn(answer.features.shape, generator=torch.Generator().manual_seed(4))).sum().backward()
     assert waves.grad is not None
     assert bool((waves.grad != 0).any()), "the gradient must reach the input"
@@ -194,7 +202,7 @@ def _check_audio(source: Source, space: WaveSpace) -> None:
 
 
 def _check_language(source: Source, space: TokenSpace) -> None:
-    """Hidden states at the content, whatever the padding; special tokens around it."""
+    """Hidden states at the content, independent of padding; special tokens around it."""
     width = space.width
     generator = torch.Generator().manual_seed(2)
     lengths = torch.tensor([3, 7, 5])
@@ -262,12 +270,12 @@ def check_output(section: dict[str, Any] | str, source: Source, task: Task = "cl
 
 
 def _round_trip(program: Program, labelled: LabelledSet, values: torch.Tensor) -> None:
-    """Fold the program as saving does and compare its numbers (whole folders are tested where a source has a name)."""
+    """Merge and restore the program as saving does, and compare the numbers."""
     folded = copy.copy(program)
     folded._modules = dict(program._modules)
     folded.transforms = torch.nn.ModuleList(t.merge() for t in program.transforms)  # type: ignore[operator]
     folded.outputs = torch.nn.ModuleList(o.merge(program.source) for o in program.outputs)  # type: ignore[operator]
-    assert torch.allclose(folded.answer(labelled.data), values, atol=1e-4), "folding must not change the numbers"
+    assert torch.allclose(folded.answer(labelled.data), values, atol=1e-4), "merging must not change the numbers"
     with tempfile.TemporaryDirectory() as folder:
         from safetensors.torch import load_file, save_file
 

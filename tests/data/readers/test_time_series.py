@@ -77,7 +77,7 @@ def test_only_the_test_part_has_every_window(tmp_path):
 
 def test_random_splits_of_the_future_are_refused(tmp_path):
     settings = DataSettings(path=str(write(tmp_path / "x.csv")))
-    with pytest.raises(DataError, match="time: a future is not drawn at random"):
+    with pytest.raises(DataError, match="time: a future cannot be sampled at random"):
         prepare(settings, "forecasting", ForecastEncoder(look_back=6, horizon=3), 0)
 
 

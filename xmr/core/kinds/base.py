@@ -30,10 +30,10 @@ class Spec:
 
 @dataclass(frozen=True)
 class Windows:
-    """Which record each row of a batch is a window of. owner: (B,), start: (B,) in symbols, records: R.
+    """The record of which each row of a batch is a window. owner: (B,), start: (B,) in symbols, records: R.
 
     weight: (B, L), one over the number of windows that cover a position, so that a weighted mean over windows counts
-    every symbol of a record once; None where every window counts as one (signals).
+    every symbol of a record once; None if all windows have equal weight (signals).
     """
 
     owner: Int[Tensor, " B"]

@@ -15,7 +15,7 @@ from xmr.core.kinds.base import Batch, EncodedSet, Spec, Windows, cached_rows, s
 
 @dataclass(frozen=True)
 class SignalSpec(Spec):
-    """What every signal of a target domain looks like: channels C, samples L, samples per second (or None)."""
+    """The shape of every signal of a target domain: channels C, samples L, samples per second (or None)."""
 
     channels: int
     length: int

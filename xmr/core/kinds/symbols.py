@@ -18,8 +18,8 @@ class SymbolSpec(Spec):
     """The symbols of a target domain. `letters` (A) are learned; each of `mixtures` is a mean of letters.
 
     Letters are characters, or texts (k-mers, words) as a tuple. A mixture such as the protein code B (D or N) is
-    embedded as the mean of what it may stand for, so no symbol met only at prediction has an untrained vector. Symbol
-    ids count the letters first, then the mixtures (S in all).
+    embedded as the mean of its letters, so that a symbol that occurs only at prediction has no untrained vector.
+    Symbol ids count the letters first, then the mixtures (S in total).
     """
 
     letters: str | tuple[str, ...]
@@ -31,7 +31,7 @@ class SymbolSpec(Spec):
         return (*self.letters, *(symbol for symbol, _ in self.mixtures))
 
     def blends(self) -> Float[Tensor, "M A"]:
-        """Row m holds the shares of the letters in mixture m; rows sum to one."""
+        """Row m holds the weights of the letters in mixture m; rows sum to one."""
         number = {letter: index for index, letter in enumerate(self.letters)}
         rows = torch.zeros(len(self.mixtures), len(self.letters))
         for row, (_, parts) in zip(rows, self.mixtures):
@@ -40,7 +40,7 @@ class SymbolSpec(Spec):
         return rows
 
     def mixing(self) -> Float[Tensor, "S A"]:
-        """Row s holds the shares of the letters in symbol s: the letters themselves, then `blends`."""
+        """Row s holds the weights of the letters in symbol s: the letters themselves, then `blends`."""
         return torch.cat([torch.eye(len(self.letters)), self.blends()])
 
 
@@ -48,8 +48,8 @@ class SymbolSpec(Spec):
 class SymbolBatch(Batch):
     """Sequences over an alphabet. ids: (B, L) symbol ids, right-padded; mask: (B, L), True at symbols.
 
-    `full` says that nothing is padded, so that the source may skip its attention mask. `windows` is None where every
-    row is a whole record.
+    `full` means that nothing is padded, so that the source may skip its attention mask. `windows` is None if every row
+    is a whole record.
     """
 
     ids: Int[Tensor, "B L"]

@@ -14,9 +14,9 @@ from xmr.core.kinds.base import Batch, EncodedSet, Spec
 
 @dataclass(frozen=True)
 class Category:
-    """A column of categories: its name, the values seen in training, and whether training saw gaps in it.
+    """A categorical column: its name, the values in training, and whether training had missing values.
 
-    Ids count the values first; then `missing` stands for a gap and `unseen` for a value training did not see.
+    Ids count the values first, then `missing` and `unseen` (a value that training did not contain).
     """
 
     name: str
@@ -25,21 +25,22 @@ class Category:
 
     @property
     def missing(self) -> int:
-        """The id of a gap."""
+        """The id of a missing value."""
         return len(self.values)
 
     @property
     def unseen(self) -> int:
-        """The id of a value that training did not see."""
+        """The id of a value that training did not contain."""
         return len(self.values) + 1
 
 
 @dataclass(frozen=True)
 class TableSpec(Spec):
-    """What every row of a table looks like: F number columns, G category columns, columns of free text.
+    """The columns of a table: F numeric, G categorical, and free-text columns.
 
-    gaps: whether training saw gaps in each number column; most: scaled numbers lie in [-most, most]; alike: (F + G, F +
-    G) absolute rank correlations of the columns in training, as nested tuples; words: tokens of text a row has at most.
+    gaps: whether training had missing values in each numeric column; most: scaled numbers lie in [-most, most]; alike:
+    (F + G, F + G) absolute rank correlations of the columns in training, as nested tuples; words: maximum number of
+    text tokens per row.
     """
 
     numbers: tuple[str, ...]
@@ -61,8 +62,8 @@ class TableBatch(Batch):
     """Rows of a table. numbers: (B, F), zero where missing; missing: (B, F), True there; categories: (B, G) ids, each
     counted within its column (see `Category`).
 
-    words: (B, T) ids of the source's own tokens, right-padded, of the columns of free text, or of the row written out;
-    word_mask: (B, T). None where there is no text.
+    words: (B, T) ids of the source's own tokens, right-padded, of the free-text columns or of the row rendered as
+    text; word_mask: (B, T). None if there is no text.
     """
 
     numbers: Float[Tensor, "B F"]
