@@ -11,16 +11,16 @@ SHOWN = ("auroc", "accuracy", "mcc", "spearman", "rmse", "balanced_accuracy", "f
 
 
 def comparison(folder: Path) -> str:
-    """A folder of `xmr compare` (compare.json): a column a budget, the program first, then by the last column."""
+    """A folder of `xmr compare` (compare.json): a column a size, the program first, then by the last column."""
     found = json.loads((folder / "compare.json").read_text(encoding="utf-8"))
-    values = {(cell["row"], cell["budget"]): cell["values"] for cell in found["cells"]}
+    values = {(cell["row"], cell["train_size"]): cell["values"] for cell in found["cells"]}
     kinds = {cell["row"]: cell["kind"] for cell in found["cells"]}
-    budgets = list(dict.fromkeys(cell["budget"] for cell in found["cells"]))
+    sizes = list(dict.fromkeys(cell["train_size"] for cell in found["cells"]))
     rank = {"program": 0, "baseline": 1, "control": 2}
-    rows = sorted(kinds, key=lambda row: (rank[kinds[row]], -statistics.mean(values[row, budgets[-1]])))
-    lines = [f"| {found['metric']} | {' | '.join(budgets)} |", "|---" * (len(budgets) + 1) + "|"]
+    rows = sorted(kinds, key=lambda row: (rank[kinds[row]], -statistics.mean(values[row, sizes[-1]])))
+    lines = [f"| {found['metric']} | {' | '.join(sizes)} |", "|---" * (len(sizes) + 1) + "|"]
     for row in rows:
-        cells = [values.get((row, budget)) for budget in budgets]
+        cells = [values.get((row, size)) for size in sizes]
         shown = [f"{statistics.mean(cell):.3f} ± {statistics.stdev(cell):.3f}" if cell else "-" for cell in cells]
         lines.append(f"| {row}{' (control)' if kinds[row] == 'control' else ''} | {' | '.join(shown)} |")
     verdicts = "\n".join(f"- {verdict}" for verdict in found["verdicts"])

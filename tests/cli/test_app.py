@@ -1,5 +1,7 @@
 """How an error leaves the command line."""
 
+from pathlib import Path
+
 import pytest
 
 from xmr.cli import run as run_command
@@ -15,10 +17,14 @@ from xmr.cli.app import COMMANDS, execute
         (["predict", "nowhere", "nothing.fasta"], "no such file"),
         (["predict", "nowhere", "docs/examples/peptides.fasta"], "no program.json"),
         (
-            ["predict", "nowhere", "docs/examples/peptides.fasta", "--on-bad", "skipp"],
+            ["predict", "nowhere", "docs/examples/peptides.fasta", "--on-error", "skipp"],
             "'skipp' is not one of 'fail', 'skip'",
         ),
         (["run", "protein/amp", "--device", "cuda:9", "-o", "runs/never"], "xmr doctor"),
+        (
+            ["run", "protein/amp", "--device", "cpuu"],
+            "'cpuu' is not one of 'auto', 'cpu', 'cuda', 'cuda:N', 'mps'; did",
+        ),
         (["list", "transfoms"], "did you mean transforms"),
         (["data", "get", "amp_vs_uniprt"], "did you mean amp_vs_uniprot"),
         (["--plugin", "nowhere.py", "list"], "nowhere.py"),
@@ -31,6 +37,23 @@ def test_wrong_use_is_one_line_and_status_2(arguments, message, capsys):
     assert error.startswith("xmr: ")
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compare", "protein/amp", "--budgets", "50"], "--budgets is now --train-sizes"),
+        (["compare", "protein/amp", "--without", "lora"], "--without is now --skip"),
+        (["sweep", "protein/amp", "seed=1,2", "--most", "3"], "--most is now --max-trials"),
+        (["sweep", "protein/amp", "seed=1,2", "--untrained"], "--untrained is now --leave-one-out"),
+        (["new", "forecast", "x.csv", "--skip", "place"], "--skip is now --ignore-column"),
+        (["predict", "p", "x.csv", "--on-bad", "skip"], "--on-bad is now --on-error"),
+        (["run", "protein/amp", "--skip", "x"], "No such option: --skip"),
+    ],
+)
+def test_a_renamed_option_is_answered_with_its_new_name(arguments, message, capsys):
+    assert execute(arguments) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_a_failure_of_ours_is_status_1(monkeypatch, capsys, tmp_path):
@@ -60,6 +83,20 @@ def test_help_is_whole_sentences_with_an_example(command, capsys):
 def test_examples_that_need_no_file_run(name, capsys):
     assert execute([name, *COMMANDS[name][1].split()]) == 0
     assert len(capsys.readouterr().out) > 100
+
+
+def test_the_baselines_are_listed(capsys):
+    assert execute(["list", "baselines"]) == 0
+    shown = capsys.readouterr().out
+    assert "kmer_forest: random forest on frequencies of 1- to 3-mers" in shown
+    assert shown.count("\ncnn: ") == 1, "once, though several kinds have their own"
+
+
+def test_every_command_has_a_module_of_its_name():
+    """`xmr NAME` is `xmr/commands/NAME.py` or `xmr/commands/NAME/NAME.py`; cli/ holds options and printing."""
+    folder = Path(__file__).parents[2] / "xmr" / "commands"
+    for name in [*COMMANDS, "data", "source"]:
+        assert any((folder / each).is_file() for each in (f"{name}.py", f"{name}/{name}.py")), name
 
 
 def test_ctrl_c_is_told(monkeypatch, capsys, tmp_path):

@@ -7,7 +7,9 @@ import pytest
 from scipy.stats import ttest_rel
 
 from xmr.cli.app import execute
-from xmr.commands.compare import Cell, Comparison, beside, compare, controls, planned, write_comparison
+from xmr.commands.compare.compare import Settings, compare, compared_baselines, controls, planned
+from xmr.commands.compare.pages import write_comparison
+from xmr.commands.compare.result import Cell, Comparison
 from xmr.errors import DataError, Problem, RecipeError, SourceUnavailableError
 from xmr.recipe.load import load_recipe, recipe_names
 from xmr.training.interrupt import TrainingInterruptedError
@@ -51,6 +53,11 @@ class Fake:
         return found
 
 
+def few(sizes, seeds, calls, fail=(), **more):
+    """Settings of a comparison in which `Fake` stands in for training."""
+    return Settings(train_sizes=sizes, seeds=seeds, train=Fake(calls, fail), **more)
+
+
 def test_the_controls_a_recipe_can_have():
     assert set(controls(load_recipe("protein/amp"))) == {
         "random source", "no source", "shuffled positions", "shuffled labels",
@@ -73,16 +80,16 @@ def test_the_controls_a_recipe_can_have():
 def test_every_recipe_can_be_compared(name):
     """All its rows are valid recipes: residues, for one, cannot be put in another order without their labels."""
     try:
-        assert planned(name, [], ["all"], ())[0].row == "program"
+        assert planned(name, Settings())[0].row == "program"
     except SourceUnavailableError:
         pytest.skip("the configuration of its source is not available here")
 
 
 def test_every_row_runs_once_on_the_same_seeds(tmp_path):
     calls = []
-    made = compare("protein/amp_random", [], tmp_path, ["50", "all"], 3, train=Fake(calls))
+    made = compare("protein/amp_random", tmp_path, few(["50", "all"], 3, calls))
     assert len(calls) == len(set(calls)) == 5 * 2 * 3
-    assert made.budgets() == ["50", "all"]
+    assert made.train_sizes() == ["50", "all"]
     rows = [cell.row for cell in made.at("50")]
     assert rows[0] == "program"
     assert set(rows) == {
@@ -93,40 +100,45 @@ def test_every_row_runs_once_on_the_same_seeds(tmp_path):
         "shuffled positions",
         "shuffled labels",
     }
-    more = compare("protein/amp_random", [], tmp_path, ["50", "100", "all"], 3, train=Fake(calls))
+    more = compare("protein/amp_random", tmp_path, few(["50", "100", "all"], 3, calls))
     assert len(calls) == 5 * 3 * 3
     assert [c.mean for c in more.at("50")] == [c.mean for c in made.at("50")]
-    compare("protein/amp_random", ["training.epochs=99"], tmp_path, ["50"], 1, train=Fake(calls))
+    compare("protein/amp_random", tmp_path, few(["50"], 1, calls, overrides=["training.epochs=99"]))
     assert len(calls) == 5 * 3 * 3 + 5, "another recipe is another row"
     with (tmp_path / "compare.csv").open() as handle:
         table = list(csv.DictReader(handle))
     assert {row["kind"] for row in table} == {"program", "control", "baseline"}
+    assert {row["train_size"] for row in table} == {"50"}
+    assert all(float(row["std"]) == 0 for row in table), "of one seed"
     assert "<svg" in (tmp_path / "compare.html").read_text()
 
 
-def test_what_else_can_be_done_with_the_source_stands_beside_it():
+def test_every_comparison_has_the_baselines_that_use_the_source():
     domain = ["cnn", "descriptors_logistic", "descriptors_forest"]
     own = ["linear_probe", "fine_tuning", "lora", "attention_layer"]
     recipe = load_recipe("protein/amp")
-    assert beside(recipe) == [*recipe.baselines, *domain, *own]
-    assert "lora" not in beside(recipe, ("lora",))
-    assert beside(load_recipe("image/digits_cifar", ["baselines=[majority]"])) == ["majority", "cnn", *own[:3]]
-    assert beside(load_recipe("audio/spoken_digits", ["baselines=[cnn]"])) == ["cnn", "linear_probe"]
-    assert beside(load_recipe("forecast/etth1", ["baselines=[linear]"])) == ["linear"]
-    assert beside(load_recipe("protein/amp", ["source={name: identity}", "baselines=[]"])) == domain
+    assert compared_baselines(recipe) == [*recipe.baselines, *domain, *own]
+    assert compared_baselines(load_recipe("image/digits_cifar", ["baselines=[majority]"])) == [
+        "majority",
+        "cnn",
+        *own[:3],
+    ]
+    assert compared_baselines(load_recipe("audio/spoken_digits", ["baselines=[cnn]"])) == ["cnn", "linear_probe"]
+    assert compared_baselines(load_recipe("forecast/etth1", ["baselines=[linear]"])) == ["linear"]
+    assert compared_baselines(load_recipe("protein/amp", ["source={name: identity}", "baselines=[]"])) == domain
 
 
 def test_a_failed_baseline_is_said(tmp_path):
-    made = compare("protein/amp_random", [], tmp_path, ["50"], 2, train=Fake([], fail=("lora",)))
+    made = compare("protein/amp_random", tmp_path, few(["50"], 2, [], ("lora",)))
     assert made.failures == [("lora, 50 labels", "no peft")]
 
 
 def test_a_failed_row_does_not_lose_the_others(tmp_path):
-    made = compare("protein/amp_random", [], tmp_path, ["50"], 2, train=Fake([], fail=("identity",)))
+    made = compare("protein/amp_random", tmp_path, few(["50"], 2, [], ("identity",)))
     assert made.failures == [("no source, 50 labels", "no such thing; expected another")]
     assert "random source" in {cell.row for cell in made.cells}
     assert "no such thing" in (tmp_path / "compare.html").read_text()
-    made = compare("protein/amp_random", [], tmp_path / "full", ["50"], 2, train=Fake([], fail=("random",)))
+    made = compare("protein/amp_random", tmp_path / "full", few(["50"], 2, [], ("random",)))
     assert made.failures == [("random source, 50 labels", "MemoryError")]
     assert "no source" in {cell.row for cell in made.cells}
 
@@ -136,7 +148,7 @@ def test_a_failed_row_does_not_lose_the_others(tmp_path):
     [
         ((0.9, 0.91, 0.92), (0.8, 0.82, 0.81), "with 50 labels: reprogramming is better than every baseline"),
         ((0.8, 0.82, 0.81), (0.9, 0.91, 0.92), "with 50 labels: use forest here"),
-        ((0.8, 0.9, 0.85), (0.85, 0.84, 0.86), "with 50 labels: no difference to forest was found"),
+        ((0.8, 0.9, 0.85), (0.85, 0.84, 0.86), "with 50 labels: no significant difference from forest"),
         ((0.9,), (0.8,), "one seed says nothing about chance"),
     ],
 )
@@ -161,8 +173,8 @@ def test_small_errors_are_better_small():
 
 
 def test_runs_side_by_side_give_the_same_table(tmp_path):
-    one = compare("protein/amp_random", [], tmp_path / "one", ["50", "all"], 2, train=Fake([], ("identity",)))
-    two = compare("protein/amp_random", [], tmp_path / "two", ["50", "all"], 2, train=Fake([], ("identity",)), jobs=2)
+    one = compare("protein/amp_random", tmp_path / "one", few(["50", "all"], 2, [], ("identity",)))
+    two = compare("protein/amp_random", tmp_path / "two", few(["50", "all"], 2, [], ("identity",), jobs=2))
     assert two == one
     assert len(one.failures) == 2
     assert (tmp_path / "two" / "compare.csv").read_text() == (tmp_path / "one" / "compare.csv").read_text()
@@ -184,13 +196,13 @@ def test_a_comparison_that_is_stopped_does_not_go_on_with_other_rows(tmp_path):
         raise TrainingInterruptedError("stopped at epoch 1, step 3")
 
     with pytest.raises(TrainingInterruptedError):
-        compare("protein/amp_random", [], tmp_path, ["50", "all"], 2, train=train)
+        compare("protein/amp_random", tmp_path, Settings(train_sizes=["50", "all"], seeds=2, train=train))
     assert len(begun) == 1
 
 
-def test_a_row_to_leave_out_is_one_there_is(tmp_path):
-    with pytest.raises(RecipeError, match=r"--without: found 'lara'; expected one of .*; did you mean lora\?"):
-        compare("protein/amp_random", [], tmp_path, ["50"], 1, ("lara", "no source"), train=Fake([]))
+def test_a_skipped_row_must_exist(tmp_path):
+    with pytest.raises(RecipeError, match=r"--skip: found 'lara'; expected one of .*; did you mean lora\?"):
+        compare("protein/amp_random", tmp_path, few(["50"], 1, [], skip=("lara", "no source")))
 
 
 def test_what_is_not_known_is_written_as_such(tmp_path):
@@ -201,17 +213,30 @@ def test_what_is_not_known_is_written_as_such(tmp_path):
     assert cell["peak memory MiB"] is None
 
 
-def test_budgets_are_numbers(tmp_path):
-    with pytest.raises(RecipeError, match="--budgets: found 'many'; expected numbers of labels of at least 2, or all"):
-        compare("protein/amp_random", [], tmp_path, ["many"], 1, train=Fake([]))
+def test_training_set_sizes_are_numbers(tmp_path):
+    with pytest.raises(
+        RecipeError, match="--train-sizes: found 'many'; expected numbers of labels of at least 2, or all"
+    ):
+        compare("protein/amp_random", tmp_path, few(["many"], 1, []))
 
 
 def test_the_command(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("xmr.baselines.fine_tuning.STEPS", 4)
     monkeypatch.setattr("xmr.baselines.fine_tuning.MIN_EPOCHS", 1)
     small = ["data.split.test=100", "source.layers=1", "training.epochs=1", "baselines=[majority, length_only]"]
-    skipped = ["--without", "random source", "--without", "shuffled positions", "--without", "no source"]
-    asked = ["compare", "protein/amp_random", *small, "--budgets", "40", "--seeds", "2", *skipped, "-o", str(tmp_path)]
+    skipped = ["--skip", "random source", "--skip", "shuffled positions", "--skip", "no source"]
+    asked = [
+        "compare",
+        "protein/amp_random",
+        *small,
+        "--train-sizes",
+        "40",
+        "--seeds",
+        "2",
+        *skipped,
+        "-o",
+        str(tmp_path),
+    ]
     assert execute(asked) == 0
     said = capsys.readouterr().out
     assert "length_only" in said
@@ -219,4 +244,4 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert "with 40 labels: " in said
     facts = json.loads((tmp_path / "compare.json").read_text())
     assert facts["metric"] == "auroc"
-    assert execute(["compare", "protein/amp_random", "--budgets", "few", "-o", str(tmp_path)]) == 2
+    assert execute(["compare", "protein/amp_random", "--train-sizes", "few", "-o", str(tmp_path)]) == 2

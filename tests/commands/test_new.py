@@ -9,8 +9,8 @@ from PIL import Image
 
 from xmr.cli.app import execute
 from xmr.commands.check import estimate
-from xmr.commands.new.draft import draft
 from xmr.commands.new.guess import guess_season
+from xmr.commands.new.new import draft
 from xmr.data.records import Skipped
 from xmr.errors import DataError, RecipeError
 from xmr.recipe.load import load_recipe
@@ -50,11 +50,11 @@ def test_nothing_left(tmp_path):
 
 def test_a_long_list_is_cut(tmp_path, capsys):
     (tmp_path / "x.csv").write_text("sequence,label\nACDE,1\nEFGHI,0\n" + "A3,1\n" * 25)
-    assert execute(["new", "protein", str(tmp_path / "x.csv"), "--on-bad", "skip"]) == 0
+    assert execute(["new", "protein", str(tmp_path / "x.csv"), "--on-error", "skip"]) == 0
     said = capsys.readouterr().out
-    assert said.count("left out: ") == 20
+    assert said.count("skipped: ") == 20
     assert "and 5 more (`xmr run` lists all in skipped.csv)" in said
-    assert execute(["new", "protein", str(tmp_path / "x.csv"), "--on-bad", "skp", "--force"]) == 2
+    assert execute(["new", "protein", str(tmp_path / "x.csv"), "--on-error", "skp", "--force"]) == 2
     assert "'skp' is not one of 'fail', 'skip'; did you mean skip?" in capsys.readouterr().err
 
 
@@ -138,7 +138,7 @@ def test_a_table_over_time_that_is_too_short(tmp_path):
     (tmp_path / "t.csv").write_text("date,a\n2020-01-01,1\n2020-01-02,2\n")
     with pytest.raises(DataError, match="found 2 rows; expected at least 50 steps"):
         draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", None, (), "fail", Skipped())
-    with pytest.raises(RecipeError, match=r"new forecast: found --on-bad skip; expected neither"):
+    with pytest.raises(RecipeError, match=r"new forecast: found --on-error skip; expected neither"):
         draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", None, (), "skip", Skipped())
     (tmp_path / "t.csv").write_text("\n")
     with pytest.raises(DataError, match=r"t\.csv:1: found an empty file; expected a table"):

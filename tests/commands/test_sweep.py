@@ -51,9 +51,9 @@ def test_alternatives_and_combinations():
     assert combinations(["a=1,2", "b=x", "c=3,4"]) == [
         ("a=1", "b=x", "c=3"), ("a=1", "b=x", "c=4"), ("a=2", "b=x", "c=3"), ("a=2", "b=x", "c=4"),
     ]  # fmt: skip
-    some = combinations(["a=1,2,3,4", "b=1,2,3,4"], most=5)
+    some = combinations(["a=1,2,3,4", "b=1,2,3,4"], max_trials=5)
     assert len(set(some)) == 5
-    assert some == combinations(["a=1,2,3,4", "b=1,2,3,4"], most=5)
+    assert some == combinations(["a=1,2,3,4", "b=1,2,3,4"], max_trials=5)
     assert len({folder_of(each) for each in combinations(["a=1,2", "b=/,//"])}) == 4
 
 
@@ -62,21 +62,23 @@ def _values(found, place=0):
 
 
 def test_ranges_are_drawn_from():
-    some = combinations(["a=1e-4..1e-2", "b=x,y", "c=0..1.0"], most=200)
+    some = combinations(["a=1e-4..1e-2", "b=x,y", "c=0..1.0"], max_trials=200)
     assert len(set(some)) == 200
-    assert some[:50] == combinations(["a=1e-4..1e-2", "b=x,y", "c=0..1.0"], most=50), "more draws begin with the same"
+    assert some[:50] == combinations(["a=1e-4..1e-2", "b=x,y", "c=0..1.0"], max_trials=50), (
+        "more draws begin with the same"
+    )
     rates = _values(some)
     assert 1e-4 <= min(rates) <= max(rates) <= 1e-2
     assert 70 < sum(rate < 1e-3 for rate in rates) < 130, "by the logarithm: half below the middle of the decades"
     assert {each[1] for each in some} == {"b=x", "b=y"}
     assert 70 < sum(value < 0.5 for value in _values(some, 2)) < 130
-    whole = _values(combinations(["n=2..4"], most=10))
+    whole = _values(combinations(["n=2..4"], max_trials=10))
     assert sorted(whole) == [2, 3, 4], "no more than there are"
-    assert set(_values(combinations(["n=1..100"], most=40))) <= set(range(1, 101))
-    with pytest.raises(RecipeError, match=r"a=1\.\.2: found a range; expected with it --most"):
+    assert set(_values(combinations(["n=1..100"], max_trials=40))) <= set(range(1, 101))
+    with pytest.raises(RecipeError, match=r"a=1\.\.2: found a range; expected with it --max-trials"):
         combinations(["a=1..2"])
     with pytest.raises(RecipeError, match="ends before it begins"):
-        combinations(["a=2..1"], most=3)
+        combinations(["a=2..1"], max_trials=3)
 
 
 def test_the_best_by_validation_is_chosen_and_what_ran_is_not_run_again(tmp_path):
@@ -140,10 +142,10 @@ def test_the_command(tmp_path, capsys):
 def test_without_validation_by_left_out_records_and_only_the_chosen_one_is_trained(tmp_path, capsys):
     out = tmp_path / "s"
     few = [*SMALL, "data.split.labels=40", "data.split.validation=0", "training.epochs=1", "ensemble=1,2"]
-    asked = ["sweep", "protein/amp", *few, "--untrained", "-o", str(out)]
+    asked = ["sweep", "protein/amp", *few, "--leave-one-out", "-o", str(out)]
     assert execute(asked) == 0
     said = capsys.readouterr().out
-    assert "left out" in said
+    assert "leave-one-out" in said
     trained = [path.parent for path in out.rglob("metrics.json")]
     assert len(trained) == 1
     scores = {path.parent.parent: json.loads(path.read_text())["left_out"] for path in out.rglob("left_out.json")}
@@ -157,4 +159,6 @@ def test_without_validation_by_left_out_records_and_only_the_chosen_one_is_train
     assert kept == {path: path.stat().st_mtime_ns for path in kept}
     capsys.readouterr()
     assert execute([*asked, "output=linear"]) == 2
-    assert "found 'linear'; expected ridge, which --untrained chooses by" in " ".join(capsys.readouterr().err.split())
+    assert "found 'linear'; expected ridge, which --leave-one-out chooses by" in " ".join(
+        capsys.readouterr().err.split()
+    )

@@ -138,7 +138,7 @@ def test_predict_skips_and_lists(small_run, tmp_path):
     assert refused.returncode == 2
     assert "x.fasta:3" in refused.stderr
     assert "x.fasta:5" in refused.stderr
-    xmr("predict", small_run, tmp_path / "x.fasta", "--on-bad", "skip", "-o", tmp_path / "p.csv")
+    xmr("predict", small_run, tmp_path / "x.fasta", "--on-error", "skip", "-o", tmp_path / "p.csv")
     assert [row["id"] for row in rows_of(tmp_path / "p.csv")] == ["good", "fine"]
     skipped = rows_of(tmp_path / "p.csv.skipped.csv")
     assert [row["id"] for row in skipped] == ["bad", "empty"]

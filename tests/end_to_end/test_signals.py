@@ -130,7 +130,7 @@ def test_recordings_of_a_speaker_left_out(tmp_path, capsys):
     out = tmp_path / "p.csv"
     assert execute(["predict", str(run), str(folder), "-o", str(out)]) != 0
     assert "broken_ann_9.wav" in capsys.readouterr().err
-    assert execute(["predict", str(run), str(folder), "-o", str(out), "--on-bad", "skip"]) == 0
+    assert execute(["predict", str(run), str(folder), "-o", str(out), "--on-error", "skip"]) == 0
     assert len(rows_of(out)) == 36
     assert "broken_ann_9.wav" in (tmp_path / "p.csv.skipped.csv").read_text()
 
@@ -184,7 +184,7 @@ def test_a_table_with_gaps_and_a_column_of_words_is_forecast(tmp_path):
     assert execute(["evaluate", str(tmp_path / "run"), str(path)]) == 0
     assert execute(["predict", str(tmp_path / "run"), str(path), "-o", str(tmp_path / "p.csv")]) == 0
     assert len(rows_of(tmp_path / "p.csv")) == 2
-    assert execute(["new", "forecast", str(path), "--input", "when", "--skip", "place"]) == 0
+    assert execute(["new", "forecast", str(path), "--input", "when", "--ignore-column", "place"]) == 0
     text = (tmp_path / "t.yaml").read_text()
     assert load_recipe(str(tmp_path / "t.yaml")).data.skip == ["place"]
     assert "23 missing values" in text

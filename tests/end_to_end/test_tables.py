@@ -263,7 +263,7 @@ def test_a_program_refuses_another_table(tmp_path, capsys):
         assert "expected a column" in said
     bad = tmp_path / "bad.csv"
     bad.write_text("age,job,day,said\n31,smith,2020-01-01,one\nold,smith,2020-01-01,two\n40,baker,someday,three\n")
-    assert execute(["predict", str(run), str(bad), "-o", str(tmp_path / "p.csv"), "--on-bad", "skip"]) == 0
+    assert execute(["predict", str(run), str(bad), "-o", str(tmp_path / "p.csv"), "--on-error", "skip"]) == 0
     assert len(rows_of(tmp_path / "p.csv")) == 1
     reasons = [row["reason"] for row in rows_of(tmp_path / "p.csv.skipped.csv")]
     assert "found 'old' in column 'age'" in reasons[0]

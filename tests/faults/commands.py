@@ -198,16 +198,20 @@ class Compare(Run):
     def go(self, again: bool) -> int:
         """See `Command`."""
         recipe, place = str(self.home / "r0.yaml"), str(self.out / "compare")
-        without = [option for name in self.left_out(recipe) for option in ("--without", name)]
+        without = [option for name in self.left_out(recipe) for option in ("--skip", name)]
         return execute(["compare", recipe, "baselines=[majority]", "--seeds", "1", "-o", place, *without])
 
     def left_out(self, recipe: str) -> list[str]:
         """All but one control and one baseline."""
-        from xmr.commands.compare import beside, controls
+        from xmr.commands.compare.compare import compared_baselines, controls
         from xmr.recipe.load import load_recipe
 
         loaded = load_recipe(recipe, ["baselines=[majority]"])
-        return [name for name in (*controls(loaded), *beside(loaded)) if name not in ("shuffled labels", "majority")]
+        return [
+            name
+            for name in (*controls(loaded), *compared_baselines(loaded))
+            if name not in ("shuffled labels", "majority")
+        ]
 
     def result(self) -> str:
         """See `Command`."""

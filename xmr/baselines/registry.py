@@ -95,7 +95,7 @@ _SOURCE = {"uses_source": True, "in_compare": True}
 BASELINES = BaselineRegistry(
     [
         _built_in("majority", "estimators:majority", where(), "class frequencies, or the mean"),
-        _built_in("majority", "positions:majority", _POSITION, "class frequencies"),
+        _built_in("majority", "positions:majority", _POSITION, "class frequencies, or the mean"),
         _built_in("length_only", "sequences:length_only", _SEQUENCE, "linear on the length"),
         _built_in(
             "composition_logistic", "sequences:composition_logistic", _SEQUENCE, "linear on letter and pair frequencies"

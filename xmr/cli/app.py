@@ -16,6 +16,7 @@ from rich.console import Console
 from xmr import __version__
 from xmr.cli import check, compare, data, doctor, evaluate, new, predict, run, scan, show, source, study, sweep
 from xmr.cli import list as list_command
+from xmr.cli.options import RENAMED
 from xmr.errors import XmrError, XmrWarning, nearest, printable
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C, as shells do
@@ -62,7 +63,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
     "check": (check.check, "protein/amp training.batch_tokens=4096"),
     "list": (list_command.catalogue, "transforms"),
     "new": (new.new, "protein mine.csv --target activity"),
-    "compare": (compare.compare, "protein/amp --budgets 50,200,all"),
+    "compare": (compare.compare, "protein/amp --train-sizes 50,200,all"),
     "scan": (scan.scan, "protein/amp --sources minilm,identity"),
     "sweep": (sweep.sweep, "protein/amp training.learning_rate=1e-3,3e-3"),
     "study": (study.study, "studies/demo.yaml --jobs 2"),
@@ -82,6 +83,16 @@ def _with_hint(message: str) -> str:
     wrong = re.search(r"'([^']*)' is not one of (.*)\.$", message)
     close = nearest(wrong[1], re.findall(r"'([^']*)'", wrong[2])) if wrong else None
     return f"{message.removesuffix('.')}; did you mean {close}?" if close else message
+
+
+def _usage(error: Exception) -> str:
+    """What typer says of a wrong command line; an option that was renamed is answered with its new name."""
+    message: str = error.format_message()  # type: ignore[attr-defined]
+    old, context = getattr(error, "option_name", None), getattr(error, "ctx", None)
+    known = {name for option in context.command.params for name in option.opts} if context is not None else set()
+    if old in RENAMED and RENAMED[old] in known:
+        return f"{old} is now {RENAMED[old]}"
+    return _with_hint(message)
 
 
 def execute(arguments: list[str]) -> int:
@@ -118,9 +129,8 @@ def execute(arguments: list[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         except Exception as error:
-            usage = getattr(error, "format_message", None)  # a wrong command or option, whichever click typer brings
-            if usage is not None:
-                echo(f"{_with_hint(usage())} (see `xmr --help`)")
+            if hasattr(error, "format_message"):  # a wrong command or option, whichever click typer brings
+                echo(f"{_usage(error)} (see `xmr --help`)")
                 return 2
             if "--debug" in arguments:
                 raise

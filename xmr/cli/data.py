@@ -65,21 +65,11 @@ def get(
     domain: OfDomain = None,
 ) -> None:
     """Download data sets from their official addresses, verify every checksum, and convert them to what xmr reads."""
-    from xmr.data.public.catalog import select
-    from xmr.data.public.download import download
-    from xmr.data.public.location import check as compare
-    from xmr.data.public.location import place_of
+    from xmr.commands import data
 
-    for chosen in select(names, domain and domain.value):
-        if check:
-            for path, verdict in compare(chosen, folder):
-                print(f"{path} {verdict}")
-            continue
-        paths = download(chosen, folder, force=force)
-        for each in paths:
-            print(each)
-        if not paths:
-            print(f"{chosen.name}: {place_of(chosen)}, nothing to download")
+    chosen = domain and domain.value
+    for text in data.verify(names, chosen, folder) if check else data.get(names, chosen, folder, force):
+        print(text)
 
 
 def script(domain: str, arguments: list[str]) -> int:

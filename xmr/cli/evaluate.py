@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from xmr.cli.options import Device, InputColumn, OnBad, Program, Skipping
+from xmr.cli.options import Device, InputColumn, OnError, Program, Skipping
 
 
 def evaluate(
     folder: Program,
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="File with labelled records.")],
-    on_bad: Skipping = OnBad.fail,
+    on_error: Skipping = OnError.fail,
     column: InputColumn = None,
     target: Annotated[
         list[str] | None, typer.Option(help="Column of the label, if not the one used in training. May be repeated.")
@@ -27,5 +27,5 @@ def evaluate(
     """Print the metrics of a program on labelled records, as JSON with bootstrap intervals."""
     from xmr.commands.evaluate import assess_file
 
-    result = assess_file(folder, source, on_bad.value, column, tuple(target or ()), role, device)
+    result = assess_file(folder, source, on_error.value, column, tuple(target or ()), role, device)
     print(json.dumps(result, indent=2))

@@ -1,4 +1,4 @@
-"""`xmr list`: the grid, and what is registered of each kind. Imports no torch."""
+"""`xmr list`: what a recipe can name."""
 
 from __future__ import annotations
 
@@ -12,34 +12,24 @@ from xmr.cli.lines import line
 
 
 def catalogue(
-    kind: Annotated[str | None, typer.Argument(help="One of encoders, transforms, sources, outputs, recipes.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="One of encoders, transforms, sources, outputs, baselines, recipes.")
+    ] = None,
 ) -> None:
-    """List encoders, transforms, sources, outputs or recipes, with their arguments."""
-    from xmr.core.registry import ENCODED_KINDS, REGISTRIES, SPACE_KINDS, grid
-    from xmr.errors import RecipeError, one_of
+    """List encoders, transforms, sources, outputs, baselines or recipes, with their arguments."""
+    from xmr.commands.list import grid_rows, listed, names
 
     console = Console(highlight=False)
     if kind is None:
-        cells = grid()
-        table = Table("", *(f"{space} space" for space in SPACE_KINDS), title="Input transformations")
-        for encoded in ENCODED_KINDS:
-            table.add_row(encoded, *(", ".join(cells.get((encoded, space), ["-"])) for space in SPACE_KINDS))
+        header, *rows = grid_rows()
+        table = Table(*header, title="Input transformations")
+        for row in rows:
+            table.add_row(*row)
         console.print(table)
-        for name, registry in REGISTRIES.items():
-            console.print(f"{name}: {', '.join(registry.names())}", soft_wrap=True)
+        for name, found in names().items():
+            console.print(f"{name}: {', '.join(found)}", soft_wrap=True)
         return
-    if kind == "recipes":
-        from xmr.recipe.load import recipe_names
-
-        console.print("\n".join(recipe_names()))
-        return
-    if kind not in REGISTRIES:
-        raise RecipeError(one_of("list", kind, [*REGISTRIES, "recipes"]))
-    from xmr.core.component import help_of, section_model
-
-    for entry in REGISTRIES[kind]:
-        console.print(f"[bold]{entry.name}[/bold]: {entry.summary}", soft_wrap=True)
-        words = help_of(entry.load())
-        for name, field in section_model(entry.load()).model_fields.items():
-            default = "required" if field.is_required() else f"default {field.default!r}"
-            line(console, f"    {name} ({default}): {words.get(name, '')}")
+    for each in listed(kind):
+        line(console, f"{each.name}: {each.summary}" if each.summary else each.name)
+        for argument in each.arguments:
+            line(console, f"    {argument}")

@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 
 from xmr.cli.lines import line
-from xmr.cli.options import Domain, OnBad, Skipping
+from xmr.cli.options import Domain, OnError, Skipping
 
-MAX_LINES = 20  # of records left out
+MAX_LINES = 20  # of skipped records
 
 
 def new(
@@ -31,15 +31,15 @@ def new(
     target: Annotated[
         list[str] | None, typer.Option(help="Column of the label. May be repeated for several labels.")
     ] = None,
-    skip: Annotated[
+    ignore_column: Annotated[
         list[str] | None,
         typer.Option(help="Column to ignore. May be repeated."),
     ] = None,
-    on_bad: Skipping = OnBad.fail,
+    on_error: Skipping = OnError.fail,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing recipe.")] = False,
 ) -> None:
     """Inspect your file and write a recipe for it."""
-    from xmr.commands.new.draft import draft
+    from xmr.commands.new.new import draft
     from xmr.core.files import write_text
     from xmr.data.records import Skipped
     from xmr.errors import RecipeError
@@ -48,11 +48,13 @@ def new(
     if path.exists() and not force:
         raise RecipeError(f"{path}: found a file; expected none (--force replaces it)")
     skipped = Skipped()
-    made = draft(domain.value, source, path, column, tuple(target or ()), on_bad.value, skipped, tuple(skip or ()))
+    made = draft(
+        domain.value, source, path, column, tuple(target or ()), on_error.value, skipped, tuple(ignore_column or ())
+    )
     write_text(path, made.text(path))
     console = Console(highlight=False)
     for place, name, reason in skipped.rows[:MAX_LINES]:
-        line(console, f"left out: {place}: record {name!r}: {reason}")
+        line(console, f"skipped: {place}: record {name!r}: {reason}")
     if len(skipped) > MAX_LINES:
         console.print(f"and {len(skipped) - MAX_LINES:,} more (`xmr run` lists all in skipped.csv)")
     for text in made.found:

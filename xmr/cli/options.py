@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 
-class OnBad(StrEnum):
+class OnError(StrEnum):
     """What to do with records that cannot be read."""
 
     fail = "fail"
@@ -36,13 +37,34 @@ class Domain(StrEnum):
     forecast = "forecast"
 
 
+# Options that version 0.1 called otherwise: an old one is answered with its new name.
+RENAMED = {
+    "--most": "--max-trials",
+    "--untrained": "--leave-one-out",
+    "--on-bad": "--on-error",
+    "--budgets": "--train-sizes",
+    "--without": "--skip",
+    "--skip": "--ignore-column",
+}
+
 Recipe = Annotated[str, typer.Argument(help="Name of a packaged recipe (such as protein/amp), or path to a recipe.")]
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Recipe fields to change, as section.key=value. May be repeated.")
 ]
 Program = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run, or its program folder.")]
-Skipping = Annotated[OnBad, typer.Option(help="For records that cannot be read: stop, or skip them and list them.")]
-Device = Annotated[str, typer.Option(help="Device to use: auto, cpu, cuda, cuda:N or mps.")]
+Skipping = Annotated[OnError, typer.Option(help="For records that cannot be read: stop, or skip them and list them.")]
+
+
+def _device(value: str) -> str:
+    """Refuse what no machine has; whether this one has it is found out when it is used."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
+        raise typer.BadParameter(f"{value!r} is not one of 'auto', 'cpu', 'cuda', 'cuda:N', 'mps'.")
+    return value
+
+
+Device = Annotated[
+    str, typer.Option(metavar="[auto|cpu|cuda|cuda:N|mps]", callback=_device, help="Device to compute on.")
+]
 Jobs = Annotated[int, typer.Option(min=1, help="Number of parallel runs; the cores are divided among them.")]
 Out = Annotated[Path | None, typer.Option("-o", "--out", help="Folder to write the results to.")]
 InputColumn = Annotated[

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from xmr.cli.lines import line
-from xmr.cli.options import Device, InputColumn, OnBad, Precision, Program, Skipping
+from xmr.cli.options import Device, InputColumn, OnError, Precision, Program, Skipping
 
 
 def predict(
@@ -24,7 +24,7 @@ def predict(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="CSV file to write. [default: INPUT.predictions.csv]")
     ] = None,
-    on_bad: Skipping = OnBad.fail,
+    on_error: Skipping = OnError.fail,
     column: InputColumn = None,
     identifier: Annotated[str | None, typer.Option("--id", help="Column of the record ids.")] = None,
     force: Annotated[
@@ -56,7 +56,7 @@ def predict(
             folder,
             source,
             target,
-            on_bad=on_bad.value,
+            on_bad=on_error.value,
             input_column=column,
             id_column=identifier,
             force=force,

@@ -28,7 +28,7 @@ def scan(
     ] = None,
     out: Out = None,
 ) -> None:
-    """Rank candidate sources and their layers without training.
+    """Rank sources without training.
 
     One forward pass over the training set per source gives LogME (the ranking), a cross-validated probe, H-score and
     LEEP, with standard errors. With --reference also the sliced Wasserstein distance of the target's features to the

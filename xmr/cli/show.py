@@ -10,6 +10,6 @@ def show(
     overrides: Overrides = None,
 ) -> None:
     """Print a recipe with its overrides and all defaults, as YAML that can be run."""
-    from xmr.recipe.load import dump_recipe, load_recipe
+    from xmr.commands.show import show as shown
 
-    print(dump_recipe(load_recipe(recipe, overrides or [])), end="")
+    print(shown(recipe, overrides or []), end="")

@@ -20,14 +20,14 @@ def sweep(
     ],
     out: Out = None,
     seeds: Annotated[int, typer.Option(min=1, help="Number of seeds per combination; their mean decides.")] = 1,
-    most: Annotated[
+    max_trials: Annotated[
         int | None, typer.Option(min=1, help="Maximum number of combinations; they are sampled at random.")
     ] = None,
     jobs: Jobs = 1,
-    untrained: Annotated[
+    leave_one_out: Annotated[
         bool,
         typer.Option(
-            "--untrained",
+            "--leave-one-out",
             help="Choose before training by leave-one-out on the training records (output ridge only; needs no "
             "validation data), then train only the chosen combination. Cannot choose learning rates.",
         ),
@@ -48,12 +48,12 @@ def sweep(
         overrides,
         folder,
         seeds,
-        most,
+        max_trials,
         log=lambda text: line(errors, text),
         jobs=jobs,
-        untrained=untrained,
+        leave_one_out=leave_one_out,
     )
-    chosen_by = "left out" if untrained else "validation"
+    chosen_by = "leave-one-out" if leave_one_out else "validation"
     draw_trials(folder, trials, chosen_by)
     varied = [index for index in range(len(overrides)) if len({trial.overrides[index] for trial in trials}) > 1]
     table = Table()

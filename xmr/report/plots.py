@@ -62,15 +62,15 @@ def _label(formatter: FuncFormatter, value: float, position: int | None = None) 
     return visible(formatter(value, position))
 
 
-def budgets(
+def learning_curves(
     curves: dict[str, list[tuple[str, float, float]]], kinds: dict[str, str], metric: str
 ) -> Callable[[Axes], None]:
-    """Learning curves: (budget, mean, standard deviation) of every row; controls are thin, baselines dashed."""
-    order = list(dict.fromkeys(budget for points in curves.values() for budget, _, _ in points))
+    """Learning curves: (training-set size, mean, standard deviation) per row; controls are thin, baselines dashed."""
+    order = list(dict.fromkeys(size for points in curves.values() for size, _, _ in points))
 
     def draw(axes: Axes) -> None:
         for row, points in curves.items():
-            places = [order.index(budget) for budget, _, _ in points]
+            places = [order.index(size) for size, _, _ in points]
             means, spreads = ([point[place] for point in points] for place in (1, 2))
             style: dict[str, Any] = {
                 "program": {"color": ORANGE, "linewidth": 2.5, "zorder": 3},
@@ -79,7 +79,7 @@ def budgets(
             }[kinds[row]]
             axes.errorbar(places, means, yerr=spreads, marker="o", markersize=3, capsize=2, label=row, **style)
         axes.set_xticks(range(len(order)), order)
-        axes.set(xlabel="labels", ylabel=f"test {metric}")
+        axes.set(xlabel="labelled training records", ylabel=f"test {metric}")
         axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
     return draw

@@ -1,1 +1,1 @@
-"""First recipes, a module for each kind of data. `xmr.commands.new.draft` reads the file and picks one."""
+"""First recipes, a module for each kind of data. `xmr.commands.new.new` reads the file and picks one."""

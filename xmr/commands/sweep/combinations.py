@@ -36,28 +36,28 @@ def separated(values: str) -> list[str]:
     return list(dict.fromkeys(part.strip() for part in parts))
 
 
-def combinations(overrides: list[str], most: int | None = None, seed: int = 0) -> list[tuple[str, ...]]:
-    """Every combination of the alternatives, or `most` of them drawn without repetition.
+def combinations(overrides: list[str], max_trials: int | None = None, seed: int = 0) -> list[tuple[str, ...]]:
+    """Every combination of the alternatives, or `max_trials` of them sampled without repetition.
 
-    A range (`key=1e-4..1e-2`) has values without end: `most` of them are drawn, whole numbers between whole numbers, by
-    the logarithm where the ends are positive and ten times apart. More draws begin with the same ones. Raises
-    RecipeError for a range without `most`, and for one that ends before it begins.
+    A range (`key=1e-4..1e-2`) has values without end: `max_trials` of them are sampled, whole numbers between whole
+    numbers, by the logarithm where the ends are positive and ten times apart. More trials begin with the same ones.
+    Raises RecipeError for a range without `max_trials`, and for one that ends before it begins.
     """
     axes = [alternatives(override) for override in overrides]
     ranges = [override for axis in axes for override in axis if _range_of(override)]
     if not ranges:
         every = list(product(*axes))
-        if most is None or most >= len(every):
+        if max_trials is None or max_trials >= len(every):
             return every
-        drawn = np.random.default_rng(seed).permutation(len(every))[:most]
+        drawn = np.random.default_rng(seed).permutation(len(every))[:max_trials]
         return [every[index] for index in sorted(drawn)]
-    if most is None:
-        raise RecipeError(Problem(f"override {ranges[0]}", "a range", "with it --most, how many values to draw"))
+    if max_trials is None:
+        raise RecipeError(Problem(f"override {ranges[0]}", "a range", "with it --max-trials, how many values to draw"))
     found: dict[tuple[str, ...], None] = {}
-    for attempt in range(_ATTEMPTS * most):
+    for attempt in range(_ATTEMPTS * max_trials):
         rng = np.random.default_rng([seed, attempt])
         found.setdefault(tuple(_drawn(axis[rng.integers(len(axis))], rng) for axis in axes))
-        if len(found) == most:
+        if len(found) == max_trials:
             break
     return list(found)
 

@@ -26,7 +26,7 @@ from xmr.metrics.metrics import higher_is_better
 from xmr.recipe.load import load_recipe
 from xmr.recipe.recipe import Recipe
 
-_NEEDED = "a validation part, by which a sweep chooses, or --untrained (with output ridge)"
+_NEEDED = "a validation part, by which a sweep chooses, or --leave-one-out (with output ridge)"
 
 
 @dataclass(frozen=True)
@@ -49,33 +49,33 @@ def sweep(
     overrides: list[str],
     folder: Path,
     seeds: int = 1,
-    most: int | None = None,
+    max_trials: int | None = None,
     train: Run | None = None,
     log: Callable[[str], None] = lambda _: None,
     jobs: int = 1,
-    untrained: bool = False,
+    leave_one_out: bool = False,
 ) -> list[Trial]:
     """Run every combination, write `sweep.csv` and `sweep.json` after each -> trials, the best first.
 
-    jobs: how many runs at a time. untrained: choose by training records that untrained programs
-    leave out (`leave_one_out`), and train the chosen combination alone. All recipes are checked before the first
+    jobs: how many runs at a time. leave_one_out: choose before training, by leave-one-out on the training records, and
+    train the chosen combination alone. All recipes are checked before the first
     is run; a combination that fails is noted and the others go on. Raises RecipeError for a recipe without what a
     combination is chosen by (a validation part, or output ridge), and where every combination fails.
     """
     from xmr.commands.run import run
     from xmr.commands.sweep.leave_one_out import measure
 
-    asked = combinations(overrides, most)
+    asked = combinations(overrides, max_trials)
     recipes = {each: load_recipe(name, [*each, "baselines=[]"]) for each in asked}
     for recipe in recipes.values():
-        if untrained and recipe.output["name"] != "ridge":
+        if leave_one_out and recipe.output["name"] != "ridge":
             raise RecipeError(
-                Problem("output.name", repr(recipe.output["name"]), "ridge, which --untrained chooses by")
+                Problem("output.name", repr(recipe.output["name"]), "ridge, which --leave-one-out chooses by")
             )
-        if not untrained and not recipe.data.split.validation and recipe.data.split.by != "column":
+        if not leave_one_out and not recipe.data.split.validation and recipe.data.split.by != "column":
             raise RecipeError(Problem("data.split.validation", "0", _NEEDED))
     with held(folder):
-        return _sweep(name, recipes, folder, seeds, train or run, log, jobs, measure if untrained else None)
+        return _sweep(name, recipes, folder, seeds, train or run, log, jobs, measure if leave_one_out else None)
 
 
 def _sweep(

@@ -46,7 +46,7 @@ def draft(
     """
     if domain == "forecast":
         if on_bad == "skip" or target:
-            found = "--on-bad skip" if on_bad == "skip" else f"--target {target[0]}"
+            found = "--on-error skip" if on_bad == "skip" else f"--target {target[0]}"
             raise RecipeError(Problem("new forecast", found, "neither: no step is left out, every column is forecast"))
         made = forecast(read_time_table(source, Columns(time=column, skip=skip)), source, recipe, column)
         return made.without(skip)

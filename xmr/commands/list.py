@@ -1,0 +1,60 @@
+"""`xmr list`: the grid of input transformations, and what is registered of each kind. Imports no torch by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from xmr.baselines.registry import BASELINES
+from xmr.core.component import help_of, section_model
+from xmr.core.registry import ENCODED_KINDS, REGISTRIES, SPACE_KINDS, Registry, grid
+from xmr.errors import RecipeError, one_of
+from xmr.recipe.load import recipe_names
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One thing that can be named in a recipe. arguments: a line per argument, with its default and meaning."""
+
+    name: str
+    summary: str = ""
+    arguments: list[str] = field(default_factory=list)
+
+
+def grid_rows() -> list[list[str]]:
+    """The grid with its header: a row per kind of encoded records, a column per space of sources."""
+    cells = grid()
+    rows = [[kind, *(", ".join(cells.get((kind, space), ["-"])) for space in SPACE_KINDS)] for kind in ENCODED_KINDS]
+    return [["", *(f"{space} space" for space in SPACE_KINDS)], *rows]
+
+
+def names() -> dict[str, list[str]]:
+    """Kind -> the registered names."""
+    found = {kind: registry.names() for kind, registry in REGISTRIES.items()}
+    return {**found, "baselines": list(dict.fromkeys(baseline.name for baseline in BASELINES))}
+
+
+def listed(kind: str) -> list[Listed]:
+    """Everything of a kind. Raises RecipeError with the kinds there are."""
+    if kind in REGISTRIES:
+        return _components(REGISTRIES[kind])
+    if kind == "baselines":
+        summaries: dict[str, list[str]] = {}
+        for baseline in BASELINES:
+            summaries.setdefault(baseline.name, []).append(baseline.summary)
+        return [Listed(name, "; ".join(dict.fromkeys(found))) for name, found in summaries.items()]
+    if kind == "recipes":
+        return [Listed(name) for name in recipe_names()]
+    raise RecipeError(one_of("list", kind, [*REGISTRIES, "baselines", "recipes"]))
+
+
+def _components(registry: Registry) -> list[Listed]:
+    found = []
+    for entry in registry:
+        component = entry.load()
+        words = help_of(component)
+        arguments = []
+        for name, each in section_model(component).model_fields.items():
+            default = "required" if each.is_required() else f"default {each.default!r}"
+            arguments.append(f"{name} ({default}): {words.get(name, '')}")
+        found.append(Listed(entry.name, entry.summary, arguments))
+    return found
