@@ -1,5 +1,6 @@
 """Drafts for files that are not all right: what is wrong is named, or left out and said."""
 
+import time
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -125,13 +126,19 @@ def test_a_season_by_the_step_of_time(times, season):
 @pytest.mark.parametrize("rows", [50, 700])
 def test_a_draft_for_a_table_over_time_can_be_run(tmp_path, rows):
     values = np.sin(np.arange(rows) / 4)
-    lines = [f"{time},{value:.3f}" for time, value in zip(_times(timedelta(hours=1), rows), values)]
+    lines = [f"{moment},{value:.3f}" for moment, value in zip(_times(timedelta(hours=1), rows), values)]
     (tmp_path / "t.csv").write_text("when,load\n" + "\n".join(lines) + "\n")
     assert execute(["new", "forecast", str(tmp_path / "t.csv"), "--input", "when"]) == 0
     recipe = load_recipe(str(tmp_path / "t.yaml"), ["source.layers=1"])
     found = dict(estimate(recipe))
     assert found["data"].startswith(f"{rows} records read")
     assert recipe.encoder["season"] == 24
+
+
+def test_a_season_of_many_steps_is_found_at_once():
+    begun = time.perf_counter()
+    assert guess_season(_times(timedelta(hours=1), 17_420))[0] == 24
+    assert time.perf_counter() - begun < 5
 
 
 def test_a_table_over_time_that_is_too_short(tmp_path):

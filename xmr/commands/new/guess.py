@@ -48,7 +48,8 @@ def guess_season(times: list[str]) -> tuple[int, str]:
     """Steps after which a series probably repeats, by how far apart its times are, and why: a day of shorter steps, a
     week of days (of five where no day is a Saturday or Sunday), a year of weeks, months or quarters."""
     try:
-        stamps = [moment(text, way_of(times) or ISO) for text in times]
+        way = way_of(times) or ISO
+        stamps = [moment(text, way) for text in times]
         step = sorted(later - sooner for sooner, later in pairwise(stamps))[len(stamps) // 2]
     except ValueError:  # numbers, or dates of which nothing says what is the day and what the month
         return 1, "times that are no dates, so no season (encoder.season)"
