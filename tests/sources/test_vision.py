@@ -195,8 +195,8 @@ def test_weights_of_another_network_are_refused(tmp_path):
 
 def test_a_program_over_a_module_source_is_saved_and_loaded(tmp_path):
     from xmr.core.registry import ENCODERS
-    from xmr.data.targets import Targets
     from xmr.program import Program
+    from xmr.tasks.base import task_class
 
     save_file(ResNet20Network().state_dict(), tmp_path / "net.safetensors")
     source = made("resnet20_cifar10", weights_file=str(tmp_path / "net.safetensors"))
@@ -205,7 +205,7 @@ def test_a_program_over_a_module_source_is_saved_and_loaded(tmp_path):
     encoder.fit(records)
     for transform in ("border", "watermark", "sample_specific_masks", "clustered_border", "coordinator"):
         sections = [check_section("transform", transform, ""), check_section("output", "bayesian_mapping", "")]
-        program = Program.build(encoder, sections[0], source, sections[1], Targets.fit("classification", records))
+        program = Program.build(encoder, sections[0], source, sections[1], task_class("classification").fit(records))
         before = program.eval().predict(records)
         program.save(tmp_path / transform)
         again = Program.load(tmp_path / transform).predict(records)
