@@ -71,7 +71,7 @@ def save_program(program: Program, folder: Path) -> None:
         "format_version": FORMAT_VERSION,
         "xmr_version": __version__,
         "encoder": program.encoder.section,
-        "source": {**source.describe(), "seed": getattr(source, "seed", 0), "sha256": source.identity},
+        "source": {**source.describe(), "seed": source.seed, "sha256": source.identity},
         "transform": transforms[0].section,
         "output": outputs[0].section,
         "targets": program.targets.state(),

@@ -16,9 +16,10 @@ from xmr.core.component import check_section, create
 from xmr.core.registry import SOURCES
 from xmr.core.spaces import PixelInput, PixelSpace
 from xmr.errors import MissingExtraError, RecipeError
-from xmr.sources.depths import blocks_of, with_maps
+from xmr.sources.depths import blocks_of, forward_with_maps
+from xmr.sources.pooled import take_classifier
 from xmr.sources.resnet20 import ResNet20Network
-from xmr.sources.vision import HFImage, ModuleSource, Timm, take_classifier
+from xmr.sources.vision import HFImage, ModuleSource, Timm
 from xmr.sources.weights import find_model, load_weights
 
 MODELS = Path(os.environ.get("XMR_MODELS", Path(os.environ.get("XMR_DATA", "nowhere")).parent / "models"))
@@ -247,7 +248,7 @@ def test_features_of_several_depths_of_a_network_of_ones_own():
 def test_blocks_of_a_sequence_and_what_a_layer_writes_over():
     inner = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(8, 3))
     assert blocks_of(inner) == list(inner)[1:]
-    found, maps = with_maps(inner, torch.rand(1, 1, 4, 4))
+    found, maps = forward_with_maps(inner, torch.rand(1, 1, 4, 4))
     assert found.shape == (1, 3)
     assert [tuple(each.shape) for each in maps] == [(1, 2, 2, 2)]  # the rectified maps alone: vectors are no depth
     both = nn.ModuleDict({"a": nn.Sequential(nn.Identity()), "b": inner})
@@ -255,9 +256,14 @@ def test_blocks_of_a_sequence_and_what_a_layer_writes_over():
 
 
 def test_a_network_without_blocks_has_one_depth():
-    flat = Flat("none", weights="random", taps=3)
+    flat = Flat(weights="random", taps=3)  # which needs no weights file
     with pytest.raises(RecipeError, match=r"source\.taps: found 3; expected 1"):
         flat.adopt(flat.network(), PixelSpace(8, 8, (0.5,), (0.5,)))
+
+
+def test_pretrained_weights_need_their_file():
+    with pytest.raises(RecipeError, match=r"source\.weights_file: found none; expected .*, or weights: random"):
+        Flat().load()
 
 
 class Flat(ModuleSource):
