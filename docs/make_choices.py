@@ -21,6 +21,7 @@ import numpy as np
 
 from xmr.core.component import create
 from xmr.data.splits import Split, kmer_clusters
+from xmr.metrics.metrics import main_metric, metrics_of
 from xmr.core.files import write_json
 from xmr.job import assemble
 from xmr.prepare import prepare
@@ -57,8 +58,8 @@ def trial(name: str, labels: str, asked: list[str], seed: int) -> dict[str, floa
     with tempfile.TemporaryDirectory() as folder:
         train(job.program, job.sets["train"], chosen, recipe.training, recipe.seed, Path(folder))
     answers = job.program.answer(job.sets["test"].data).mean(dim=0).numpy()
-    metric = job.targets.main_metric
-    found = {metric: job.targets.metrics(answers, job.sets["test"].target)[metric]}
+    metric = main_metric(recipe.task, job.targets.outputs)
+    found = {metric: metrics_of(recipe.task, answers, job.sets["test"].target, job.targets)[metric]}
     write_json(kept, found)
     return found
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from xmr.baselines.registry import run_baseline
+from xmr.metrics.metrics import metrics_of
 from xmr.core.files import write_json
 from xmr.commands.run import run
 from xmr.commands.run_baselines import baseline_input
@@ -88,7 +89,7 @@ def one(row: str, name: str, budget: str, seed: int) -> dict[str, dict[str, floa
         job = load_job(recipe)
         answers = {other: run_baseline(other, baseline_input(job)) for other in BASELINES}
         test = job.sets["test"].target
-        found = {other: job.targets.metrics(values, test) for other, values in answers.items()}
+        found = {other: metrics_of(recipe.task, values, test, job.targets) for other, values in answers.items()}
         write_json(kept, found)
     return json.loads(kept.read_text(encoding="utf-8"))
 

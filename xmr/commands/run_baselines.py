@@ -19,6 +19,7 @@ from xmr.core.memory import PeakMemory
 from xmr.core.registry import TRANSFORMS
 from xmr.errors import OutputError, reason
 from xmr.job import PARTS, Job
+from xmr.metrics.metrics import metrics_of
 from xmr.recipe.recipe import case_of
 from xmr.training.precision import resolve_precision
 
@@ -77,7 +78,7 @@ def run_baselines(job: Job, result: dict[str, Any], folder: Path, log: Log) -> d
             log(f"baseline {name} failed: {reason(error)}")
             continue
         answers[name], cost = kept
-        values = job.targets.metrics(answers[name], job.sets["test"].target)
+        values = metrics_of(job.recipe.task, answers[name], job.sets["test"].target, job.targets)
         result["baselines"][name] = {**values, **cost}
     return answers
 

@@ -9,8 +9,7 @@ import torch.nn.functional as F
 from annotated_types import Ge, Le
 from torch import Tensor, nn
 
-from xmr.sources.vision import ModuleSource
-from xmr.sources.weights import Weights
+from xmr.sources.vision import ModuleSource, Weights
 
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
