@@ -1,4 +1,5 @@
-"""Write recipe-reference.md, grid.md, commands.md and datasets.md from what the code itself states.
+"""Write recipe-reference.md, grid.md, commands.md and datasets.md from what the code itself states, and the tables of
+results.md and of the README from results/*.json.
 
 python docs/make_reference.py           (a test checks that the pages are what this writes)
 """
@@ -6,6 +7,7 @@ python docs/make_reference.py           (a test checks that the pages are what t
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +15,20 @@ import typer
 from pydantic import BaseModel
 
 from xmr.cli.app import app
+from xmr.commands.study.pages import markdown
+from xmr.commands.study.result import read_result
 from xmr.core.component import MAX_NUMBER, help_of, section_model
 from xmr.data.public.catalog import DOMAINS
 from xmr.data.public.dataset import Dataset, file_name
 from xmr.data.settings import DataSettings, SplitSettings
+from xmr.metrics.metrics import higher_is_better
 from xmr.recipe.plain_yaml import MAX_BYTES, MAX_DEPTH, MAX_VALUES
 from xmr.recipe.recipe import Recipe
 from xmr.core.registry import ENCODED_KINDS, REGISTRIES, SPACE_KINDS, TRANSFORMS, grid
 from xmr.training.settings import TrainingSettings
 
 HERE = Path(__file__).parent
+RESULTS = HERE.parent / "results"
 
 
 def _default(field: Any) -> str:
@@ -196,11 +202,67 @@ def _official_files(chosen: Dataset) -> list[str]:
     ]
 
 
+# The table of the README: the task, and the result and column (or the mean of its columns) that it is read from.
+README_ROWS = (
+    ("antimicrobial peptides, 200 labels (AUROC)", "peptides", "200 labels"),
+    ("antimicrobial peptides, 500 labels (AUROC)", "peptides", "500 labels"),
+    ("anticancer peptides (AUROC)", "anticancer", "auroc"),
+    ("11 UCR/UEA time-series sets (accuracy)", "series", "mean"),
+    ("6 tables, 128 rows (AUROC)", "tables_128", "mean"),
+    ("ETTh1, 96 steps (MSE, lower is better)", "forecasting", "96 hours"),
+)
+LABELS = {"kmer_forest": "k-mer forest", "fine_tuning": "fine-tuning", "minirocket": "MiniRocket", "cnn": "CNN"}
+
+
+def _readme_row(task: str, name: str, column: str) -> str:
+    """The program, the best baseline and the program with random weights; the better of the first two is bold."""
+    result = read_result(RESULTS / f"{name}.json")
+    rows, mean = result.rows, column == "mean"
+    values = {
+        name: row.mean if mean else row.cells[column].mean for name, row in rows.items() if mean or column in row.cells
+    }
+    sign = 1 if higher_is_better(result.columns[result.mean_of[0] if mean else column]) else -1
+    baselines = [name for name in values if rows[name].kind == "baseline"]
+    first, best = next(iter(rows)), max(baselines, key=lambda name: sign * values[name])
+    p = None if mean else rows[best].cells[column].p
+    program, baseline = f"{values[first]:.3f}", f"{LABELS.get(best, best.replace('_', ' '))} {values[best]:.3f}"
+    if sign * values[first] > sign * values[best]:
+        program = f"**{program}**"
+    else:
+        baseline = f"**{baseline}**"
+    control = f"{values['random weights']:.3f}" if "random weights" in values else ""
+    return f"| {task} | {program} | {baseline}{'' if p is None else f' (p = {p:.2g})'} | {control} |"
+
+
+def readme() -> str:
+    """README.md with its table of results."""
+    lines = ["| task | xmr | best baseline | same program, random weights |", "|---|---|---|---|"]
+    lines += [_readme_row(*row) for row in README_ROWS]
+    text = (HERE.parent / "README.md").read_text(encoding="utf-8")
+    return re.sub(
+        r"(?s)(<!-- results:start -->\n).*?(<!-- results:end -->)",
+        lambda m: m[1] + "\n".join(lines) + "\n" + m[2],
+        text,
+    )
+
+
+def results_page() -> str:
+    """docs/results.md with the table of every result that it names."""
+
+    def table(match: re.Match[str]) -> str:
+        return f"{match[1]}\n{markdown(read_result(RESULTS / f'{match[2]}.json'))}<!-- end -->"
+
+    text = (HERE / "results.md").read_text(encoding="utf-8")
+    return re.sub(r"(?s)(<!-- result: (\w+) -->)\n.*?<!-- end -->", table, text)
+
+
 PAGES = {
     "recipe-reference.md": reference,
     "grid.md": grid_page,
     "commands.md": commands_page,
     "datasets.md": datasets_page,
+    "results.md": results_page,
+    "../README.md": readme,
 }
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def _reference():
     return module
 
 
-@pytest.mark.parametrize("page", ["recipe-reference.md", "grid.md", "commands.md", "datasets.md"])
+@pytest.mark.parametrize("page", _reference().PAGES)
 def test_generated_pages_are_up_to_date(page):
     assert (ROOT / "docs" / page).read_text() == _reference().PAGES[page](), "run: python docs/make_reference.py"
 
@@ -51,3 +51,9 @@ def test_named_recipes_and_files_exist(page):
     for link in re.findall(r"\]\(([^)#]+)\)", text):
         if "://" not in link:
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_every_result_names_its_study():
+    for path in (ROOT / "results").glob("*.json"):
+        for study in re.findall(r"xmr study (\S+)", path.read_text()):
+            assert (ROOT / study.rstrip('",')).is_file(), f"{path.name}: {study}"

@@ -154,7 +154,7 @@ def test_errors_are_better_small_and_text_is_escaped():
 
 def test_figures_without_single_values_are_not_tested():
     result = _result(program=Cell(mean=0.2), forest=Cell(mean=0.3))
-    assert result.rows["program"].verdict == "ahead of the best baseline; not tested"
+    assert result.rows["program"].verdict == "ahead of the best baseline, not tested"
 
 
 def test_a_damaged_result_is_named(tmp_path):

@@ -16,6 +16,7 @@ from xmr.cli.options import Jobs, Out
 def study(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Study file, such as studies/demo.yaml.")],
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds per cell, if not the file's.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="Recipe to study, if not the file's.")] = None,
     jobs: Jobs = 1,
     save: Annotated[Path | None, typer.Option(help="Also write the result as JSON here (results/NAME.json).")] = None,
     out: Out = None,
@@ -26,20 +27,21 @@ def study(
     resumes; with more rows, columns or seeds, only the new runs are trained. The folder also holds JSON and HTML.
     """
     from xmr.commands.study.pages import markdown
+    from xmr.commands.study.result import as_json
     from xmr.commands.study.settings import load_study
     from xmr.commands.study.study import study as run_study
     from xmr.core.files import write_json
 
-    settings = load_study(file)
-    if seeds is not None:
-        settings = settings.model_copy(update={"seeds": seeds})
-    command = shlex.join(["xmr", "study", str(file), *(["--seeds", str(seeds)] if seeds is not None else [])])
-    folder = out or Path("runs") / "study" / file.stem
+    changed = {name: value for name, value in (("seeds", seeds), ("recipe", recipe)) if value is not None}
+    settings = load_study(file).model_copy(update=changed)
+    options = [word for name, value in changed.items() for word in (f"--{name}", str(value))]
+    command = shlex.join(["xmr", "study", str(file), *options])
+    folder = out or Path("runs") / "study" / "-".join([file.stem, *([Path(recipe).stem] if recipe else [])])
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     result = run_study(settings, folder, command, jobs, log=lambda text: line(errors, text))
     print(markdown(result))
     for cell, why in result.failures.items():
         line(console, f"failed: {cell}: {why}")
     if save is not None:
-        write_json(save, result.model_dump(exclude_none=True))
+        write_json(save, as_json(result))
     line(errors, f"report: {folder / 'study.html'}")

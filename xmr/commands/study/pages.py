@@ -59,40 +59,48 @@ def header(result: Result) -> list[str]:
     metrics = set(result.columns.values())
     shared = next(iter(metrics)) if len(metrics) == 1 else ""
     columns = [
-        column if shared or column == metric else f"{column} ({metric})" for column, metric in result.columns.items()
+        column if shared or metric in column.lower() else f"{column} ({metric})"
+        for column, metric in result.columns.items()
     ]
     return [shared, *columns, *(["mean"] if result.mean_of else []), "verdict"]
 
 
 def texts_of(result: Result, name: str) -> list[tuple[str, bool]]:
-    """The cells of a row as text, and whether each is the best of the programs and baselines."""
+    """The cells of a row as text, and whether each is the best of the programs and baselines (or equal to it)."""
     row = result.rows[name]
-    texts = [(f"{name} (control)" if row.kind == "control" else name, False)]
+    notes = ["control"] if row.kind == "control" else []
+    notes += [] if row.seeds is None else [f"{row.seeds} seed{'s' if row.seeds > 1 else ''}"]
+    texts = [(f"{name} ({', '.join(notes)})" if notes else name, False)]
     for column in result.columns:
-        best = result.best(column, ("program", "baseline")) == name
-        texts.append((number(row.cells.get(column)), best))
+        cell, best = row.cells.get(column), result.best(column, ("program", "baseline"))
+        ties = row.kind != "control" and cell is not None and cell.mean == result.rows[str(best)].cells[column].mean
+        texts.append((number(cell), ties))
     if result.mean_of:
-        mean = result.means().get(name)
-        texts.append(("" if mean is None else f"{mean:.3f}", False))
+        texts.append(("" if row.mean is None else f"{row.mean:.3f}", False))
     return [*texts, (row.verdict, False)]
 
 
 def number(cell: Cell | None) -> str:
-    """`0.911 ± 0.022`, or the mean alone of one seed or of values without a spread."""
+    """`0.911 ± 0.022`; of one seed `0.963 (0.952 to 0.973)`, or the value alone."""
     if cell is None:
         return ""
+    if cell.interval is not None:
+        return f"{cell.mean:.3f} ({cell.interval[0]:.3f} to {cell.interval[1]:.3f})"
     return f"{cell.mean:.3f}" + (f" ± {cell.std:.3f}" if cell.std is not None else "")
 
 
 def caption(result: Result) -> str:
     """How the figures were made."""
-    several = result.seeds > 1
-    parts = [f"Mean ± standard deviation over {result.seeds} seeds" if several else "One seed"]
-    if any(cell.p is not None for row in result.rows.values() for cell in row.cells.values()):
+    cells = [cell for row in result.rows.values() for cell in row.cells.values()]
+    repeats = f" and {', '.join(result.repeats)}" if result.repeats else ""
+    parts = [f"Mean ± standard deviation over {result.seeds} seeds{repeats}" if result.seeds > 1 else "One seed"]
+    if any(cell.interval is not None for cell in cells):
+        parts.append("95 % bootstrap intervals over the test records")
+    if any(cell.p is not None for cell in cells):
         parts.append(f"verdicts by a {TEST}, p < {SIGNIFICANT}")
     parts.append(f"`{result.command}`")
-    if result.transcribed:
-        parts.append(f"measured with {result.measured_with or 'the same command'} of version 0.1")
+    if result.transcribed and result.measured_with:
+        parts.append(f"measured in version 0.1 with `{result.measured_with}`")
     return "; ".join(parts) + "."
 
 

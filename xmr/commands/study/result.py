@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field, ValidationError
@@ -17,7 +17,7 @@ from xmr.metrics.metrics import higher_is_better
 from xmr.metrics.seeds import paired_p
 
 SIGNIFICANT = 0.05  # a p below this is called a difference
-_NAMED = 3  # columns that a verdict names; more are counted
+_NAMED = 2  # columns that a verdict names; more are counted
 _UNTESTED = ("ahead of", "behind")
 _ORDER = ("better than", "worse than", "no significant difference from", *_UNTESTED, "equal to")
 TEST = "two-sided paired t-test over the seeds"
@@ -26,19 +26,26 @@ Kind = Literal["program", "control", "baseline"]
 
 
 class Cell(Section):
-    """One row in one column. p: paired t-test against the first row; choice: the alternative that was chosen."""
+    """One row in one column.
+
+    interval: 95 % bootstrap interval over the test records, of a single seed; p: paired t-test against the first row;
+    choice: the alternative that was chosen.
+    """
 
     mean: float
     std: float | None = None
     values: list[float] | None = None
+    interval: list[float] | None = None
     p: float | None = None
     choice: str | None = None
 
 
 class ResultRow(Section):
-    """One row: a program, a control or a baseline, and what its cells say."""
+    """One row. seeds: if not those of the table; mean: over the columns `mean_of` of the table."""
 
     kind: Kind
+    seeds: int | None = None
+    mean: float | None = None
     cells: dict[str, Cell]
     verdict: str = ""
 
@@ -46,8 +53,9 @@ class ResultRow(Section):
 class Result(Section):
     """A table of results as it is kept in results/*.json.
 
-    columns: column -> metric; transcribed: the figures were copied from where they were published first, by the command
-    `measured_with`, and the values of the single seeds were not kept.
+    columns: column -> metric; repeats: variants, such as held-out groups, over which a cell averages besides its
+    seeds; mean_of: the columns that the mean is taken over; transcribed: the figures were copied from where they were
+    published first, by the command `measured_with`, and the values of the single seeds were not kept.
     """
 
     title: str
@@ -56,19 +64,12 @@ class Result(Section):
     transcribed: bool = False
     measured_with: str = ""
     seeds: int
-    columns: dict[str, str]
-    rows: dict[str, ResultRow]
+    columns: dict[str, str] = Field(default_factory=dict)
+    rows: dict[str, ResultRow] = Field(default_factory=dict)
+    repeats: list[str] = Field(default_factory=list)
     mean_of: list[str] = Field(default_factory=list)
     failures: dict[str, str] = Field(default_factory=dict)
     packages: dict[str, str] = Field(default_factory=dict)
-
-    def means(self) -> dict[str, float]:
-        """Row -> mean over the columns `mean_of`, for rows that have them all."""
-        return {
-            name: float(np.mean([row.cells[column].mean for column in self.mean_of]))
-            for name, row in self.rows.items()
-            if self.mean_of and all(column in row.cells for column in self.mean_of)
-        }
 
     def best(self, column: str, kinds: Sequence[Kind]) -> str | None:
         """The row of these kinds that is best in a column; None where there is none."""
@@ -93,9 +94,12 @@ def cell(values: Sequence[float], reference: Cell | None = None, choice: str | N
 
 
 def with_verdicts(result: Result) -> Result:
-    """The result with the verdict of every row written out."""
+    """The result with the verdict of every row, and with the mean of rows that have single values."""
     first = next(iter(result.rows), None)
     for name, row in result.rows.items():
+        shared = [row.cells[column] for column in result.mean_of if column in row.cells]
+        if shared and len(shared) == len(result.mean_of) and not result.transcribed:
+            row.mean = float(np.mean([found.mean for found in shared]))
         row.verdict = _of_the_first(result, name) if name == first else _of_another(result, name, str(first))
     return result
 
@@ -132,14 +136,19 @@ def _outcome(result: Result, column: str, one: str, other: str, p: float | None)
 
 
 def _grouped(groups: dict[str, list[str]], result: Result, other: str) -> str:
-    """`better than X (A); worse than X (B, C)`; columns are not named where there is only one."""
+    """`better than X (A); worse than X (B, C)`; columns are not named where it is so in all."""
     parts = []
     for outcome in sorted(groups, key=_ORDER.index):
         columns = groups[outcome]
         where = ", ".join(columns) if len(columns) <= _NAMED else f"{len(columns)} of {len(result.columns)} columns"
-        parts.append(f"{outcome} {other}" + (f" ({where})" if len(result.columns) > 1 else ""))
-    untested = "; not tested" if set(groups) & set(_UNTESTED) else ""
-    return "; ".join(parts) + untested
+        note = ", not tested" if outcome in _UNTESTED else ""
+        parts.append(f"{outcome} {other}{note}" + (f" ({where})" if len(columns) < len(result.columns) else ""))
+    return "; ".join(parts)
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """What a result file holds."""
+    return result.model_dump(exclude_none=True, exclude_defaults=True)
 
 
 def read_result(path: Path) -> Result:

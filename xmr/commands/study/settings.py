@@ -35,6 +35,7 @@ class RowSettings(Section):
     overrides: Overrides = Field(default_factory=list, description="recipe fields to change, as section.key=value")
     choose: Choice | None = Field(None, description="what is chosen per column")
     baselines: list[str] = Field(default_factory=list, description="baselines of the same splits, a row each")
+    columns: list[str] | None = Field(None, description="the columns it is trained in, if not all")
     baselines_only: bool = Field(False, description="show the baselines and not the program")
 
 
@@ -72,6 +73,11 @@ class Study(Section):
             name: {"overrides": each or []} if isinstance(each, list | None) else each for name, each in value.items()
         }
 
+    def columns_of(self, row: str) -> list[str]:
+        """The columns that a row is trained in."""
+        asked = self.rows[row].columns
+        return [column for column in self.columns if asked is None or column in asked]
+
     def overrides_of(self, row: str, column: str, chosen: dict[str, str]) -> Overrides:
         """Overrides of a cell; chosen: row with a choice -> the alternative it takes."""
         return [*self.overrides, *self.columns[column].overrides, *self._row_overrides(row, chosen)]
@@ -105,5 +111,12 @@ def load_study(path: Path) -> Study:
     for name, row in study.rows.items():
         if row.like is not None and row.like not in earlier:
             raise RecipeError(one_of(place(("rows", name, "like")), row.like, earlier))
+        problems = [
+            one_of(place(("rows", name, "columns")), other, study.columns)
+            for other in row.columns or ()
+            if other not in study.columns
+        ]
+        if problems:
+            raise RecipeError(problems)
         earlier.append(name)
     return study

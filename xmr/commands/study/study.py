@@ -16,7 +16,7 @@ import numpy as np
 
 from xmr.baselines.registry import BASELINES
 from xmr.commands.study.pages import html, markdown
-from xmr.commands.study.result import Cell, Kind, Result, ResultRow, cell, with_verdicts
+from xmr.commands.study.result import Cell, Kind, Result, ResultRow, as_json, cell, with_verdicts
 from xmr.commands.study.settings import Choice, Study
 from xmr.commands.workers import Run, Workers, outcome
 from xmr.core.files import write_json, write_text
@@ -75,14 +75,13 @@ class _Table:
 
     def __post_init__(self) -> None:
         about = self.settings
-        self.result = Result(
-            title=about.title, question=about.question, command=self.command, seeds=about.seeds, columns={}, rows={}
-        )
+        self.result = Result(title=about.title, question=about.question, command=self.command, seeds=about.seeds)
+        self.result.repeats = list(about.repeats)
 
     def check(self) -> None:
         """Load every recipe that may be run. Raises RecipeError for the first that is wrong."""
         for name, row in self.settings.rows.items():
-            for column in self.settings.columns:
+            for column in self.settings.columns_of(name):
                 for label in row.choose.among if row.choose else [""]:
                     recipe, _ = self.recipe(name, column, {**self._first_choices(), name: label})
                     if row.choose:
@@ -118,7 +117,7 @@ class _Table:
         started: dict[tuple[str, str], dict[str, list[Waiting]]] = {}
         for row, settings in self.settings.rows.items():
             if settings.choose and settings.choose.rule == rule:
-                for column in self.settings.columns:
+                for column in self.settings.columns_of(row):
                     started[row, column] = {
                         label: self.start(
                             workers, row, column, self._taken(column) | {row: label}, settings.choose.seeds
@@ -148,7 +147,7 @@ class _Table:
         started = {
             (row, column): self.start(workers, row, column, self._taken(column), self.settings.seeds)
             for row in self.settings.rows
-            for column in self.settings.columns
+            for column in self.settings.columns_of(row)
             if not self._undecided(row, column)
         }
         for number, ((row, column), runs) in enumerate(started.items(), start=1):
@@ -205,7 +204,7 @@ class _Table:
     def _write(self) -> None:
         """study.json, study.md and study.html."""
         with_verdicts(self.result)
-        write_json(self.folder / "study.json", self.result.model_dump(exclude_none=True))
+        write_json(self.folder / "study.json", as_json(self.result))
         write_text(self.folder / "study.md", markdown(self.result))
         write_text(self.folder / "study.html", html(self.result))
 
