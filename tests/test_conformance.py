@@ -25,24 +25,24 @@ PLAIN = [name for name in OUTPUTS.names() if name not in ("per_position", "forec
     "section",
     [
         "protein",
-        {"name": "protein", "columns": "variable"},
+        {"name": "protein", "aligned": True},
         {"name": "protein", "max_length": 12},
         {"name": "protein", "shuffle": "positions"},
         "image",
         {"name": "image", "size": 9, "channels": 1, "shuffle": "positions"},
         "series",
-        {"name": "series", "length": "resample", "size": 20, "normalise": "train"},
-        {"name": "series", "length": "window", "size": 30, "normalise": "series"},
+        {"name": "series", "length": "resample", "size": 20, "normalize": "train"},
+        {"name": "series", "length": "window", "size": 30, "normalize": "series"},
         "dna",
-        {"name": "dna", "k": 3, "step": 2, "strands": "both"},
+        {"name": "dna", "k": 3, "stride": 2, "strands": "both"},
         {"name": "dna", "aligned": True},
         {"name": "dna", "length": "truncate", "max_length": 10, "shuffle": "positions"},
         "text",
         {"name": "text", "units": "characters", "vocabulary": 8},
         "table",
         {"name": "table", "scaling": "robust", "columns": {"born": "date", "an age": "category"}},
-        {"name": "table", "scaling": "standard", "most_categories": 2, "beyond": "hash"},
-        {"name": "series", "length": "truncate", "size": 12, "normalise": "none", "shuffle": "positions"},
+        {"name": "table", "scaling": "standard", "max_categories": 2, "rare": "hash"},
+        {"name": "series", "length": "truncate", "size": 12, "normalize": "none", "shuffle": "positions"},
         {"name": "series", "shuffle": "positions"},
         {"name": "text", "shuffle": "positions"},
         {"name": "audio", "rate": 8000, "seconds": 0.1, "shuffle": "positions"},
@@ -61,7 +61,7 @@ def test_transforms(name, source, monkeypatch):
     if name == "row_text":
         words = lambda texts: [[5 + ord(letter) % 40 for letter in text] for text in texts]  # noqa: E731
         monkeypatch.setattr(made, "tokenize", words)
-        encoder, section = {"name": "table", "render": True, "most_words": 20}, {"name": name, "prompt": 3}
+        encoder, section = {"name": "table", "render": True, "max_text_tokens": 20}, {"name": name, "prompt": 3}
     check_transform(section, made, encoder)
 
 
@@ -234,7 +234,7 @@ PATCHED = {"patch": 8, "stride": 8, "instance_norm": True}
 def test_forecast(transform, made):
     """A whole program of windows: shapes, training, folding."""
     source = made()
-    encoder = ForecastEncoder(look_back=24, horizon=5)
+    encoder = ForecastEncoder(context_length=24, horizon=5)
     records = encoder.example(12, 0)
     sections = [check_section(kind, x, "test") for kind, x in (("transform", transform), ("output", "forecast"))]
     program = Program.build(encoder, sections[0], source, sections[1], Targets.steps(5), programs=2)

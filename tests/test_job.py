@@ -14,7 +14,7 @@ from xmr.job import _shuffled_labels, load_job
 from xmr.recipe.load import load_recipe
 
 RECIPE = """task: classification
-data: {{path: {path}, on_bad: skip, split: {{by: column, validation: 0}}}}
+data: {{path: {path}, on_error: skip, split: {{by: predefined, validation: 0}}}}
 encoder: {{name: protein}}
 source: {{name: identity, width: 16}}
 transform: {{name: free_embedding}}

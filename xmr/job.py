@@ -61,7 +61,7 @@ def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepare
     else:
         targets = Targets.fit(recipe.task, parts["train"], positive_of(recipe.data), recipe.data.target_scale)
     for name in PARTS:
-        parts[name] = _known(parts[name], encoder, targets, recipe.data.on_bad, prepared)
+        parts[name] = _known(parts[name], encoder, targets, recipe.data.on_error, prepared)
     if recipe.data.shuffle_labels:
         for name, salt in (("train", 7), ("validation", 8)):
             parts[name] = _shuffled_labels(parts[name], recipe.seed + salt, recipe.task)
@@ -75,10 +75,10 @@ def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepare
     return Job(recipe, prepared, parts, encoder, source, targets, sets, program.to(device))
 
 
-def _known(part: Records, encoder: Encoder, targets: Targets, on_bad: str, prepared: Prepared) -> Records:
+def _known(part: Records, encoder: Encoder, targets: Targets, on_error: str, prepared: Prepared) -> Records:
     """Only records whose label occurs in training and which the fitted encoder accepts."""
     wrong = {**targets.check(part), **encoder.check(part, fitted=True)}
-    return without_bad(part, wrong, on_bad, prepared.skipped)
+    return without_bad(part, wrong, on_error, prepared.skipped)
 
 
 def _shuffled_labels(part: Records, seed: int, task: str) -> Records:

@@ -21,7 +21,16 @@ from xmr.data.readers.read import read_all
 from xmr.data.readers.time_series import read_time_table, windows
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.settings import DataSettings
-from xmr.data.splits import Split, amount, cluster_split, column_split, fold_split, group_split, limited, random_split
+from xmr.data.splits import (
+    Split,
+    amount,
+    cluster_split,
+    fold_split,
+    group_split,
+    limited,
+    predefined_split,
+    random_split,
+)
 from xmr.data.targets import Task, check_aligned, check_raw
 from xmr.encoders.base import Encoder
 from xmr.encoders.forecast import ForecastEncoder
@@ -37,7 +46,7 @@ class Prepared:
     skipped: Skipped
     read: int
     duplicates: int
-    contradictions: int
+    conflicting_labels: int
     digest: str
     columns: Columns = field(default_factory=Columns)  # as in the recipe or the data set
 
@@ -47,7 +56,7 @@ class Prepared:
 
     def summary(self) -> str:
         """One sentence for the log and the report, and notes from reading the file."""
-        left = f"{self.duplicates} duplicate rows and {self.contradictions} inputs with two labels"
+        left = f"{self.duplicates} duplicate rows and {self.conflicting_labels} inputs with two labels"
         sizes = f"{len(self.split.train)} train, {len(self.split.validation)} validation, {len(self.split.test)} test"
         used = f"{self.read} records read, {left} found, {len(self.records)} used: {sizes}; split {self.split.how}"
         return "; ".join((used, *self.records.notes))
@@ -61,21 +70,21 @@ def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> 
     skipped = Skipped()
     records, columns = _read(settings, task, encoder.reads, skipped)
     read = len(records) + len(skipped)
-    records = without_bad(records, check_raw(task, records), settings.on_bad, skipped)
-    records = without_bad(records, encoder.check(records), settings.on_bad, skipped)
+    records = without_bad(records, check_raw(task, records), settings.on_error, skipped)
+    records = without_bad(records, encoder.check(records), settings.on_error, skipped)
     texts = encoder.canonical(records)
     if task == "sequence_labeling":
         wrong = check_aligned(records, np.array([len(text) for text in texts]))
-        records = without_bad(records, wrong, settings.on_bad, skipped)
+        records = without_bad(records, wrong, settings.on_error, skipped)
         texts = encoder.canonical(records)
     if not len(records):
         raise DataError(Problem(records.file, "no usable record", "at least a few"))
-    if settings.longest is not None:
-        limit = f"expected at most {settings.longest} (data.longest)"
-        over = {i: f"found {len(t)} symbols; {limit}" for i, t in enumerate(texts) if len(t) > settings.longest}
+    if settings.max_length is not None:
+        limit = f"expected at most {settings.max_length} (data.max_length)"
+        over = {i: f"found {len(t)} symbols; {limit}" for i, t in enumerate(texts) if len(t) > settings.max_length}
         records = without_bad(records, over, "skip", skipped)
         texts = [text for i, text in enumerate(texts) if i not in over]
-    cleaned = remove_duplicates(records, texts, skipped, settings.duplicates, settings.contradictions)
+    cleaned = remove_duplicates(records, texts, skipped, settings.duplicates, settings.conflicting_labels)
     records = cleaned.records
     texts = encoder.canonical(records)
     strata = _strata(records, task)
@@ -93,12 +102,12 @@ def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> 
         _check_classes(records, split)
     whole = "\n".join(f"{a}\t{b}" for a, b in zip(records.ids, texts))
     digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()  # file names need not be UTF-8
-    return Prepared(records, split, skipped, read, cleaned.duplicates, cleaned.contradictions, digest, columns)
+    return Prepared(records, split, skipped, read, cleaned.duplicates, cleaned.conflicting_labels, digest, columns)
 
 
 def _check_paths(settings: DataSettings) -> None:
     """Refuse pipes and devices, because data is read more than once."""
-    for name in ("path", "test_path", "residue_labels", "residue_mask"):
+    for name in ("path", "test_path", "labels_path", "mask_path"):
         path = getattr(settings, name)
         if path is not None and os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
             raise DataError(Problem(f"data.{name}", f"{path}, a pipe or a device", "a file or a folder"))
@@ -112,7 +121,7 @@ def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepa
         path, time = locate(chosen), time or str(chosen.columns.get("time"))
     else:
         path = Path(settings.path or "")
-    columns = Columns(time=time, skip=tuple(settings.skip))
+    columns = Columns(time=time, skip=tuple(settings.ignore_columns))
     table = read_time_table(path, columns, settings.rows)
     if settings.split.by != "time":
         raise DataError(Problem("data.split.by", repr(settings.split.by), "time: a future cannot be sampled at random"))
@@ -120,19 +129,21 @@ def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepa
     held = amount(settings.split.test, rows)
     chosen_rows = amount(settings.split.validation, rows - held)
     borders = [0, rows - held - chosen_rows, rows - held, rows]
-    if borders[1] < encoder.look_back + encoder.horizon:
+    if borders[1] < encoder.context_length + encoder.horizon:
         found = f"{max(0, borders[1])} training rows of {rows}, {chosen_rows} of validation and {held} of test"
         raise DataError(
-            Problem(str(path), found, f"at least {encoder.look_back + encoder.horizon} for one window and its forecast")
+            Problem(
+                str(path), found, f"at least {encoder.context_length + encoder.horizon} for one window and its forecast"
+            )
         )
     scaled = encoder.fit_rows(table.rows(0, borders[1])).scaled(table)
     parts = [
-        windows(scaled, encoder.look_back, encoder.horizon, begin, end, 1 if end == rows else encoder.every)
+        windows(scaled, encoder.context_length, encoder.horizon, begin, end, 1 if end == rows else encoder.stride)
         for begin, end in pairwise(borders)
         if end > begin
     ]
     for part in parts:
-        if part.arrays is None or np.isnan(part.arrays[:, :, encoder.look_back :]).all():
+        if part.arrays is None or np.isnan(part.arrays[:, :, encoder.context_length :]).all():
             raise DataError(part.problem(0, "found no value from here on; expected some for training or testing"))
     sizes = [0, *np.cumsum([len(part) for part in parts])]
     index = [np.arange(a, b) for a, b in pairwise(sizes)]
@@ -162,12 +173,21 @@ def positive_of(settings: DataSettings) -> str | None:
 
 def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> tuple[Records, Columns]:
     """The records of a named data set or of the user's file, and its column names."""
-    labels_file, mask_file = settings.residue_labels, settings.residue_mask
+    labels_file, mask_file = settings.labels_path, settings.mask_path
     target = (settings.target,) if isinstance(settings.target, str) else tuple(settings.target or ())
     columns = Columns(
-        settings.input, target, settings.id, settings.set, labels_file is None, settings.time, reads, settings.group
+        settings.input,
+        target,
+        settings.id,
+        settings.split_column,
+        labels_file is None,
+        settings.time,
+        reads,
+        settings.group_column,
     )
-    columns = replace(columns, header=settings.header, names=tuple(settings.names or ()), skip=tuple(settings.skip))
+    columns = replace(
+        columns, header=settings.header, names=tuple(settings.names or ()), skip=tuple(settings.ignore_columns)
+    )
     pattern, tests = settings.pattern, Path(settings.test_path) if settings.test_path else None
     if settings.dataset is not None:
         chosen = dataset(settings.dataset)
@@ -188,23 +208,23 @@ def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> t
             tests = locate(chosen, str(known["test"]))
         pattern = pattern or known.get("pattern")  # type: ignore[assignment]
         path = locate(chosen)
-        if "residue_labels" in known and labels_file is None:
-            labels_file = str(locate(chosen, str(known["residue_labels"])))
-            mask_file = str(locate(chosen, str(known["residue_mask"])))
+        if "labels_path" in known and labels_file is None:
+            labels_file = str(locate(chosen, str(known["labels_path"])))
+            mask_file = str(locate(chosen, str(known["mask_path"])))
     else:
         path = Path(settings.path or "")
     if pattern is not None:
         columns = replace(columns, need_target=columns.need_target and "{label}" not in pattern)
-    records = read_all(path, columns, settings.on_bad, skipped)
+    records = read_all(path, columns, settings.on_error, skipped)
     if tests is not None:
         files = reads in ("images", "audio") and records.arrays is None
         records = _with_tests(
-            records, read_all(tests, replace(columns, prefix="test-"), settings.on_bad, skipped), files
+            records, read_all(tests, replace(columns, prefix="test-"), settings.on_error, skipped), files
         )
     if pattern is not None:
-        records = without_bad(records, apply_pattern(records, pattern), settings.on_bad, skipped)
+        records = without_bad(records, apply_pattern(records, pattern), settings.on_error, skipped)
     if task == "sequence_labeling" and labels_file is not None:
-        records = _join_residues(records, Path(labels_file), mask_file, settings.on_bad, skipped)
+        records = _join_residues(records, Path(labels_file), mask_file, settings.on_error, skipped)
     return records, columns
 
 
@@ -235,21 +255,21 @@ def _from_one_folder(records: Records, tests: Records) -> tuple[Records, Records
 
 
 def _join_residues(
-    records: Records, labels_file: Path, mask_file: str | None, on_bad: str, skipped: Skipped
+    records: Records, labels_file: Path, mask_file: str | None, on_error: str, skipped: Skipped
 ) -> Records:
     """Per-position labels, masks and SET fields from separate FASTA files, matched by id."""
-    labels = read_all(labels_file, Columns(need_target=False), on_bad, skipped)
+    labels = read_all(labels_file, Columns(need_target=False), on_error, skipped)
     number = {name: index for index, name in enumerate(labels.ids)}
     masks: dict[str, str] = {}
     if mask_file is not None:
-        mask_records = read_all(Path(mask_file), Columns(need_target=False), on_bad, skipped)
+        mask_records = read_all(Path(mask_file), Columns(need_target=False), on_error, skipped)
         masks = dict(zip(mask_records.ids, mask_records.inputs))
     wrong = {
         index: f"found no labels for {name!r} in {labels_file}; expected one string of labels per id"
         for index, name in enumerate(records.ids)
         if name not in number
     }
-    records = without_bad(records, wrong, on_bad, skipped)
+    records = without_bad(records, wrong, on_error, skipped)
     rows = [number[name] for name in records.ids]
     return replace(
         records,
@@ -271,20 +291,24 @@ def _strata(records: Records, task: Task) -> np.ndarray | None:
 def _split(settings: DataSettings, records: Records, texts: list[str], strata: np.ndarray | None, seed: int) -> Split:
     how = settings.split
     if how.by == "random":
-        return random_split(strata, len(records), how.test, how.validation, how.labels, seed)
+        return random_split(strata, len(records), how.test, how.validation, how.n_labelled, seed)
     if how.by == "fold":
         split = fold_split(strata, len(records), how.folds, how.fold, how.validation, seed)
-        return limited(split, how.labels, strata, seed)
+        return limited(split, how.n_labelled, strata, seed)
     if how.by == "cluster":
         split = cluster_split(texts, how.test, how.validation, how.similarity, seed, how.tool)
-        return limited(split, how.labels, strata, seed)
+        return limited(split, how.n_labelled, strata, seed)
     if how.by == "group":
         if not records.group:
-            expected = "{group} in data.pattern, or its column in data.group"
+            expected = "{group} in data.pattern, or its column in data.group_column"
             raise DataError(Problem("data.split.by: group", "records without a group", expected))
-        return group_split(records.group, how.group, strata, how.validation, how.labels, seed)
+        return group_split(records.group, how.held_out_group, strata, how.validation, how.n_labelled, seed)
     if not records.role:
         raise DataError(
-            Problem("data.split.by: column", "no split column", "its name in data.set, or SET= in FASTA headers")
+            Problem(
+                "data.split.by: predefined",
+                "no split column",
+                "its name in data.split_column, or SET= in FASTA headers",
+            )
         )
-    return column_split(records.role, strata, how.validation, how.labels, seed)
+    return predefined_split(records.role, strata, how.validation, how.n_labelled, seed)

@@ -70,7 +70,7 @@ def baseline_input(reader, records, task, source, render=None, *, seed=0, valida
 
 
 def protein_parts(task, n=160, seed=0, validation=20):
-    encoder = ProteinEncoder(columns="all")
+    encoder = ProteinEncoder()
     encoder.bind(64)
     predicts = PER_POSITION if task == "sequence_labeling" else PER_RECORD
     more = {"seed": seed, "validation": validation, "predicts": predicts}

@@ -25,7 +25,7 @@ execute(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 RECIPE = """task: classification
-data: {path: t.csv, target: label, split: {by: random, test: 200, validation: 0.1, labels: 200}}
+data: {path: t.csv, target: label, split: {by: random, test: 200, validation: 0.1, n_labelled: 200}}
 encoder: {name: table}
 source: {name: identity, width: 32}
 transform: {name: feature_tokens}

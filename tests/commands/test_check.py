@@ -25,7 +25,7 @@ def test_a_forecast_without_its_table_is_shown_by_examples():
     ("overrides", "message"),
     [
         (["data.dataset=amp_vs_uniprt"], "did you mean amp_vs_uniprot"),
-        (["data.split.labels=100000"], "expected at least 100000"),
+        (["data.split.n_labelled=100000"], "expected at least 100000"),
     ],
 )
 def test_what_is_wrong_with_the_data_is_an_error(overrides, message):

@@ -29,7 +29,7 @@ class Fake:
         key = (
             recipe.source["name"],
             recipe.source.get("weights"),
-            recipe.data.split.labels,
+            recipe.data.split.n_labelled,
             recipe.data.shuffle_labels,
         )
         key = (*key, recipe.encoder["shuffle"], recipe.training.epochs)
@@ -39,7 +39,7 @@ class Fake:
         if recipe.source.get("weights") in self.fail:
             raise MemoryError
         value = 0.5 if recipe.data.shuffle_labels else 0.9 - 0.1 * (recipe.source["name"] == "identity")
-        value += 0.01 * recipe.seed**2 + (recipe.data.split.labels is None) * 0.05
+        value += 0.01 * recipe.seed**2 + (recipe.data.split.n_labelled is None) * 0.05
         found = {"metric": "auroc", "test": {"auroc": value}, "n_test": 10, "trainable_parameters": 7}
         found |= {"program_bytes": 2048, "seconds": {"train": 1.0, "test": 0.5}, "baselines": {}}
         found |= {"peak_memory_mib": 300.0, "failed_baselines": {}}

@@ -8,7 +8,12 @@ from xmr.job import load_job
 from xmr.outputs.ridge import _solved
 from xmr.recipe.load import load_recipe
 
-SMALL = ["data.split.labels=24", "data.split.test=200", "data.split.validation=0", "source={name: identity, width: 8}"]
+SMALL = [
+    "data.split.n_labelled=24",
+    "data.split.test=200",
+    "data.split.validation=0",
+    "source={name: identity, width: 8}",
+]
 SMALL += ["data.split.by=random", "baselines=[]", "ensemble=2"]
 
 
@@ -44,7 +49,9 @@ def test_noise_is_not_better_than_chance():
 
 
 def test_regression_and_a_head_by_gradient(tmp_path):
-    recipe = load_recipe("table/diabetes", ["data.split.labels=60", "source={name: identity, width: 16}", "ensemble=1"])
+    recipe = load_recipe(
+        "table/diabetes", ["data.split.n_labelled=60", "source={name: identity, width: 16}", "ensemble=1"]
+    )
     assert -1 < measure(recipe, tmp_path)["left_out"] < 1.5
     assert (tmp_path / "left_out.json").is_file()
     with pytest.raises(RecipeError, match="found 'linear'; expected ridge"):

@@ -35,12 +35,12 @@ def test_or_left_out_and_said(tmp_path):
     assert [place.rpartition(":")[2] for place, _, _ in skipped.rows] == ["3", "4"]
     assert made.found == [
         "2 records of x.csv: task classification (2 distinct whole numbers)",
-        "2 others cannot be read and are left out (data.on_bad: skip)",
+        "2 others cannot be read and are left out (data.on_error: skip)",
     ]
-    assert "  on_bad: skip\n" in made.text(tmp_path / "x.yaml")
+    assert "  on_error: skip\n" in made.text(tmp_path / "x.yaml")
     (tmp_path / "good.csv").write_text("sequence,label\nACDE,1\nEFGHI,0\n")
     made = draft("protein", tmp_path / "good.csv", tmp_path / "x.yaml", None, (), "skip", Skipped())
-    assert "on_bad" not in made.body["data"]
+    assert "on_error" not in made.body["data"]
 
 
 def test_nothing_left(tmp_path):

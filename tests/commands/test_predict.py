@@ -106,9 +106,9 @@ def stopped(folder, source, target, after, **options):
 @pytest.mark.parametrize("after", [1, 2, 3, 4])
 def test_a_stopped_prediction_goes_on_with_its_skipped_records(folder, tmp_path, after):
     source, target = fasta(tmp_path / "in.fasta", bad=(3, 17, 25, 39)), tmp_path / "out.csv"
-    predict_file(folder, source, tmp_path / "whole.csv", on_bad="skip", chunk=10)
-    stopped(folder, source, target, after, on_bad="skip")
-    done = predict_file(folder, source, target, on_bad="skip", chunk=10)
+    predict_file(folder, source, tmp_path / "whole.csv", on_error="skip", chunk=10)
+    stopped(folder, source, target, after, on_error="skip")
+    done = predict_file(folder, source, target, on_error="skip", chunk=10)
     assert (done.written, done.skipped) == (36, 4)
     assert target.read_bytes() == (tmp_path / "whole.csv").read_bytes()
     skipped = tmp_path / "out.csv.skipped.csv"
@@ -119,26 +119,26 @@ def test_a_stopped_prediction_goes_on_with_its_skipped_records(folder, tmp_path,
 @pytest.mark.parametrize("name", [".out.csv.part", ".out.csv.part.json", ".out.csv.skipped.part"])
 def test_what_was_changed_since_is_begun_anew(folder, tmp_path, name):
     source, target = fasta(tmp_path / "in.fasta", bad=(3,)), tmp_path / "out.csv"
-    predict_file(folder, source, tmp_path / "whole.csv", on_bad="skip", chunk=10)
+    predict_file(folder, source, tmp_path / "whole.csv", on_error="skip", chunk=10)
     for place in (0.1, 0.9):
-        stopped(folder, source, target, 2, on_bad="skip")
+        stopped(folder, source, target, 2, on_error="skip")
         content = bytearray((tmp_path / name).read_bytes())
         content[int(len(content) * place)] ^= 4
         (tmp_path / name).write_bytes(bytes(content))
-        predict_file(folder, source, target, on_bad="skip", chunk=10)
+        predict_file(folder, source, target, on_error="skip", chunk=10)
         assert target.read_bytes() == (tmp_path / "whole.csv").read_bytes()
     for note in ("null", '{"key": 1}', "[" * 100_000) if name.endswith("json") else ():
-        stopped(folder, source, target, 2, on_bad="skip")
+        stopped(folder, source, target, 2, on_error="skip")
         (tmp_path / ".out.csv.part.json").write_text(note, errors="surrogateescape")
-        predict_file(folder, source, target, on_bad="skip", chunk=10)
+        predict_file(folder, source, target, on_error="skip", chunk=10)
         assert target.read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
 def test_an_old_list_of_skipped_records_does_not_stay(folder, tmp_path):
     target = tmp_path / "out.csv"
-    predict_file(folder, fasta(tmp_path / "in.fasta", bad=(3,)), target, on_bad="skip")
+    predict_file(folder, fasta(tmp_path / "in.fasta", bad=(3,)), target, on_error="skip")
     assert (tmp_path / "out.csv.skipped.csv").is_file()
-    predict_file(folder, fasta(tmp_path / "in.fasta"), target, on_bad="skip")
+    predict_file(folder, fasta(tmp_path / "in.fasta"), target, on_error="skip")
     assert not (tmp_path / "out.csv.skipped.csv").exists()
 
 
@@ -194,12 +194,12 @@ def test_a_partial_prediction_belongs_to_its_file_columns_and_options(tmp_path, 
     source = tmp_path / "x.csv"
     source.write_text("a,b\nACDE,EDCA\n")
 
-    def key(column="a", on_bad="fail", precision="full", escaped=False):
-        return _fingerprint(place, source, Columns(column), on_bad, precision, escaped)
+    def key(column="a", on_error="fail", precision="full", escaped=False):
+        return _fingerprint(place, source, Columns(column), on_error, precision, escaped)
 
     first = key()
     assert key() == first
-    others = [key(column="b"), key(on_bad="skip"), key(precision="bf16"), key(escaped=True)]
+    others = [key(column="b"), key(on_error="skip"), key(precision="bf16"), key(escaped=True)]
     source.write_text("a,b\nACDE,EDCAA\n")
     others.append(key())
     content = json.loads((place / "program.json").read_text())

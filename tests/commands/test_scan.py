@@ -14,7 +14,7 @@ from xmr.errors import DataError, RecipeError
 from xmr.job import load_job
 from xmr.recipe.load import load_recipe
 
-SMALL = ["data.split.test=300", "data.split.labels=60", "data.split.by=random"]
+SMALL = ["data.split.test=300", "data.split.n_labelled=60", "data.split.by=random"]
 
 
 def _features(job):
@@ -51,13 +51,13 @@ def test_the_command_names_a_source_that_cannot_be_had(tmp_path, capsys):
 @pytest.mark.parametrize("recipe", ["table/diabetes", "image/digits_minilm"])
 def test_other_domains(recipe, tmp_path):
     more = ["source.layers=1"] if recipe.startswith("table") else []
-    rows = score_source(recipe, ["data.split.labels=80", "baselines=[]", "ensemble=1", *more], "")
+    rows = score_source(recipe, ["data.split.n_labelled=80", "baselines=[]", "ensemble=1", *more], "")
     assert len(rows) == 6
     assert np.isnan(rows[0].leep) == (recipe == "table/diabetes")
 
 
 def test_scores_that_are_not_defined_are_written_as_such(tmp_path):
-    assert execute(["scan", "table/diabetes", "data.split.labels=60", "-o", str(tmp_path)]) == 0
+    assert execute(["scan", "table/diabetes", "data.split.n_labelled=60", "-o", str(tmp_path)]) == 0
     assert json.loads((tmp_path / "scan.json").read_text())["scores"][0]["leep"] is None
 
 

@@ -11,7 +11,7 @@ from xmr.errors import RecipeError
 SMALL = [
     "data.split.by=random",
     "data.split.test=200",
-    "data.split.labels=100",
+    "data.split.n_labelled=100",
     "source={name: identity, width: 16}",
     "training.min_steps=1",
 ]
@@ -141,7 +141,7 @@ def test_the_command(tmp_path, capsys):
 
 def test_without_validation_by_left_out_records_and_only_the_chosen_one_is_trained(tmp_path, capsys):
     out = tmp_path / "s"
-    few = [*SMALL, "data.split.labels=40", "data.split.validation=0", "training.epochs=1", "ensemble=1,2"]
+    few = [*SMALL, "data.split.n_labelled=40", "data.split.validation=0", "training.epochs=1", "ensemble=1,2"]
     asked = ["sweep", "protein/amp", *few, "--leave-one-out", "-o", str(out)]
     assert execute(asked) == 0
     said = capsys.readouterr().out

@@ -57,7 +57,7 @@ def pictures(n=24):
 
 FITS = {
     "table": ("table/custom", DROPPED, table),
-    "sequences": ("protein/amp_200", (*DROPPED, "encoder.substitute=0.1"), peptides),
+    "sequences": ("protein/amp_200", (*DROPPED, "encoder.substitution_rate=0.1"), peptides),
     "words": ("protein/amp_200", (*SMALL, "transform={name: token_remap, channels: 8}"), peptides),
     "series": ("series/ucr", (*SMALL, "transform={name: patch_dictionary, front: 2, prototypes: 8, heads: 2}"), series),
     "pictures": ("image/digits_minilm", (*SMALL, "encoder.crop=0.1", "encoder.flip=true"), pictures),

@@ -57,7 +57,7 @@ def test_columns_that_are_not_read(tmp_path):
     assert read_all(tmp_path / "long.csv", long, "fail", Skipped()).arrays.tolist() == [[[1, 2]], [[3, 4]]]
     assert read_all(tmp_path / "wide.csv", replace(wide, reads="table"), "fail", Skipped()).columns == ("t0", "t1")
     with pytest.raises(
-        DataError, match=r"over\.csv:2: place: found 'here'; expected a number \(or data.skip: \[place\]"
+        DataError, match=r"over\.csv:2: place: found 'here'; expected a number \(or data.ignore_columns: \[place\]"
     ):
         read_time_table(tmp_path / "over.csv", Columns())
     assert read_time_table(tmp_path / "over.csv", Columns(skip=("place",))).names == ("x",)
@@ -67,5 +67,5 @@ def test_columns_that_are_not_read(tmp_path):
     ):
         read_time_table(tmp_path / "over.csv", Columns(features=("X",)))
     for reads, name in (("series", "wide"), ("series", "long"), ("table", "wide")):
-        with pytest.raises(DataError, match=r"expected a column 'notes' \(data.skip\); did you mean note"):
+        with pytest.raises(DataError, match=r"expected a column 'notes' \(data.ignore_columns\); did you mean note"):
             read_all(tmp_path / f"{name}.csv", Columns(reads=reads, skip=("notes",)), "fail", Skipped())

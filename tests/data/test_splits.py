@@ -11,11 +11,11 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from xmr.data.splits import (
     cluster_split,
-    column_split,
     fold_split,
     kmer_clusters,
     limited,
     mmseqs_clusters,
+    predefined_split,
     random_split,
 )
 from xmr.errors import DataError, RecipeError
@@ -113,16 +113,16 @@ def test_one_giant_cluster_is_said():
 
 def test_column():
     role = ["train"] * 10 + ["test"] * 3 + ["validation"] * 2
-    split = column_split(role, None, 0.1, None, 0)
+    split = predefined_split(role, None, 0.1, None, 0)
     assert [len(part) for part in parts_of(split)] == [10, 2, 3]
-    drawn = column_split(role[:13], None, 0.2, None, 0)
+    drawn = predefined_split(role[:13], None, 0.2, None, 0)
     assert [len(part) for part in parts_of(drawn)] == [8, 2, 3]
     with pytest.raises(DataError, match="0 test"):
-        column_split(["train"] * 4, None, 0, None, 0)
-    assert len(column_split(role[:13], None, 0, 3, 0).train) == 3
-    assert "2 records that it gives no part left out" in column_split([*role, "", ""], None, 0, None, 0).how
-    with pytest.raises(DataError, match=r"data\.split\.labels: found .* training records; expected at least 500"):
-        column_split(role[:13], None, 0, 500, 0)
+        predefined_split(["train"] * 4, None, 0, None, 0)
+    assert len(predefined_split(role[:13], None, 0, 3, 0).train) == 3
+    assert "2 records that it gives no part left out" in predefined_split([*role, "", ""], None, 0, None, 0).how
+    with pytest.raises(DataError, match=r"data\.split\.n_labelled: found .* training records; expected at least 500"):
+        predefined_split(role[:13], None, 0, 500, 0)
 
 
 def test_folds_cover_every_record_once():

@@ -56,12 +56,12 @@ def test_short_and_long_recordings(tmp_path):
     ramp = np.linspace(0.1, 0.9, 16000)
     soundfile.write(tmp_path / "long.wav", ramp, 16000, subtype="FLOAT")
     soundfile.write(tmp_path / "short.wav", np.full(1000, 0.5), 16000, subtype="FLOAT")
-    plain = {"level": "none"}
-    np.testing.assert_allclose(clip(bound(place="start", **plain), tmp_path, "long.wav"), ramp[:8000], atol=1e-6)
+    plain = {"normalize": "none"}
+    np.testing.assert_allclose(clip(bound(align="start", **plain), tmp_path, "long.wav"), ramp[:8000], atol=1e-6)
     np.testing.assert_allclose(clip(bound(**plain), tmp_path, "long.wav"), ramp[4000:12000], atol=1e-6)
     centred = clip(bound(**plain), tmp_path, "short.wav")
     assert np.flatnonzero(centred)[[0, -1]].tolist() == [3500, 4499]
-    assert np.flatnonzero(clip(bound(place="start", **plain), tmp_path, "short.wav"))[-1] == 999
+    assert np.flatnonzero(clip(bound(align="start", **plain), tmp_path, "short.wav"))[-1] == 999
     with pytest.raises(DataError, match=r"found long\.wav, 1\.00 seconds; expected at most 0\.50"):
         clip(bound(length="fail"), tmp_path, "long.wav")
 
@@ -69,7 +69,7 @@ def test_short_and_long_recordings(tmp_path):
 def test_windows_cover_a_long_recording(tmp_path):
     ramp = np.linspace(0.1, 0.9, 20001)
     soundfile.write(tmp_path / "long.wav", ramp, 16000, subtype="FLOAT")
-    encoder = bound(length="window", level="none")
+    encoder = bound(length="window", normalize="none")
     made = encoder.encode(records(tmp_path, "long.wav")).batch(np.array([0]))
     assert made.windows.owner.tolist() == [0, 0, 0, 0, 0]
     for row, start in zip(made.values[:, 0].numpy(), (0, 4000, 8000, 12000, 12001)):
@@ -80,12 +80,12 @@ def test_level_and_silence(tmp_path):
     quiet = np.concatenate([np.zeros(2000), 0.01 * tone(16000, 0.1), np.zeros(3000)])
     soundfile.write(tmp_path / "x.wav", quiet, 16000, subtype="FLOAT")
     assert np.abs(clip(bound(), tmp_path, "x.wav")).max() == pytest.approx(1.0)
-    assert np.sqrt(np.mean(clip(bound(level="rms", place="start", length="trim"), tmp_path, "x.wav")[:6600] ** 2)) == (
-        pytest.approx(0.1, rel=0.02)
-    )
-    assert np.flatnonzero(clip(bound(trim=True, place="start"), tmp_path, "x.wav"))[-1] < 1610
+    assert np.sqrt(
+        np.mean(clip(bound(normalize="rms", align="start", length="truncate"), tmp_path, "x.wav")[:6600] ** 2)
+    ) == (pytest.approx(0.1, rel=0.02))
+    assert np.flatnonzero(clip(bound(trim_silence=True, align="start"), tmp_path, "x.wav"))[-1] < 1610
     soundfile.write(tmp_path / "zero.wav", np.zeros(5000), 16000)
-    np.testing.assert_array_equal(clip(bound(trim=True), tmp_path, "zero.wav"), 0)
+    np.testing.assert_array_equal(clip(bound(trim_silence=True), tmp_path, "zero.wav"), 0)
 
 
 def test_broken_files_are_named(tmp_path):
@@ -123,7 +123,7 @@ def test_a_cut_file_is_read_as_far_as_it_says_or_refused(tmp_path):
     soundfile.write(tmp_path / "x.flac", np.random.default_rng(0).uniform(-0.5, 0.5, 16000), 16000)
     whole = (tmp_path / "x.flac").read_bytes()
     (tmp_path / "x.flac").write_bytes(whole[: len(whole) // 2])
-    wrong = bound(place="start", length="window").check(records(tmp_path, "x.flac"))
+    wrong = bound(align="start", length="window").check(records(tmp_path, "x.flac"))
     assert "found" in wrong[0]
 
 
@@ -200,7 +200,7 @@ def test_a_stream_of_unknown_length_is_read_to_its_end(tmp_path):
     whole[21] &= 0xF0
     whole[22:26] = bytes(4)
     (tmp_path / "x.flac").write_bytes(whole)
-    for arguments in ({}, {"length": "window"}, {"trim": True}, {"place": "start"}):
+    for arguments in ({}, {"length": "window"}, {"trim_silence": True}, {"align": "start"}):
         both = bound(**arguments).encode(records(tmp_path, "known.flac", "x.flac"))
         known, unknown = (both.batch(np.array([i])).values for i in range(2))
         assert torch.equal(known, unknown)
@@ -220,7 +220,7 @@ def test_what_would_take_too_much_memory_is_refused(tmp_path, monkeypatch):
     (tmp_path / "unknown.flac").write_bytes(whole)
     for name, samples, arguments in (
         ("x.wav", "56,000", {"length": "window"}),
-        ("x.wav", "32,000", {"trim": True}),
+        ("x.wav", "32,000", {"trim_silence": True}),
         ("unknown.flac", "32,000", {}),
     ):
         (message,) = bound(**arguments).check(records(tmp_path, name)).values()
@@ -235,7 +235,7 @@ def test_an_announced_length_takes_no_memory(tmp_path):
     whole = bytearray((tmp_path / "x.flac").read_bytes())
     whole[21] |= 0x0F  # 60 thousand million samples
     (tmp_path / "x.flac").write_bytes(whole)
-    for arguments in ({}, {"length": "window"}, {"trim": True}, {"place": "start", "seconds": 3.0}):
+    for arguments in ({}, {"length": "window"}, {"trim_silence": True}, {"align": "start", "seconds": 3.0}):
         (message,) = bound(**arguments).check(records(tmp_path, "x.flac")).values()
         assert message.startswith("found x.flac, ")
 

@@ -34,10 +34,10 @@ def test_nucleotides_case_gaps_and_ambiguity():
 
 def test_kmers_by_hand():
     assert letters(encoder(k=3), ["ACGTA"]) == [["ACG", "CGT", "GTA"]]
-    assert letters(encoder(k=3, step=2), ["ACGTA"]) == [["ACG", "GTA"]]
-    assert letters(encoder(k=3, step=3), ["ACGTAC"]) == [["ACG", "TAC"]]
+    assert letters(encoder(k=3, stride=2), ["ACGTA"]) == [["ACG", "GTA"]]
+    assert letters(encoder(k=3, stride=3), ["ACGTAC"]) == [["ACG", "TAC"]]
     assert letters(encoder(k=2), ["ANGT", "GG"]) == [["?", "?", "GT"], ["GG"]]
-    assert letters(encoder(step=2), ["ACGTA"]) == [list("AGA")]
+    assert letters(encoder(stride=2), ["ACGTA"]) == [list("AGA")]
     assert len(encoder(k=6).spec.letters) == 4096
     share = encoder(k=2).spec.blends()
     assert share.shape == (1, 16)

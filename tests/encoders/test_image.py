@@ -120,8 +120,8 @@ def test_on_bad_skip_lists_them(tmp_path):
 
     broken_folder(tmp_path)
     split = {"by": "random", "test": 2, "validation": 0}
-    settings_ = {"path": str(tmp_path), "split": split, "duplicates": "keep", "contradictions": "keep"}
-    prepared = prepare(DataSettings(**settings_, on_bad="skip"), "classification", encoder(), 0)
+    settings_ = {"path": str(tmp_path), "split": split, "duplicates": "keep", "conflicting_labels": "keep"}
+    prepared = prepare(DataSettings(**settings_, on_error="skip"), "classification", encoder(), 0)
     assert {row[1] for row in prepared.skipped.rows} == {"a/zero.png", "a/text.png", "b/cut.png", "b/big.png"}
     assert len(prepared.records) == 8
     with pytest.raises(DataError) as caught:
@@ -181,7 +181,7 @@ def test_sizes(tmp_path, fit):
     values = encoded(
         read_all(tmp_path, Columns(reads="images"), "fail", Skipped()),
         size=8,
-        fit=fit,
+        resize=fit,
         interpolation="nearest",
         background=0,
     )[0, 0]
@@ -435,7 +435,9 @@ def test_frames_colours_and_deep_colours_by_rule(tmp_path):
         read("float.tif")
     assert read("deep.ppm").shape == (1, 2, 3)
     solid("L", 5, (2000, 1)).save(tmp_path / "thin.png")
-    with pytest.raises(ValueError, match=r"found 2,000 x 1 pixels; expected a less narrow image for encoder\.fit: pad"):
+    with pytest.raises(
+        ValueError, match=r"found 2,000 x 1 pixels; expected a less narrow image for encoder\.resize: pad"
+    ):
         Decoding(3, 8, "pad", "bilinear", 255).read(tmp_path / "thin.png")
 
 

@@ -116,7 +116,7 @@ def test_length_policies():
 
 
 def test_variable_columns():
-    encoder = ProteinEncoder(columns="variable").fit(Records.of(["ACDE", "ACKE", "GCDE"]))
+    encoder = ProteinEncoder(aligned=True).fit(Records.of(["ACDE", "ACKE", "GCDE"]))
     assert encoder.kept.tolist() == [0, 2]
     assert encoder.encode(Records.of(["GCKE"])).flat.tolist() == [
         AMINO_ACIDS.index("G"),
@@ -124,12 +124,12 @@ def test_variable_columns():
     ]
     with pytest.raises(DataError, match="found 'W' at position 2; expected 'C'"):
         encoder.encode(Records.of(["AWDE"]))
-    lenient = ProteinEncoder(columns="variable", elsewhere="ignore").fit(Records.of(["ACDE", "ACKE", "GCDE"]))
+    lenient = ProteinEncoder(aligned=True, fixed_columns="ignore").fit(Records.of(["ACDE", "ACKE", "GCDE"]))
     assert torch.equal(lenient.encode(Records.of(["AWDE"])).flat, lenient.encode(Records.of(["ACDE"])).flat)
     with pytest.raises(DataError, match="found 3 residues; expected 4"):
         encoder.encode(Records.of(["ACD"]))
     with pytest.raises(DataError, match="aligned variants"):
-        ProteinEncoder(columns="variable").fit(Records.of(["ACDE", "ACK"]))
+        ProteinEncoder(aligned=True).fit(Records.of(["ACDE", "ACK"]))
 
 
 def test_shuffled_positions_keep_the_composition():
@@ -142,7 +142,7 @@ def test_shuffled_positions_keep_the_composition():
 
 
 def test_substitution_follows_blosum_and_leaves_the_ambiguous_alone(generator):
-    encoder = ProteinEncoder(substitute=0.5)
+    encoder = ProteinEncoder(substitution_rate=0.5)
     batch = encoder.encode(Records.of(["I" * 4000 + "X" * 100])).batch(np.array([0]))
     batch = SymbolBatch(batch.ids[:1], batch.mask[:1])
     drawn = encoder.augment(batch, generator).ids[0]

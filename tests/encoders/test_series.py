@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmr.core.kinds.signal import windows_of
+from xmr.core.kinds.signal import hop_of, windows_of
 from xmr.data.readers.series import series_records
 from xmr.encoders.series import SeriesEncoder
 from xmr.errors import DataError
@@ -30,24 +30,24 @@ def test_each_channel_of_each_series_has_mean_0_and_deviation_1():
 
 def test_normalise_by_training_statistics_and_not_at_all():
     train, other = records([[0, 2], [4, 6]]), records([[3, 8], [3, 3]])
-    encoder = SeriesEncoder(normalise="train").fit(train)  # mean 3, deviation sqrt 5
+    encoder = SeriesEncoder(normalize="train").fit(train)  # mean 3, deviation sqrt 5
     np.testing.assert_allclose(encoder.encode(other).batch(np.arange(2)).values[0, 0], [0, 5 / np.sqrt(5)], atol=1e-6)
-    plain = SeriesEncoder(normalise="none").fit(train).encode(other).batch(np.arange(2))
+    plain = SeriesEncoder(normalize="none").fit(train).encode(other).batch(np.arange(2))
     np.testing.assert_array_equal(plain.values[:, 0], [[3, 8], [3, 3]])
 
 
 def test_normalise_series_keeps_the_ratio_of_channels():
-    made = encoded(SeriesEncoder(normalise="series"), records([[[1, 3], [-1, -3]], [[0, 1], [2, 3]]]))
+    made = encoded(SeriesEncoder(normalize="series"), records([[[1, 3], [-1, -3]], [[0, 1], [2, 3]]]))
     np.testing.assert_allclose(made.values[0], np.array([[1, 3], [-1, -3]]) / np.sqrt(5), atol=1e-6)
 
 
 def test_gaps_are_interpolated_and_ends_are_ends():
-    encoder = SeriesEncoder(normalise="none")
+    encoder = SeriesEncoder(normalize="none")
     made = encoded(encoder, records([[0, NAN, NAN, 6, 8], [NAN, 1, 2, NAN, NAN], [1, 2, 3, 4, 5]]))
     np.testing.assert_allclose(made.values[0, 0], [0, 2, 4, 6, 8])
     np.testing.assert_allclose(made.values[1, 0], [1, 1, 2, 0, 0])  # a gap before the first value repeats it
     assert made.mask[1].tolist() == [True, True, True, False, False]
-    zero = encoded(SeriesEncoder(normalise="none", missing="zero"), records([[3, NAN, 5], [1, 2, 3]]))
+    zero = encoded(SeriesEncoder(normalize="none", missing="zero"), records([[3, NAN, 5], [1, 2, 3]]))
     np.testing.assert_allclose(zero.values[0, 0], [3, 0, 5])
     encoder = SeriesEncoder(missing="fail").fit(records([[1, 2, 3]]))
     with pytest.raises(DataError, match="missing values"):
@@ -55,21 +55,21 @@ def test_gaps_are_interpolated_and_ends_are_ends():
 
 
 def test_resample_keeps_ends_and_lines():
-    made = encoded(SeriesEncoder(length="resample", size=5, normalise="none"), records([[0, 4], [0, 1, 2, 3]]))
+    made = encoded(SeriesEncoder(length="resample", size=5, normalize="none"), records([[0, 4], [0, 1, 2, 3]]))
     np.testing.assert_allclose(made.values[0, 0], [0, 1, 2, 3, 4], atol=1e-6)
     np.testing.assert_allclose(made.values[1, 0], [0, 0.75, 1.5, 2.25, 3], atol=1e-6)
     assert made.full
 
 
 def test_truncate_and_pad():
-    made = encoded(SeriesEncoder(length="truncate", normalise="none"), records([[1, 2, 3], [4, 5]]))
+    made = encoded(SeriesEncoder(length="truncate", normalize="none"), records([[1, 2, 3], [4, 5]]))
     np.testing.assert_array_equal(made.values[:, 0], [[1, 2], [4, 5]])
-    made = encoded(SeriesEncoder(length="pad", size=4, normalise="none"), records([[1, 2, 3], [4, 5]]))
+    made = encoded(SeriesEncoder(length="pad", size=4, normalize="none"), records([[1, 2, 3], [4, 5]]))
     np.testing.assert_array_equal(made.values[:, 0], [[1, 2, 3, 0], [4, 5, 0, 0]])
 
 
 def test_windows_cover_every_sample():
-    encoder = SeriesEncoder(length="window", size=4, normalise="none")
+    encoder = SeriesEncoder(length="window", size=4, normalize="none")
     made = encoder.fit(records([list(range(4))])).encode(records([list(range(9)), [7, 8]]))
     batch = made.batch(np.array([0, 1]))
     np.testing.assert_array_equal(
@@ -77,6 +77,12 @@ def test_windows_cover_every_sample():
     )
     assert batch.windows.owner.tolist() == [0, 0, 0, 0, 1]
     assert made.batch(np.array([1, 0])).windows.owner.tolist() == [0, 1, 1, 1, 1]
+
+
+@given(st.integers(1, 1_000_000), st.integers(1, 100))
+def test_an_overlap_is_what_a_hop_leaves(size, hundredths):
+    hop = hundredths / 100
+    assert hop_of(size, round(1 - hop, 12)) == max(1, round(round(hop * size, 6)))
 
 
 @settings(max_examples=50, deadline=None)
@@ -115,7 +121,7 @@ def test_bad_series_say_what_is_wrong():
 
 
 def test_only_training_records_decide_the_statistics():
-    encoder = SeriesEncoder(normalise="train").fit(records([[0, 2], [4, 6]]))
+    encoder = SeriesEncoder(normalize="train").fit(records([[0, 2], [4, 6]]))
     state = encoder.state()
     encoder.encode(records([[100, 200]]))
     assert encoder.state() == state

@@ -99,7 +99,7 @@ def test_categories_gaps_and_unseen_values():
     assert [column.gaps for column in spec.categories] == [True, False]
     data = made.encode(table(("c", "d"), [("blue", "x"), ("red", "NA"), ("", "z"), ("green", "y")]))
     assert data.categories.tolist() == [[0, 0], [1, 2], [2, 3], [3, 1]]
-    strict = encoder(unseen="fail").fit(table(("c", "d"), [("red", "x"), ("blue", "y")]))
+    strict = encoder(unknown="fail").fit(table(("c", "d"), [("red", "x"), ("blue", "y")]))
     with pytest.raises(
         DataError, match=r"found 'bleu' in column 'c'; expected a value seen in training \(nearest: blue"
     ):
@@ -108,12 +108,12 @@ def test_categories_gaps_and_unseen_values():
 
 def test_many_categories_share_one_or_are_hashed():
     rows = [(f"v{i % 10}" if i < 60 else f"w{i}", i % 3) for i in range(80)]
-    shared = encoder(most_categories=8, columns={"c": "category"}).fit(table(("c", "n"), rows))
+    shared = encoder(max_categories=8, columns={"c": "category"}).fit(table(("c", "n"), rows))
     assert len(shared.spec.categories[0].values) == 8
     assert shared.spec.categories[0].values[-1] == "(other)"
     assert shared.encode(table(("c", "n"), [("never seen", 1)])).categories[0, 0] == 7
     assert "the rarest 23 are one" in shared.describe()[0]
-    hashed = encoder(most_categories=8, beyond="hash", columns={"c": "category"}).fit(table(("c", "n"), rows))
+    hashed = encoder(max_categories=8, rare="hash", columns={"c": "category"}).fit(table(("c", "n"), rows))
     ids = hashed.encode(table(("c", "n"), rows)).categories[:, 0]
     assert 0 <= int(ids.min()) <= int(ids.max()) < 8
     assert hashed.encode(table(("c", "n"), [("v1", 1)])).categories[0, 0] == ids[1]
@@ -212,7 +212,7 @@ def test_scaled_numbers_keep_their_order_and_range(values):
 
 def test_words_are_cut_and_padded():
     rows = [(f"a b c d e {i}", i % 7, "xy"[i % 2]) for i in range(30)]
-    made = encoder(columns={"said": "text"}, most_words=4)
+    made = encoder(columns={"said": "text"}, max_text_tokens=4)
     made.use_tokenizer(lambda texts: [[len(word) for word in text.split()] for text in texts])
     made.fit(table(("said", "n", "c"), rows))
     batch = made.encode(table(("said", "n", "c"), [("aa b", 1, "x"), ("?", 1, "x"), (rows[0][0], 2, "y")])).batch(

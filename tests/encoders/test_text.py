@@ -24,7 +24,7 @@ def test_words_characters_and_the_unknown():
     assert symbols(words, "the dog.") == ["the", "(unknown)", "."]
     kept = encoder(vocabulary=2).fit(Records.of(["b a a b c"]))
     assert kept.letters == ("a", "b")
-    characters = encoder(units="characters", lower=False).fit(Records.of(["aB", "ba"]))
+    characters = encoder(units="characters", lowercase=False).fit(Records.of(["aB", "ba"]))
     assert symbols(characters, "Bab?") == ["B", "a", "b", "(unknown)"]
     blend = words.spec.blends()
     assert blend.shape == (1, 6)

@@ -16,7 +16,7 @@ from xmr.cli.app import execute
 SMALL = (
     "data.split.by=random",
     "data.split.test=300",
-    "data.split.labels=200",
+    "data.split.n_labelled=200",
     "source.layers=1",
     "output.name=linear",
     "ensemble=1",

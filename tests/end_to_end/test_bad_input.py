@@ -87,8 +87,8 @@ OVERRIDES: list[tuple[str, list[str], str]] = [
     ("too many layers", ["source.layers=9"], r"source\.layers: found 9; expected at most 6"),
     ("an output for another task", ["output.name=per_position"], r"'per_position' for task classification"),
     ("a regression with words", ["task=regression"], r"expected a finite number"),
-    ("no split column", ["data.split.by=column"], r"found no split column"),
-    ("more labels than records", ["data.split.labels=500"], r"expected at least 500"),
+    ("no split column", ["data.split.by=predefined"], r"found no split column"),
+    ("more labels than records", ["data.split.n_labelled=500"], r"expected at least 500"),
     ("a column that is not there", ["data.target=labl"], r"a column 'labl' \(data\.target\); did you mean label"),
     ("a data set and a path", ["data.dataset=amp_vs_uniprot"], r"exactly one of"),
     ("an unknown baseline", ["baselines=[kmer_forst]"], r"did you mean kmer_forest"),
@@ -137,7 +137,7 @@ def test_recipes(
     assert re.search(message, error), error
 
 
-@pytest.mark.parametrize("field", ["path", "test_path", "residue_labels"])
+@pytest.mark.parametrize("field", ["path", "test_path", "labels_path"])
 def test_pipes_and_devices_are_no_data(tmp_path: Path, capsys: pytest.CaptureFixture[str], field: str) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "x.csv").write_text(ROWS)
@@ -184,7 +184,7 @@ def test_the_good_one_is_good(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_skip_keeps_going_and_lists(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text(ROWS + "AC1D,1\n,0\n")
     (tmp_path / "r.yaml").write_text(RECIPE.format(file=tmp_path / "x.csv"))
-    assert execute(["run", str(tmp_path / "r.yaml"), "data.on_bad=skip", "-o", str(tmp_path / "out"), "--quiet"]) == 0
+    assert execute(["run", str(tmp_path / "r.yaml"), "data.on_error=skip", "-o", str(tmp_path / "out"), "--quiet"]) == 0
     listed = (tmp_path / "out" / "skipped.csv").read_text()
     assert "x.csv:14" in listed
     assert "x.csv:15" in listed

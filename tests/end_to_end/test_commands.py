@@ -319,7 +319,7 @@ def test_a_test_part_of_one_class_opens_with_a_metric_that_is_defined(tmp_path):
     lines += [f"{'AC' * (3 + i % 4)}{'DE'[i % 2] * 3}{'GH' * (i // 2)},{i % 2},train" for i in range(20)]
     lines += [f"{'L' * (4 + i)},1,test" for i in range(6)]
     (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
-    own = ["data=" + f"{{path: {tmp_path / 'x.csv'}, split: {{by: column, validation: 0}}}}"]
+    own = ["data=" + f"{{path: {tmp_path / 'x.csv'}, split: {{by: predefined, validation: 0}}}}"]
     quick = ["source={name: identity, width: 16}", "training={epochs: 1}", "ensemble=1", "output.name=linear"]
     asked = ["run", "protein/amp", *own, *quick, "baselines=[majority]", "--quiet", "-o", tmp_path / "out"]
     for more in ([], ["--resume"]):

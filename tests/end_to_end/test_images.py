@@ -107,7 +107,7 @@ def test_broken_pictures(folder, tmp_path, capsys, name, file, content, message)
     error = capsys.readouterr().err
     assert re.search(message, error.replace("\n", " ")), error
     assert "Traceback" not in error
-    skip = ["run", str(write(folder)), "data.on_bad=skip", "baselines=[]", "-o", str(tmp_path / "run"), "--quiet"]
+    skip = ["run", str(write(folder)), "data.on_error=skip", "baselines=[]", "-o", str(tmp_path / "run"), "--quiet"]
     assert execute(skip) == 0
     assert file in (tmp_path / "run" / "skipped.csv").read_text()
     assert f"| {name} |" in (Path(__file__).parents[2] / "docs" / "bad-input.md").read_text()
@@ -117,7 +117,7 @@ def test_broken_pictures(folder, tmp_path, capsys, name, file, content, message)
     ("overrides", "message"),
     [
         (["data.split.by=cluster"], r"data\.split\.by: found 'cluster', of sequences for image"),
-        (["data.longest=9"], r"data\.longest: found a limit of symbols for image"),
+        (["data.max_length=9"], r"data\.max_length: found a limit of symbols for image"),
         (
             ["transform.name=free_embedding"],
             r"'free_embedding' \(symbols into token space\) between image and pixel space",
@@ -202,7 +202,7 @@ def test_a_test_part_of_its_own_finds_its_pictures(folder, tmp_path, spec):
         places = home[0] / "train.csv", home[1] / "test.csv"
         for place, names in zip(places, ([n for n in kept if n not in held], held)):
             place.write_text("path,label\n" + "".join(f"{n},{n.split('/')[0]}\n" for n in names))
-    split = {"by": "column", "validation": 0}
+    split = {"by": "predefined", "validation": 0}
     settings = DataSettings(path=str(places[0]), test_path=str(places[1]), split=split)
     prepared = prepare(settings, "classification", ImageEncoder(size=8), 0)
     assert (len(prepared.split.train), len(prepared.split.test), len(prepared.skipped)) == (30, 10, 0)

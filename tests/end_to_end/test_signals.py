@@ -20,7 +20,10 @@ training: {{epochs: 2, learning_rate: 0.01, batch_size: 16}}
 baselines: [majority, logistic, linear_probe]
 """
 AUDIO = """task: classification
-data: {{path: {path}, pattern: "{{label}}_{{group}}_{{take}}", split: {{by: group, group: ann, validation: 0}}}}
+data:
+  path: {path}
+  pattern: "{{label}}_{{group}}_{{take}}"
+  split: {{by: group, held_out_group: ann, validation: 0}}
 encoder: {{name: audio, seconds: 0.5}}
 source: {{name: minilm, layers: 1}}
 transform: {{name: signal_patches}}
@@ -30,7 +33,7 @@ baselines: [majority, mfcc_logistic]
 """
 FORECAST = """task: forecasting
 data: {{path: {path}, split: {{by: time, validation: 60, test: 60}}}}
-encoder: {{name: forecast, look_back: 48, horizon: 12, season: 24}}
+encoder: {{name: forecast, context_length: 48, horizon: 12, season: 24}}
 source: {{name: minilm, layers: 1}}
 transform: {{name: signal_patches, patch: 12, stride: 12, instance_norm: true, rescale: false}}
 output: {{name: forecast, width: 4}}
@@ -84,9 +87,9 @@ def test_columns_beside_the_samples_are_known_when_predicting(tmp_path, capsys):
     recipe.write_text(SERIES.format(task="classification", path=tmp_path / "full.csv", output="ridge"))
     asked = [
         "data.target=age",
-        "data.group=patient",
-        "data.skip=[weight]",
-        "data.split={by: group, group: '3', validation: 0}",
+        "data.group_column=patient",
+        "data.ignore_columns=[weight]",
+        "data.split={by: group, held_out_group: '3', validation: 0}",
     ]
     assert execute(["run", str(recipe), *asked, "baselines=[]", "-o", str(run), "--quiet"]) == 0
     metrics = json.loads((run / "metrics.json").read_text())
@@ -176,9 +179,9 @@ def test_a_table_with_gaps_and_a_column_of_words_is_forecast(tmp_path):
     recipe = tmp_path / "r.yaml"
     recipe.write_text(FORECAST.format(path=path))
     asked = ["run", str(recipe), "data.time=when", "training.epochs=1", "-o", str(tmp_path / "run"), "--quiet"]
-    assert execute([*asked, "data.skip=[place]"]) == 2
+    assert execute([*asked, "data.ignore_columns=[place]"]) == 2
     assert execute([*asked, "encoder.missing=carry"]) == 2
-    assert execute([*asked, "data.skip=[place]", "encoder.missing=carry"]) == 0
+    assert execute([*asked, "data.ignore_columns=[place]", "encoder.missing=carry"]) == 0
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert all(np.isfinite(found["mse"]) for found in (metrics["test"], *metrics["baselines"].values()))
     assert execute(["evaluate", str(tmp_path / "run"), str(path)]) == 0
@@ -186,7 +189,7 @@ def test_a_table_with_gaps_and_a_column_of_words_is_forecast(tmp_path):
     assert len(rows_of(tmp_path / "p.csv")) == 2
     assert execute(["new", "forecast", str(path), "--input", "when", "--ignore-column", "place"]) == 0
     text = (tmp_path / "t.yaml").read_text()
-    assert load_recipe(str(tmp_path / "t.yaml")).data.skip == ["place"]
+    assert load_recipe(str(tmp_path / "t.yaml")).data.ignore_columns == ["place"]
     assert "23 missing values" in text
     assert "missing: carry" in text
 
@@ -242,7 +245,7 @@ def test_a_class_unseen_in_training_is_skipped_when_asked(tmp_path):
     path.write_text("\n".join([header, *rows]) + "\n")
     recipe = tmp_path / "r.yaml"
     recipe.write_text(SERIES.format(task="classification", path=path, output="linear"))
-    order = ["data.split.by=column", "baselines=[]", "--quiet", "-o"]
+    order = ["data.split.by=predefined", "baselines=[]", "--quiet", "-o"]
     assert execute(["run", str(recipe), *order, str(tmp_path / "a")]) != 0
-    assert execute(["run", str(recipe), *order, str(tmp_path / "b"), "data.on_bad=skip"]) == 0
+    assert execute(["run", str(recipe), *order, str(tmp_path / "b"), "data.on_error=skip"]) == 0
     assert "found the label 'new'" in (tmp_path / "b" / "skipped.csv").read_text()

@@ -118,7 +118,7 @@ def test_a_second_file_is_the_test_part(tmp_path):
     train, test = write_table(tmp_path / "train.csv", 80), write_table(tmp_path / "test.csv", 30, 1)
     recipe = tmp_path / "r.yaml"
     text = TABLE.format(path=train, **PLAIN)
-    text = text.replace("{by: random, test: 0.3, validation: 0.2}", "{by: column, validation: 0.2}")
+    text = text.replace("{by: random, test: 0.3, validation: 0.2}", "{by: predefined, validation: 0.2}")
     recipe.write_text(text.replace("data: {", f"data: {{target: risk, test_path: {test}, "))
     assert execute(["run", str(recipe), "-o", str(tmp_path / "run"), "--quiet"]) == 0
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
@@ -215,7 +215,7 @@ BROKEN = [
      r"found 'old' in column 'column_1'; expected a number"),
     ("a column the recipe names wrongly", "age,risk\n1,a\n2,b\n", ["encoder.columns={agee: skip}"],
      r"found 'agee', not a column; expected columns age; did you mean age"),
-    ("nothing but constants", "age,risk\n" + "1,a\n1,b\n" * 9, ["data.duplicates=keep", "data.contradictions=keep"],
+    ("nothing but constants", "age,risk\n" + "1,a\n1,b\n" * 9, ["data.duplicates=keep", "data.conflicting_labels=keep"],
      r"no column that says anything"),
     ("a row too long", "age,risk\n1,a\n2,b,c\n", [], r"t\.csv:3: found 3 fields; expected 2"),
     ("an ending that is no table", "age,risk\n", ["data.path=t.docx"], r"found a file ending in '\.docx'"),

@@ -180,7 +180,7 @@ class Predict(Command):
         from xmr.commands.predict import predict_file
 
         target = self.out / "answers.csv"
-        predict_file(self.home / "run", self.home / "many.csv", target, on_bad="skip", device="cpu", chunk=7)
+        predict_file(self.home / "run", self.home / "many.csv", target, on_error="skip", device="cpu", chunk=7)
         return 0
 
     def result(self) -> str:

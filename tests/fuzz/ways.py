@@ -80,10 +80,10 @@ class Ways:
         digest.update(repr(job.encoder.state()).encode())
         return digest.hexdigest()
 
-    def predict(self, path: Path, on_bad: Literal["fail", "skip"]) -> str:
+    def predict(self, path: Path, on_error: Literal["fail", "skip"]) -> str:
         """Through a saved program into a CSV file, which must hold every record once, in order, and finite numbers."""
         target = path.parent / "answers.csv"
-        done = predict_file(self.folder, path, target, on_bad=on_bad, force=True, device="cpu", chunk=5)
+        done = predict_file(self.folder, path, target, on_error=on_error, force=True, device="cpu", chunk=5)
         rows = finite_rows(target)
         if len(rows) != done.written:
             raise SilentError("another number of rows than reported", f"{len(rows)} for {done.written}")

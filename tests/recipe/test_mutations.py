@@ -96,7 +96,7 @@ def test_damaged_recipes(tmp_path):
     [
         *("encoder.max_length=1000000000000", "ensemble=1000000000", "training.epochs=1000000000", "seed=-1"),
         *("seed=4294967296", "data.seed=1e30", "data.split.test=.inf", "training.learning_rate=.inf"),
-        *("training.clip=.nan", "training.min_steps=100000000", "training.batch_tokens=1000000000000"),
+        *("training.max_grad_norm=.nan", "training.min_steps=100000000", "training.batch_tokens=1000000000000"),
         *(
             "source={name: identity, width: 1e9}",
             "source={name: identity, vocabulary: 1000000000}",

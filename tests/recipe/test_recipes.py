@@ -120,7 +120,7 @@ def test_numbers_are_yaml_1_2(tmp_path):
             "name: per_position",
             r"'per_position' for task classification; expected one of .*linear",
         ),
-        ("pool: mean", "pool: concat", r"columns: variable"),
+        ("pool: mean", "pool: concat", r"aligned: true"),
         (
             "name: linear, pool: mean",
             "name: frequent_mapping, pool: concat",

@@ -19,7 +19,7 @@ def test_rate_warms_up_and_ends_at_zero():
 
 
 def test_other_schedules():
-    steps = TrainingSettings(schedule="steps", milestones=[0.5, 0.8], warmup=0)
+    steps = TrainingSettings(schedule="multistep", milestones=[0.5, 0.8], warmup=0)
     assert np.allclose([rate_at(step, 10, steps) for step in (0, 4, 5, 7, 8, 9)], [1, 1, 0.1, 0.1, 0.01, 0.01])
     assert {rate_at(step, 10, TrainingSettings(schedule="constant", warmup=0)) for step in range(10)} == {1.0}
 

@@ -56,7 +56,7 @@ def predict(
             folder,
             source,
             target,
-            on_bad=on_error.value,
+            on_error=on_error.value,
             input_column=column,
             id_column=identifier,
             force=force,

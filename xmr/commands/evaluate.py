@@ -27,7 +27,7 @@ from xmr.training.devices import make_accelerator
 def assess_file(
     folder: Path,
     source: Path,
-    on_bad: str = "fail",
+    on_error: str = "fail",
     input_column: str | None = None,
     target_columns: tuple[str, ...] = (),
     role: str | None = None,
@@ -39,7 +39,7 @@ def assess_file(
     if columns.reads == ForecastEncoder.reads:
         return _assess_forecast(folder, source, replace(columns, time=input_column), device)
     skipped = Skipped()
-    records = read_all(source, columns, on_bad, skipped)
+    records = read_all(source, columns, on_error, skipped)
     if role is not None:
         if role not in records.role:
             raise DataError(
@@ -51,12 +51,12 @@ def assess_file(
     wanted = targets.names if targets.task in ("multilabel", "regression") else (targets.column,)
     if len(records.labels) == len(wanted) and set(records.labels) != set(wanted):
         records.labels = dict(zip(wanted, records.labels.values()))
-    records = without_bad(records, check_raw(targets.task, records), on_bad, skipped)
+    records = without_bad(records, check_raw(targets.task, records), on_error, skipped)
     wrong = {**targets.check(records), **program.encoder.check(records, fitted=True)}
-    records = without_bad(records, wrong, on_bad, skipped)
+    records = without_bad(records, wrong, on_error, skipped)
     if targets.task == "sequence_labeling":
         lengths = np.array([len(text) for text in program.encoder.canonical(records)])
-        records = without_bad(records, check_aligned(records, lengths), on_bad, skipped)
+        records = without_bad(records, check_aligned(records, lengths), on_error, skipped)
     if not len(records):
         raise DataError(Problem(str(source), "no usable record", "at least one"))
     data = program.encoder.encode(records)
@@ -80,7 +80,7 @@ def _assess_forecast(folder: Path, source: Path, columns: Columns, device: str) 
     program = Program.load(folder, str(make_accelerator(device).device))
     encoder = program.encoder
     assert isinstance(encoder, ForecastEncoder)
-    records = windows(encoder.scaled(table), encoder.look_back, encoder.horizon, 0, len(table.values))
+    records = windows(encoder.scaled(table), encoder.context_length, encoder.horizon, 0, len(table.values))
     values = program.answer(encoder.encode(records)).mean(dim=0).numpy()
     found = metrics_of("forecasting", values, program.targets.encode(records), program.targets)
     notes = {"notes": list(table.notes)} if table.notes else {}

@@ -54,7 +54,7 @@ def predict_file(
     source: Path,
     target: Path,
     *,
-    on_bad: Literal["fail", "skip"] = "fail",
+    on_error: Literal["fail", "skip"] = "fail",
     input_column: str | None = None,
     id_column: str | None = None,
     force: bool = False,
@@ -66,7 +66,7 @@ def predict_file(
 ) -> Done:
     """Answer every record of `source` into the CSV `target`. Raises DataError naming file and line.
 
-    With on_bad "skip", records that cannot be read are listed in `target`.skipped.csv and the rest is answered.
+    With on_error "skip", records that cannot be read are listed in `target`.skipped.csv and the rest is answered.
     force: begin anew, and replace a `target` that is no prediction. escape_formulas: an apostrophe before ids and
     labels that a spreadsheet would take for a formula. Raises OutputError for a target that is the input, no file, in
     use, or cannot be written.
@@ -85,8 +85,8 @@ def predict_file(
         if first is None:
             raise DataError(Problem(str(source), "no record", "at least one"))
         program = Program.load(folder, str(make_accelerator(device).device))
-        key = _fingerprint(folder, source, columns, on_bad, precision, escape_formulas)
-        task = _Task(program, source, columns, chunk or program.encoder.chunk, on_bad, precision, escape_formulas)
+        key = _fingerprint(folder, source, columns, on_error, precision, escape_formulas)
+        task = _Task(program, source, columns, chunk or program.encoder.chunk, on_error, precision, escape_formulas)
         return _predict(task, target, skipped_file, key, force, report)
 
 
@@ -124,7 +124,7 @@ class _Task:
     source: Path
     columns: Columns
     chunk: int
-    on_bad: str
+    on_error: str
     precision: str
     escape_formulas: bool
 
@@ -157,7 +157,7 @@ def _predict(
                 continue
             skipped = Skipped()
             wrong = task.program.encoder.check(records, fitted=True)
-            clean = without_bad(records, wrong, task.on_bad, skipped)
+            clean = without_bad(records, wrong, task.on_error, skipped)
             if len(clean):
                 rows.add(_answered(task, clean, state["written"] == 0, context))
             bad.add(_csv(skipped.rows))
@@ -304,7 +304,7 @@ class _Ids:
 
 
 def _fingerprint(
-    folder: Path, source: Path, columns: Columns, on_bad: str, precision: str, escape_formulas: bool
+    folder: Path, source: Path, columns: Columns, on_error: str, precision: str, escape_formulas: bool
 ) -> str:
     """What a partial prediction belongs to: the program's files, the input's size and time, the options."""
     program, _, _ = read_facts(folder)
@@ -313,7 +313,7 @@ def _fingerprint(
     digest = sha256()
     for name in FILES:
         digest.update(sha256((program / name).read_bytes()).digest())
-    digest.update(json.dumps([facts, columns.given(), on_bad, precision, escape_formulas]).encode())
+    digest.update(json.dumps([facts, columns.given(), on_error, precision, escape_formulas]).encode())
     return digest.hexdigest()
 
 

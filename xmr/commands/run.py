@@ -131,7 +131,7 @@ def _run(
         "split": job.prepared.split.how,
         "records_read": job.prepared.read,
         "duplicates": job.prepared.duplicates,
-        "contradictions": job.prepared.contradictions,
+        "conflicting_labels": job.prepared.conflicting_labels,
         "skipped": len(job.prepared.skipped),
         "seconds": seconds,
         "peak_memory_mib": peak,

@@ -1,4 +1,4 @@
-"""Duplicates and contradictions: found before anything is split, counted, and left out by default."""
+"""Duplicates and conflicting_labels: found before anything is split, counted, and left out by default."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from xmr.data.records import Records, Skipped, without_bad
 
 @dataclass(frozen=True)
 class Cleaned:
-    """Records without repeats. duplicates: rows that repeat an input; contradictions: inputs with two labels."""
+    """Records without repeats. duplicates: rows that repeat an input; conflicting_labels: inputs with two labels."""
 
     records: Records
     duplicates: int
-    contradictions: int
+    conflicting_labels: int
 
 
 def remove_duplicates(
@@ -24,12 +24,13 @@ def remove_duplicates(
     canonical: list[str],
     skipped: Skipped,
     duplicates: Literal["remove", "keep"] = "remove",
-    contradictions: Literal["remove", "keep", "fail"] = "remove",
+    conflicting_labels: Literal["remove", "keep", "fail"] = "remove",
 ) -> Cleaned:
     """Keep the first of equal inputs; leave out every input that carries two different labels.
 
     canonical: the input of each record in the form that decides equality. An input stated for two roles (train and
-    test) keeps the test record, so that no test record was trained on. With `contradictions: fail`, raises DataError.
+    test) keeps the test record, so that no test record was trained on. Raises DataError with
+    `conflicting_labels: fail`.
     """
     order = {"test": 0, "validation": 1, "train": 2, "": 2}
     first: dict[str, int] = {}
@@ -56,13 +57,13 @@ def remove_duplicates(
             i: f"found the same input as {records.place(first[canonical[i]])}; expected each input once"
             for i in repeats
         }
-    if contradictions != "keep" and contradictory:
+    if conflicting_labels != "keep" and contradictory:
         clash = {
             i: f"found two labels for one input (first at {records.place(first[text])}); expected one label an input"
             for i, text in enumerate(canonical)
             if text in contradictory
         }
-        if contradictions == "fail":
+        if conflicting_labels == "fail":
             without_bad(records, clash, "fail", skipped)
         out |= clash
     for index, reason in sorted(out.items()):

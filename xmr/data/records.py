@@ -126,7 +126,7 @@ def _joined(arrays: list[np.ndarray]) -> np.ndarray:
 
 @dataclass
 class Skipped:
-    """What `on_bad: skip` left out, and why; what is written to skipped.csv."""
+    """What `on_error: skip` left out, and why; what is written to skipped.csv."""
 
     rows: list[tuple[str, str, str]] = field(default_factory=list)  # place, id, reason
 
@@ -138,11 +138,11 @@ class Skipped:
         return len(self.rows)
 
 
-def without_bad(records: Records, wrong: dict[int, str], on_bad: str, skipped: Skipped) -> Records:
-    """Drop the records named in `wrong`, noting each, or raise DataError with all of them when on_bad is "fail"."""
+def without_bad(records: Records, wrong: dict[int, str], on_error: str, skipped: Skipped) -> Records:
+    """Drop the records named in `wrong`, noting each, or raise DataError with all of them when on_error is "fail"."""
     if not wrong:
         return records
-    if on_bad == "fail":
+    if on_error == "fail":
         raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())])
     for index, message in sorted(wrong.items()):
         skipped.add(records, index, message)

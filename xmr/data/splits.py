@@ -46,7 +46,7 @@ def random_split(
     if labels is not None:
         if labels > len(rest):
             raise DataError(
-                Problem("data.split.labels", f"{len(rest)} records beside the test part", f"at least {labels}")
+                Problem("data.split.n_labelled", f"{len(rest)} records beside the test part", f"at least {labels}")
             )
         _, rest = _draw(rest, labels, strata, seed + 1)
     train, chosen = _draw(rest, amount(validation, len(rest)), strata, seed + 2)
@@ -61,7 +61,7 @@ def limited(split: Split, labels: int | None, strata: np.ndarray | None, seed: i
     sizes = len(split.train), len(split.validation)
     if labels > sum(sizes):
         found = f"{sum(sizes)} records beside the test part"
-        raise DataError(Problem("data.split.labels", found, f"at least {labels}"))
+        raise DataError(Problem("data.split.n_labelled", found, f"at least {labels}"))
     chosen = round(labels * sizes[1] / sum(sizes))
     train = _draw(split.train, labels - chosen, strata, seed + 1)[1]
     validation = _draw(split.validation, chosen, strata, seed + 2)[1]
@@ -163,7 +163,7 @@ def cluster_split(
     return Split(train, chosen, held, f"by cluster ({found})")
 
 
-def column_split(
+def predefined_split(
     role: Sequence[str], strata: np.ndarray | None, validation: float, labels: int | None, seed: int
 ) -> Split:
     """The parts the file itself names; a validation part is drawn from train where it names none."""
@@ -172,7 +172,7 @@ def column_split(
     if not len(train) or not len(held):
         raise DataError(
             Problem(
-                "data.split.by: column",
+                "data.split.by: predefined",
                 f"{len(train)} train and {len(held)} test records",
                 "a set column (or SET= field) with both",
             )
@@ -182,7 +182,7 @@ def column_split(
         note += f", {unnamed} records that it gives no part left out"
     if labels is not None:
         if labels > len(train):
-            raise DataError(Problem("data.split.labels", f"{len(train)} training records", f"at least {labels}"))
+            raise DataError(Problem("data.split.n_labelled", f"{len(train)} training records", f"at least {labels}"))
         train = _draw(train, labels, strata, seed + 1)[1]
         note += f", {labels} of its training records (seed {seed})"
     if not len(chosen) and validation:
@@ -207,7 +207,9 @@ def group_split(
     if left_out not in groups:
         found = "no group named" if left_out is None else repr(left_out)
         raise DataError(
-            Problem("data.split.group", found, f"one of {', '.join(groups[:12])}", nearest(left_out or "", groups))
+            Problem(
+                "data.split.held_out_group", found, f"one of {', '.join(groups[:12])}", nearest(left_out or "", groups)
+            )
         )
     names = np.array(group)
     classes = np.zeros(len(names), np.int64) if strata is None else strata
@@ -215,7 +217,9 @@ def group_split(
     held, rest = np.flatnonzero(names == left_out), np.flatnonzero(names != left_out)
     if labels is not None:
         if labels > len(rest):
-            raise DataError(Problem("data.split.labels", f"{len(rest)} records of other groups", f"at least {labels}"))
+            raise DataError(
+                Problem("data.split.n_labelled", f"{len(rest)} records of other groups", f"at least {labels}")
+            )
         rest = _draw(rest, labels, _finest(both, strata, rest, labels), seed + 1)[1]
     count = amount(validation, len(rest))
     train, chosen = _draw(rest, count, _finest(both, strata, rest, count), seed + 2)

@@ -12,10 +12,11 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Lt
 from torch import Generator
 
 from xmr.core.kinds import Batch, SignalBatch, SignalSet, SignalSpec
+from xmr.core.kinds.signal import hop_of
 from xmr.data.readers.media import Media
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
@@ -40,9 +41,9 @@ class _Rules:
     samples: int
     length: str
     hop: int
-    place: str
-    level: str
-    trim: bool
+    align: str
+    normalize: str
+    trim_silence: bool
     budget: Budget
 
     def read(self, path: Path) -> np.ndarray:
@@ -70,16 +71,16 @@ class _Rules:
                     start = min(round(i * hop), frames - needed)
                     made[i] = self.clip(recording.part(start, needed), recording.rate)
                 return made
-        if self.trim or frames <= needed:
+        if self.trim_silence or frames <= needed:
             with self.budget.of(frames):
                 return self.clip(self._sounding(recording.part(0, frames)), recording.rate)[None]
-        start = (frames - needed) // 2 if self.place == "centre" else 0
+        start = (frames - needed) // 2 if self.align == "center" else 0
         with self.budget.of(needed):
             return self.clip(recording.part(start, needed), recording.rate)[None]
 
     def _sounding(self, wave: np.ndarray) -> np.ndarray:
         """Without silence at both ends, where that is asked for."""
-        if not self.trim:
+        if not self.trim_silence:
             return wave
         loud = np.flatnonzero(np.abs(wave) > SILENT * np.abs(wave).max(initial=0))
         return wave[loud[0] : loud[-1] + 1] if len(loud) else wave
@@ -89,13 +90,13 @@ class _Rules:
         heard = resampled(wave, rate, self.rate)
         extra = len(heard) - self.samples
         if extra > 0:
-            begin = extra // 2 if self.place == "centre" else 0
+            begin = extra // 2 if self.align == "center" else 0
             heard = heard[begin : begin + self.samples]
-        if self.level == "peak":
+        if self.normalize == "peak":
             heard = heard / max(float(np.abs(heard).max(initial=0)), 1e-6)
-        elif self.level == "rms":
+        elif self.normalize == "rms":
             heard = heard * (0.1 / max(float(np.sqrt(np.mean(np.square(heard)))), 1e-6))
-        before = (self.samples - len(heard)) // 2 if self.place == "centre" else 0
+        before = (self.samples - len(heard)) // 2 if self.align == "center" else 0
         made = np.zeros(self.samples, np.float32)
         made[before : before + len(heard)] = heard
         return made
@@ -111,10 +112,10 @@ class AudioEncoder(Encoder):
         seconds: of a clip; null: as long as the source listens, or one second.
         rate: samples per second; null: the source's, or 16,000.
         length: a longer recording is cut, seen through overlapping windows whose answers are pooled, or refused.
-        hop: windows begin at every so large a share of a clip.
-        place: where a shorter recording stands in its clip, and which part of a longer one is kept.
-        level: bring each clip to a peak of 1, to a root mean square of 0.1, or leave it.
-        trim: cut silence (40 dB below the peak) off both ends first.
+        overlap: fraction of a clip that neighbouring clips have in common.
+        align: where a shorter recording stands in its clip, and which part of a longer one is kept.
+        normalize: bring each clip to a peak of 1, to a root mean square of 0.1, or leave it.
+        trim_silence: cut silence (40 dB below the peak) off both ends first.
         speed: in training, play each clip up to so much faster or slower, at random (0.25: 0.8 to 1.25 times), with its
             pitch: other voices.
         shift: in training, move each clip by up to so large a share of its length, at random.
@@ -129,17 +130,17 @@ class AudioEncoder(Encoder):
         self,
         seconds: Annotated[float, Gt(0), Le(3600)] | None = None,
         rate: Annotated[int, Ge(100), Le(192_000)] | None = None,
-        length: Literal["trim", "window", "fail"] = "trim",
-        hop: Annotated[float, Gt(0), Le(1)] = 0.5,
-        place: Literal["start", "centre"] = "centre",
-        level: Literal["peak", "rms", "none"] = "peak",
-        trim: bool = False,
+        length: Literal["truncate", "window", "fail"] = "truncate",
+        overlap: Annotated[float, Ge(0), Lt(1)] = 0.5,
+        align: Literal["start", "center"] = "center",
+        normalize: Literal["peak", "rms", "none"] = "peak",
+        trim_silence: bool = False,
         speed: Annotated[float, Ge(0), Le(1)] = 0.0,
         shift: Annotated[float, Ge(0), Le(1)] = 0.0,
         shuffle: Literal["none", "positions"] = "none",
     ) -> None:
-        self.seconds, self.rate, self.length, self.hop = seconds, rate, length, hop
-        self.place, self.level, self.trim, self.shuffle = place, level, trim, shuffle
+        self.seconds, self.rate, self.length, self.overlap = seconds, rate, length, overlap
+        self.align, self.normalize, self.trim_silence, self.shuffle = align, normalize, trim_silence, shuffle
         self.speed, self.shift = speed, shift
         self.samples: int | None = None
         self.heard_rate: int | None = rate
@@ -168,9 +169,16 @@ class AudioEncoder(Encoder):
     def _rules(self) -> _Rules:
         assert self.samples is not None
         assert self.heard_rate is not None
-        hop = max(1, round(self.hop * self.samples))
+        hop = hop_of(self.samples, self.overlap)
         return _Rules(
-            self.heard_rate, self.samples, self.length, hop, self.place, self.level, self.trim, Budget(LARGEST)
+            self.heard_rate,
+            self.samples,
+            self.length,
+            hop,
+            self.align,
+            self.normalize,
+            self.trim_silence,
+            Budget(LARGEST),
         )
 
     def _keys(self, records: Records) -> list[str]:

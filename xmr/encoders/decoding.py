@@ -44,7 +44,7 @@ class Decoding:
 
     channels: int
     size: int | None
-    fit: str
+    resize: str
     interpolation: str
     background: int
     budget: Budget = field(default_factory=lambda: Budget(AT_ONCE))
@@ -64,7 +64,7 @@ class Decoding:
                         found = f"strips of {right:,} x {bottom:,} in {opened.width:,} x {opened.height:,} pixels"
                         raise _Refused(f"found a damaged picture ({found}); expected a whole one")
                 pixels = opened.width * opened.height
-                if opened.format == "JPEG" and self.size and self.fit == "stretch":
+                if opened.format == "JPEG" and self.size and self.resize == "stretch":
                     opened.draft("RGB", (2 * self.size, 2 * self.size))  # decodes smaller, faster
                     if not opened.info.get("progressive"):  # whose coefficients are all held at once
                         pixels = opened.width * opened.height
@@ -93,7 +93,7 @@ class Decoding:
         """Any mode to grey or RGB of eight bits, then to the size asked for."""
         picture = self._plain(picture, "L" if self.channels == 1 else "RGB")
         if self.size is not None:
-            picture = _sized(picture, self.size, self.fit, self.interpolation, self.background)
+            picture = _sized(picture, self.size, self.resize, self.interpolation, self.background)
         made = np.asarray(picture)
         return made[..., None] if made.ndim == 2 else made
 
@@ -171,6 +171,6 @@ def _sized(picture: Any, size: int, fit: str, interpolation: str, background: in
     if fit == "pad":
         if round(size * min(picture.size) / max(picture.size)) < 1:
             found = f"{picture.width:,} x {picture.height:,} pixels"
-            raise _Refused(f"found {found}; expected a less narrow image for encoder.fit: pad at size {size}")
+            raise _Refused(f"found {found}; expected a less narrow image for encoder.resize: pad at size {size}")
         return ImageOps.pad(picture, square, how, color=(background,) * len(picture.getbands()))
     return picture.resize(square, how)

@@ -51,7 +51,7 @@ class DnaEncoder(Encoder):
 
     Args:
         k: letters of a symbol; 1: nucleotides.
-        step: letters from one k-mer to the next; by default 1.
+        stride: letters from one k-mer to the next; by default 1.
         strands: `both` feeds each sequence and its reverse complement, pooled, so that the strand does not matter.
         max_length: symbols fed to the source at once; by default what the source takes.
         length: what happens to a longer sequence: overlapping windows pooled together, cut at the end, or an error.
@@ -67,7 +67,7 @@ class DnaEncoder(Encoder):
     def __init__(
         self,
         k: Annotated[int, Ge(1), Le(6)] = 1,
-        step: Annotated[int, Ge(1)] = 1,
+        stride: Annotated[int, Ge(1)] = 1,
         strands: Literal["one", "both"] = "one",
         max_length: Annotated[int, Ge(1)] | None = None,
         length: Literal["window", "truncate", "fail"] = "window",
@@ -77,7 +77,7 @@ class DnaEncoder(Encoder):
     ) -> None:
         if aligned and strands == "both":
             raise RecipeError(Problem("encoder.strands", "'both' with aligned: true", "one: a site has a direction"))
-        self.k, self.step, self.strands = k, step, strands
+        self.k, self.stride, self.strands = k, stride, strands
         self.max_length, self.length, self.overlap, self.shuffle = max_length, length, overlap, shuffle
         self.limit, self.aligned = max_length or 512, aligned
         self.nucleotides: int | None = None  # of every record, where they are aligned
@@ -131,7 +131,7 @@ class DnaEncoder(Encoder):
                 found = f"found {counts[record]} nucleotides; expected {usual} as {whose}"
                 wrong.setdefault(int(record), f"{found} (encoder.aligned: true)")
         if self.length == "fail":
-            symbols = (counts - self.k) // self.step + 1
+            symbols = (counts - self.k) // self.stride + 1
             for record in np.flatnonzero(symbols > self.limit):
                 found = f"found {symbols[record]} symbols; expected at most {self.limit}"
                 wrong.setdefault(int(record), f"{found} (encoder.length: window takes any length)")
@@ -152,9 +152,9 @@ class DnaEncoder(Encoder):
             found = f"training sequences of {min(lengths)} to {max(lengths)} nucleotides"
             raise DataError(Problem("encoder.aligned", found, "windows of one length (or aligned: false)"))
         self.nucleotides = lengths.pop()
-        symbols = (self.nucleotides - self.k) // self.step + 1
+        symbols = (self.nucleotides - self.k) // self.stride + 1
         if symbols > self.limit:
-            expected = f"at most {self.limit} (or aligned: false, a larger encoder.step)"
+            expected = f"at most {self.limit} (or aligned: false, a larger encoder.stride)"
             raise DataError(Problem("encoder.aligned", f"records of {symbols} symbols", expected))
         return self
 
@@ -180,12 +180,12 @@ class DnaEncoder(Encoder):
 
     def _symbols(self, flat: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Codes of all records end to end -> symbol ids, and how many of each record."""
-        if self.k == 1 and self.step == 1:
+        if self.k == 1 and self.stride == 1:
             return flat, lengths
-        count = (lengths - self.k) // self.step + 1
+        count = (lengths - self.k) // self.stride + 1
         begin = np.repeat(np.cumsum(lengths) - lengths, count)
         within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
-        letters = flat[(begin + within * self.step)[:, None] + np.arange(self.k)].astype(np.int64)
+        letters = flat[(begin + within * self.stride)[:, None] + np.arange(self.k)].astype(np.int64)
         if self.k == 1:
             return letters[:, 0], count
         number = letters @ 4 ** np.arange(self.k - 1, -1, -1)

@@ -19,15 +19,15 @@ FURTHEST = 1e9  # standard deviations from the mean: beyond, single precision ov
 
 
 class ForecastEncoder(Encoder):
-    """The last `look_back` steps of one channel, z-scored by the training rows' mean and deviation of that channel.
+    """The last `context_length` steps of one channel, z-scored by that channel's mean and deviation in training.
 
     Records hold z-scored windows (`windows`): what a program sees and what follows are in the units in which MSE and
     MAE are stated in the field. Channels are independent: one program for all.
 
     Args:
-        look_back: steps seen.
+        context_length: steps seen.
         horizon: steps forecast.
-        every: windows of training and validation begin at every so many rows, those of the test part at every row.
+        stride: windows of training and validation begin at every so many rows, those of the test part at every row.
         season: steps after which the series repeats (24 for hours), for the seasonal-naive baseline.
         missing: a missing value is an error, or is seen as the value before it (the training mean before a channel's
             first) and, where it is to come, neither learned from nor scored.
@@ -38,14 +38,14 @@ class ForecastEncoder(Encoder):
 
     def __init__(
         self,
-        look_back: Annotated[int, Ge(2), Le(100_000)] = 336,
+        context_length: Annotated[int, Ge(2), Le(100_000)] = 336,
         horizon: Annotated[int, Ge(1), Le(100_000)] = 96,
-        every: Annotated[int, Ge(1)] = 1,
+        stride: Annotated[int, Ge(1)] = 1,
         season: Annotated[int, Ge(1)] = 24,
         missing: Literal["fail", "carry"] = "fail",
     ) -> None:
         self.missing = missing
-        self.look_back, self.horizon, self.every, self.season = look_back, horizon, every, season
+        self.context_length, self.horizon, self.stride, self.season = context_length, horizon, stride, season
         self.names: list[str] = []
         self.mean: list[float] = []
         self.std: list[float] = []
@@ -53,8 +53,8 @@ class ForecastEncoder(Encoder):
 
     @property
     def spec(self) -> SignalSpec:
-        """One channel of `look_back` steps."""
-        return SignalSpec(1, self.look_back)
+        """One channel of `context_length` steps."""
+        return SignalSpec(1, self.context_length)
 
     def fit_rows(self, table: TimeTable) -> Self:
         """Statistics of each channel from the training rows. Raises DataError for a channel that never changes."""
@@ -109,10 +109,12 @@ class ForecastEncoder(Encoder):
             )
 
     def latest(self, table: TimeTable) -> Records:
-        """The last window of every channel, with nothing behind it, z-scored: (C, 1, look_back)."""
-        if len(table.values) < self.look_back:
-            raise DataError(Problem(table.file, f"{len(table.values)} rows", f"at least {self.look_back} to look back"))
-        return windows(self.scaled(table), self.look_back, 0, len(table.values), len(table.values))
+        """The last window of every channel, with nothing behind it, z-scored: (C, 1, context_length)."""
+        if len(table.values) < self.context_length:
+            raise DataError(
+                Problem(table.file, f"{len(table.values)} rows", f"at least {self.context_length} to look back")
+            )
+        return windows(self.scaled(table), self.context_length, 0, len(table.values), len(table.values))
 
     def own_units(self, values: np.ndarray, channels: list[str], spread: bool = False) -> np.ndarray:
         """z-scores (n, H) of these channels in the table's units; `spread`: deviations, without the mean."""
@@ -125,8 +127,10 @@ class ForecastEncoder(Encoder):
 
     def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
         """Windows are checked when the table is read."""
-        if records.arrays is None or records.arrays.shape[2] < self.look_back:
-            return dict.fromkeys(range(len(records)), f"found no window; expected {self.look_back} steps of a channel")
+        if records.arrays is None or records.arrays.shape[2] < self.context_length:
+            return dict.fromkeys(
+                range(len(records)), f"found no window; expected {self.context_length} steps of a channel"
+            )
         return {}
 
     def fit(self, records: Records) -> Self:
@@ -139,8 +143,8 @@ class ForecastEncoder(Encoder):
         if wrong:
             raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())])
         assert records.arrays is not None
-        seen = records.arrays[:, :, : self.look_back]
-        return SignalSet(seen, np.full(len(seen), self.look_back))
+        seen = records.arrays[:, :, : self.context_length]
+        return SignalSet(seen, np.full(len(seen), self.context_length))
 
     def state(self) -> dict[str, Any]:
         """See `Encoder.state`."""
@@ -154,13 +158,13 @@ class ForecastEncoder(Encoder):
 
     def example(self, n: int, seed: int, task: str = "forecasting") -> Records:
         """Windows of two noisy waves over time."""
-        steps = self.look_back + self.horizon + -(-n // 2)
+        steps = self.context_length + self.horizon + -(-n // 2)
         clock = np.arange(steps)
         rng = np.random.default_rng(seed)
         values = np.stack([np.sin(clock / 5), np.cos(clock / 9)], axis=1) + 0.1 * rng.standard_normal((steps, 2))
         table = TimeTable(values.astype(np.float32), ("a", "b"), [str(i) for i in clock], "<example>", clock.tolist())
         self.fit_rows(table)
-        made = windows(table, self.look_back, self.horizon, 0, steps).take(range(n))
+        made = windows(table, self.context_length, self.horizon, 0, steps).take(range(n))
         return replace(made, labels={"label": ["ab"[i % 2] for i in range(n)]}) if task != "forecasting" else made
 
     def canonical(self, records: Records) -> list[str]:

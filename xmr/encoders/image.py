@@ -35,7 +35,7 @@ class ImageEncoder(Encoder):
 
     Args:
         size: side in pixels; null takes the pictures as they are, all of one size.
-        fit: how another shape becomes square: stretched, cropped in the middle, or padded with `background`.
+        resize: how another shape becomes square: stretched, cropped in the middle, or padded with `background`.
         interpolation: how a picture is resized.
         channels: 3 (RGB) or 1 (grey).
         background: grey level, 0 to 255, behind transparent and padded pixels.
@@ -50,7 +50,7 @@ class ImageEncoder(Encoder):
     def __init__(
         self,
         size: Annotated[int, Ge(1), Le(4096)] | None = None,
-        fit: Literal["stretch", "crop", "pad"] = "stretch",
+        resize: Literal["stretch", "crop", "pad"] = "stretch",
         interpolation: Literal["nearest", "bilinear", "bicubic", "area"] = "bilinear",
         channels: Literal[1, 3] = 3,
         background: Annotated[int, Ge(0), Lt(256)] = 255,
@@ -58,7 +58,7 @@ class ImageEncoder(Encoder):
         crop: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
         shuffle: Literal["none", "positions"] = "none",
     ) -> None:
-        self.size, self.fit_how, self.interpolation, self.channels = size, fit, interpolation, channels
+        self.size, self.resize, self.interpolation, self.channels = size, resize, interpolation, channels
         self.background, self.flip, self.crop, self.shuffle = background, flip, crop, shuffle
         self.height: int | None = size
         self.width: int | None = size
@@ -74,7 +74,7 @@ class ImageEncoder(Encoder):
         return ImageSpec(self.channels, self.height, self.width)
 
     def _rules(self) -> Decoding:
-        return Decoding(self.channels, self.size, self.fit_how, self.interpolation, self.background)
+        return Decoding(self.channels, self.size, self.resize, self.interpolation, self.background)
 
     def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
         """Pictures that cannot be read, or differ in size where no size is given. What was decoded is kept."""

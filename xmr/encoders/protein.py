@@ -50,11 +50,12 @@ class ProteinEncoder(Encoder):
         length: what happens to a longer sequence: overlapping windows pooled together, cut at the end, or an error.
         overlap: share of a window that neighbouring windows have in common.
         ambiguous: accept B Z J X U O by the rule above, or refuse them.
-        columns: `all` residues, or, for aligned variants of one length, only the columns that vary in the training
-            part; a change elsewhere is then an error, not a silent loss.
-        elsewhere: with `columns: variable`, `ignore` reads a change in another column as the residue seen in training.
-        substitute: in training, the chance of a residue to be drawn anew by its BLOSUM62 row (itself most likely), a
-            regulariser for small sets: sequences nature might as well have written.
+        aligned: all sequences are variants of one length, so that a position means the same in each; only the columns
+            that vary in the training part are fed, and a change in any other is an error, not a silent loss.
+        fixed_columns: with `aligned: true`, `ignore` reads a change in a column that does not vary as the residue seen
+            in training.
+        substitution_rate: in training, the chance of a residue to be drawn anew by its BLOSUM62 row (itself most
+            likely), a regulariser for small sets: sequences nature might as well have written.
         shuffle: control; `positions` permutes the residues of every sequence, each in an order of its own.
     """
 
@@ -68,18 +69,18 @@ class ProteinEncoder(Encoder):
         length: Literal["window", "truncate", "fail"] = "window",
         overlap: Annotated[float, Ge(0.0), Lt(1.0)] = 0.25,
         ambiguous: Literal["mixture", "fail"] = "mixture",
-        columns: Literal["all", "variable"] = "all",
-        elsewhere: Literal["fail", "ignore"] = "fail",
-        substitute: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
+        aligned: bool = False,
+        fixed_columns: Literal["fail", "ignore"] = "fail",
+        substitution_rate: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
         shuffle: Literal["none", "positions"] = "none",
     ) -> None:
         self.max_length = max_length
         self.length = length
         self.overlap = overlap
         self.ambiguous = ambiguous
-        self.columns = columns
-        self.elsewhere = elsewhere
-        self.substitute = substitute
+        self.aligned = aligned
+        self.fixed_columns = fixed_columns
+        self.substitution_rate = substitution_rate
         self.shuffle = shuffle
         self.limit = max_length or 512
         self.kept: np.ndarray | None = None  # columns kept, when only the variable ones are
@@ -93,7 +94,7 @@ class ProteinEncoder(Encoder):
     @property
     def one_length(self) -> bool:
         """Aligned variants have one."""
-        return self.columns == "variable"
+        return self.aligned
 
     def bind(self, source_length: int, rate: int | None = None) -> None:
         """The longest row is the smaller of `max_length` and what the source takes."""
@@ -126,11 +127,11 @@ class ProteinEncoder(Encoder):
         residues = np.bincount(owner[codes >= 0], minlength=len(records))
         for record in np.flatnonzero(residues == 0):
             wrong.setdefault(int(record), "found an empty sequence; expected at least one residue")
-        if self.length == "fail" and self.columns == "all":
+        if self.length == "fail" and not self.aligned:
             for record in np.flatnonzero(residues > self.limit):
                 found = f"found {residues[record]} residues; expected at most {self.limit}"
                 wrong.setdefault(int(record), f"{found} (encoder.length: window takes any length)")
-        if fitted and self.columns == "variable":
+        if fitted and self.aligned:
             self._check_columns(records, wrong)
         return wrong
 
@@ -162,16 +163,15 @@ class ProteinEncoder(Encoder):
                 continue
             if len(text) != len(self.template):
                 wrong[index] = (
-                    f"found {len(text)} residues; expected {len(self.template)} as in training "
-                    "(encoder.columns: variable)"
+                    f"found {len(text)} residues; expected {len(self.template)} as in training (encoder.aligned: true)"
                 )
                 continue
             differs = np.flatnonzero((np.frombuffer(text.encode(), dtype=np.uint8) != reference) & constant)
-            if len(differs) and self.elsewhere == "fail":
+            if len(differs) and self.fixed_columns == "fail":
                 place = int(differs[0])
                 wrong[index] = (
                     f"found {text[place]!r} at position {place + 1}; expected {self.template[place]!r}, the only "
-                    "residue seen there in training (encoder.columns: variable; use all, or elsewhere: ignore)"
+                    "residue seen there in training (encoder.aligned: true; use false, or fixed_columns: ignore)"
                 )
 
     def canonical(self, records: Records) -> list[str]:
@@ -181,7 +181,7 @@ class ProteinEncoder(Encoder):
 
     def fit(self, records: Records) -> Self:
         """Find the columns that vary, when only those are wanted. Raises DataError unless all lengths are equal."""
-        if self.columns == "all":
+        if not self.aligned:
             return self
         texts = self.canonical(records)
         lengths = {len(text) for text in texts}
@@ -189,16 +189,16 @@ class ProteinEncoder(Encoder):
             shortest, longest = min(lengths), max(lengths)
             raise DataError(
                 Problem(
-                    "encoder.columns: variable",
+                    "encoder.aligned: true",
                     f"training sequences of {shortest} to {longest} residues",
-                    "aligned variants of one length (or columns: all)",
+                    "aligned variants of one length (or aligned: false)",
                 )
             )
         matrix = np.frombuffer("".join(texts).encode(), dtype=np.uint8).reshape(len(texts), -1)
         self.kept = np.flatnonzero((matrix != matrix[0]).any(axis=0))
         self.template = texts[0]
         if not len(self.kept):
-            raise DataError("encoder.columns: variable: found no column that varies in the training part")
+            raise DataError("encoder.aligned: true: found no column that varies in the training part")
         return self
 
     def encode(self, records: Records) -> SymbolSet:
@@ -221,7 +221,7 @@ class ProteinEncoder(Encoder):
 
     def augment(self, encoded: Batch, generator: Generator) -> Batch:
         """Draw some residues anew by their BLOSUM62 rows; ambiguous residues stay."""
-        if not self.substitute:
+        if not self.substitution_rate:
             return encoded
         assert isinstance(encoded, SymbolBatch)
         ids = encoded.ids
@@ -229,7 +229,7 @@ class ProteinEncoder(Encoder):
         letters = ids.clamp(max=len(AMINO_ACIDS) - 1)
         drawn = torch.multinomial(chance[letters.reshape(-1)], 1, generator=generator).reshape(ids.shape)
         within = ids < len(AMINO_ACIDS)
-        chosen = (torch.rand(ids.shape, generator=generator, device=ids.device) < self.substitute) & within
+        chosen = (torch.rand(ids.shape, generator=generator, device=ids.device) < self.substitution_rate) & within
         return replace(encoded, ids=torch.where(chosen, drawn, ids))
 
     def state(self) -> dict[str, Any]:
@@ -248,11 +248,11 @@ class ProteinEncoder(Encoder):
         return self
 
     def example(self, n: int, seed: int, task: str = "classification") -> Records:
-        """Random peptides of 8 to 40 residues (one length for `columns: variable`), labelled by their lysine share."""
+        """Random peptides of 8 to 40 residues (one length for `aligned: true`), labelled by their lysine share."""
         rng = np.random.default_rng(seed)
-        fixed = self.columns == "variable"
         texts = [
-            "".join(rng.choice(list(AMINO_ACIDS), size=30 if fixed else int(rng.integers(8, 41)))) for _ in range(n)
+            "".join(rng.choice(list(AMINO_ACIDS), size=30 if self.aligned else int(rng.integers(8, 41))))
+            for _ in range(n)
         ]
         score = [(text.count("K") + text.count("R")) / len(text) for text in texts]
         middle = float(np.median(score))

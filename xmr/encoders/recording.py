@@ -106,7 +106,7 @@ class Recording:
 
 def too_long(samples: int) -> ValueError:
     """The error for what would take too much memory."""
-    expected = "its parts as files of their own, a larger encoder.hop, or encoder.trim: false"
+    expected = "its parts as files of their own, a smaller encoder.overlap, or encoder.trim_silence: false"
     return ValueError(f"found {samples:,} samples to be held at once; expected at most {LARGEST:,}: {expected}")
 
 

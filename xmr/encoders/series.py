@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Le, Lt
 
 from xmr.core.kinds import SignalSet, SignalSpec
-from xmr.core.kinds.signal import windows_of
+from xmr.core.kinds.signal import hop_of, windows_of
 from xmr.data.readers.series import series_records
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
@@ -31,9 +31,9 @@ class SeriesEncoder(Encoder):
             in training are refused by `pad` and `fail`.
         size: samples of the common length or of a window; null: the longest training series (`truncate`, `window`:
             the shortest).
-        hop: windows begin at every so large a share of `size`.
+        overlap: fraction of a window that neighbouring windows have in common.
         missing: interpolated between their neighbours, set to the mean, or refused.
-        normalise: mean 0 and deviation 1 of each channel of each series, of each series over all channels, by the
+        normalize: mean 0 and deviation 1 of each channel of each series, of each series over all channels, by the
             training series' statistics of each channel, or not at all.
         shuffle: control; `positions` permutes the samples of every series by one fixed rule.
     """
@@ -45,13 +45,13 @@ class SeriesEncoder(Encoder):
         self,
         length: Literal["pad", "resample", "truncate", "window", "fail"] = "pad",
         size: Annotated[int, Ge(2), Le(100_000)] | None = None,
-        hop: Annotated[float, Gt(0), Le(1)] = 0.5,
+        overlap: Annotated[float, Ge(0), Lt(1)] = 0.5,
         missing: Literal["interpolate", "zero", "fail"] = "interpolate",
-        normalise: Literal["channel", "series", "train", "none"] = "channel",
+        normalize: Literal["channel", "series", "train", "none"] = "channel",
         shuffle: Literal["none", "positions"] = "none",
     ) -> None:
-        self.length, self.size, self.hop = length, size, hop
-        self.missing, self.normalise, self.shuffle = missing, normalise, shuffle
+        self.length, self.size, self.overlap = length, size, overlap
+        self.missing, self.normalize, self.shuffle = missing, normalize, shuffle
         self.samples: int | None = None
         self.channels: int | None = None
         self.mean: list[float] = []
@@ -101,7 +101,7 @@ class SeriesEncoder(Encoder):
         return wrong
 
     def fit(self, records: Records) -> Self:
-        """The common length, the channels, and (`normalise: train`) the statistics of each channel."""
+        """The common length, the channels, and (`normalize: train`) the statistics of each channel."""
         assert records.arrays is not None
         lengths = _lengths(records.arrays)
         longest = self.length in ("pad", "resample", "fail")
@@ -126,8 +126,7 @@ class SeriesEncoder(Encoder):
         if self.length == "resample":
             values, lengths = _stretched(values, lengths, self.samples), np.full(len(values), self.samples)
         elif self.length == "window" and len(values):
-            hop = max(1, round(self.hop * self.samples))
-            owner, start = windows_of(lengths, self.samples, hop)
+            owner, start = windows_of(lengths, self.samples, hop_of(self.samples, self.overlap))
             values = _fit_width(values, max(values.shape[2], self.samples))
             values = np.lib.stride_tricks.sliding_window_view(values, self.samples, axis=2)[owner, :, start]
             lengths = np.minimum(lengths[owner] - start, self.samples)
@@ -140,14 +139,14 @@ class SeriesEncoder(Encoder):
 
     def _normalised(self, values: np.ndarray) -> np.ndarray:
         """Mean 0, deviation 1 by the chosen statistics; NaN stays NaN."""
-        if self.normalise == "none" or not values.size:
+        if self.normalize == "none" or not values.size:
             return values
         mean: np.ndarray
-        if self.normalise == "train":
+        if self.normalize == "train":
             mean = np.array(self.mean)[None, :, None]
             std = np.array(self.std)[None, :, None]
         else:
-            axes = (2,) if self.normalise == "channel" else (1, 2)
+            axes = (2,) if self.normalize == "channel" else (1, 2)
             known = ~np.isnan(values)
             n = np.maximum(known.sum(axis=axes, keepdims=True), 1)
             mean = np.where(known, values, 0).sum(axis=axes, keepdims=True, dtype=np.float64) / n

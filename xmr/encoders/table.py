@@ -54,10 +54,10 @@ class TableEncoder(Encoder):
         columns: what a column is where the guess is wrong: name -> number, category, date, text or skip.
         scaling: numbers as even ranks of the training part (in -1 to 1), or less the median over the interquartile
             range in deviations of a normal column, or standardised (both cut at 3).
-        most_categories: values a column may have; what is beyond shares one category, or is hashed.
-        beyond: with more values than that, the rarer ones share one category, or all are hashed into so many buckets.
-        unseen: a category that training did not see is the mean of those it saw, or an error.
-        most_words: tokens of free text a row may have; the rest is cut.
+        max_categories: values a column may have; what is rarer shares one category, or is hashed.
+        rare: with more values than that, the rarer ones share one category, or all are hashed into so many buckets.
+        unknown: a category that training did not see is the mean of those it saw, or an error.
+        max_text_tokens: tokens of free text a row may have; the rest is cut.
         render: also write each row out as text, for the transform `row_text`.
     """
 
@@ -68,21 +68,21 @@ class TableEncoder(Encoder):
         self,
         columns: dict[str, Kind] | None = None,
         scaling: Literal["quantile", "robust", "standard"] = "quantile",
-        most_categories: Annotated[int, Ge(2)] = 64,
-        beyond: Literal["other", "hash"] = "other",
-        unseen: Literal["mean", "fail"] = "mean",
-        most_words: Annotated[int, Ge(1), Le(4096)] = 64,
+        max_categories: Annotated[int, Ge(2)] = 64,
+        rare: Literal["other", "hash"] = "other",
+        unknown: Literal["mean", "fail"] = "mean",
+        max_text_tokens: Annotated[int, Ge(1), Le(4096)] = 64,
         render: bool = False,
     ) -> None:
-        self.columns, self.scaling, self.most_categories, self.beyond = columns, scaling, most_categories, beyond
-        self.unseen, self.most_words, self.render = unseen, most_words, render
+        self.columns, self.scaling, self.max_categories, self.rare = columns, scaling, max_categories, rare
+        self.unknown, self.max_text_tokens, self.render = unknown, max_text_tokens, render
         self.seen: list[Column] = []
         self.alike: tuple[tuple[float, ...], ...] = ()
         self.file_columns: tuple[str, ...] = ()
         self.tokenize: Tokenize | None = None
 
     def bind(self, source_length: int, rate: int | None = None) -> None:
-        """Text is cut at `most_words`, or at what the source takes."""
+        """Text is cut at `max_text_tokens`, or at what the source takes."""
         self.room = source_length
 
     def use_tokenizer(self, tokenize: Tokenize | None) -> None:
@@ -100,7 +100,7 @@ class TableEncoder(Encoder):
             1.0 if self.scaling == "quantile" else 3.0,
             tuple(column.name for column in self.seen if column.kind == "text"),
             self.alike,
-            self.most_words if self._writes() else 0,
+            self.max_text_tokens if self._writes() else 0,
         )
 
     def _categories(self) -> Iterator[Category]:
@@ -147,7 +147,7 @@ class TableEncoder(Encoder):
                 for index in [i for i, cell in enumerate(cells) if cell in bad] if bad else []:
                     hint = f" (or encoder.columns: {{{name}: category}})"
                     wrong.setdefault(index, f"found {cells[index]!r} in column {name!r}; expected {expected}{hint}")
-            elif fitted and column.kind == "category" and self.unseen == "fail" and not column.buckets:
+            elif fitted and column.kind == "category" and self.unknown == "fail" and not column.buckets:
                 known_values = {*column.values}
                 for index, cell in enumerate(cells):
                     if cell not in known_values and OTHER not in known_values and not is_gap(cell):
@@ -225,14 +225,14 @@ class TableEncoder(Encoder):
         return self
 
     def _fit_categories(self, column: Column, counts: Counter[str]) -> None:
-        if len(counts) <= self.most_categories:
+        if len(counts) <= self.max_categories:
             column.values = sorted(counts, key=natural)
-        elif self.beyond == "hash":
-            column.buckets = self.most_categories
-            column.values = [f"bucket {number}" for number in range(self.most_categories)]
-            column.why += f"; hashed into {self.most_categories}"
+        elif self.rare == "hash":
+            column.buckets = self.max_categories
+            column.values = [f"bucket {number}" for number in range(self.max_categories)]
+            column.why += f"; hashed into {self.max_categories}"
         else:
-            kept = [value for value, _ in counts.most_common(self.most_categories - 1)]
+            kept = [value for value, _ in counts.most_common(self.max_categories - 1)]
             column.values = [*sorted(kept, key=natural), OTHER]
             column.why += f"; the rarest {len(counts) - len(kept)} are one"
 
@@ -307,7 +307,7 @@ class TableEncoder(Encoder):
                 if not is_gap(cell)
             ]
             rows.append(", ".join(said))
-        return [ids[: self.most_words] for ids in self.tokenize(rows)]
+        return [ids[: self.max_text_tokens] for ids in self.tokenize(rows)]
 
     def state(self) -> dict[str, Any]:
         """Every column as `fit` saw it."""

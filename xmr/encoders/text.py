@@ -29,7 +29,7 @@ class TextEncoder(Encoder):
     Args:
         units: what a symbol is.
         vocabulary: symbols kept, the most frequent of the training part.
-        lower: read upper case as lower case.
+        lowercase: read upper case as lower case.
         max_length: symbols fed to the source at once; by default what the source takes.
         length: what happens to a longer text: overlapping windows pooled together, cut at the end, or an error.
         overlap: share of a window that neighbouring windows have in common.
@@ -43,13 +43,13 @@ class TextEncoder(Encoder):
         self,
         units: Literal["words", "characters"] = "words",
         vocabulary: Annotated[int, Ge(1)] = 5000,
-        lower: bool = True,
+        lowercase: bool = True,
         max_length: Annotated[int, Ge(1)] | None = None,
         length: Literal["window", "truncate", "fail"] = "window",
         overlap: Annotated[float, Ge(0.0), Lt(1.0)] = 0.25,
         shuffle: Literal["none", "positions"] = "none",
     ) -> None:
-        self.units, self.vocabulary, self.lower = units, vocabulary, lower
+        self.units, self.vocabulary, self.lowercase = units, vocabulary, lowercase
         self.max_length, self.length, self.overlap, self.shuffle = max_length, length, overlap, shuffle
         self.limit = max_length or 512
         self.letters: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class TextEncoder(Encoder):
         self.limit = min(self.max_length or source_length, source_length)
 
     def _units(self, text: str) -> list[str]:
-        text = text.lower() if self.lower else text
+        text = text.lower() if self.lowercase else text
         return _WORDS.findall(text) if self.units == "words" else list(text)
 
     def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:

@@ -26,7 +26,7 @@ RENAMED = {
         f"image/{name}": _PROMPTED + name
         for name in ("dtd", "flowers102", "food101", "oxford_pets", "stanford_cars", "sun397", "ucf101")
     },
-    "image/gtsrb": f"{_PROMPTED}gtsrb encoder.size=32 encoder.fit=stretch",
+    "image/gtsrb": f"{_PROMPTED}gtsrb encoder.size=32 encoder.resize=stretch",
     "image/eurosat": f"{_PROMPTED}eurosat encoder.size=64 data.split.by=random data.split.test=8100",
 }
 
@@ -143,7 +143,7 @@ def _plain(value: Any) -> Any:
 
 
 def _without_nulls(value: Any, fields: dict[str, Any]) -> Any:
-    """Omit null values, except where null is not the default (training.clip: null)."""
+    """Omit null values, except where null is not the default (training.max_grad_norm: null)."""
     if not isinstance(value, dict):
         return value
     said = {key for key, field in fields.items() if field.default is not None}

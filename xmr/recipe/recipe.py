@@ -106,13 +106,13 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
     emits, known = case.emits, BASELINES.suiting(case)
     strange = [(index, name) for index, name in enumerate(recipe.baselines) if name not in known]
     problems += [one_of(place(("baselines", index)), name, known) for index, name in strange[:MAX_PROBLEMS]]
-    fixed_length = recipe.encoder.get("columns") == "variable"
-    if recipe.output.get("pool") == "concat" and not fixed_length and not recipe.encoder.get("aligned"):
+    aligned = bool(recipe.encoder.get("aligned"))
+    if recipe.output.get("pool") == "concat" and not aligned:
         problems.append(
             Problem(
                 place(("output", "pool")),
                 "'concat'",
-                "records of equal length (proteins: encoder.columns: variable; DNA: encoder.aligned: true), or mean",
+                "records of equal length (encoder.aligned: true), or mean",
             )
         )
     if recipe.task == "sequence_labeling" and recipe.encoder.get("shuffle") == "positions":
@@ -131,8 +131,9 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
                 "window or fail: no position may be lost",
             )
         )
-    if recipe.task == "sequence_labeling" and fixed_length:
-        problems.append(Problem(place(("encoder", "columns")), "'variable' for a per-position task", "all"))
+    if recipe.task == "sequence_labeling" and aligned and "fixed_columns" in recipe.encoder:  # these are not fed
+        problems.append(Problem(place(("encoder", "aligned")), "true for a per-position task", "false"))
+    problems += _batch_problems(recipe, place, emits)
     if emits != "symbols":
         problems += _only_for_symbols(recipe, place, emits)
     if recipe.output.get("pool", "mean") != "mean" and space_of(recipe.source["name"]) != "token":
@@ -149,14 +150,23 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
     return problems
 
 
+def _batch_problems(recipe: Recipe, place: Locate, emits: str) -> list[Problem]:
+    """Batches are measured in tokens or counted in records, depending on the kind of data; the other field is idle."""
+    counts, idle = ("batch_tokens", "batch_size") if emits == "symbols" else ("batch_size", "batch_tokens")
+    value = getattr(recipe.training, idle)
+    if value == TrainingSettings.model_fields[idle].default:
+        return []
+    return [Problem(place(("training", idle)), f"{value}, which has no effect for {emits}", f"training.{counts}")]
+
+
 def _only_for_symbols(recipe: Recipe, place: Locate, emits: str) -> list[Problem]:
     """Settings that apply only to sequences."""
     wrong = {
         ("task",): recipe.task == "sequence_labeling",
-        ("data", "longest"): recipe.data.longest is not None,
+        ("data", "max_length"): recipe.data.max_length is not None,
         ("data", "split", "by"): recipe.data.split.by == "cluster",
     }
-    words = {"task": "a task of sequences", "longest": "a limit of symbols", "by": "'cluster', of sequences"}
+    words = {"task": "a task of sequences", "max_length": "a limit of symbols", "by": "'cluster', of sequences"}
     return [
         Problem(place(path), f"{words[path[-1]]} for {emits}", "a setting for this kind of data")
         for path, found in wrong.items()

@@ -294,8 +294,8 @@ class _Job:
             if self.accelerator.num_processes > 1:
                 for parameter in held:
                     parameter.grad = self.accelerator.reduce(parameter.grad, reduction="mean")
-            if self.settings.clip is not None:
-                nn.utils.clip_grad_norm_(held, self.settings.clip)
+            if self.settings.max_grad_norm is not None:
+                nn.utils.clip_grad_norm_(held, self.settings.max_grad_norm)
         self.optimizer.step()
         return check_loss(float(losses.detach().mean()), step, self.settings), len(batch)
 

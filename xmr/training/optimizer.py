@@ -14,7 +14,7 @@ from xmr.training.settings import TrainingSettings
 
 
 def parameter_groups(program: Program, settings: TrainingSettings) -> list[dict[str, Any]]:
-    """The trained parameters by learning rate: the transforms' own scales, and `output_rate` for the outputs."""
+    """The trained parameters by learning rate: the transforms' own scales, and `output_lr_scale` for the outputs."""
     by_rate: dict[float, list[nn.Parameter]] = {}
     for transform in program.transforms:
         own = transform.lr_scales()  # type: ignore[operator]
@@ -25,7 +25,7 @@ def parameter_groups(program: Program, settings: TrainingSettings) -> list[dict[
     groups = [{"params": held, "lr": rate} for rate, held in by_rate.items()]
     outputs = [p for p in program.outputs.parameters() if p.requires_grad]
     if outputs:
-        groups.append({"params": outputs, "lr": settings.learning_rate * settings.output_rate})
+        groups.append({"params": outputs, "lr": settings.learning_rate * settings.output_lr_scale})
     return groups
 
 
@@ -47,6 +47,6 @@ def rate_at(step: int, steps: int, settings: TrainingSettings) -> float:
         return (step + 1) / (warm + 1)
     if settings.schedule == "constant":
         return 1.0
-    if settings.schedule == "steps":
+    if settings.schedule == "multistep":
         return 0.1 ** sum(step >= share * steps for share in settings.milestones)
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1.0, steps - warm))))

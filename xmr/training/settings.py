@@ -18,25 +18,27 @@ class TrainingSettings(Section):
         0, description="minimum number of optimizer steps; a small training set is passed over more often"
     )
     learning_rate: Annotated[float, Gt(0)] = Field(3e-3, description="peak learning rate")
-    output_rate: Annotated[float, Gt(0)] = Field(
+    output_lr_scale: Annotated[float, Gt(0)] = Field(
         1.0, description="learning rate of the output, as a multiple of learning_rate"
     )
     optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="sgd uses momentum 0.9")
     weight_decay: Annotated[float, Ge(0)] = Field(0.01, description="decoupled weight decay (added to it by adam, sgd)")
     warmup: Annotated[float, Ge(0), Lt(1)] = Field(0.1, description="fraction of the steps with rising learning rate")
-    schedule: Literal["cosine", "steps", "constant"] = Field(
+    schedule: Literal["cosine", "multistep", "constant"] = Field(
         "cosine",
         description="after warm-up: half a cosine to zero, division by ten at each of `milestones`, or constant",
     )
     milestones: list[Annotated[float, Gt(0), Lt(1)]] = Field(
         [0.5, 0.72],
-        description="schedule steps: fractions of the epochs after which the learning rate is divided by ten",
+        description="schedule multistep: fractions of the epochs after which the learning rate is divided by ten",
     )
-    batch_tokens: Annotated[int, Ge(1), Le(10_000_000)] = Field(2048, description="padded tokens per batch and program")
+    batch_tokens: Annotated[int, Ge(1), Le(10_000_000)] = Field(
+        2048, description="sequences: padded tokens per batch and program"
+    )
     batch_size: Annotated[int, Ge(1), Le(1_000_000)] = Field(
-        64, description="records per batch, for records of equal size (images); batch_tokens is not used for them"
+        64, description="images, signals and tables: records per batch"
     )
-    clip: Annotated[float, Gt(0)] | None = Field(
+    max_grad_norm: Annotated[float, Gt(0)] | None = Field(
         1.0, description="maximum gradient norm per program; null: no clipping"
     )
     patience: Annotated[int, Ge(1)] | None = Field(

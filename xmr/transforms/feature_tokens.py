@@ -263,7 +263,7 @@ class RowText(Transform):
             raise RecipeError(Problem("encoder.render", "false", "true: the transform row_text reads rows as text"))
         if spec.words + self.prompt_length > space.max_length:
             found = f"{spec.words} tokens of text and {self.prompt_length} before them"
-            raise RecipeError(Problem("encoder.most_words", found, f"at most {space.max_length}"))
+            raise RecipeError(Problem("encoder.max_text_tokens", found, f"at most {space.max_length}"))
         words = torch.randint(len(space.embedding), (self.prompt_length,), generator=generator)
         self.prompt = nn.Parameter(space.embedding.detach().float().cpu()[words].clone())
         self.register_buffer("embedding", space.embedding.detach(), persistent=False)

@@ -86,12 +86,12 @@ def test_duplicates_and_contradictions():
     skipped = Skipped()
     cleaned = remove_duplicates(records, ProteinEncoder().canonical(records), skipped)
     assert cleaned.records.inputs == ["AC", "FG"]
-    assert (cleaned.duplicates, cleaned.contradictions) == (3, 1)
+    assert (cleaned.duplicates, cleaned.conflicting_labels) == (3, 1)
     assert len(skipped) == 4
-    kept = remove_duplicates(records, ProteinEncoder().canonical(records), Skipped(), contradictions="keep")
+    kept = remove_duplicates(records, ProteinEncoder().canonical(records), Skipped(), conflicting_labels="keep")
     assert kept.records.inputs == ["AC", "DE", "FG"]
     with pytest.raises(DataError, match="two labels"):
-        remove_duplicates(records, ProteinEncoder().canonical(records), Skipped(), contradictions="fail")
+        remove_duplicates(records, ProteinEncoder().canonical(records), Skipped(), conflicting_labels="fail")
 
 
 def test_a_duplicate_across_the_split_stays_in_test():
@@ -109,7 +109,7 @@ def test_amp_vs_uniprot_traps():
     assert len(records) == 5200
     assert records.labels["label"][:1] == ["AMP"]
     cleaned = remove_duplicates(records, ProteinEncoder().canonical(records), Skipped())
-    assert (cleaned.duplicates, cleaned.contradictions) == (558, 22)
+    assert (cleaned.duplicates, cleaned.conflicting_labels) == (558, 22)
     assert len(cleaned.records) == 5200 - 558 - 22
 
 
@@ -152,7 +152,7 @@ def test_labels_that_cannot_be_read():
 
 
 def test_secondary_structure_joins_three_files(shared_data):
-    settings = DataSettings(dataset="flip_secondary_structure", split={"by": "column", "labels": 50})
+    settings = DataSettings(dataset="flip_secondary_structure", split={"by": "predefined", "n_labelled": 50})
     prepared = prepare(settings, "sequence_labeling", ProteinEncoder(), 0)
     test = prepared.part("test")
     assert all(len(a) == len(b) for a, b in zip(test.inputs, test.labels["label"]))
@@ -164,7 +164,7 @@ def test_gb1_fasta_and_csv_agree(shared_data):
     folder = shared_data / "protein" / "flip_gb1"
     parts = []
     for name in ("two_vs_rest.csv", "two_vs_rest.fasta"):
-        settings = DataSettings(path=str(folder / name), split={"by": "column", "validation": 0})
+        settings = DataSettings(path=str(folder / name), split={"by": "predefined", "validation": 0})
         parts.append(prepare(settings, "regression", ProteinEncoder(), 0))
     for name in ("train", "validation", "test"):
         assert [p.inputs for p in (parts[0].part(name),)] == [p.inputs for p in (parts[1].part(name),)]

@@ -47,13 +47,13 @@ def test_a_part_forecasts_all_its_rows_and_looks_back_before_it():
     assert futures.min() == 20
     assert futures.max() == 29
     assert len(made) == 2 * (10 - 2 + 1)  # no last batch is dropped
-    assert len(windows(table(), 4, 2, 0, 60, every=8)) == 2 * 7
+    assert len(windows(table(), 4, 2, 0, 60, stride=8)) == 2 * 7
     with pytest.raises(DataError, match="at least 6"):
         windows(table(), 4, 2, 0, 5)
 
 
 def test_statistics_come_from_the_training_rows(tmp_path):
-    encoder = ForecastEncoder(look_back=6, horizon=3)
+    encoder = ForecastEncoder(context_length=6, horizon=3)
     settings = DataSettings(path=str(write(tmp_path / "x.csv")), split={"by": "time", "validation": 12, "test": 12})
     made = prepare(settings, "forecasting", encoder, 0)
     assert encoder.mean == [17.5, 65.0]  # of rows 0 to 35
@@ -71,14 +71,14 @@ def test_statistics_come_from_the_training_rows(tmp_path):
 
 def test_only_the_test_part_has_every_window(tmp_path):
     settings = DataSettings(path=str(write(tmp_path / "x.csv")), split={"by": "time", "validation": 12, "test": 12})
-    made = prepare(settings, "forecasting", ForecastEncoder(look_back=6, horizon=3, every=4), 0)
+    made = prepare(settings, "forecasting", ForecastEncoder(context_length=6, horizon=3, stride=4), 0)
     assert [len(made.part(name)) for name in ("train", "validation", "test")] == [2 * 7, 2 * 3, 2 * 10]
 
 
 def test_random_splits_of_the_future_are_refused(tmp_path):
     settings = DataSettings(path=str(write(tmp_path / "x.csv")))
     with pytest.raises(DataError, match="time: a future cannot be sampled at random"):
-        prepare(settings, "forecasting", ForecastEncoder(look_back=6, horizon=3), 0)
+        prepare(settings, "forecasting", ForecastEncoder(context_length=6, horizon=3), 0)
 
 
 @pytest.mark.parametrize(
@@ -119,13 +119,13 @@ def test_gaps_are_refused_unless_the_recipe_says_what_they_are(tmp_path):
     path.write_text(GAPS)
     said = r"x\.csv:2: a: found a missing value; expected a number, or encoder.missing: carry \(4 missing\)"
     with pytest.raises(DataError, match=said):
-        ForecastEncoder(look_back=2, horizon=1).fit_rows(read_time_table(path, Columns()))
+        ForecastEncoder(context_length=2, horizon=1).fit_rows(read_time_table(path, Columns()))
 
 
 def test_gaps_are_seen_as_the_value_before_and_not_scored(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text(GAPS)
-    encoder = ForecastEncoder(look_back=3, horizon=2, missing="carry")
+    encoder = ForecastEncoder(context_length=3, horizon=2, missing="carry")
     read = read_time_table(path, Columns())
     encoder.fit_rows(read)
     np.testing.assert_allclose(encoder.mean, [3.5, 8])
@@ -156,7 +156,7 @@ def test_how_far_apart_the_rows_are_is_said(times, said):
     assert steps_in_words(times) == said
     values = np.arange(2.0 * len(times), dtype=np.float32).reshape(-1, 2)
     if len(times) > 1:
-        made = ForecastEncoder(look_back=2, horizon=1)
+        made = ForecastEncoder(context_length=2, horizon=1)
         made.fit_rows(TimeTable(values, ("a", "b"), times, "t.csv", list(range(len(times)))))
         assert made.describe() == ([f"steps: {said}"] if said else [])
 
@@ -183,11 +183,11 @@ def test_a_part_without_any_value_to_come_is_refused(tmp_path):
     path.write_text("date,a\n" + "".join(f"{i},{i if i < 48 else ''}\n" for i in range(60)))
     settings = DataSettings(path=str(path), split={"by": "time", "validation": 12, "test": 12})
     with pytest.raises(DataError, match=r"x\.csv:50: .*found no value from here on"):
-        prepare(settings, "forecasting", ForecastEncoder(look_back=6, horizon=3, missing="carry"), 0)
+        prepare(settings, "forecasting", ForecastEncoder(context_length=6, horizon=3, missing="carry"), 0)
 
 
 def test_other_channels_than_training_s(tmp_path):
-    encoder = ForecastEncoder(look_back=4, horizon=2).fit_rows(table())
+    encoder = ForecastEncoder(context_length=4, horizon=2).fit_rows(table())
     with pytest.raises(DataError, match=r"a column 'b'"):
         encoder.scaled(table(channels=1))
     swapped = TimeTable(table().values[:, ::-1], ("b", "a"), table().times, "t.csv", table().lines)
@@ -233,7 +233,7 @@ def test_mse_and_mae_over_everything():
 
 def test_values_that_would_overflow_are_named():
     made = table()
-    encoder = ForecastEncoder(look_back=4, horizon=2).fit_rows(made)
+    encoder = ForecastEncoder(context_length=4, horizon=2).fit_rows(made)
     made.values[40, 1] = 1e30
     with pytest.raises(
         DataError, match=r"t\.csv:42: b: found 1e\+30, 3e\+28 standard deviations from the mean; expected"

@@ -220,5 +220,5 @@ class Arrays(FileReader):
             Seed("rgb.npz", npz(images=rgb, labels=labels), IMAGE),
             Seed("grey.npz", npz(x=grey, y=np.arange(12) % 2), {**IMAGE, "channels": 1}),
             Seed("parts.npz", npz(images=rgb.astype(np.uint16) * 257, labels=labels, set=parts), IMAGE,
-            {"split": {"by": "column"}}),
+            {"split": {"by": "predefined"}}),
         ]  # fmt: skip

@@ -89,5 +89,5 @@ class Audio(FolderReader):
         return [
             Tree("cut", files, encoder),
             Tree("windows", files, {**encoder, "length": "window"}),
-            Tree("trimmed", files, {**encoder, "trim": True, "level": "rms", "place": "start"}),
+            Tree("trimmed", files, {**encoder, "trim_silence": True, "normalize": "rms", "align": "start"}),
         ]

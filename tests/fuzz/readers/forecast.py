@@ -12,7 +12,7 @@ from tests.fuzz.readers.files import FileReader, Seed
 from tests.fuzz.readers.rows import CELLS
 
 FORECAST: tuple[dict[str, Any], dict[str, Any], tuple[Any, ...]] = (
-    {"name": "forecast", "look_back": 6, "horizon": 2, "season": 4},
+    {"name": "forecast", "context_length": 6, "horizon": 2, "season": 4},
     {"split": {"by": "time", "test": 0.3, "validation": 0}},
     ("train", "predict"),
 )

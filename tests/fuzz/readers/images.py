@@ -138,6 +138,6 @@ class Images(FolderReader):
         own = {f"{('cat', 'dog')[i % 2]}/{i}.png": drawn("RGB", "PNG") for i in range(10)}
         return [
             Tree("mixed", mixed, {"name": "image", "size": 8}),
-            Tree("padded", mixed, {"name": "image", "size": 8, "fit": "pad", "channels": 1}),
+            Tree("padded", mixed, {"name": "image", "size": 8, "resize": "pad", "channels": 1}),
             Tree("own size", own, {"name": "image"}),
         ]

@@ -75,7 +75,7 @@ class Predictions(Reader):
     def _predict(self, name: str, folder: Path, report) -> None:  # type: ignore[no-untyped-def]
         mode: Literal["fail", "skip"] = "skip" if name == "some" else "fail"
         target = folder / "answers.csv"
-        predict_file(self.program, self.sources[name], target, on_bad=mode, device="cpu", chunk=CHUNK, report=report)
+        predict_file(self.program, self.sources[name], target, on_error=mode, device="cpu", chunk=CHUNK, report=report)
 
     def _go_on(self, name: str, folder: Path, chunks: list[int] | None = None) -> str:
         self._predict(name, folder, lambda n, rate: chunks.append(n) if chunks is not None else None)

@@ -99,7 +99,7 @@ class Fasta(FileReader):
         names = "\ufeff" + "".join(
             f">蛋白|é{i} ein Name TARGET={'äb'[i % 2]}\r\n{row}\r\n" for i, row in enumerate(rows)
         )
-        by_column = {"split": {"by": "column"}}
+        by_column = {"split": {"by": "predefined"}}
         return [
             Seed("plain.fasta", plain.encode(), PROTEIN),
             Seed("parts.fa", parts.encode(), PROTEIN, by_column),
@@ -130,7 +130,7 @@ class Delimited(FileReader):
         simple = "sequence,label\n" + "".join(f"{row},{i % 2}\n" for i, row in enumerate(rows))
         return [
             Seed("simple.csv", simple.encode(), PROTEIN),
-            Seed("parts.csv", table(",").encode(), PROTEIN, {"split": {"by": "column"}}),
+            Seed("parts.csv", table(",").encode(), PROTEIN, {"split": {"by": "predefined"}}),
             Seed("tabs.tsv", table("\t").encode(), PROTEIN),
             Seed("semicolons.csv", table(";").encode(), PROTEIN),
             Seed("quoted.csv", table(",", 'a, "b"\n', quoting=csv.QUOTE_ALL).encode(), PROTEIN),

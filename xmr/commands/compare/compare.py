@@ -147,7 +147,7 @@ def compared_baselines(recipe: Recipe) -> list[str]:
 def size_override(size: str) -> str:
     """How a training-set size is asked for. Raises RecipeError for anything but a number or `all`."""
     if size == "all":
-        return "data.split.labels=null"
+        return "data.split.n_labelled=null"
     if not size.isdigit() or int(size) < 2:
         raise RecipeError(Problem("--train-sizes", repr(size), "numbers of labels of at least 2, or all"))
-    return f"data.split.labels={size}"
+    return f"data.split.n_labelled={size}"

@@ -31,7 +31,7 @@ class Draft:
     def without(self, skip: tuple[str, ...]) -> Self:
         """With these columns not read."""
         if skip:
-            self.body["data"]["skip"] = list(skip)
+            self.body["data"]["ignore_columns"] = list(skip)
         return self
 
     def text(self, recipe: Path) -> str:
@@ -84,7 +84,7 @@ class Sample:
     def split(self, **otherwise: Any) -> dict[str, Any]:
         """By the file's own column, where it says what is for training and what for the test, or `otherwise`."""
         parted = {"train", "test"} <= set(self.records.role)
-        return {"by": "column"} if parted else {"by": "random", "test": 0.2, **otherwise}
+        return {"by": "predefined"} if parted else {"by": "random", "test": 0.2, **otherwise}
 
     def sequences(self) -> dict[str, Any]:
         """The section `data` of a file of sequences, without the split."""

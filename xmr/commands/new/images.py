@@ -19,7 +19,7 @@ def image(sample: Sample) -> Draft:
         "seed": 0,
         # A head in closed form chooses nothing on validation.
         "data": {"path": sample.path, **columns, "split": sample.split() | ({} if many else {"validation": 0})},
-        "encoder": {"name": "image", "size": 224, "fit": "crop"},
+        "encoder": {"name": "image", "size": 224, "resize": "crop"},
         "source": {"name": "hf_image", "model": "microsoft/resnet-18", **({} if many else {"taps": 8})},
         "transform": {"name": "watermark"},
         "output": {"name": "linear" if many else "ridge"},

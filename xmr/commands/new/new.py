@@ -34,7 +34,7 @@ def draft(
     recipe: Path,
     column: str | None,
     target: tuple[str, ...],
-    on_bad: str,
+    on_error: str,
     skipped: Skipped,
     skip: tuple[str, ...] = (),
 ) -> Draft:
@@ -42,11 +42,11 @@ def draft(
 
     column, target: where they are not the usual ones; several targets are several labels, or numbers, of a record.
     skip: columns that are not read.
-    on_bad: `skip` leaves out records that cannot be read, notes them in `skipped` and has the recipe do the same.
+    on_error: `skip` leaves out records that cannot be read, notes them in `skipped` and has the recipe do the same.
     """
     if domain == "forecast":
-        if on_bad == "skip" or target:
-            found = "--on-error skip" if on_bad == "skip" else f"--target {target[0]}"
+        if on_error == "skip" or target:
+            found = "--on-error skip" if on_error == "skip" else f"--target {target[0]}"
             raise RecipeError(Problem("new forecast", found, "neither: no step is left out, every column is forecast"))
         made = forecast(read_time_table(source, Columns(time=column, skip=skip)), source, recipe, column)
         return made.without(skip)
@@ -55,19 +55,19 @@ def draft(
     encoder = create(ENCODERS, {"name": domain})
     encoder.bind(512)
     columns = Columns(column, target, reads=encoder.reads, skip=skip)
-    records = read_all(source, columns, on_bad, skipped)
-    records = without_bad(records, encoder.check(records), on_bad, skipped)
+    records = read_all(source, columns, on_error, skipped)
+    records = without_bad(records, encoder.check(records), on_error, skipped)
     if len(records.labels) == 1:  # of several, an empty one may be a label that is not known
         name, labels = next(iter(records.labels.items()))
         unlabelled = [index for index, label in enumerate(labels) if label == "" and any(labels)]
         wrong = dict.fromkeys(unlabelled, f"found no label in {name!r}; expected one")
-        records = without_bad(records, wrong, on_bad, skipped)
+        records = without_bad(records, wrong, on_error, skipped)
     if not len(records):
         raise DataError(Problem(str(source), "no usable record", "at least a few"))
     task, why = guess_task(records, encoder.canonical(records) if domain in ("protein", "dna") else [])
     made = OF_RECORDS[domain](Sample(domain, encoder, records, source, recipe, column, target, task, why))
     made.found.extend(records.notes)
     if len(skipped):
-        made.body["data"]["on_bad"] = "skip"
-        made.found.append(f"{len(skipped):,} others cannot be read and are left out (data.on_bad: skip)")
+        made.body["data"]["on_error"] = "skip"
+        made.found.append(f"{len(skipped):,} others cannot be read and are left out (data.on_error: skip)")
     return made.without(skip)

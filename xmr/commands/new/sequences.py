@@ -31,13 +31,13 @@ def protein(sample: Sample) -> Draft:
         "task": task,
         "seed": 0,
         "data": {**sample.sequences(), "split": split},
-        "encoder": {"name": "protein", **({"columns": "variable"} if aligned else {})},
+        "encoder": {"name": "protein", **({"aligned": True} if aligned else {})},
         **(PROTEIN_CLASSES if task == "classification" and not aligned else _other_protein(sample, aligned)),
         "baselines": baselines,
     }
     found = sample.found("records")
     if aligned:
-        found += "; all of one length, so only the columns that vary are fed (encoder.columns: variable)"
+        found += "; all of one length, so only the columns that vary are fed (encoder.aligned: true)"
     return Draft(body, [found])
 
 

@@ -21,7 +21,7 @@ def table(sample: Sample) -> Draft:
         "data": {
             "path": sample.path,
             "target": sample.label,
-            "contradictions": "keep",
+            "conflicting_labels": "keep",
             "split": split,
         },
         "encoder": {"name": "table", "columns": {column.name: column.kind for column in encoder.seen}},

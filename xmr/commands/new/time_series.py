@@ -24,9 +24,9 @@ def forecast(table: TimeTable, source: Path, recipe: Path, time: str | None) -> 
         raise DataError(Problem(str(source), f"{rows} rows", f"at least {LEAST_STEPS} steps of time"))
     season, why = guess_season(table.times)
     gaps = int(np.isnan(table.values).sum())
-    look_back = min(336, rows // 8)
+    context_length = min(336, rows // 8)
     horizon = min(96, max(rows // 50, min(season, rows // 25)))
-    patch = min(16, look_back // 4)
+    patch = min(16, context_length // 4)
     split = {"by": "time", "validation": 0.2, "test": 0.2}
     path = os.path.relpath(str(source), str(recipe.parent))
     body: dict[str, Any] = {
@@ -35,9 +35,9 @@ def forecast(table: TimeTable, source: Path, recipe: Path, time: str | None) -> 
         "data": {"path": path, **({"time": time} if time else {}), "split": split},
         "encoder": {
             "name": "forecast",
-            "look_back": look_back,
+            "context_length": context_length,
             "horizon": horizon,
-            "every": 4 if rows > MANY else 1,
+            "stride": 4 if rows > MANY else 1,
             "season": season,
             **({"missing": "carry"} if gaps else {}),
         },
@@ -54,7 +54,7 @@ def forecast(table: TimeTable, source: Path, recipe: Path, time: str | None) -> 
         "baselines": ["last_value", *(["seasonal_naive"] if season > 1 else []), "linear"],
     }
     found = f"{rows:,} steps of {channels} channel{'s' if channels > 1 else ''} of {source.name}, {why}: "
-    notes = [f"{found}the next {horizon} from the last {look_back}", *table.notes]
+    notes = [f"{found}the next {horizon} from the last {context_length}", *table.notes]
     if "longer" in (steps := steps_in_words(table.times)):
         notes.append(f"steps {steps}")
     if gaps:

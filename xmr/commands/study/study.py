@@ -215,5 +215,5 @@ def _check_choice(choice: Choice, recipe: Recipe, place: str) -> None:
     if choice.rule == "leave_one_out" and recipe.output["name"] != "ridge":
         problem = Problem(f"{place}: output.name", repr(recipe.output["name"]), "ridge, which leave_one_out needs")
         raise RecipeError(problem)
-    if choice.rule == "validation" and not split.validation and split.by != "column":
+    if choice.rule == "validation" and not split.validation and split.by != "predefined":
         raise RecipeError(Problem(f"{place}: data.split.validation", "0", "a validation part, which the choice needs"))

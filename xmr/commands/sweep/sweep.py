@@ -72,7 +72,7 @@ def sweep(
             raise RecipeError(
                 Problem("output.name", repr(recipe.output["name"]), "ridge, which --leave-one-out chooses by")
             )
-        if not leave_one_out and not recipe.data.split.validation and recipe.data.split.by != "column":
+        if not leave_one_out and not recipe.data.split.validation and recipe.data.split.by != "predefined":
             raise RecipeError(Problem("data.split.validation", "0", _NEEDED))
     with held(folder):
         return _sweep(name, recipes, folder, seeds, train or run, log, jobs, measure if leave_one_out else None)

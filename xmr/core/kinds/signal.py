@@ -113,6 +113,11 @@ class SignalSet(EncodedSet):
         self.cached = cached_rows(lambda rows: compute(self._rows(rows)), len(self.values))
 
 
+def hop_of(size: int, overlap: float) -> int:
+    """Samples from the start of one window of `size` to the next; overlap: the fraction that two neighbours share."""
+    return max(1, round(round((1 - overlap) * size, 6)))  # rounded first: 1 - 0.9 is a little below 0.1
+
+
 def windows_of(lengths: np.ndarray, size: int, hop: int) -> tuple[np.ndarray, np.ndarray]:
     """Windows of `size` samples every `hop` that cover each record: (owner, start); the last one ends at its end."""
     counts = np.maximum(1, -(-(lengths - size) // hop) + 1)

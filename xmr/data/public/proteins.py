@@ -95,7 +95,7 @@ SETS = (
         task="sequence labeling, 3 classes",
         main=f"{_STRUCTURE}/sequences.fasta",
         size="9.1 MB",
-        columns={"residue_labels": f"{_STRUCTURE}/sampled.fasta", "residue_mask": f"{_STRUCTURE}/mask.fasta"},
+        columns={"labels_path": f"{_STRUCTURE}/sampled.fasta", "mask_path": f"{_STRUCTURE}/mask.fasta"},
         files={
             f"{_STRUCTURE}/sequences.fasta": "cc69cb36650161fa08874c7a3a2ceceb9c3bbab1b6394cb875647c1b8b4a4b03",
             f"{_STRUCTURE}/sampled.fasta": "d74173c6ecd35339e9455565b45160f7285d401a1fc05e814af67bcb7bb83ad1",

@@ -50,7 +50,7 @@ def _read_files(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
         yield from _read_texts(path, columns, chunk)
 
 
-def read_all(path: Path, columns: Columns, on_bad: str, skipped: Skipped) -> Records:
+def read_all(path: Path, columns: Columns, on_error: str, skipped: Skipped) -> Records:
     """A whole file for training. Empty inputs, repeated ids and unknown SET words are refused or skipped."""
     records = Records.join(list(stream(path, columns)))
     if not len(records):
@@ -72,4 +72,4 @@ def read_all(path: Path, columns: Columns, on_bad: str, skipped: Skipped) -> Rec
         for index, label in enumerate(records.labels.get("label", [])):
             if label == "":
                 wrong[index] = "found a file outside any class; expected one subfolder a class"
-    return without_bad(records, wrong, on_bad, skipped)
+    return without_bad(records, wrong, on_error, skipped)

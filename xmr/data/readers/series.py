@@ -224,7 +224,7 @@ def numbers(fields: list[str], place: str, names: Sequence[str] = ()) -> np.ndar
     except ValueError:
         index = next(i for i, field in enumerate(fields) if not _number_like(field))
         called = names[index] if names else f"field {index + 1}"
-        hint = f" (or data.skip: [{called}])" if names else ""
+        hint = f" (or data.ignore_columns: [{called}])" if names else ""
         if "," in fields[index]:
             hint = " (decimal commas: CSV with semicolons)"
         expected = f"a number{hint}"

@@ -122,25 +122,25 @@ def _unordered(times: Sequence[Any]) -> int | None:
     return next((later for later, (one, other) in enumerate(pairwise(times), 1) if not one < other), None)
 
 
-def windows(table: TimeTable, look_back: int, horizon: int, begin: int, end: int, every: int = 1) -> Records:
-    """Each channel of each window whose `horizon` steps to come lie in rows begin to end: (n, 1, look_back + horizon).
+def windows(table: TimeTable, context_length: int, horizon: int, begin: int, end: int, stride: int = 1) -> Records:
+    """Each channel of each window whose steps to come lie in rows begin to end: (n, 1, context_length + horizon).
 
     The look-back may reach before `begin`; what is missing in it is the value before, what is missing to come stays
     NaN. `group` says the channel, ids the line where the future starts.
     """
-    starts = np.arange(max(0, begin - look_back), end - look_back - horizon + 1, every)
+    starts = np.arange(max(0, begin - context_length), end - context_length - horizon + 1, stride)
     if not len(starts):
-        found = f"{end - max(0, begin - look_back)} rows for a part"
-        raise DataError(Problem(table.file, found, f"at least {look_back + horizon} (look_back + horizon)"))
-    length = look_back + horizon
+        found = f"{end - max(0, begin - context_length)} rows for a part"
+        raise DataError(Problem(table.file, found, f"at least {context_length + horizon} (context_length + horizon)"))
+    length = context_length + horizon
     view = np.lib.stride_tricks.sliding_window_view(table.values, length, axis=0)[starts]
     if np.isnan(table.values).any():
         seen = np.lib.stride_tricks.sliding_window_view(carried(table.values), length, axis=0)[starts]
-        view = np.concatenate([seen[:, :, :look_back], view[:, :, look_back:]], axis=2)
+        view = np.concatenate([seen[:, :, :context_length], view[:, :, context_length:]], axis=2)
     n, channels = len(starts), len(table.names)
     names = list(table.names) * n
     beyond = table.lines[-1] + 1  # where the row to come would stand
-    first = np.repeat(np.array([*table.lines, beyond])[starts + look_back], channels)
+    first = np.repeat(np.array([*table.lines, beyond])[starts + context_length], channels)
     return Records(
         [f"{row}:{name}" for row, name in zip(first, names)],
         names,
