@@ -18,13 +18,13 @@ from xmr.cli.app import app
 from xmr.commands.study.pages import markdown
 from xmr.commands.study.result import read_result
 from xmr.core.component import MAX_NUMBER, help_of, section_model
+from xmr.core.registry import ENCODED_KINDS, REGISTRIES, SPACE_KINDS, TRANSFORMS, grid
 from xmr.data.public.catalog import DOMAINS
 from xmr.data.public.dataset import Dataset, file_name
 from xmr.data.settings import DataSettings, SplitSettings
 from xmr.metrics.metrics import higher_is_better
 from xmr.recipe.plain_yaml import MAX_BYTES, MAX_DEPTH, MAX_VALUES
 from xmr.recipe.recipe import Recipe
-from xmr.core.registry import ENCODED_KINDS, REGISTRIES, SPACE_KINDS, TRANSFORMS, grid
 from xmr.training.settings import TrainingSettings
 
 HERE = Path(__file__).parent

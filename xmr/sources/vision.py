@@ -16,12 +16,12 @@ import torch
 from annotated_types import Ge, Le
 from torch import Tensor, nn
 
-from xmr.core.spaces import PixelInput, PixelSpace, PooledFeatures
+from xmr.core.spaces import PixelInput, PixelSpace
 from xmr.errors import Problem, RecipeError, SourceUnavailableError, require
-from xmr.sources.base import Source
 from xmr.sources.depths import several, with_maps
 from xmr.sources.folding import Folded, fold_batch_norms, unfold
 from xmr.sources.hugging_face import Checkpoint, drawn, unreachable
+from xmr.sources.pooled import PooledSource
 from xmr.sources.weights import fill, find_model, load_weights
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -30,14 +30,13 @@ BELOW = "a folder below XMR_MODELS"  # an alternative for error messages
 MAX_PIXELS = 4096  # of a side
 
 
-class VisionSource(Source):
+class VisionSource(PooledSource):
     """The base of vision sources. Normalizes in front of the model unless the program has already done so."""
 
     space_kind: ClassVar[str] = "pixel"
     space: PixelSpace
     _folded: list[Folded]
     body: nn.Module
-    head: nn.Module
     factor: Tensor
     shift: Tensor
 
@@ -95,28 +94,6 @@ class VisionSource(Source):
         pixels = self.normalized(inputs)
         found, below = self.run(pixels.contiguous(memory_format=torch.channels_last))
         return several(found.flatten(1), below, self.taps)
-
-    def forward(self, inputs: Any) -> PooledFeatures:
-        """(B, C, H, W) -> features (B, D')."""
-        return PooledFeatures(self.features(inputs))
-
-    def answers(self, hidden: Tensor) -> Tensor:
-        """The logits of the source classes: (B, D') -> (B, K_S), in full precision because mappings rank them."""
-        with torch.autocast(hidden.device.type, enabled=False):
-            return self.head(hidden[..., : self.own_width].float())
-
-    @property
-    def classes(self) -> int:
-        """K_S."""
-        return self._classes
-
-    def classifier_weight(self) -> Tensor:
-        """The (K_S, D') matrix that turns features into logits."""
-        return self.head.weight if isinstance(self.head, nn.Linear) else super().classifier_weight()
-
-    def pre_classifier(self, hidden: Tensor) -> Tensor:
-        """The identity: the classifier follows the last features directly."""
-        return hidden[..., : self.own_width]
 
 
 class HFImage(VisionSource):

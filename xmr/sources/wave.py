@@ -14,21 +14,20 @@ import torch.nn.functional as F
 from annotated_types import Ge, Le
 from torch import Tensor, nn
 
-from xmr.core.spaces import PooledFeatures, WaveInput, WaveSpace
+from xmr.core.spaces import WaveInput, WaveSpace
 from xmr.errors import MissingExtraError, Problem, RecipeError
-from xmr.sources.base import Source
 from xmr.sources.depths import several
 from xmr.sources.hugging_face import Checkpoint, drawn
+from xmr.sources.pooled import PooledSource
 from xmr.sources.vision import BELOW, Weights, class_names
 from xmr.sources.weights import fill, find_model, load_weights
 
 
-class WaveSource(Source):
+class WaveSource(PooledSource):
     """The base of audio sources. `depths` is the model without its classifier, `head` the classifier."""
 
     space_kind: ClassVar[str] = "wave"
     space: WaveSpace
-    head: nn.Module
     clip: int | None = None  # samples of a clip, where known before the model is loaded
 
     def settle(self, names: tuple[str, ...] = ()) -> Self:
@@ -62,28 +61,6 @@ class WaveSource(Source):
         """(B, D'), the classifier's input first."""
         last, below = self.depths(inputs)
         return several(last, below, self.taps)
-
-    def forward(self, inputs: Any) -> PooledFeatures:
-        """See `features`."""
-        return PooledFeatures(self.features(inputs))
-
-    def answers(self, hidden: Tensor) -> Tensor:
-        """The logits of the source classes: (B, D') -> (B, K_S), in full precision because mappings rank them."""
-        with torch.autocast(hidden.device.type, enabled=False):
-            return self.head(hidden[..., : self.own_width].float())
-
-    @property
-    def classes(self) -> int:
-        """K_S."""
-        return self._classes
-
-    def classifier_weight(self) -> Tensor:
-        """The (K_S, D) matrix that turns the last features into logits."""
-        return self.head.weight if isinstance(self.head, nn.Linear) else super().classifier_weight()
-
-    def pre_classifier(self, hidden: Tensor) -> Tensor:
-        """The identity: the classifier follows the last features directly."""
-        return hidden[..., : self.own_width]
 
 
 class ModuleWave(WaveSource):
