@@ -7,14 +7,14 @@ import torch
 from tests.tiny import AUDIO_KINDS, KINDS, VISION_KINDS, tiny_audio, tiny_source, tiny_vision
 from xmr.core.component import check_section
 from xmr.core.registry import OUTPUTS, TRANSFORMS
-from xmr.data.targets import Targets
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import RecipeError
 from xmr.program import Program
 from xmr.sources.identity import Identity
 from xmr.sources.mfcc import MFCC
+from xmr.tasks.base import task_class
+from xmr.tasks.forecasting import Forecasting
 from xmr.testing import check_encoder, check_output, check_source, check_transform
-from xmr.training.losses import loss_of
 from xmr.transforms.vocabulary import FreeEmbedding
 
 CLIP_ONLY = ("text_mapping", "residual_text_mapping")  # tested beside a CLIP source
@@ -237,11 +237,11 @@ def test_forecast(transform, made):
     encoder = ForecastEncoder(context_length=24, horizon=5)
     records = encoder.example(12, 0)
     sections = [check_section(kind, x, "test") for kind, x in (("transform", transform), ("output", "forecast"))]
-    program = Program.build(encoder, sections[0], source, sections[1], Targets.steps(5), programs=2)
-    data, target = encoder.encode(records), Targets.steps(5).encode(records)
+    program = Program.build(encoder, sections[0], source, sections[1], Forecasting.steps(5), programs=2)
+    data, target = encoder.encode(records), Forecasting.steps(5).encode(records)
     logits = program.train()(data.batch(np.arange(12)))
     assert logits.shape == (2, 12, 5)
-    loss_of("forecasting", logits, target).sum().backward()
+    task_class("forecasting").loss(logits, target).sum().backward()
     assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in program.trained_parameters())
     whole = program.eval()(data.batch(np.arange(12)))
     torch.testing.assert_close(program.answer(data), whole.detach(), atol=1e-4, rtol=1e-4)  # z-scores, as they are

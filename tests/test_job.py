@@ -8,9 +8,8 @@ import pytest
 from xmr.baselines.registry import run_baseline
 from xmr.commands.run import run
 from xmr.commands.sweep.sweep import sweep
-from xmr.data.records import Records
 from xmr.errors import MissingExtraError, RecipeError
-from xmr.job import _shuffled_labels, load_job
+from xmr.job import load_job
 from xmr.recipe.load import load_recipe
 
 RECIPE = """task: classification
@@ -67,15 +66,6 @@ def test_a_validation_part_of_one_class_is_said_and_no_sweep_chooses_by_it(tmp_p
     assert result["best_epoch"] == 2
     with pytest.raises(RecipeError, match=r"data.split.validation: found 5 records without a defined auroc; expected"):
         sweep(str(tmp_path / "r.yaml"), ["training.epochs=1,2"], tmp_path / "sweep")
-
-
-def test_shuffled_labels():
-    whole = _shuffled_labels(Records.of(["A"] * 50, {"y": ["1"] * 25 + ["0"] * 25}), 0, "classification")
-    assert sorted(whole.labels["y"]) == ["0"] * 25 + ["1"] * 25
-    assert whole.labels["y"] != ["1"] * 25 + ["0"] * 25
-    residues = _shuffled_labels(Records.of(["ACDE", "AC"], {"y": ["HHCC", "EE"]}), 1, "sequence_labeling")
-    assert [len(text) for text in residues.labels["y"]] == [4, 2]
-    assert sorted("".join(residues.labels["y"])) == sorted("HHCCEE")
 
 
 def test_a_run_stopped_among_its_baselines_repeats_none(tmp_path, monkeypatch):

@@ -16,10 +16,10 @@ from xmr.core.component import check_section, create
 from xmr.core.files import json_sha256
 from xmr.core.registry import ENCODERS
 from xmr.data.records import Records
-from xmr.data.targets import Targets
 from xmr.errors import DataError, ProgramError, XmrWarning
 from xmr.program import Program
 from xmr.sources.hf_text import HFText
+from xmr.tasks.base import task_class
 
 
 def build(source, programs=1, seed=0, task="classification", transform="free_embedding", output=None, limit=40, n=24):
@@ -32,7 +32,7 @@ def build(source, programs=1, seed=0, task="classification", transform="free_emb
         check_section("transform", transform, ""),
         source,
         check_section("output", output, ""),
-        Targets.fit(task, records),
+        task_class(task).fit(records),
         programs,
         seed,
     )

@@ -150,11 +150,11 @@ class Tones(ModuleWave):
     def network(self) -> torch.nn.Module:
         return TonesNetwork()
 
-    def place(self) -> tuple[WaveSpace, str]:
+    def space_and_head(self) -> tuple[WaveSpace, str]:
         return WaveSpace(1000, 400, Spectrum(window=64, hop=32, fft=64, frames=12, after=64)), "out"
 
     def depths(self, inputs: WaveInput) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        return self.body(self.heard(inputs))
+        return self.body(self.spectrum_of(inputs))
 
 
 def tiny_log_mel(family: str, body: bool) -> Any:

@@ -10,13 +10,14 @@ import numpy as np
 from xmr.core.component import create
 from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.data.records import Records, without_bad
-from xmr.data.targets import Targets
 from xmr.encoders.base import Encoder
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.prepare import Prepared, positive_of, prepare
 from xmr.program import Program
 from xmr.recipe.recipe import Recipe
 from xmr.sources.base import Source
+from xmr.tasks.base import Task, task_class
+from xmr.tasks.forecasting import Forecasting
 from xmr.training.loop import LabelledSet
 
 PARTS = ("train", "validation", "test")
@@ -31,7 +32,7 @@ class Job:
     parts: dict[str, Records]
     encoder: Encoder
     source: Source
-    targets: Targets
+    targets: Task
     sets: dict[str, LabelledSet]
     program: Program
     load_seconds: float = 0.0
@@ -57,14 +58,14 @@ def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepare
     parts = {name: prepared.part(name) for name in PARTS}
     encoder.fit(parts["train"])
     if isinstance(encoder, ForecastEncoder):
-        targets = Targets.steps(encoder.horizon)
+        targets: Task = Forecasting.steps(encoder.horizon)
     else:
-        targets = Targets.fit(recipe.task, parts["train"], positive_of(recipe.data), recipe.data.target_scale)
+        targets = task_class(recipe.task).fit(parts["train"], positive_of(recipe.data), recipe.data.target_scale)
     for name in PARTS:
         parts[name] = _known(parts[name], encoder, targets, recipe.data.on_error, prepared)
     if recipe.data.shuffle_labels:
         for name, salt in (("train", 7), ("validation", 8)):
-            parts[name] = _shuffled_labels(parts[name], recipe.seed + salt, recipe.task)
+            targets.shuffle_labels(parts[name], np.random.default_rng(recipe.seed + salt))
     sets = {name: LabelledSet(encoder.encode(part), targets.encode(part)) for name, part in parts.items()}
     widths = np.unique(sets["train"].data.width)
     length = int(widths[0]) if encoder.one_length else None
@@ -75,21 +76,7 @@ def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepare
     return Job(recipe, prepared, parts, encoder, source, targets, sets, program.to(device))
 
 
-def _known(part: Records, encoder: Encoder, targets: Targets, on_error: str, prepared: Prepared) -> Records:
+def _known(part: Records, encoder: Encoder, targets: Task, on_error: str, prepared: Prepared) -> Records:
     """Only records whose label occurs in training and which the fitted encoder accepts."""
     wrong = {**targets.check(part), **encoder.check(part, fitted=True)}
     return without_bad(part, wrong, on_error, prepared.skipped)
-
-
-def _shuffled_labels(part: Records, seed: int, task: str) -> Records:
-    """Control: the same labels in random order; per-position labels in random order over all positions."""
-    rng = np.random.default_rng(seed)
-    if task == "sequence_labeling":
-        for name, column in part.labels.items():
-            letters = "".join(rng.permutation(list("".join(column))))
-            ends = np.cumsum([len(text) for text in column])
-            part.labels[name] = [letters[end - len(text) : end] for text, end in zip(column, ends)]
-        return part
-    order = rng.permutation(len(part))
-    part.labels = {name: [column[i] for i in order] for name, column in part.labels.items()}
-    return part

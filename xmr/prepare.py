@@ -31,10 +31,10 @@ from xmr.data.splits import (
     predefined_split,
     random_split,
 )
-from xmr.data.targets import Task, check_aligned, check_raw
 from xmr.encoders.base import Encoder
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError, Problem
+from xmr.tasks.base import Task, task_class
 
 
 @dataclass
@@ -62,19 +62,19 @@ class Prepared:
         return "; ".join((used, *self.records.notes))
 
 
-def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> Prepared:
+def prepare(settings: DataSettings, task_name: str, encoder: Encoder, seed: int) -> Prepared:
     """Read, check, clean and split. Raises DataError with file and line."""
     _check_paths(settings)
     if isinstance(encoder, ForecastEncoder):
         return _prepare_forecast(settings, encoder)
-    skipped = Skipped()
+    skipped, task = Skipped(), task_class(task_name)
     records, columns = _read(settings, task, encoder.reads, skipped)
     read = len(records) + len(skipped)
-    records = without_bad(records, check_raw(task, records), settings.on_error, skipped)
+    records = without_bad(records, task.check_labels(records), settings.on_error, skipped)
     records = without_bad(records, encoder.check(records), settings.on_error, skipped)
     texts = encoder.canonical(records)
-    if task == "sequence_labeling":
-        wrong = check_aligned(records, np.array([len(text) for text in texts]))
+    wrong = task.check_lengths(records, np.array([len(text) for text in texts]))
+    if wrong:
         records = without_bad(records, wrong, settings.on_error, skipped)
         texts = encoder.canonical(records)
     if not len(records):
@@ -87,19 +87,17 @@ def prepare(settings: DataSettings, task: Task, encoder: Encoder, seed: int) -> 
     cleaned = remove_duplicates(records, texts, skipped, settings.duplicates, settings.conflicting_labels)
     records = cleaned.records
     texts = encoder.canonical(records)
-    strata = _strata(records, task)
     split = _split(
         settings,
         records,
         texts,
-        strata,
+        task.strata(records),
         seed if settings.seed is None else settings.seed,
     )
     for name in ("train", "test"):
         if not len(getattr(split, name)):
             raise DataError(Problem("data.split", f"no {name} record", "records in both train and test"))
-    if task == "classification":
-        _check_classes(records, split)
+    task.check_split(records, split.train)
     whole = "\n".join(f"{a}\t{b}" for a, b in zip(records.ids, texts))
     digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()  # file names need not be UTF-8
     return Prepared(records, split, skipped, read, cleaned.duplicates, cleaned.conflicting_labels, digest, columns)
@@ -154,24 +152,13 @@ def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepa
     return Prepared(Records.join(parts), Split(train, chosen_part, test, how), Skipped(), rows, 0, 0, digest, columns)
 
 
-def _check_classes(records: Records, split: Split) -> None:
-    """At least two classes in training, and fewer than records: otherwise it is the wrong label column."""
-    column, labels = next(iter(records.labels.items()))
-    classes = len(set(labels))
-    if len(labels) >= 20 and classes > 0.9 * len(labels):
-        found = f"{classes} different labels in {len(labels)} records (column {column!r})"
-        raise DataError(Problem("data.target", found, "a column of classes, or task: regression"))
-    if len({labels[i] for i in split.train}) < 2:
-        raise DataError(Problem("data.target", "only one class in the training part", "at least two"))
-
-
 def positive_of(settings: DataSettings) -> str | None:
     """The class of interest, from the recipe or the named data set."""
     known = dataset(settings.dataset).columns if settings.dataset is not None else {}
     return settings.positive or known.get("positive")  # type: ignore[return-value]
 
 
-def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> tuple[Records, Columns]:
+def _read(settings: DataSettings, task: type[Task], reads: str, skipped: Skipped) -> tuple[Records, Columns]:
     """The records of a named data set or of the user's file, and its column names."""
     labels_file, mask_file = settings.labels_path, settings.mask_path
     target = (settings.target,) if isinstance(settings.target, str) else tuple(settings.target or ())
@@ -223,7 +210,7 @@ def _read(settings: DataSettings, task: Task, reads: str, skipped: Skipped) -> t
         )
     if pattern is not None:
         records = without_bad(records, apply_pattern(records, pattern), settings.on_error, skipped)
-    if task == "sequence_labeling" and labels_file is not None:
+    if task.per_position and labels_file is not None:
         records = _join_residues(records, Path(labels_file), mask_file, settings.on_error, skipped)
     return records, columns
 
@@ -277,15 +264,6 @@ def _join_residues(
         role=[labels.role[row] for row in rows],
         mask=[masks.get(name, "") for name in records.ids],
     )
-
-
-def _strata(records: Records, task: Task) -> np.ndarray | None:
-    """Class numbers to stratify by; each combination of several binary labels counts as one class."""
-    if task not in ("classification", "multilabel"):
-        return None
-    rows = list(zip(*records.labels.values()))
-    number = {row: index for index, row in enumerate(sorted(set(rows)))}
-    return np.array([number[row] for row in rows])
 
 
 def _split(settings: DataSettings, records: Records, texts: list[str], strata: np.ndarray | None, seed: int) -> Split:

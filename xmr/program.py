@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,31 +28,17 @@ from xmr.core.registry import OUTPUTS, TRANSFORMS
 from xmr.core.spaces import SourceInput
 from xmr.data.columns import Columns
 from xmr.data.records import Records
-from xmr.data.targets import Targets
 from xmr.encoders.base import Encoder
 from xmr.outputs.base import Output, Pooling
 from xmr.sources.base import Source
+from xmr.tasks.base import Task
+from xmr.tasks.prediction import Prediction
 from xmr.transforms.base import Transform
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 CPU = torch.device("cpu")
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Predictions in the order of the records. values: (R, K) probabilities, or regression values in the target's
-    units.
-
-    spread: (R, K) standard deviation between the programs of an ensemble, zero for one program. For per-position tasks
-    both hold the positions of all records, concatenated, and `lengths` the number per record.
-    """
-
-    ids: list[str]
-    values: np.ndarray
-    spread: np.ndarray
-    lengths: np.ndarray | None = None
 
 
 class Program(nn.Module):
@@ -68,7 +53,7 @@ class Program(nn.Module):
         transforms: list[Transform],
         source: Source,
         outputs: list[Output],
-        targets: Targets,
+        targets: Task,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -86,7 +71,7 @@ class Program(nn.Module):
         transform: dict[str, Any],
         source: Source,
         output: dict[str, Any],
-        targets: Targets,
+        targets: Task,
         programs: int = 1,
         seed: int = 0,
         length: int | None = None,
@@ -154,17 +139,6 @@ class Program(nn.Module):
         """The device of the program."""
         return next(p.device for part in (self.transforms, self.outputs) for p in (*part.parameters(), *part.buffers()))
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """Logits (..., K) -> probabilities, or values: forecasts in z-scores, regressions in their own units."""
-        if self.targets.task == "forecasting":
-            return logits
-        if self.targets.task == "multilabel":
-            return torch.sigmoid(logits)
-        if self.targets.task == "regression":
-            flat = logits.reshape(-1, logits.shape[-1]).double().cpu().numpy()
-            return torch.from_numpy(self.targets.own_units(flat)).to(logits).reshape(logits.shape)
-        return torch.softmax(logits, dim=-1)
-
     def answer(
         self,
         data: EncodedSet,
@@ -175,7 +149,7 @@ class Program(nn.Module):
 
         Per position: (N, positions of all records, K); overlapping windows of a record are averaged.
         """
-        training, per_position = self.training, self.targets.task == "sequence_labeling"
+        training, per_position = self.training, self.targets.per_position
         self.eval()
         rows = int(data.positions.sum()) if per_position else len(data)
         result = torch.zeros(len(self.transforms), rows, self.targets.outputs)
@@ -183,7 +157,7 @@ class Program(nn.Module):
         with torch.inference_mode(), precision or nullcontext():
             for records in data.prediction_batches(tokens or tokens_at_once(self.device), len(self.transforms)):
                 encoded = data.batch(records).to(self.device)
-                values = self.probabilities(self(encoded).float()).cpu()
+                values = self.targets.probabilities(self(encoded).float()).cpu()
                 if not per_position:
                     result[:, torch.from_numpy(records)] = values
                     continue
@@ -204,8 +178,7 @@ class Program(nn.Module):
         data = self.encoder.encode(records)
         values = self.answer(data, tokens)
         spread = values.std(dim=0, correction=1) if len(values) > 1 else torch.zeros_like(values[0])
-        lengths = data.positions if self.targets.task == "sequence_labeling" else None
-        return Prediction(records.ids, values.mean(dim=0).numpy(), spread.numpy(), lengths)
+        return Prediction(records.ids, values.mean(dim=0).numpy(), spread.numpy(), self.targets.lengths(data))
 
     def save(self, folder: Path) -> None:
         """Write the program folder: program.json, program.safetensors (what was learned), encoder.json."""

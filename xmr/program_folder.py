@@ -26,10 +26,10 @@ from xmr.core.component import KINDS, check_section, create, section_model
 from xmr.core.files import json_sha256, write_json, write_tensors
 from xmr.core.registry import ENCODERS, SOURCES
 from xmr.data.columns import Columns
-from xmr.data.targets import Targets
 from xmr.encoders.state import texts
 from xmr.errors import Problem, ProgramError, XmrError, XmrWarning, reason
 from xmr.program import Program
+from xmr.tasks.base import restore_task
 
 FORMAT_VERSION = 2
 FILES = ("program.safetensors", "encoder.json", "program.json")
@@ -71,7 +71,7 @@ def save_program(program: Program, folder: Path) -> None:
         "format_version": FORMAT_VERSION,
         "xmr_version": __version__,
         "encoder": program.encoder.section,
-        "source": {**source.describe(), "seed": getattr(source, "seed", 0), "sha256": source.identity},
+        "source": {**source.describe(), "seed": source.seed, "sha256": source.identity},
         "transform": transforms[0].section,
         "output": outputs[0].section,
         "targets": program.targets.state(),
@@ -237,7 +237,7 @@ def _assemble(facts: dict[str, Any], encoder_state: dict[str, Any], place: str) 
         sections["transform"],
         source,
         sections["output"],
-        Targets.restore(facts["targets"]),
+        restore_task(facts["targets"], f"{place}: targets"),
         int(facts["programs"]),
         length=facts["length"],
     )

@@ -11,20 +11,19 @@ from scipy.special import softmax
 from tests.global_states import left_alone
 from tests.tiny import tiny_source, tiny_vision
 from xmr.baselines import registry as registry_module
-from xmr.baselines.base import FUTURE, PER_POSITION, PER_RECORD, Baseline, BaselineInput, Case, where
+from xmr.baselines.base import FUTURE, PER_POSITION, Baseline, BaselineInput, Case, where
 from xmr.baselines.linear_probe import PlainImages
 from xmr.baselines.registry import BASELINES, BaselineRegistry
 from xmr.baselines.sequences import kmer_counts, one_hot
 from xmr.baselines.tables import coded
 from xmr.baselines.tables import one_hot as hot
 from xmr.core.kinds import TableSet
-from xmr.data.targets import Targets
 from xmr.encoders.image import ImageEncoder
 from xmr.encoders.protein import ProteinEncoder
 from xmr.encoders.table import TableEncoder
 from xmr.errors import RecipeError
-from xmr.metrics.metrics import metrics_of
 from xmr.outputs.ridge import solve
+from xmr.tasks.base import task_class
 from xmr.transforms.feature_tokens import FeatureTokens
 from xmr.transforms.vocabulary import FreeEmbedding
 
@@ -51,7 +50,7 @@ def baseline_input(reader, records, task, source, render=None, *, seed=0, valida
     cut = {"train": range(begin), "validation": range(begin, begin + validation), "test": range(n - test, n)}
     held = {name: records.take(index) for name, index in cut.items()}
     reader.fit(held["train"])
-    targets = Targets.fit(task, held["train"])
+    targets = task_class(task).fit(held["train"])
     truth = {name: targets.encode(part).numpy() for name, part in held.items()}
     generator = torch.Generator().manual_seed(0)
     data = BaselineInput(
@@ -72,8 +71,7 @@ def baseline_input(reader, records, task, source, render=None, *, seed=0, valida
 def protein_parts(task, n=160, seed=0, validation=20):
     encoder = ProteinEncoder()
     encoder.bind(64)
-    predicts = PER_POSITION if task == "sequence_labeling" else PER_RECORD
-    more = {"seed": seed, "validation": validation, "predicts": predicts}
+    more = {"seed": seed, "validation": validation, "predicts": task_class(task).predicts}
     return baseline_input(encoder, encoder.example(n, seed, task), task, tiny_source(), FreeEmbedding(), **more)
 
 
@@ -118,7 +116,7 @@ def test_every_baseline_on_tables(task, validation):
         values = run_baseline(name, data)
         assert values.shape == (40, data.description.outputs)
         assert np.isfinite(values).all()
-        found = metrics_of(task, values, truth, data.description)
+        found = data.description.metrics(values, truth)
         if name not in ("majority", "linear_probe"):
             least = 0.75 if task != "regression" else 0.3 if baseline.uses_source else 0.6
             assert found["r2" if task == "regression" else "auroc"] > least, name
@@ -142,7 +140,7 @@ def test_every_baseline_on_pictures(task, validation):
         values = run_baseline(name, data)
         assert values.shape == (40, data.description.outputs)
         assert np.isfinite(values).all()
-        found = metrics_of(task, values, truth, data.description)
+        found = data.description.metrics(values, truth)
         if task == "classification" and name != "majority":
             assert found["auroc"] > (0.7 if name == "fine_tuning" else 0.9), name
     assert data.source.checksum() == before, "fine-tuning must not touch the source itself"
@@ -174,16 +172,16 @@ def test_every_baseline_of_every_task(task, validation):
 @pytest.mark.parametrize("name", ["composition_logistic", "kmer_logistic", "kmer_forest"])
 def test_composition_is_learned(name):
     data, truth = protein_parts("classification", 400)
-    found = metrics_of("classification", run_baseline(name, data), truth, data.description)
+    found = data.description.metrics(run_baseline(name, data), truth)
     assert found["auroc"] > 0.8
 
 
 @pytest.mark.parametrize("name", ["cnn", "window_linear"])
 def test_per_residue_rule_is_learned(name):
     data, truth = protein_parts("sequence_labeling", 200)
-    found = metrics_of("sequence_labeling", run_baseline(name, data), truth, data.description)
+    found = data.description.metrics(run_baseline(name, data), truth)
     majority = run_baseline("majority", data)
-    floor = metrics_of("sequence_labeling", majority, truth, data.description)
+    floor = data.description.metrics(majority, truth)
     assert found["accuracy"] > floor["accuracy"] + 0.2
 
 

@@ -18,7 +18,6 @@ from xmr.data.readers.series import series_records
 from xmr.encoders.audio import AudioEncoder
 from xmr.encoders.series import SeriesEncoder
 from xmr.errors import RecipeError
-from xmr.metrics.metrics import metrics_of
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +48,7 @@ def test_every_baseline_of_series(task, validation):
         values = run_baseline(name, data)
         assert values.shape == (30, data.description.outputs)
         assert np.isfinite(values).all()
-        found = metrics_of(task, values, truth, data.description)
+        found = data.description.metrics(values, truth)
         if name in ("minirocket", "cnn", "dtw_1nn"):
             assert found.get("pearson", found.get("auroc")) > 0.8, name  # the labels hold noise: ranks say less
 
@@ -62,7 +61,7 @@ def test_series_of_unequal_length_and_windows():
     data, truth = parts(SeriesEncoder(length="resample"), records)
     assert isinstance(series_of(data)["train"], list)
     for name in ("minirocket", "dtw_1nn"):
-        accuracy = metrics_of("classification", run_baseline(name, data), truth, data.description)
+        accuracy = data.description.metrics(run_baseline(name, data), truth)
         assert accuracy["accuracy"] > 0.9, name
     windowed, _ = parts(SeriesEncoder(length="window", size=10), records)
     for name in ("logistic", "cnn", "linear_probe"):
@@ -103,7 +102,7 @@ def test_baselines_of_recordings():
         values = run_baseline(name, data)
         assert values.shape == (30, 2)
         if name in ("mfcc_logistic", "cnn"):  # of two classes the epoch is chosen by AUROC
-            assert metrics_of("classification", values, truth, data.description)["auroc"] > 0.9, name
+            assert data.description.metrics(values, truth)["auroc"] > 0.9, name
 
 
 def test_the_network_from_scratch_hears_the_varied_voices_too(monkeypatch):

@@ -22,8 +22,8 @@ from xmr.core.kinds import SymbolBatch
 from xmr.core.registry import ENCODERS, SOURCES
 from xmr.core.spaces import TokenInput
 from xmr.data.records import Records
-from xmr.data.targets import Targets
 from xmr.program import Program
+from xmr.tasks.base import task_class
 from xmr.training.loop import LabelledSet, _Job
 from xmr.training.precision import autocast, resolve_precision
 from xmr.training.settings import TrainingSettings
@@ -61,7 +61,7 @@ def job(
     source = create(SOURCES, check_section("source", {"name": "minilm", "layers": layers}, "")).load()
     encoder = create(ENCODERS, check_section("encoder", "protein", ""))
     encoder.bind(510)
-    targets = Targets.fit("classification", records)
+    targets = task_class("classification").fit(records)
     program = Program.build(
         encoder, check_section("transform", transform, ""), source, check_section("output", "linear", ""), targets
     )

@@ -23,10 +23,10 @@ from xmr.core.kinds import Batch
 from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.core.spaces import PixelInput, PixelSpace
 from xmr.data.readers.images import records_of
-from xmr.data.targets import Targets
 from xmr.outputs.mapping import assign, bayesian, count, optimal, soft_count
 from xmr.program import Program
 from xmr.sources.vision import HFImage
+from xmr.tasks.base import task_class
 from xmr.training.loop import LabelledSet, _Job
 from xmr.training.precision import autocast, resolve_precision
 from xmr.training.settings import TrainingSettings
@@ -53,7 +53,7 @@ def job(transform: dict[str, Any], output: dict[str, Any], n: int, precision: st
     images = rng.integers(0, 256, (n, 32, 32, 3)).astype(np.uint8)
     records = records_of(images, [str(i % 10) for i in range(n)], "noise")
     encoder = create(ENCODERS, check_section("encoder", "image", "")).fit(records)
-    targets = Targets.fit("classification", records)
+    targets = task_class("classification").fit(records)
     sections = [check_section("transform", transform, ""), check_section("output", output, "")]
     program = Program.build(encoder, sections[0], source(), sections[1], targets).to(DEVICE)
     data = LabelledSet(encoder.encode(records), targets.encode(records))

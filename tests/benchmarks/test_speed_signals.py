@@ -23,11 +23,11 @@ from xmr.core.kinds import SignalBatch
 from xmr.core.registry import SOURCES
 from xmr.core.spaces import TokenInput, WaveInput
 from xmr.data.readers.series import series_records
-from xmr.data.targets import Targets
 from xmr.encoders.series import SeriesEncoder
 from xmr.program import Program
 from xmr.sources.hf_text import HFText
 from xmr.sources.specials import Specials
+from xmr.tasks.base import task_class
 from xmr.training.loop import LabelledSet, _Job
 from xmr.training.settings import TrainingSettings
 
@@ -42,7 +42,7 @@ def program(
     values = np.random.default_rng(0).standard_normal((4 * BATCH, channels, length)).astype(np.float32)
     records = series_records(values, ["ab"[i % 2] for i in range(len(values))], "noise")
     encoder = SeriesEncoder().fit(records)
-    targets = Targets.fit("classification", records)
+    targets = task_class("classification").fit(records)
     sections = [check_section("transform", transform, ""), check_section("output", "linear", "")]
     made = Program.build(encoder, sections[0], source, sections[1], targets, programs)
     return made, LabelledSet(encoder.encode(records), targets.encode(records))

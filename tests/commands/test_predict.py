@@ -9,8 +9,7 @@ import pytest
 
 from tests.test_program import build
 from tests.tiny import tiny_model
-from xmr.commands.predict import _fingerprint, check_target, predict_file
-from xmr.commands.prediction_table import is_prediction_header
+from xmr.commands.predict import _fingerprint, check_target, is_prediction_header, predict_file
 from xmr.core.output_folder import locked
 from xmr.data.columns import Columns
 from xmr.errors import OutputError, ProgramError

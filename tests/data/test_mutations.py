@@ -11,12 +11,12 @@ from xmr.data.columns import Columns
 from xmr.data.readers.read import read_all, stream
 from xmr.data.readers.time_series import read_time_table
 from xmr.data.records import Skipped
-from xmr.data.targets import Targets, check_raw
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.encoders.protein import ProteinEncoder
 from xmr.encoders.series import SeriesEncoder
 from xmr.encoders.table import TableEncoder
 from xmr.errors import XmrError
+from xmr.tasks.base import task_class
 
 JUNK = [
     b"\0",
@@ -106,9 +106,9 @@ def through(path, reads):
     assert sum(map(len, stream(path, Columns(reads=reads, need_target=False), 1))) == len(records)
     encoder = {"table": TableEncoder, "series": SeriesEncoder, "sequences": ProteinEncoder}[reads]()
     encoder.bind(128)
-    if check_raw("classification", records) or encoder.check(records):
+    if task_class("classification").check_labels(records) or encoder.check(records):
         return
-    Targets.fit("classification", records).encode(records)
+    task_class("classification").fit(records).encode(records)
     encoded = encoder.fit(records).encode(records)
     assert len(encoded) == len(records)
     if reads == "table":

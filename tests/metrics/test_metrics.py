@@ -8,17 +8,20 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from xmr.data.records import Records
-from xmr.data.targets import IGNORE, Targets
 from xmr.errors import DataError
 from xmr.metrics.intervals import bootstrap
 from xmr.metrics.metrics import (
     calibration_error,
     classification_metrics,
     headline,
-    metrics_of,
     regression_metrics,
 )
 from xmr.metrics.seeds import paired_p, summarise
+from xmr.tasks.base import IGNORE, restore_task, task_class
+from xmr.tasks.classification import Classification
+from xmr.tasks.multilabel import Multilabel
+from xmr.tasks.regression import Regression
+from xmr.tasks.sequence_labeling import SequenceLabeling
 
 
 def test_binary_by_hand():
@@ -59,14 +62,14 @@ def test_equal_to_scikit_learn(classes, n, seed, coarse):
 
 def test_the_class_of_interest():
     records = Records.of(["A"] * 3, {"y": ["AMP", "UniProt", "AMP"]})
-    targets = Targets.fit("classification", records, "AMP")
+    targets = task_class("classification").fit(records, "AMP")
     assert targets.names[targets.positive_class] == "AMP"
-    assert Targets.restore(targets.state()) == targets
+    assert restore_task(targets.state()) == targets
     values = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
-    found = metrics_of("classification", values, targets.encode(records), targets)
+    found = targets.metrics(values, targets.encode(records))
     assert np.isclose(found["auprc"], (1 + 2 / 3) / 2)  # AMP ranked first and third
     with pytest.raises(DataError, match="did you mean AMP"):
-        Targets.fit("classification", records, "AMPP")
+        task_class("classification").fit(records, "AMPP")
 
 
 def test_perfect_and_absent_classes():
@@ -94,23 +97,23 @@ def test_regression_by_hand():
 
 
 def test_regression_is_scored_in_its_own_units():
-    targets = Targets("regression", ("y",), "y", (10.0,), (2.0,))
-    found = metrics_of("regression", np.array([[10.0], [14.0]]), torch.tensor([[0.0], [1.0]]), targets)
+    targets = Regression(("y",), "y", (10.0,), (2.0,))
+    found = targets.metrics(np.array([[10.0], [14.0]]), torch.tensor([[0.0], [1.0]]))
     assert np.isclose(found["mae"], 1.0)  # truths are 10 and 12
 
 
 def test_ignored_residues_do_not_count():
-    targets = Targets("sequence_labeling", ("C", "H"))
+    targets = SequenceLabeling(("C", "H"))
     values = np.array([[0.9, 0.1], [0.1, 0.9], [0.9, 0.1]])
-    found = metrics_of("sequence_labeling", values, torch.tensor([0, 1, IGNORE]), targets)
+    found = targets.metrics(values, torch.tensor([0, 1, IGNORE]))
     assert found["accuracy"] == 1.0
 
 
 def test_multilabel_leaves_unknown_labels_out():
-    targets = Targets("multilabel", ("a", "b"))
+    targets = Multilabel(("a", "b"))
     truth = torch.tensor([[1.0, 0.0], [0.0, float("nan")], [1.0, 1.0]])
     values = np.array([[0.9, 0.1], [0.2, 0.9], [0.8, 0.7]])
-    found = metrics_of("multilabel", values, truth, targets)
+    found = targets.metrics(values, truth)
     assert found["accuracy[b]"] == 1.0
     assert found["auroc[a]"] == 1.0
 
@@ -118,22 +121,22 @@ def test_multilabel_leaves_unknown_labels_out():
 def test_bootstrap_covers_the_value_and_narrows():
     rng = np.random.default_rng(0)
     widths = []
-    targets = Targets("classification", ("a", "b"))
+    targets = Classification(("a", "b"))
     for n in (50, 2000):
         label = rng.integers(0, 2, n)
         score = np.clip(0.5 + 0.2 * (label - 0.5) + 0.2 * rng.standard_normal(n), 0, 1)
         values = np.stack([1 - score, score], 1)
-        low, high = bootstrap(values, torch.from_numpy(label), targets, draws=200)["auroc"]
-        assert low < metrics_of("classification", values, label, targets)["auroc"] < high
+        low, high = bootstrap(targets.metrics, values, torch.from_numpy(label), draws=200)["auroc"]
+        assert low < targets.metrics(values, label)["auroc"] < high
         widths.append(high - low)
     assert widths[1] < 0.3 * widths[0]
 
 
 def test_bootstrap_draws_whole_records():
     """Residues of one record always come together: with one record there is no spread."""
-    targets = Targets("sequence_labeling", ("C", "H"))
+    targets = SequenceLabeling(("C", "H"))
     values = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
-    low, high = bootstrap(values, torch.tensor([0, 0, 1]), targets, np.array([3]), draws=20)["accuracy"]
+    low, high = bootstrap(targets.metrics, values, torch.tensor([0, 0, 1]), np.array([3]), draws=20)["accuracy"]
     assert low == high == pytest.approx(1 / 3)
 
 

@@ -8,11 +8,12 @@ import pytest
 from tests.tiny import tiny_audio, tiny_source, tiny_vision
 from xmr.core.component import KINDS, create, section_model
 from xmr.core.registry import ENCODERS, TRANSFORMS, grid
-from xmr.data.targets import Targets
 from xmr.errors import RecipeError
 from xmr.program import Program
 from xmr.recipe.load import RENAMED, dump_recipe, load_recipe, recipe_names, walk_recipes
 from xmr.recipe.recipe import space_of
+from xmr.tasks.base import task_class
+from xmr.tasks.forecasting import Forecasting
 from xmr.training.loop import LabelledSet, train
 
 GOOD = """task: classification
@@ -53,7 +54,7 @@ def test_every_recipe_runs_a_few_steps(path, tmp_path):
     encoder.configure(source, capacity)
     records = encoder.example(24, 0, recipe.task)
     encoder.fit(records)
-    targets = Targets.steps(encoder.horizon) if steps else Targets.fit(recipe.task, records)
+    targets = Forecasting.steps(encoder.horizon) if steps else task_class(recipe.task).fit(records)
     data = LabelledSet(encoder.encode(records), targets.encode(records))
     length = int(data.data.width[0]) if encoder.one_length else None
     program = Program.build(encoder, recipe.transform, source, recipe.output, targets, recipe.ensemble, 0, length)

@@ -9,27 +9,33 @@ import torch
 from tests.test_program import build
 from tests.tiny import tiny_source, tiny_vision
 from xmr.core.kinds.base import spans as spans_of
-from xmr.data.targets import Targets
 from xmr.encoders.image import ImageEncoder
 from xmr.encoders.series import SeriesEncoder
 from xmr.encoders.table import TableEncoder
 from xmr.program import Program
 from xmr.report.attribution import attribution
 from xmr.report.occlusion import occlusion
+from xmr.tasks.base import task_class
 
 SIDE = 6
 
 
 def odds(program, batch, chosen):
     with torch.inference_mode():
-        p = program.eval().probabilities(program(batch)).mean(dim=0).double().numpy()[np.arange(len(chosen)), chosen]
+        p = (
+            program.eval()
+            .targets.probabilities(program(batch))
+            .mean(dim=0)
+            .double()
+            .numpy()[np.arange(len(chosen)), chosen]
+        )
     return np.log(p / (1 - p))
 
 
 def other(encoder, transform, source, n=24, output="linear"):
     records = encoder.example(n, 0)
     encoder.fit(records)
-    targets = Targets.fit("classification", records)
+    targets = task_class("classification").fit(records)
     program = Program.build(encoder, {"name": transform}, source, {"name": output}, targets, 2, 0)
     for answer in program.outputs:  # heads start at zero: let them say something
         torch.nn.init.normal_(answer.linear.weight, generator=torch.Generator().manual_seed(0))

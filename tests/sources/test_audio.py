@@ -12,7 +12,7 @@ from xmr.core.component import create
 from xmr.core.registry import SOURCES
 from xmr.core.spaces import WaveInput
 from xmr.errors import SourceUnavailableError, XmrError
-from xmr.sources.depths import pooled, several, spread
+from xmr.sources.depths import concat_layers, pool_statistics, spread
 
 WORDS = ["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]
 VOICES = ("en-us", "en-us+f1", "en-us+f3", "en-us+f4")
@@ -40,13 +40,12 @@ def clips(waves, rate):
 def test_spoken_words_are_heard(name, least):
     """Ten words by four voices of espeak-ng."""
     pytest.importorskip("espeakng_loader", reason="espeak-ng's library comes with the package espeakng-loader")
-    from xmr.data.public.espeak import Synthesizer
+    from tests.sources.speak import spoken
 
     source = real(name)
     right = 0
     for voice in VOICES:
-        with Synthesizer() as synthesizer:
-            waves, rate = synthesizer.speak(WORDS, voice), synthesizer.rate
+        waves, rate = spoken(WORDS, voice)
         with torch.no_grad():
             found = source.answers(source.features(WaveInput(waves=clips(waves, rate)))).argmax(dim=1)
         right += sum(source.class_names[index] == word for index, word in zip(found, WORDS))
@@ -140,11 +139,10 @@ def test_a_spoken_digit_is_heard(shared_data):
 
 def test_yamnet_hears_speech():
     pytest.importorskip("espeakng_loader")
-    from xmr.data.public.espeak import Synthesizer
+    from tests.sources.speak import spoken
 
     source = real("yamnet")
-    with Synthesizer() as synthesizer:
-        waves, rate = synthesizer.speak(["hello my name is"], "en-us"), synthesizer.rate
+    waves, rate = spoken(["hello my name is"], "en-us")
     wave = clips(waves, rate)[:, : source.space.samples]
     with torch.no_grad():
         loudest = source.answers(source.features(WaveInput(waves=wave)))[0].argmax()
@@ -156,15 +154,15 @@ def test_depths_are_evenly_spaced_and_the_last_comes_first():
     assert spread(9, 3) == [4, 0]
     assert spread(2, 5) == [1, 0]
     hidden = torch.tensor([[[1.0, 5], [3, 5]]])  # (B, T, D)
-    torch.testing.assert_close(pooled(hidden), torch.tensor([[2.0, 5, 1, 1e-5, 3, 5, 1, 5, 0.5, 0]]))
+    torch.testing.assert_close(pool_statistics(hidden), torch.tensor([[2.0, 5, 1, 1e-5, 3, 5, 1, 5, 0.5, 0]]))
     skewed = torch.tensor([[[0.0], [0], [0], [8]]])  # mean 2, deviation sqrt(12)
-    torch.testing.assert_close(pooled(skewed), torch.tensor([[2.0, 12**0.5, 8, 0, 0.25]]))
+    torch.testing.assert_close(pool_statistics(skewed), torch.tensor([[2.0, 12**0.5, 8, 0, 0.25]]))
     picture = hidden.transpose(1, 2)[..., None]  # (B, D, H, W)
-    torch.testing.assert_close(pooled(picture), pooled(hidden))
+    torch.testing.assert_close(pool_statistics(picture), pool_statistics(hidden))
     last = torch.zeros(1, 3)
     flat = 5.9 + 1e-6 * torch.randn(1, 50, 3)  # as a flat map comes out of a convolution
-    assert pooled(flat)[0, -3:].tolist() == [0, 0, 0]
-    assert several(last, [hidden, hidden], 2).shape == (1, 3 + 10)
+    assert pool_statistics(flat)[0, -3:].tolist() == [0, 0, 0]
+    assert concat_layers(last, [hidden, hidden], 2).shape == (1, 3 + 10)
 
 
 def test_several_depths_answer_as_before():

@@ -117,15 +117,15 @@ def test_a_whole_program_trains_and_is_saved(folder, tmp_path, name):
     import numpy as np
 
     from xmr.core.registry import ENCODERS
-    from xmr.data.targets import Targets
     from xmr.program import Program
+    from xmr.tasks.base import task_class
     from xmr.training.loop import LabelledSet, train
     from xmr.training.settings import TrainingSettings
 
     encoder = create(ENCODERS, check_section("encoder", "image", ""))
     records = encoder.example(16, 0)
     encoder.fit(records)
-    targets = Targets.fit("classification", records)
+    targets = task_class("classification").fit(records)
     source = clip(folder, classes=["top", "bottom"])
     sections = [check_section("transform", "border", ""), check_section("output", name, "")]
     program = Program.build(encoder, sections[0], source, sections[1], targets)

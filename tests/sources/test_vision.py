@@ -16,9 +16,10 @@ from xmr.core.component import check_section, create
 from xmr.core.registry import SOURCES
 from xmr.core.spaces import PixelInput, PixelSpace
 from xmr.errors import MissingExtraError, RecipeError
-from xmr.sources.depths import blocks_of, with_maps
+from xmr.sources.depths import blocks_of, forward_with_maps
+from xmr.sources.pooled import take_classifier
 from xmr.sources.resnet20 import ResNet20Network
-from xmr.sources.vision import HFImage, ModuleSource, Timm, take_classifier
+from xmr.sources.vision import HFImage, ModuleSource, Timm
 from xmr.sources.weights import find_model, load_weights
 
 MODELS = Path(os.environ.get("XMR_MODELS", Path(os.environ.get("XMR_DATA", "nowhere")).parent / "models"))
@@ -195,8 +196,8 @@ def test_weights_of_another_network_are_refused(tmp_path):
 
 def test_a_program_over_a_module_source_is_saved_and_loaded(tmp_path):
     from xmr.core.registry import ENCODERS
-    from xmr.data.targets import Targets
     from xmr.program import Program
+    from xmr.tasks.base import task_class
 
     save_file(ResNet20Network().state_dict(), tmp_path / "net.safetensors")
     source = made("resnet20_cifar10", weights_file=str(tmp_path / "net.safetensors"))
@@ -205,7 +206,7 @@ def test_a_program_over_a_module_source_is_saved_and_loaded(tmp_path):
     encoder.fit(records)
     for transform in ("border", "watermark", "sample_specific_masks", "clustered_border", "coordinator"):
         sections = [check_section("transform", transform, ""), check_section("output", "bayesian_mapping", "")]
-        program = Program.build(encoder, sections[0], source, sections[1], Targets.fit("classification", records))
+        program = Program.build(encoder, sections[0], source, sections[1], task_class("classification").fit(records))
         before = program.eval().predict(records)
         program.save(tmp_path / transform)
         again = Program.load(tmp_path / transform).predict(records)
@@ -247,7 +248,7 @@ def test_features_of_several_depths_of_a_network_of_ones_own():
 def test_blocks_of_a_sequence_and_what_a_layer_writes_over():
     inner = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(8, 3))
     assert blocks_of(inner) == list(inner)[1:]
-    found, maps = with_maps(inner, torch.rand(1, 1, 4, 4))
+    found, maps = forward_with_maps(inner, torch.rand(1, 1, 4, 4))
     assert found.shape == (1, 3)
     assert [tuple(each.shape) for each in maps] == [(1, 2, 2, 2)]  # the rectified maps alone: vectors are no depth
     both = nn.ModuleDict({"a": nn.Sequential(nn.Identity()), "b": inner})
@@ -255,9 +256,14 @@ def test_blocks_of_a_sequence_and_what_a_layer_writes_over():
 
 
 def test_a_network_without_blocks_has_one_depth():
-    flat = Flat("none", weights="random", taps=3)
+    flat = Flat(weights="random", taps=3)  # which needs no weights file
     with pytest.raises(RecipeError, match=r"source\.taps: found 3; expected 1"):
         flat.adopt(flat.network(), PixelSpace(8, 8, (0.5,), (0.5,)))
+
+
+def test_pretrained_weights_need_their_file():
+    with pytest.raises(RecipeError, match=r"source\.weights_file: found none; expected .*, or weights: random"):
+        Flat().load()
 
 
 class Flat(ModuleSource):

@@ -9,16 +9,16 @@ import torch
 from tests.test_program import build
 from tests.tiny import tiny_source
 from xmr.core.batching import budget_batches, inference_batches, training_batches
-from xmr.data.targets import IGNORE, Targets
 from xmr.encoders.table import TableEncoder
 from xmr.outputs.ridge import solve
 from xmr.program import Program
+from xmr.tasks.base import IGNORE, task_class
+from xmr.tasks.classification import class_weights
 from xmr.training import loop
 from xmr.training.checkpoint import load_checkpoint, trained_state
 from xmr.training.divergence import TrainingDivergedError, check_answers
 from xmr.training.interrupt import TrainingInterruptedError
 from xmr.training.loop import LabelledSet, train
-from xmr.training.losses import class_weights, loss_of
 from xmr.training.settings import TrainingSettings
 
 
@@ -103,7 +103,7 @@ def test_a_checkpoint_holds_what_training_changes_and_no_copy_of_the_source(tmp_
     encoder = TableEncoder()
     records = encoder.example(40, 0)
     encoder.fit(records)
-    targets = Targets.fit("classification", records)
+    targets = task_class("classification").fit(records)
     program = Program.build(encoder, {"name": "feature_tokens"}, source, {"name": "ridge"}, targets, 2, 0)
     state = trained_state({"transforms": program.transforms, "outputs": program.outputs})
     assert not [name for name, tensor in state.items() if tensor.shape == source.space.embedding.shape]
@@ -208,20 +208,22 @@ def test_windowed_records_count_all_their_rows():
 def test_losses_by_hand():
     logits = torch.log(torch.tensor([[[0.5, 0.5], [0.2, 0.8]]]))
     assert torch.allclose(
-        loss_of("classification", logits, torch.tensor([0, 1])), -torch.tensor([math.log(0.5 * 0.8) / 2])
+        task_class("classification").loss(logits, torch.tensor([0, 1])), -torch.tensor([math.log(0.5 * 0.8) / 2])
     )
     weights = torch.tensor([1.0, 3.0])
     expected = -(math.log(0.5) + 3 * math.log(0.8)) / 4
-    assert torch.allclose(loss_of("classification", logits, torch.tensor([0, 1]), weights), torch.tensor([expected]))
     assert torch.allclose(
-        loss_of("regression", torch.tensor([[[1.0], [3.0]]]), torch.tensor([[0.0], [1.0]])),
+        task_class("classification").loss(logits, torch.tensor([0, 1]), weights), torch.tensor([expected])
+    )
+    assert torch.allclose(
+        task_class("regression").loss(torch.tensor([[[1.0], [3.0]]]), torch.tensor([[0.0], [1.0]])),
         torch.tensor([2.5]),
     )
     known = torch.tensor([[1.0, float("nan")]])
-    assert torch.allclose(loss_of("multilabel", torch.zeros(1, 1, 2), known), torch.tensor([math.log(2)]))
+    assert torch.allclose(task_class("multilabel").loss(torch.zeros(1, 1, 2), known), torch.tensor([math.log(2)]))
     positions = torch.log(torch.tensor([[[[0.5, 0.5], [0.1, 0.9]]]]))
     target = torch.tensor([[0, IGNORE]])
-    assert torch.allclose(loss_of("sequence_labeling", positions, target), torch.tensor([math.log(2)]))
+    assert torch.allclose(task_class("sequence_labeling").loss(positions, target), torch.tensor([math.log(2)]))
 
 
 def test_class_weights_by_hand():

@@ -9,10 +9,10 @@ from xmr.core.component import check_section, create
 from xmr.core.kinds import ImageBatch, ImageSet, ImageSpec
 from xmr.core.registry import TRANSFORMS
 from xmr.core.spaces import PixelSpace
-from xmr.data.targets import Targets
 from xmr.encoders.image import ImageEncoder
 from xmr.errors import RecipeError
 from xmr.program import Program
+from xmr.tasks.classification import Classification
 from xmr.transforms.masks import mask_network
 from xmr.transforms.pixels import offset, resize, with_channels
 
@@ -262,7 +262,7 @@ def test_pictures_that_are_varied_are_not_kept():
             {"name": "watermark"},
             source,
             {"name": "linear"},
-            Targets("classification", ("a", "b")),
+            Classification(("a", "b")),
         )
         data.cached = None
         program.cache(data, varied)

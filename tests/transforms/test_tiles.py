@@ -65,8 +65,8 @@ def test_a_sequence_longer_than_the_picture_is_refused():
 def test_long_proteins_become_windows_of_what_the_picture_holds():
     """A protein longer than the tiles is several pictures, whose features are averaged."""
     from xmr.data.records import Records
-    from xmr.data.targets import Targets
     from xmr.program import Program
+    from xmr.tasks.base import task_class
 
     source = tiny_vision()
     encoder = create(ENCODERS, check_section("encoder", "protein", ""))
@@ -75,7 +75,7 @@ def test_long_proteins_become_windows_of_what_the_picture_holds():
     records = Records.of(["ACDEFGHIKLMNPQRSTVWY" * 2, "ACD"], {"label": ["a", "b"]})
     encoder.fit(records)
     assert encoder.encode(records).windowed
-    targets = Targets.fit("classification", records)
+    targets = task_class("classification").fit(records)
     program = Program.build(encoder, section, source, check_section("output", "linear", ""), targets).eval()
     both = program.predict(records).values
     assert np.allclose(program.predict(records.take([1])).values, both[1:], atol=1e-5)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from torch import Generator, nn
 
     from xmr.core.kinds import Spec
-    from xmr.data.targets import Targets
     from xmr.sources.base import Source
+    from xmr.tasks.base import Task
 
 # What a task predicts: values for each record, for each position of a record, or for the steps after a window.
 PER_RECORD: Literal["record"] = "record"
@@ -49,7 +49,7 @@ class BaselineInput:
     texts: dict[str, list[str]]
     sets: dict[str, Any]
     targets: dict[str, np.ndarray]
-    description: Targets
+    description: Task
     spec: Spec
     seed: int
     source: Source

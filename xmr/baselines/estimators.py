@@ -52,10 +52,10 @@ def fit_and_predict(model: Model, learned: Any, test: Any, data: BaselineInput) 
     """
     description = data.description
     target = np.concatenate([data.targets["train"], data.targets["validation"]])
-    if description.task == "regression":
+    if not description.probabilistic:
         values = model(True, data.seed).fit(learned, target[:, 0]).predict(test)
         return description.own_units(values[:, None])
-    if description.task == "multilabel":
+    if description.several_columns:
         columns = []
         for column in range(description.outputs):
             rows = np.flatnonzero(~np.isnan(target[:, column]))

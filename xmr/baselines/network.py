@@ -14,9 +14,7 @@ from xmr.baselines.base import BaselineInput
 from xmr.core.batching import inference_batches, training_batches
 from xmr.core.generators import Generators
 from xmr.core.global_generators import use_generators
-from xmr.data.targets import IGNORE, Targets
-from xmr.metrics.metrics import main_metric, metrics_of
-from xmr.training.losses import loss_of
+from xmr.tasks.base import Task
 from xmr.training.precision import autocast
 
 
@@ -45,7 +43,6 @@ def fit_network(
     """
     description, sets = data.description, data.sets
     targets = {part: torch.from_numpy(np.asarray(value)) for part, value in data.targets.items()}
-    per_position = description.task == "sequence_labeling"
     train, rng = sets["train"], np.random.default_rng(data.seed)
     plan = [training_batches(train.cost, train.width, schedule.batch, rng) for _ in range(schedule.epochs)]
     steps = sum(map(len, plan))
@@ -55,16 +52,14 @@ def fit_network(
     device = torch.device("cpu")
     decay = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: 0.5 * (1 + math.cos(math.pi * s / steps)))
     best, best_score, best_epoch = None, -math.inf, 0
-    metric = main_metric(description.task, description.outputs)
+    metric = description.main_metric
     for epoch, batches in enumerate(plan):
         model.train()
         for batch in batches:
-            wanted = targets["train"][torch.from_numpy(batch)] if not per_position else None
-            if wanted is None:
-                wanted = train.align(targets["train"], batch, IGNORE)
+            wanted = description.batch_targets(targets["train"], train, batch)
             with use_generators(generators), autocast(data.precision, device):
                 logits = model(data.augment(train.batch(batch), generators.on(device))).float()
-            loss = loss_of(description.task, logits[None], wanted)[0]
+            loss = description.loss(logits[None], wanted)[0]
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -72,7 +67,7 @@ def fit_network(
         if len(sets["validation"]):
             with autocast(data.precision, device):
                 values = network_predictions(model, sets["validation"], description, 2 * schedule.batch)
-            score = metrics_of(description.task, values, targets["validation"], description)[metric]
+            score = description.metrics(values, targets["validation"])[metric]
             if score > best_score:
                 best_score, best_epoch = score, epoch
                 best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -83,23 +78,18 @@ def fit_network(
     return network_predictions(model, sets["test"], description, 2 * schedule.batch)
 
 
-def network_predictions(model: nn.Module, data: Any, description: Targets, budget: int) -> np.ndarray:
+def network_predictions(model: nn.Module, data: Any, description: Task, budget: int) -> np.ndarray:
     """Probabilities or values of every record (or residue), in order: (n, K)."""
     model.eval()
-    per_position = description.task == "sequence_labeling"
-    rows = int(data.offset[-1]) if per_position else len(data)
+    rows = int(data.offset[-1]) if description.per_position else len(data)
     result = torch.zeros(rows, description.outputs)
     with torch.inference_mode():
         for batch in inference_batches(data.cost, data.width, budget):
             encoded = data.batch(batch)
-            logits = model(encoded).float()
-            if per_position:
+            values = description.probabilities(model(encoded).float())
+            if description.per_position:
                 place = data.align(torch.arange(rows), batch, 0)[encoded.mask]
-                result[place] = torch.softmax(logits[encoded.mask], dim=-1)
-            elif description.task == "regression":
-                result[torch.from_numpy(batch)] = torch.from_numpy(description.own_units(logits.numpy())).float()
-            elif description.task == "multilabel":
-                result[torch.from_numpy(batch)] = torch.sigmoid(logits)
+                result[place] = values[encoded.mask]
             else:
-                result[torch.from_numpy(batch)] = torch.softmax(logits, dim=-1)
+                result[torch.from_numpy(batch)] = values
     return result.numpy()

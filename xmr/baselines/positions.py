@@ -10,7 +10,7 @@ from sklearn.linear_model import SGDClassifier
 
 from xmr.baselines.base import BaselineInput
 from xmr.core.kinds import SymbolSet, SymbolSpec
-from xmr.data.targets import IGNORE
+from xmr.tasks.base import IGNORE
 
 WIDTH = 15  # positions of a window
 

@@ -118,10 +118,11 @@ def dtw_1nn(data: BaselineInput) -> np.ndarray:
 
 def _aeon_model(package: str, prefix: str, data: BaselineInput) -> Any:
     """aeon's class for the task. Raises RecipeError for several labels per record, MissingExtraError without aeon."""
-    task = data.description.task
-    if task == "multilabel":
-        raise RecipeError(Problem("baselines", f"a baseline of aeon for task: {task}", "classification or regression"))
-    kind, suffix = ("regression", "Regressor") if task == "regression" else ("classification", "Classifier")
+    task = data.description
+    if not task.single_target:
+        found = f"a baseline of aeon for task: {task.name}"
+        raise RecipeError(Problem("baselines", found, "classification or regression"))
+    kind, suffix = ("classification", "Classifier") if task.probabilistic else ("regression", "Regressor")
     module = require(f"aeon.{kind}.{package}", "series", "the baselines minirocket and dtw_1nn")
     return getattr(module, prefix + suffix)
 
@@ -132,7 +133,7 @@ def _fit_aeon(model: Any, whole: dict[str, Any], data: BaselineInput) -> np.ndar
     parts = [whole[part] for part in ("train", "validation") if part in whole]
     learned = [row for part in parts for row in part] if isinstance(test, list) else np.concatenate(parts)
     target = np.concatenate([data.targets["train"], data.targets["validation"]])
-    regression = data.description.task == "regression"
+    regression = not data.description.probabilistic
     with numpy_state_kept():  # MiniRocket seeds numpy's global generator when it is fitted
         model.fit(learned, target[:, 0] if regression else target)
     if regression:

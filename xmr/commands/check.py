@@ -11,14 +11,14 @@ import torch
 from xmr.core.batching import tokens_at_once
 from xmr.core.component import create
 from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
-from xmr.data.targets import IGNORE, Targets
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataUnavailableError, MissingExtraError, SourceUnavailableError
 from xmr.job import load_job
 from xmr.program import Program
 from xmr.recipe.recipe import Recipe
+from xmr.tasks.base import Task, task_class
+from xmr.tasks.forecasting import Forecasting
 from xmr.training.loop import LabelledSet
-from xmr.training.losses import loss_of
 from xmr.training.precision import autocast, resolve_precision
 
 
@@ -54,11 +54,7 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
     yield "encoded", encoded.describe(program.encoder.spec)
     yield "source input", f"{inputs.describe()} x {len(program.transforms)} programs"
     precision = resolve_precision(recipe.training.precision, program.device)
-    wanted = (
-        training.data.align(training.target, batch, IGNORE)
-        if recipe.task == "sequence_labeling"
-        else training.target[torch.from_numpy(batch)]
-    )
+    wanted = program.targets.batch_targets(training.target, training.data, batch)
     held = 0
 
     def count(saved: torch.Tensor) -> torch.Tensor:
@@ -77,7 +73,7 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
         else:
             with autocast(precision, program.device):
                 logits = program(encoded)
-        loss_of(recipe.task, logits.float(), wanted).sum().backward()
+        program.targets.loss(logits.float(), wanted).sum().backward()
         return time.perf_counter() - started, tuple(logits.shape)
 
     program.train()
@@ -122,7 +118,7 @@ def _synthetic(recipe: Recipe) -> tuple[Program, LabelledSet]:
     records = encoder.example(64, 0, recipe.task)
     encoder.fit(records)
     forecasts = isinstance(encoder, ForecastEncoder)
-    targets = Targets.steps(encoder.horizon) if forecasts else Targets.fit(recipe.task, records)
+    targets: Task = Forecasting.steps(encoder.horizon) if forecasts else task_class(recipe.task).fit(records)
     data = encoder.encode(records)
     length = int(data.width[0]) if encoder.one_length else None
     program = Program.build(

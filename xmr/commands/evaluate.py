@@ -14,11 +14,8 @@ from xmr.data.readers.paths import must_exist
 from xmr.data.readers.read import read_all
 from xmr.data.readers.time_series import read_time_table, windows
 from xmr.data.records import Skipped, without_bad
-from xmr.data.targets import check_aligned, check_raw
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError, Problem
-from xmr.metrics.intervals import bootstrap
-from xmr.metrics.metrics import metrics_of
 from xmr.program import Program
 from xmr.program_folder import columns_of
 from xmr.training.devices import make_accelerator
@@ -48,27 +45,26 @@ def assess_file(
         records = records.take([index for index, found in enumerate(records.role) if found == role])
     program = Program.load(folder, str(make_accelerator(device).device))
     targets = program.targets
-    wanted = targets.names if targets.task in ("multilabel", "regression") else (targets.column,)
+    wanted = targets.columns
     if len(records.labels) == len(wanted) and set(records.labels) != set(wanted):
         records.labels = dict(zip(wanted, records.labels.values()))
-    records = without_bad(records, check_raw(targets.task, records), on_error, skipped)
+    records = without_bad(records, targets.check_labels(records), on_error, skipped)
     wrong = {**targets.check(records), **program.encoder.check(records, fitted=True)}
     records = without_bad(records, wrong, on_error, skipped)
-    if targets.task == "sequence_labeling":
+    if targets.per_position:
         lengths = np.array([len(text) for text in program.encoder.canonical(records)])
-        records = without_bad(records, check_aligned(records, lengths), on_error, skipped)
+        records = without_bad(records, targets.check_lengths(records, lengths), on_error, skipped)
     if not len(records):
         raise DataError(Problem(str(source), "no usable record", "at least one"))
     data = program.encoder.encode(records)
     values = program.answer(data).mean(dim=0).numpy()
     target = targets.encode(records)
-    per_record = data.lengths if targets.task == "sequence_labeling" else None  # type: ignore[attr-defined]
     return finite(
         {
             "n": len(records),
             "skipped": len(skipped),
-            "test": metrics_of(targets.task, values, target, targets),
-            "test_interval": bootstrap(values, target, targets, per_record),
+            "test": targets.metrics(values, target),
+            "test_interval": targets.interval(values, target, targets.lengths(data)),
             **({"notes": list(records.notes)} if records.notes else {}),
         }
     )
@@ -82,6 +78,6 @@ def _assess_forecast(folder: Path, source: Path, columns: Columns, device: str) 
     assert isinstance(encoder, ForecastEncoder)
     records = windows(encoder.scaled(table), encoder.context_length, encoder.horizon, 0, len(table.values))
     values = program.answer(encoder.encode(records)).mean(dim=0).numpy()
-    found = metrics_of("forecasting", values, program.targets.encode(records), program.targets)
+    found = program.targets.metrics(values, program.targets.encode(records))
     notes = {"notes": list(table.notes)} if table.notes else {}
     return finite({"n": len(records), "skipped": 0, "test": found, "test_interval": {}, **notes})

@@ -21,18 +21,21 @@ from typing import IO, Any, Literal
 import numpy as np
 import torch
 
-from xmr.commands.prediction_table import in_own_units, is_prediction_header, prediction_table
-from xmr.core.files import NAMES, json_sha256, sweep, write_csv, write_json, writing
+from xmr.core.files import NAMES, escape_formula, json_sha256, sweep, write_csv, write_json, writing
 from xmr.core.output_folder import check_name, locked
+from xmr.core.registry import TASKS
 from xmr.data.columns import Columns
 from xmr.data.readers.paths import must_exist
 from xmr.data.readers.read import stream
 from xmr.data.readers.time_series import read_time_table
 from xmr.data.records import Records, Skipped, without_bad
+from xmr.encoders.base import Encoder
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError, OutputError, Problem
-from xmr.program import Prediction, Program
+from xmr.program import Program
 from xmr.program_folder import FILES, columns_of, read_facts
+from xmr.tasks.base import Table, Task, task_class
+from xmr.tasks.prediction import Prediction
 from xmr.training.devices import make_accelerator
 
 MAX_IDS = 50_000_000  # ids compared with one another, at 8 bytes each
@@ -86,8 +89,10 @@ def predict_file(
             raise DataError(Problem(str(source), "no record", "at least one"))
         program = Program.load(folder, str(make_accelerator(device).device))
         key = _fingerprint(folder, source, columns, on_error, precision, escape_formulas)
-        task = _Task(program, source, columns, chunk or program.encoder.chunk, on_error, precision, escape_formulas)
-        return _predict(task, target, skipped_file, key, force, report)
+        request = _Request(
+            program, source, columns, chunk or program.encoder.chunk, on_error, precision, escape_formulas
+        )
+        return _predict(request, target, skipped_file, key, force, report)
 
 
 def check_target(source: Path, target: Path, force: bool, header: list[str] | None = None) -> None:
@@ -117,7 +122,7 @@ def check_target(source: Path, target: Path, force: bool, header: list[str] | No
 
 
 @dataclass(frozen=True)
-class _Task:
+class _Request:
     """What a prediction answers, and how."""
 
     program: Program
@@ -130,7 +135,7 @@ class _Task:
 
 
 def _predict(
-    task: _Task, target: Path, skipped_file: Path, key: str, force: bool, report: Callable[[int, float], None]
+    request: _Request, target: Path, skipped_file: Path, key: str, force: bool, report: Callable[[int, float], None]
 ) -> Done:
     """Answer chunk by chunk, going on with what an earlier call left, and put the result in place."""
     part, note = target.with_name(f".{target.name}.part"), target.with_name(f".{target.name}.part.json")
@@ -145,21 +150,21 @@ def _predict(
         state = noted["state"]
     started, before, passed = time.perf_counter(), state["read"], 0
     context: AbstractContextManager | None = None
-    if task.precision == "bf16":
-        context = torch.autocast(task.program.device.type, torch.bfloat16)
+    if request.precision == "bf16":
+        context = torch.autocast(request.program.device.type, torch.bfloat16)
     ids, notes = _Ids(), dict[str, None]()
     with rows.open(), bad.open():
-        for records in stream(task.source, task.columns, task.chunk):
+        for records in stream(request.source, request.columns, request.chunk):
             passed += len(records)
             ids.add(records.ids)
             notes |= dict.fromkeys(records.notes)
             if passed <= state["read"]:
                 continue
             skipped = Skipped()
-            wrong = task.program.encoder.check(records, fitted=True)
-            clean = without_bad(records, wrong, task.on_error, skipped)
+            wrong = request.program.encoder.check(records, fitted=True)
+            clean = without_bad(records, wrong, request.on_error, skipped)
             if len(clean):
-                rows.add(_answered(task, clean, state["written"] == 0, context))
+                rows.add(_answered(request, clean, state["written"] == 0, context))
             bad.add(_csv(skipped.rows))
             state = {
                 "read": passed,
@@ -170,7 +175,7 @@ def _predict(
             write_json(note, {**facts, "sha256": json_sha256(facts)})
             report(passed, (passed - before) / max(1e-9, time.perf_counter() - started))
     if not state["written"]:
-        raise DataError(Problem(str(task.source), "no readable record", "at least one"))
+        raise DataError(Problem(str(request.source), "no readable record", "at least one"))
     if state["skipped"]:
         with bad_part.open(newline="", encoding="utf-8", errors=NAMES) as handle:
             write_csv(skipped_file, SKIPPED_HEADER, csv.reader(handle))
@@ -198,16 +203,45 @@ def _forecast_file(
     return Done(len(rows), 0, target.with_name(f"{target.name}.skipped.csv"), table.notes)
 
 
-def _answered(task: _Task, part: Records, first: bool, context: AbstractContextManager | None) -> bytes:
+def _answered(request: _Request, part: Records, first: bool, context: AbstractContextManager | None) -> bytes:
     """The rows of one chunk, behind the header where it is the first."""
-    program = task.program
+    program = request.program
     data = program.encoder.encode(part)
     each = program.answer(data, precision=context)
     spread = each.std(dim=0) if len(each) > 1 else torch.zeros_like(each[0])
-    lengths = data.lengths if program.targets.task == "sequence_labeling" else None  # type: ignore[attr-defined]
-    prediction = Prediction(part.ids, each.mean(dim=0).numpy(), spread.numpy(), lengths)
-    header, rows = prediction_table(prediction, program.targets, escape_formulas=task.escape_formulas)
+    prediction = Prediction(part.ids, each.mean(dim=0).numpy(), spread.numpy(), program.targets.lengths(data))
+    header, rows = prediction_table(prediction, program.targets, escape_formulas=request.escape_formulas)
     return _csv([header, *rows] if first else rows)
+
+
+def in_own_units(prediction: Prediction, encoder: Encoder, records: Records) -> Prediction:
+    """Forecasts in the table's units; every other prediction as it is."""
+    if not isinstance(encoder, ForecastEncoder):
+        return prediction
+    values = encoder.own_units(prediction.values, records.group)
+    return replace(prediction, values=values, spread=encoder.own_units(prediction.spread, records.group, spread=True))
+
+
+def prediction_table(
+    prediction: Prediction, task: Task, records: Records | None = None, escape_formulas: bool = False
+) -> Table:
+    """Header and rows of predictions.csv, as text; with labelled `records`, the true labels behind the ids.
+
+    escape_formulas: an apostrophe before every text that a spreadsheet would take for a formula.
+    """
+    header, rows = task.table(prediction)
+    if records is not None and task.has_labels:
+        truths = ["|".join(labels) for labels in zip(*records.labels.values())]
+        header = [header[0], "label", *header[1:]]
+        rows = [[row[0], truth, *row[1:]] for row, truth in zip(rows, truths)]
+    if escape_formulas:
+        header, rows = [escape_formula(name) for name in header], [[escape_formula(x) for x in row] for row in rows]
+    return header, [[f"{x:.6g}" if isinstance(x, float | np.floating) else x for x in row] for row in rows]
+
+
+def is_prediction_header(header: list[str]) -> bool:
+    """Whether this is the header of a table that `prediction_table` makes of records without labels."""
+    return any(task_class(name).is_header(header) for name in TASKS.names())
 
 
 def _csv(rows: Iterable[Iterable[Any]]) -> bytes:

@@ -14,21 +14,20 @@ import numpy as np
 import torch
 
 from xmr import __version__
-from xmr.commands.prediction_table import in_own_units, prediction_table
+from xmr.commands.predict import in_own_units, prediction_table
 from xmr.commands.run_baselines import Log, run_baselines
 from xmr.commands.run_folder import claimed, is_finished, joined
 from xmr.core.files import finite, write_csv, write_json, write_text
 from xmr.core.memory import PeakMemory
 from xmr.errors import reason
 from xmr.job import Job, load_job
-from xmr.metrics.intervals import bootstrap
-from xmr.metrics.metrics import main_metric, metrics_of
-from xmr.program import Prediction, Program
+from xmr.program import Program
 from xmr.program_folder import FILES as PROGRAM_FILES
 from xmr.recipe.load import dump_recipe
 from xmr.recipe.recipe import Recipe
 from xmr.report.html import write_report
 from xmr.report.learned import top_source_classes
+from xmr.tasks.prediction import Prediction
 from xmr.training.devices import make_accelerator
 from xmr.training.divergence import check_answers
 from xmr.training.loop import History, Report, train
@@ -100,27 +99,25 @@ def _run(
     if not main:
         return {}
     if len(job.sets["validation"]) and not math.isfinite(history.best_score):
-        metric = main_metric(recipe.task, job.targets.outputs)
-        log(f"{metric} is not defined on the {len(job.sets['validation'])} validation records: the last epoch was kept")
+        log(
+            f"{job.targets.main_metric} is not defined on the {len(job.sets['validation'])} validation records: "
+            "the last epoch was kept"
+        )
     started = time.perf_counter()
     each = check_answers(job.program.answer(job.sets["test"].data), recipe.training)
     seconds["test"] = time.perf_counter() - started
     values, spread = each.mean(dim=0).numpy(), _spread(each)
-    test = metrics_of(recipe.task, values, job.sets["test"].target, job.targets)
-    lengths = _lengths(job)
+    target, lengths = job.sets["test"].target, job.targets.lengths(job.sets["test"].data)
     result: dict[str, Any] = {
         "task": recipe.task,
-        "metric": main_metric(recipe.task, job.targets.outputs),
+        "metric": job.targets.main_metric,
         "recipe": comment or "recipe.yaml",
         "seed": recipe.seed,
         "n_train": len(job.sets["train"]),
         "n_validation": len(job.sets["validation"]),
         "n_test": len(job.sets["test"]),
-        "test": test,
-        # Windows that overlap are no independent draws: no interval for forecasts.
-        "test_interval": bootstrap(values, job.sets["test"].target, job.targets, lengths)
-        if recipe.task != "forecasting"
-        else {},
+        "test": job.targets.metrics(values, target),
+        "test_interval": job.targets.interval(values, target, lengths),
         "trainable_parameters": sum(p.numel() for p in job.program.trained_parameters()),
         "source_parameters": job.source.parameter_count(),
         "programs": recipe.ensemble,
@@ -177,10 +174,6 @@ def describe_program(program: Program) -> str:
 
 def _spread(each: torch.Tensor) -> np.ndarray:
     return (each.std(dim=0) if len(each) > 1 else torch.zeros_like(each[0])).numpy()
-
-
-def _lengths(job: Job) -> np.ndarray | None:
-    return job.sets["test"].data.lengths if job.recipe.task == "sequence_labeling" else None  # type: ignore[attr-defined]
 
 
 def _write(folder: Path, job: Job, history: list[dict[str, float]], prediction: Prediction) -> None:

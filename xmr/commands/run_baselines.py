@@ -19,7 +19,6 @@ from xmr.core.memory import PeakMemory
 from xmr.core.registry import TRANSFORMS
 from xmr.errors import OutputError, reason
 from xmr.job import PARTS, Job
-from xmr.metrics.metrics import metrics_of
 from xmr.recipe.recipe import case_of
 from xmr.training.precision import resolve_precision
 
@@ -78,7 +77,7 @@ def run_baselines(job: Job, result: dict[str, Any], folder: Path, log: Log) -> d
             log(f"baseline {name} failed: {reason(error)}")
             continue
         answers[name], cost = kept
-        values = metrics_of(job.recipe.task, answers[name], job.sets["test"].target, job.targets)
+        values = job.targets.metrics(answers[name], job.sets["test"].target)
         result["baselines"][name] = {**values, **cost}
     return answers
 

@@ -1,9 +1,9 @@
 """A registry of components by name. Entries are "module:Class" strings, so that listing them imports nothing heavy.
 
-Third parties add components by an entry-point group (`xmr.encoders`, `xmr.transforms`, `xmr.sources`, `xmr.outputs`)
-or, on the command line, by `--plugin file.py` (which calls `add`). A component states its cell of the grid in class
-attributes; for built-in ones the registry repeats these facts, so that a recipe with an empty cell is refused before
-anything is loaded (a test compares the two).
+Third parties add components by an entry-point group (`xmr.encoders`, `xmr.transforms`, `xmr.sources`, `xmr.outputs`,
+`xmr.tasks`) or, on the command line, by `--plugin file.py` (which calls `add`). A component states its cell of the grid
+in class attributes; for built-in ones the registry repeats these facts, so that a recipe with an empty cell is refused
+before anything is loaded (a test compares the two).
 """
 
 from __future__ import annotations
@@ -239,6 +239,16 @@ OUTPUTS = Registry(
         Entry("residual_text_mapping", "xmr.outputs.texts:ResidualTextMapping", "CLIP: learned text weights (RVP)"),
         Entry("bayesian_mapping", "xmr.outputs.mapping:BayesianMapping", "conditional probabilities from counts"),
         Entry("bayesian_plus_mapping", "xmr.outputs.mapping:BayesianPlusMapping", "as Bayesian, with soft counts"),
+    ],
+)
+TASKS = Registry(
+    "task",
+    [
+        Entry("classification", "xmr.tasks.classification:Classification", "one of several classes per record"),
+        Entry("multilabel", "xmr.tasks.multilabel:Multilabel", "several labels per record, yes or no each"),
+        Entry("regression", "xmr.tasks.regression:Regression", "numbers per record"),
+        Entry("sequence_labeling", "xmr.tasks.sequence_labeling:SequenceLabeling", "a class at every position"),
+        Entry("forecasting", "xmr.tasks.forecasting:Forecasting", "the next steps of a time series"),
     ],
 )
 REGISTRIES = {"encoders": ENCODERS, "transforms": TRANSFORMS, "sources": SOURCES, "outputs": OUTPUTS}

@@ -26,6 +26,7 @@ from xmr.encoders.recording import LARGEST, RATES, Recording, too_long
 from xmr.encoders.resampling import resampled
 from xmr.encoders.state import whole
 from xmr.errors import DataError, Problem, RecipeError, require
+from xmr.tasks.base import task_class
 
 THREADS = 4
 RATE = 16000  # where neither the recipe nor the source names a rate
@@ -300,11 +301,7 @@ def _folder_of(n: int, seed: int) -> Any:
 def _example(n: int, seed: int, task: str) -> Records:
     folder = _folder_of(n, seed)
     kind = np.arange(n) % 2
-    labels = {"label": [("low", "high")[k] for k in kind]}
-    if task == "regression":
-        noise = np.random.default_rng(seed).standard_normal(n)
-        labels = {"label": [f"{k + 0.1 * x:.4f}" for k, x in zip(kind, noise)]}
-    if task == "multilabel":
-        labels = {"high": [str(k) for k in kind], "low": [str(1 - k) for k in kind]}
+    scores = kind + 0.1 * np.random.default_rng(seed).standard_normal(n)
+    labels = task_class(task).example_labels(scores.tolist(), (kind == 0).tolist())
     names = [f"{i}.wav" for i in range(n)]
     return Records([str(i) for i in range(n)], names, labels, line=list(range(1, n + 1)), file=folder.name)

@@ -14,6 +14,7 @@ from xmr.encoders.base import Encoder
 from xmr.encoders.sequence import as_bytes, shuffled
 from xmr.encoders.state import whole
 from xmr.errors import DataError, Problem, RecipeError
+from xmr.tasks.base import task_class
 
 BASES = "ACGT"
 # IUPAC codes of 1984: what each may stand for.
@@ -207,16 +208,8 @@ class DnaEncoder(Encoder):
         sizes = [30 if self.aligned else int(rng.integers(12, 41)) for _ in range(n)]
         texts = ["".join(rng.choice(list(BASES), size=size)) for size in sizes]
         score = [(text.count("G") + text.count("C")) / len(text) for text in texts]
-        middle = float(np.median(score))
-        labels: dict[str, list[str]] = {
-            "classification": ["high" if s > middle else "low" for s in score],
-            "regression": [f"{s:.4f}" for s in score],
-            "multilabel": ["1" if s > middle else "0" for s in score],
-            "sequence_labeling": ["".join("S" if c in "CG" else "W" for c in text) for text in texts],
-        }
-        columns = {"label": labels[task]}
-        if task == "multilabel":
-            columns["long"] = ["1" if len(text) > 24 else "0" for text in texts]
+        letters = ["".join("S" if c in "CG" else "W" for c in text) for text in texts]
+        columns = task_class(task).example_labels(score, [len(text) > 24 for text in texts], letters)
         return Records.of(texts, columns)
 
 

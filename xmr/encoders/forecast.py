@@ -14,6 +14,7 @@ from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.state import numbers, texts
 from xmr.errors import DataError, Problem, nearest
+from xmr.tasks.base import task_class
 
 FURTHEST = 1e9  # standard deviations from the mean: beyond, single precision overflows in the source
 
@@ -165,7 +166,8 @@ class ForecastEncoder(Encoder):
         table = TimeTable(values.astype(np.float32), ("a", "b"), [str(i) for i in clock], "<example>", clock.tolist())
         self.fit_rows(table)
         made = windows(table, self.context_length, self.horizon, 0, steps).take(range(n))
-        return replace(made, labels={"label": ["ab"[i % 2] for i in range(n)]}) if task != "forecasting" else made
+        scores = rng.standard_normal(n).tolist()
+        return replace(made, labels=task_class(task).example_labels(scores, [score > 1 for score in scores]))
 
     def canonical(self, records: Records) -> list[str]:
         """Where each window's future begins."""

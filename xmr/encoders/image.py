@@ -22,6 +22,7 @@ from xmr.encoders.decoding import Decoding
 from xmr.encoders.positions import shuffle, shuffled_order, unshuffle
 from xmr.encoders.state import whole
 from xmr.errors import DataError
+from xmr.tasks.base import task_class
 
 MEMORY = 2 << 30  # bytes of decoded pictures kept in memory; beyond it they go to a memory-mapped temporary file
 THREADS = 8
@@ -262,15 +263,8 @@ class ImageEncoder(Encoder):
         images[label == 0, -half:, -half:] += 120
         brightness = images.mean(axis=(1, 2, 3))
         records = records_of(images, None, "<example>")
-        if task == "regression":
-            records.labels = {"label": [f"{value:.3f}" for value in brightness]}
-        elif task == "multilabel":
-            records.labels = {
-                "corner": [str(x) for x in label],
-                "bright": [str(int(x)) for x in brightness > np.median(brightness)],
-            }
-        else:
-            records.labels = {"label": [("bottom", "top")[x] for x in label]}
+        bright = (brightness > np.median(brightness)).tolist()
+        records.labels = task_class(task).example_labels((label + brightness / 256).tolist(), bright)
         return records
 
     def canonical(self, records: Records) -> list[str]:

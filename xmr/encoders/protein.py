@@ -17,6 +17,7 @@ from xmr.encoders.base import Encoder
 from xmr.encoders.sequence import as_bytes, shuffled
 from xmr.encoders.state import whole
 from xmr.errors import DataError, Problem
+from xmr.tasks.base import task_class
 
 # B: Asp or Asn, Z: Glu or Gln, J: Leu or Ile, X: any; U (selenocysteine) reads as Cys, O (pyrrolysine) as Lys.
 PROTEIN = SymbolSpec(AMINO_ACIDS, (("B", "DN"), ("Z", "EQ"), ("J", "IL"), ("X", AMINO_ACIDS), ("U", "C"), ("O", "K")))
@@ -255,14 +256,6 @@ class ProteinEncoder(Encoder):
             for _ in range(n)
         ]
         score = [(text.count("K") + text.count("R")) / len(text) for text in texts]
-        middle = float(np.median(score))
-        labels: dict[str, list[str]] = {
-            "classification": ["high" if s > middle else "low" for s in score],
-            "regression": [f"{s:.4f}" for s in score],
-            "multilabel": ["1" if s > middle else "0" for s in score],
-            "sequence_labeling": ["".join("H" if c in "AELKMQR" else "C" for c in t) for t in texts],
-        }
-        columns = {"label": labels[task]}
-        if task == "multilabel":
-            columns["length"] = ["1" if len(text) > 20 else "0" for text in texts]
+        letters = ["".join("H" if c in "AELKMQR" else "C" for c in text) for text in texts]
+        columns = task_class(task).example_labels(score, [len(text) > 20 for text in texts], letters)
         return Records.of(texts, columns)

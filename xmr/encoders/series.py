@@ -15,6 +15,7 @@ from xmr.encoders.base import Encoder
 from xmr.encoders.positions import shuffled_order
 from xmr.encoders.state import numbers, whole
 from xmr.errors import DataError
+from xmr.tasks.base import task_class
 
 FLAT = 1e-8  # a channel whose deviation is below this is constant: it becomes zeros
 
@@ -186,12 +187,9 @@ class SeriesEncoder(Encoder):
         clock = np.arange(64) / 64
         waves = np.sin(2 * np.pi * (clock * (2 + 3 * kind[:, None]) + rng.random((n, 1))))
         values = np.stack([waves, -0.5 * waves], axis=1) + 0.3 * rng.standard_normal((n, 2, 64))
-        labels = [["a", "b"][k] for k in kind]
-        if task == "regression":
-            labels = [f"{k + 0.1 * rng.standard_normal():.4f}" for k in kind]
-        records = series_records(values, labels, "<example>", ids=[str(i) for i in range(n)])
-        if task == "multilabel":
-            records.labels = {"fast": [str(k) for k in kind], "slow": [str(1 - k) for k in kind]}
+        scores = kind + 0.1 * rng.standard_normal(n)
+        records = series_records(values, None, "<example>", ids=[str(i) for i in range(n)])
+        records.labels = task_class(task).example_labels(scores.tolist(), (kind == 0).tolist())
         return records
 
     def canonical(self, records: Records) -> list[str]:

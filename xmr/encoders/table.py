@@ -33,6 +33,7 @@ from xmr.encoders.columns import (
 )
 from xmr.encoders.state import texts
 from xmr.errors import DataError, Problem, RecipeError, nearest
+from xmr.tasks.base import task_class
 
 _MOSTLY = 0.9  # from this share of numbers on, a column is of numbers and the rest are mistakes
 
@@ -333,7 +334,6 @@ class TableEncoder(Encoder):
         age, wage = rng.integers(18, 80, n), rng.lognormal(3, 1, n)
         trade, town = rng.choice(["smith", "baker", "clerk"], n), rng.choice(["north", "south"], n)
         score = age / 40 + (trade == "smith") + 0.1 * rng.normal(size=n)
-        middle = float(np.median(score))
         gap = rng.random(n) < 0.1
         like = {"number": "0.5", "category": "smith", "date": "2020-02-29", "text": "a plain row of words", "skip": "x"}
         more = {name: like[kind] for name, kind in (self.columns or {}).items()}  # what a recipe names is there
@@ -341,14 +341,7 @@ class TableEncoder(Encoder):
             SEPARATOR.join((str(a), "?" if g else f"{w:.2f}", str(t), "" if g else str(o), *more.values()))
             for a, w, t, o, g in zip(age, wage, trade, town, gap)
         ]
-        labels = {
-            "classification": ["high" if s > middle else "low" for s in score],
-            "regression": [f"{s:.4f}" for s in score],
-            "multilabel": ["1" if s > middle else "0" for s in score],
-        }
-        columns = {"label": labels[task]}
-        if task == "multilabel":
-            columns["north"] = ["1" if o == "north" else "0" for o in town]
+        columns = task_class(task).example_labels(score.tolist(), (town == "north").tolist())
         made = Records.of(rows, columns)
         made.columns = ("an age", "a wage", "a trade", "a town", *more)
         return made

@@ -15,6 +15,7 @@ from xmr.encoders.base import Encoder
 from xmr.encoders.sequence import shuffled
 from xmr.encoders.state import whole
 from xmr.errors import DataError
+from xmr.tasks.base import task_class
 
 _WORDS = re.compile(r"\w+|[^\w\s]")
 _UNKNOWN = "(unknown)"
@@ -121,16 +122,7 @@ class TextEncoder(Encoder):
         glad, sad = ["good", "fine", "bright", "warm"], ["bad", "grim", "dark", "cold"]
         drawn = [rng.choice([*glad, *sad, "the", "day"], size=int(rng.integers(3, 13))) for _ in range(n)]
         score = [float(np.isin(words, glad).sum() - np.isin(words, sad).sum()) for words in drawn]
-        middle = float(np.median(score))
         texts = [" ".join(words) + "." for words in drawn]
-        labels: dict[str, list[str]] = {
-            "classification": ["glad" if s > middle else "sad" for s in score],
-            "regression": [f"{s:.1f}" for s in score],
-            "multilabel": ["1" if s > middle else "0" for s in score],
-        }
-        if task == "sequence_labeling":
-            labels[task] = ["".join("G" if c in "aeiou" else "C" for c in text) for text in texts]
-        columns = {"label": labels[task]}
-        if task == "multilabel":
-            columns["long"] = ["1" if len(words) > 7 else "0" for words in drawn]
+        letters = ["".join("G" if c in "aeiou" else "C" for c in text) for text in texts]
+        columns = task_class(task).example_labels(score, [len(words) > 7 for words in drawn], letters)
         return Records.of(texts, columns)

@@ -29,6 +29,7 @@ from xmr.job import assemble
 from xmr.prepare import Prepared
 from xmr.program import Program
 from xmr.recipe.load import load_recipe
+from xmr.tasks.base import task_class
 from xmr.training.interrupt import TrainingInterruptedError
 from xmr.training.loop import train
 
@@ -67,8 +68,9 @@ class _ProgramEstimator(BaseEstimator):
         wrong = encoder.check(records)
         if wrong:
             raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())])
-        strata = np.unique(labels, return_inverse=True)[1] if self._task == "classification" else None
-        whole = random_split(strata, len(records), 0, recipe.data.split.validation, None, seed)
+        whole = random_split(
+            task_class(self._task).strata(records), len(records), 0, recipe.data.split.validation, None, seed
+        )
         split = Split(whole.train, whole.validation, np.zeros(0, dtype=np.int64), "no test part")
         job = assemble(recipe, encoder, source, Prepared(records, split, Skipped(), len(records), 0, 0, ""))
         with tempfile.TemporaryDirectory() as folder:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from xmr.data.targets import Targets
-from xmr.metrics.metrics import Array, metrics_of
+from xmr.metrics.metrics import Array
+
+Metrics = Callable[[Array, Tensor], dict[str, float]]
 
 
 def bootstrap(
+    metrics: Metrics,
     values: Array,
     target: Tensor,
-    targets: Targets,
     lengths: np.ndarray | None = None,
     draws: int = 500,
     level: float = 0.95,
@@ -38,7 +40,7 @@ def bootstrap(
                 counts = lengths[pick]
                 within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
                 pick = np.repeat(first[pick], counts) + within
-            drawn = metrics_of(targets.task, values[pick], target[torch.from_numpy(pick)], targets)
+            drawn = metrics(values[pick], target[torch.from_numpy(pick)])
             for name, value in drawn.items():
                 found.setdefault(name, []).append(value)
     edges = [50 * (1 - level), 50 * (1 + level)]

@@ -9,24 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata, spearmanr
 from sklearn import metrics as sk
-from torch import Tensor
-
-from xmr.data.targets import IGNORE, Targets, Task
 
 Array = NDArray[np.floating]
-
-
-def main_metric(task: Task, classes: int) -> str:
-    """The metric that selects the best epoch on validation data and heads the report: accuracy for more than two
-    classes.
-    """
-    return {
-        "classification": "auroc" if classes <= 2 else "accuracy",
-        "multilabel": "auroc",
-        "regression": "spearman",
-        "sequence_labeling": "accuracy",
-        "forecasting": "mse",
-    }[task]
 
 
 def headline(metric: str, values: Mapping[str, float | None]) -> str:
@@ -42,22 +26,6 @@ def is_defined(value: float | None) -> bool:
 def higher_is_better(metric: str) -> bool:
     """False for errors, True for all other metrics."""
     return metric not in ("mse", "mae", "rmse", "brier", "ece")
-
-
-def metrics_of(task: Task, values: Array, target: Tensor | Array, targets: Targets) -> dict[str, float]:
-    """All metrics of a task; NaN for one that is not defined (AUROC of a single class).
-
-    values: (n, K) probabilities or regression values in their own units; target: as `Targets.encode` gives it.
-    """
-    truth = np.asarray(target)
-    if task == "forecasting":
-        return forecast_metrics(values, truth)
-    if task == "regression":
-        return regression_metrics(values[:, 0], targets.own_units(truth)[:, 0])
-    if task == "multilabel":
-        return multilabel_metrics(values, truth, targets.names)
-    scored = truth != IGNORE
-    return classification_metrics(values[scored], truth[scored], task == "classification", targets.positive_class)
 
 
 def classification_metrics(

@@ -7,22 +7,37 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from annotated_types import Ge, Le
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import PydanticKnownError
 
-from xmr.baselines.base import FUTURE, PER_POSITION, PER_RECORD, Case, Predicts
+from xmr.baselines.base import Case
 from xmr.baselines.registry import BASELINES
 from xmr.core.component import KINDS, Locate, Section, problems_of, section_problems
-from xmr.core.registry import TRANSFORMS, grid
+from xmr.core.registry import TASKS, TRANSFORMS, grid
 from xmr.data.settings import DataSettings, Seed
-from xmr.data.targets import Task
 from xmr.errors import MAX_PROBLEMS, Problem, RecipeError, one_of
+from xmr.tasks.base import task_class
 from xmr.training.settings import TrainingSettings
+
+
+def _registered(task: str) -> str:
+    """Raises the error of a `Literal` for a task that is not registered."""
+    if task not in TASKS.names():
+        *names, last = map(repr, TASKS.names())
+        raise PydanticKnownError("literal_error", {"expected": f"{', '.join(names)} or {last}"})
+    return task
+
+
+def _list_tasks(schema: dict[str, Any]) -> None:
+    schema["enum"] = TASKS.names()
 
 
 class Recipe(Section):
     """One task from data to result. Component sections hold a `name` and that component's arguments."""
 
-    task: Task = Field(description="what is predicted for each record")
+    task: Annotated[str, AfterValidator(_registered)] = Field(
+        description="what is predicted for each record", json_schema_extra=_list_tasks
+    )
     seed: Seed = Field(0, description="seed of split, initialization and shuffling")
     data: DataSettings = Field(description="the records")
     encoder: Any = Field(description="the encoder of the modality")
@@ -69,9 +84,8 @@ def case_of(recipe: Recipe) -> Case:
     """What decides which baselines suit a recipe."""
     encoder = recipe.encoder["name"]
     emits = KINDS["encoder"].entry(encoder).fact("emits")
-    kinds: dict[str, Predicts] = {"forecasting": FUTURE, "sequence_labeling": PER_POSITION}
     space = space_of(recipe.source["name"])
-    return Case(encoder=encoder, emits=emits, space=space, predicts=kinds.get(recipe.task, PER_RECORD))
+    return Case(encoder=encoder, emits=emits, space=space, predicts=task_class(recipe.task).predicts)
 
 
 def _cell_problems(recipe: Recipe, place: Locate) -> list[Problem]:
@@ -92,6 +106,7 @@ def _cell_problems(recipe: Recipe, place: Locate) -> list[Problem]:
 def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
     """Sections that are valid alone but not together."""
     problems: list[Problem] = []
+    task = task_class(recipe.task)
     output = KINDS["output"].get(recipe.output["name"])
     if recipe.task not in output.tasks:  # type: ignore[attr-defined]
         fitting = [e.name for e in KINDS["output"] if recipe.task in e.load().tasks]  # type: ignore[attr-defined]
@@ -115,7 +130,7 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
                 "records of equal length (encoder.aligned: true), or mean",
             )
         )
-    if recipe.task == "sequence_labeling" and recipe.encoder.get("shuffle") == "positions":
+    if task.per_position and recipe.encoder.get("shuffle") == "positions":
         problems.append(
             Problem(
                 place(("encoder", "shuffle")),
@@ -123,7 +138,7 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
                 "none: labels would not move along",
             )
         )
-    if recipe.task == "sequence_labeling" and recipe.encoder.get("length") == "truncate":
+    if task.per_position and recipe.encoder.get("length") == "truncate":
         problems.append(
             Problem(
                 place(("encoder", "length")),
@@ -131,7 +146,7 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
                 "window or fail: no position may be lost",
             )
         )
-    if recipe.task == "sequence_labeling" and aligned and "fixed_columns" in recipe.encoder:  # these are not fed
+    if task.per_position and aligned and "fixed_columns" in recipe.encoder:  # these are not fed
         problems.append(Problem(place(("encoder", "aligned")), "true for a per-position task", "false"))
     problems += _batch_problems(recipe, place, emits)
     if emits != "symbols":
@@ -139,11 +154,11 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
     if recipe.output.get("pool", "mean") != "mean" and space_of(recipe.source["name"]) != "token":
         found = f"{recipe.output['pool']!r} for a source that returns one vector"
         problems.append(Problem(place(("output", "pool")), found, "mean, or no pool"))
-    if isinstance(recipe.data.target, list) and len(recipe.data.target) > 1 and recipe.task == "classification":
+    if isinstance(recipe.data.target, list) and len(recipe.data.target) > 1 and not task.several_columns:
         problems.append(
             Problem(
                 place(("data", "target")),
-                "several columns for task classification",
+                f"several columns for task {task.name}",
                 "one, or task: multilabel",
             )
         )
@@ -162,7 +177,7 @@ def _batch_problems(recipe: Recipe, place: Locate, emits: str) -> list[Problem]:
 def _only_for_symbols(recipe: Recipe, place: Locate, emits: str) -> list[Problem]:
     """Settings that apply only to sequences."""
     wrong = {
-        ("task",): recipe.task == "sequence_labeling",
+        ("task",): task_class(recipe.task).per_position,
         ("data", "max_length"): recipe.data.max_length is not None,
         ("data", "split", "by"): recipe.data.split.by == "cluster",
     }

@@ -47,8 +47,8 @@ def attribution(program: Program, encoded: Batch | None) -> str:
 
 def _title(program: Program, found: Occlusion, row: int) -> str:
     name = program.targets.names[found.predicted[row]]
-    regression = program.targets.task == "regression"
-    return f"{name}: {found.confidence[row]:.3g}" if regression else f"{name} ({found.confidence[row]:.2f})"
+    probabilistic = program.targets.probabilistic
+    return f"{name} ({found.confidence[row]:.2f})" if probabilistic else f"{name}: {found.confidence[row]:.3g}"
 
 
 def _scale(drops: np.ndarray) -> float:

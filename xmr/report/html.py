@@ -10,12 +10,13 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from xmr.core.files import write_text
-from xmr.data.targets import IGNORE
 from xmr.errors import visible
-from xmr.metrics.metrics import headline, main_metric
+from xmr.metrics.metrics import headline
 from xmr.report import plots
 from xmr.report.attribution import attribution
+from xmr.report.figures import FIGURES
 from xmr.report.learned import mapping_heatmap, reprogrammed_images, tokens_of_symbols, top_source_classes
+from xmr.tasks.base import Task
 
 if TYPE_CHECKING:
     from xmr.program import Program
@@ -89,7 +90,7 @@ def write_report(
     encoded test records to show as the source sees them; ids: ids of the test records.
     """
     targets = program.targets
-    chosen_by = main_metric(targets.task, targets.outputs)
+    chosen_by = targets.main_metric
     metric = headline(chosen_by, result["test"])
     test, others = result["test"], result["baselines"]
     shown = [name for name in (metric, "accuracy", "mcc", "auprc", "rmse", "r2", "mae") if name in test]
@@ -103,7 +104,7 @@ def write_report(
     page = Environment(autoescape=True).from_string(_PAGE)
 
     text = page.render(
-        title=f"{result['recipe']}: {', '.join(targets.names) if targets.outputs <= 6 else targets.task}",
+        title=f"{result['recipe']}: {', '.join(targets.names) if targets.outputs <= 6 else targets.name}",
         sentence=summary,
         headline=_finite(test[metric]),
         metric=metric,
@@ -112,7 +113,7 @@ def write_report(
         bars=Markup(plots.svg(plots.bars(names, heights, metric, interval), height=max(1.8, 0.6 + 0.42 * len(names)))),
         columns=shown,
         table=rows,
-        figures=[Markup(figure) for figure in _figures(program, target, history, values, baselines, chosen_by)],
+        figures=[Markup(figure) for figure in _figures(targets, target, history, values, baselines)],
         words=words,
         map=Markup(picture),
         programs=result["programs"],
@@ -138,65 +139,27 @@ def largest_errors(
     program: Program, truth: np.ndarray, values: np.ndarray, ids: list[str], most: int = 10
 ) -> list[tuple[str, str, str, str]]:
     """Wrongly predicted test records with the highest loss: id, truth, prediction, loss (squared error for numbers)."""
-    targets = program.targets
-    if targets.task == "regression":
-        own = targets.own_units(truth)[:, 0]
-        loss = np.square(values[:, 0] - own)
-        said = [(f"{a:.4g}", f"{b:.4g}") for a, b in zip(own, values[:, 0])]
-    elif targets.task == "classification":
-        loss = -np.log(values[np.arange(len(values)), truth].clip(1e-9))
-        loss = np.where(values.argmax(axis=1) == truth, -np.inf, loss)
-        said = [
-            (targets.names[a], f"{targets.names[b]} ({p:.2f})")
-            for a, b, p in zip(truth, values.argmax(axis=1), values.max(axis=1))
-        ]
-    else:
+    found = program.targets.errors(values, truth)
+    if found is None:
         return []
+    loss, said = found
     worst = [i for i in np.argsort(-loss)[:most] if np.isfinite(loss[i]) and i < len(ids)]
     return [(ids[i], *said[i], f"{loss[i]:.3g}") for i in worst]
 
 
 def _figures(
-    program: Program,
+    task: Task,
     truth: np.ndarray,
     history: History,
     values: np.ndarray,
     baselines: dict[str, np.ndarray],
-    metric: str,
 ) -> list[str]:
-    targets = program.targets
-    figures = [plots.svg(plots.learning(history.rows, history.best_epoch, metric))]
+    """Those of the predictions, then those of training."""
+    figures = [figure for name in task.figures for figure in FIGURES[name](task, truth, values, baselines)]
+    figures.append(plots.svg(plots.learning(history.rows, history.best_epoch, task.main_metric)))
     if len(history.rows) > 1 and "alignment" in history.rows[0]:
         figures.append(plots.svg(plots.alignment(history.rows)))
-    if targets.task == "forecasting":
-        return [plots.svg(plots.error_by_step(truth, values, baselines)), *figures]
-    if targets.task == "regression":
-        own = targets.own_units(truth)[:, 0]
-        return [plots.svg(plots.scatter(values[:, 0], own, targets.names[0])), *figures]
-    if targets.task == "multilabel":
-        curves = {}
-        for column, name in enumerate(targets.names):
-            known = ~np.isnan(truth[:, column])
-            if 0 < truth[known, column].sum() < known.sum():
-                curves[name] = (truth[known, column], values[known, column])
-        return [plots.svg(plots.roc(curves)), plots.svg(plots.precision_recall(curves)), *figures]
-    scored = truth != IGNORE
-    label, chosen, sure = truth[scored], values[scored].argmax(axis=1), values[scored].max(axis=1)
-    figures.append(plots.svg(plots.confusion(label, chosen, targets.names)))
-    figures.append(plots.svg(plots.reliability(sure, chosen == label)))
-    if targets.outputs == 2 and targets.task == "classification" and 0 < label.sum() < len(label):
-        one = targets.positive_class
-        label = label == one
-        best = sorted(baselines, key=lambda name: -np.nan_to_num(_auroc(label, baselines[name][:, one])))[:2]
-        curves = {"program": (label, values[:, one]), **{name: (label, baselines[name][:, one]) for name in best}}
-        figures += [plots.svg(plots.roc(curves)), plots.svg(plots.precision_recall(curves))]
     return figures
-
-
-def _auroc(label: np.ndarray, values: np.ndarray) -> float:
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(label, values))
 
 
 def _facts(result: dict[str, Any]) -> list[tuple[str, str]]:

@@ -35,6 +35,7 @@ class Source(nn.Module, ABC):
     hidden_width: int
     own_width: int  # of the last layer's features alone
     identity: str = ""
+    seed: int = 0  # of randomly initialized weights, as `load` was given it
     is_control: ClassVar[bool] = False  # whether it stands for "no pretrained network" in a comparison
     taps: int = 1  # hidden states of so many layers side by side
     class_names: tuple[str, ...] = ()  # of the source classes, if known

@@ -11,9 +11,9 @@ from torch.nn.utils import skip_init
 
 from xmr.core.spaces import PixelInput, PixelSpace
 from xmr.errors import Problem, RecipeError
-from xmr.sources.hugging_face import Checkpoint
-from xmr.sources.vision import BELOW, VisionSource, Weights, space_of
-from xmr.sources.weights import find_model
+from xmr.sources.hugging_face import BELOW, opened
+from xmr.sources.vision import VisionSource, space_of
+from xmr.sources.weights import Weights
 
 TEMPLATES = ("a photo of a {}.",)
 
@@ -45,7 +45,6 @@ class Clip(VisionSource):
         super().__init__()
         self.model_name, self.revision, self.weights = model, revision, weights
         self.classes_named, self.templates, self.texts = classes, templates, texts
-        self.seed = 0
 
     def sentences(self) -> list[tuple[str, str]]:
         """(class, text) pairs, class by class. Raises RecipeError if no class has a text."""
@@ -66,13 +65,12 @@ class Clip(VisionSource):
     def load(self, seed: int = 0) -> Self:
         """Load both towers, encode the texts, keep the image tower. Raises RecipeError if that fails."""
         self.seed = seed
-        checkpoint = Checkpoint(self.model_name, find_model(self.model_name), self.revision, f"CLIP in {BELOW}")
         pairs = self.sentences()
-        with checkpoint.loading():
-            config, tokenizer = checkpoint.config(), checkpoint.tokenizer()
+        with opened(self.model_name, self.revision, f"CLIP in {BELOW}") as (checkpoint, config):
+            tokenizer = checkpoint.tokenizer()
             if config.model_type != "clip" or tokenizer is None:
                 found = f"a model of type {config.model_type}{'' if tokenizer else ' without a tokenizer'}"
-                raise RecipeError(Problem("source.model", found, "clip, with its tokenizer (pictures alone: hf_image)"))
+                raise RecipeError(Problem("source.model", found, "clip, with its tokenizer (images alone: hf_image)"))
             space = space_of(checkpoint, config.vision_config, None)
             model = checkpoint.model("AutoModel", config, self.weights, seed)
             encoded = tokenizer([text for _, text in pairs], padding=True, truncation=True, return_tensors="pt")
@@ -98,8 +96,8 @@ class Clip(VisionSource):
 
     def run(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         """Normalized pixels -> unit image vectors (B, D')."""
-        seen = self.body["tower"](pixel_values=pixels).pooler_output  # type: ignore[index]
-        return nn.functional.normalize(self.body["projection"](seen).float(), dim=1), ()  # type: ignore[index]
+        seen = self.body["tower"](pixel_values=pixels).pooler_output
+        return nn.functional.normalize(self.body["projection"](seen).float(), dim=1), ()
 
     def features(self, inputs: PixelInput) -> Tensor:
         """(B, C, H, W) -> (B, D')."""

@@ -26,7 +26,7 @@ def blocks_of(network: nn.Module) -> list[nn.Module]:
     return [child for child, follower in zip(children, after) if not getattr(follower, "inplace", False)]
 
 
-def with_maps(network: nn.Module, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
+def forward_with_maps(network: nn.Module, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
     """A network's output, and the feature maps (B, D, H, W) or (B, T, D) of its blocks, first to last."""
     maps: list[Tensor] = []
 
@@ -42,7 +42,7 @@ def with_maps(network: nn.Module, inputs: Tensor) -> tuple[Tensor, list[Tensor]]
             handle.remove()
 
 
-def pooled(hidden: Tensor) -> Tensor:
+def pool_statistics(hidden: Tensor) -> Tensor:
     """One vector per record from positions (B, T, D) or pixels (B, D, H, W): (B, 5 D); (B, D) is unchanged.
 
     Mean, standard deviation, maximum, minimum, and the fraction of values more than 0.01 above the mean (so that
@@ -62,8 +62,8 @@ def pooled(hidden: Tensor) -> Tensor:
     return torch.cat([mean, deviation, greatest, least, above], dim=1)
 
 
-def several(last: Tensor, below: Sequence[Tensor], taps: int) -> Tensor:
+def concat_layers(last: Tensor, below: Sequence[Tensor], taps: int) -> Tensor:
     """The last features (B, D), then statistics of `taps` - 1 of the lower hidden states: (B, D + ...)."""
     if taps == 1:
         return last
-    return torch.cat([last, *(pooled(below[index]) for index in spread(len(below), taps))], dim=1)
+    return torch.cat([last, *(pool_statistics(below[index]) for index in spread(len(below), taps))], dim=1)

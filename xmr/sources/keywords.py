@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from xmr.core.spaces import Spectrum, WaveInput, WaveSpace
 from xmr.sources.mfcc import CepstralFront
-from xmr.sources.vision import Weights
 from xmr.sources.wave import ModuleWave, mel_filters
+from xmr.sources.weights import Weights
 
 RATE, SAMPLES = 16000, 16000
 # fmt: off
@@ -85,7 +85,7 @@ class AttentionRNN(ModuleWave):
         """See `AttentionRNNNetwork`."""
         return AttentionRNNNetwork()
 
-    def place(self) -> tuple[WaveSpace, str]:
+    def space_and_head(self) -> tuple[WaveSpace, str]:
         """125 frames of 1,024 samples every 128."""
         spectrum = Spectrum(window=1024, hop=128, fft=1024, frames=125, after=1024)
         self.register_buffer(
@@ -95,7 +95,7 @@ class AttentionRNN(ModuleWave):
 
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
         """Log mels of the magnitude, z-scored over the clip, through the network."""
-        magnitude = self.heard(inputs).abs()
+        magnitude = self.spectrum_of(inputs).abs()
         mels = torch.log(magnitude @ self.filters + 1e-6)
         mean = mels.mean(dim=(1, 2), keepdim=True)
         deviation = mels.std(dim=(1, 2), keepdim=True, correction=0)
@@ -142,11 +142,11 @@ class KeywordCNN(ModuleWave):
         """See `KeywordCNNNetwork`."""
         return KeywordCNNNetwork()
 
-    def place(self) -> tuple[WaveSpace, str]:
+    def space_and_head(self) -> tuple[WaveSpace, str]:
         """101 frames of 480 samples every 160, the wave mirrored at its ends."""
         self.front = CepstralFront(SAMPLES)
         return WaveSpace(RATE, SAMPLES, self.front.spectrum), "output"
 
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
         """Cepstra through the network."""
-        return self.body(self.front(self.heard(inputs)))
+        return self.body(self.front(self.spectrum_of(inputs)))

@@ -9,7 +9,7 @@ from annotated_types import Ge, Le
 from torch import Tensor, nn
 
 from xmr.core.spaces import Spectrum, WaveInput, WaveSpace
-from xmr.sources.depths import pooled
+from xmr.sources.depths import pool_statistics
 from xmr.sources.wave import WaveSource, mel_filters, torchaudio_functional
 
 RATE, HOP, CEPSTRA = 16000, 160, 40
@@ -53,7 +53,6 @@ class MFCC(WaveSource):
     ) -> None:
         super().__init__()
         self.samples, self.stand_ins = samples, stand_ins
-        self.seed = 0
 
     def load(self, seed: int = 0) -> Self:
         """Initialize the random classifier."""
@@ -61,11 +60,11 @@ class MFCC(WaveSource):
         self.front = CepstralFront(self.samples)
         self.space = WaveSpace(RATE, self.samples, self.front.spectrum)
         self.head = _StandIn(5 * CEPSTRA, self.stand_ins, seed)
-        return self.settle()
+        return self.finalize()
 
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
         """Five statistics of each coefficient (B, 200); there are no lower layers."""
-        return pooled(self.front(self.heard(inputs))), []
+        return pool_statistics(self.front(self.spectrum_of(inputs))), []
 
     def classifier_weight(self) -> Tensor:
         """The random matrix: (K_S, 200)."""

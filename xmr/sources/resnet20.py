@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from annotated_types import Ge, Le
 from torch import Tensor, nn
 
-from xmr.sources.vision import ModuleSource, Weights
+from xmr.sources.vision import ModuleSource
+from xmr.sources.weights import Weights
 
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 

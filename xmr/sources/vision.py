@@ -1,16 +1,11 @@
-"""Frozen image classifiers: any of Hugging Face, of timm, or a torch module with a weights file.
-
-A classifier is cut before its last linear layer: the output there is the features (B, D'), and that layer is kept as
-`head`, so that the logits of the source classes are `head(features)` without a second pass.
-"""
+"""Frozen image classifiers: any of Hugging Face, of timm, or a torch module with a weights file."""
 
 from __future__ import annotations
 
 import copy
 import math
-from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
 from annotated_types import Ge, Le
@@ -18,15 +13,13 @@ from torch import Tensor, nn
 
 from xmr.core.spaces import PixelInput, PixelSpace
 from xmr.errors import Problem, RecipeError, SourceUnavailableError, require
-from xmr.sources.depths import several, with_maps
+from xmr.sources.depths import concat_layers, forward_with_maps
 from xmr.sources.folding import Folded, fold_batch_norms, unfold
-from xmr.sources.hugging_face import Checkpoint, drawn, unreachable
-from xmr.sources.pooled import PooledSource
-from xmr.sources.weights import fill, find_model, load_weights
+from xmr.sources.hugging_face import Checkpoint, class_names, opened, random_init, unreachable
+from xmr.sources.pooled import OwnNetwork, PooledSource, take_classifier
+from xmr.sources.weights import Weights
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-Weights = Literal["pretrained", "random"]
-BELOW = "a folder below XMR_MODELS"  # an alternative for error messages
 MAX_PIXELS = 4096  # of a side
 
 
@@ -36,7 +29,6 @@ class VisionSource(PooledSource):
     space_kind: ClassVar[str] = "pixel"
     space: PixelSpace
     _folded: list[Folded]
-    body: nn.Module
     factor: Tensor
     shift: Tensor
 
@@ -84,7 +76,7 @@ class VisionSource(PooledSource):
         """
         if self.taps == 1:
             return self.body(pixels), ()
-        found, below = with_maps(self.body, pixels)
+        found, below = forward_with_maps(self.body, pixels)
         if not below:
             raise RecipeError(Problem("source.taps", str(self.taps), "1: this network has no sequence of blocks"))
         return found, below
@@ -93,7 +85,7 @@ class VisionSource(PooledSource):
         """(B, C, H, W) -> (B, D'), the classifier's input first."""
         pixels = self.normalized(inputs)
         found, below = self.run(pixels.contiguous(memory_format=torch.channels_last))
-        return several(found.flatten(1), below, self.taps)
+        return concat_layers(found.flatten(1), below, self.taps)
 
 
 class HFImage(VisionSource):
@@ -118,14 +110,11 @@ class HFImage(VisionSource):
         super().__init__()
         self.model_name, self.revision, self.weights, self.size = model, revision, weights, size
         self.taps = taps
-        self.seed = 0
 
     def load(self, seed: int = 0) -> Self:
         """Load config and weights. Raises RecipeError with the alternatives if that fails."""
         self.seed = seed
-        checkpoint = Checkpoint(self.model_name, find_model(self.model_name), self.revision, BELOW)
-        with checkpoint.loading():
-            config = checkpoint.config()
+        with opened(self.model_name, self.revision) as (checkpoint, config):
             space = space_of(checkpoint, config, self.size)
             model = checkpoint.model("AutoModelForImageClassification", config, self.weights, seed)
             return self.adopt(model, space, class_names(config))
@@ -160,7 +149,6 @@ class Timm(VisionSource):
     ) -> None:
         super().__init__()
         self.model_name, self.weights, self.size, self.taps = model, weights, size, taps
-        self.seed = 0
 
     def load(self, seed: int = 0) -> Self:
         """Create the model with timm. Raises MissingExtraError without timm, RecipeError for an unknown model."""
@@ -171,7 +159,7 @@ class Timm(VisionSource):
         self.seed = seed
         try:
             pretrained = self.weights == "pretrained"
-            model: Any = drawn(lambda: timm.create_model(self.model_name, pretrained=pretrained), seed)
+            model: Any = random_init(lambda: timm.create_model(self.model_name, pretrained=pretrained), seed)
         except (RuntimeError, OSError, ValueError) as error:
             raise SourceUnavailableError(unreachable(self.model_name, error, "a name of timm.list_models()")) from error
         facts: Any = model.pretrained_cfg
@@ -184,7 +172,7 @@ class Timm(VisionSource):
         return {**settings, "taps": self.taps}
 
 
-class ModuleSource(VisionSource):
+class ModuleSource(OwnNetwork, VisionSource):
     """A torch module of your own with a weights file: subclass it in a plugin (docs/how-to/use-another-source.md).
 
     `network` makes the architecture; the weights come from a file that holds only tensors, never from code in a recipe.
@@ -200,61 +188,17 @@ class ModuleSource(VisionSource):
     width: ClassVar[int] = 224
     channel_mean: ClassVar[tuple[float, ...]] = IMAGENET_MEAN
     channel_std: ClassVar[tuple[float, ...]] = IMAGENET_STD
-    names: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(
-        self, weights_file: str, weights: Weights = "pretrained", taps: Annotated[int, Ge(1), Le(1000)] = 1
-    ) -> None:
-        super().__init__()
-        self.weights_file, self.weights, self.taps = weights_file, weights, taps
-        self.seed = 0
-
-    @abstractmethod
-    def network(self) -> nn.Module:
-        """The architecture, randomly initialized; its last linear layer is the classifier."""
-
-    def tensors(self) -> dict[str, Tensor]:
-        """The pretrained weights, name by name."""
-        return load_weights(self.weights_file)
 
     def load(self, seed: int = 0) -> Self:
         """Create the network and load its weights. Raises RecipeError unless the file holds exactly its tensors."""
-        self.seed = seed
-        model = drawn(self.network, seed)
-        if self.weights == "pretrained":
-            fill(model, self.tensors())
-        return self.adopt(model, PixelSpace(self.height, self.width, self.channel_mean, self.channel_std), self.names)
-
-    def describe(self) -> dict[str, Any]:
-        """See `Source.describe`."""
-        depths = {"taps": self.taps} if self.taps > 1 else {}  # a subclass's constructor may not know them
-        return {"name": self.section["name"], "weights_file": self.weights_file, "weights": self.weights, **depths}
-
-
-def take_classifier(model: nn.Module) -> nn.Module:
-    """Replace the model's last linear layer by the identity and return it; return the identity if there is none."""
-    found = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    if not found:
-        return nn.Identity()
-    parent, _, leaf = found[-1].rpartition(".")
-    owner = model.get_submodule(parent)
-    head = owner._modules[leaf]
-    owner._modules[leaf] = nn.Identity()
-    assert head is not None
-    return head
+        space = PixelSpace(self.height, self.width, self.channel_mean, self.channel_std)
+        return self.adopt(self.create(seed), space, self.names)
 
 
 def own_width(head: nn.Module, features: Tensor) -> int:
     """Number of features that are the classifier's input."""
     first = next((module for module in head.modules() if isinstance(module, nn.Linear)), None)
     return first.in_features if first is not None else features.shape[1]
-
-
-def class_names(config: Any) -> tuple[str, ...]:
-    """The names of the source classes, if its config has better ones than LABEL_0."""
-    labels = getattr(config, "id2label", None) or {}
-    names = tuple(str(labels[key]) for key in sorted(labels, key=int))
-    return () if all(name.startswith("LABEL_") for name in names) else names
 
 
 def space_of(checkpoint: Checkpoint, config: Any, size: int | None) -> PixelSpace:

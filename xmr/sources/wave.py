@@ -1,7 +1,6 @@
 """Frozen audio models: the base classes, and any raw-wave encoder of Hugging Face.
 
-As for images, a classifier is cut before its last linear layer: the output there is the features (B, D'). A model that
-starts with a short-time Fourier transform states it in its space and accepts spectra as well as waves.
+A model that starts with a short-time Fourier transform states it in its space and accepts spectra as well as waves.
 """
 
 from __future__ import annotations
@@ -16,11 +15,12 @@ from torch import Tensor, nn
 
 from xmr.core.spaces import WaveInput, WaveSpace
 from xmr.errors import MissingExtraError, Problem, RecipeError
-from xmr.sources.depths import several
-from xmr.sources.hugging_face import Checkpoint, drawn
-from xmr.sources.pooled import PooledSource
-from xmr.sources.vision import BELOW, Weights, class_names
-from xmr.sources.weights import fill, find_model, load_weights
+from xmr.sources.depths import concat_layers
+from xmr.sources.hugging_face import Checkpoint, class_names, opened
+from xmr.sources.pooled import OwnNetwork, PooledSource
+from xmr.sources.weights import Weights
+
+HEADS = ("projector", "classifier")  # of the audio classifiers of transformers
 
 
 class WaveSource(PooledSource):
@@ -30,7 +30,7 @@ class WaveSource(PooledSource):
     space: WaveSpace
     clip: int | None = None  # samples of a clip, where known before the model is loaded
 
-    def settle(self, names: tuple[str, ...] = ()) -> Self:
+    def finalize(self, names: tuple[str, ...] = ()) -> Self:
         """Measure the width of the features on silence, and freeze."""
         self.eval()
         with torch.no_grad():
@@ -41,7 +41,7 @@ class WaveSource(PooledSource):
         self.class_names = names if len(names) == self._classes else ()
         return self.freeze()
 
-    def heard(self, inputs: WaveInput) -> Tensor:
+    def spectrum_of(self, inputs: WaveInput) -> Tensor:
         """The spectrum of the transform's output: complex (B, T, F)."""
         if inputs.spectrum is not None:
             return inputs.spectrum
@@ -60,10 +60,10 @@ class WaveSource(PooledSource):
     def features(self, inputs: WaveInput) -> Tensor:
         """(B, D'), the classifier's input first."""
         last, below = self.depths(inputs)
-        return several(last, below, self.taps)
+        return concat_layers(last, below, self.taps)
 
 
-class ModuleWave(WaveSource):
+class ModuleWave(OwnNetwork, WaveSource):
     """An audio network of your own with a weights file: subclass it in a plugin, as `ModuleSource` for images.
 
     Args:
@@ -72,42 +72,16 @@ class ModuleWave(WaveSource):
         taps: number of layers whose features are used: the last and others, evenly spaced.
     """
 
-    names: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(
-        self, weights_file: str, weights: Weights = "pretrained", taps: Annotated[int, Ge(1), Le(1000)] = 1
-    ) -> None:
-        super().__init__()
-        self.weights_file, self.weights, self.taps = weights_file, weights, taps
-        self.seed = 0
-
     @abstractmethod
-    def network(self) -> nn.Module:
-        """The architecture, randomly initialized, its tensors named as in the weights file."""
-
-    @abstractmethod
-    def place(self) -> tuple[WaveSpace, str]:
+    def space_and_head(self) -> tuple[WaveSpace, str]:
         """Its space, and the name of its last linear layer."""
 
     def load(self, seed: int = 0) -> Self:
         """Create the network and load its weights. Raises RecipeError unless the file holds exactly its tensors."""
-        self.seed = seed
-        body = drawn(self.network, seed)
-        if self.weights == "pretrained":
-            fill(body, load_weights(self.weights_file))
-        self.space, leaf = self.place()
-        self.body = body
-        self.head = getattr(body, leaf)
-        return self.settle(self.names)
-
-    def describe(self) -> dict[str, Any]:
-        """See `Source.describe`."""
-        return {
-            "name": self.section["name"],
-            "weights_file": self.weights_file,
-            "weights": self.weights,
-            "taps": self.taps,
-        }
+        self.body = self.create(seed)
+        self.space, leaf = self.space_and_head()
+        self.head = getattr(self.body, leaf)
+        return self.finalize(self.names)
 
 
 class HFAudio(WaveSource):
@@ -134,30 +108,25 @@ class HFAudio(WaveSource):
         super().__init__()
         self.model_name, self.revision, self.weights, self.samples, self.taps = model, revision, weights, samples, taps
         self.clip = samples
-        self.seed = 0
 
     def load(self, seed: int = 0) -> Self:
         """Load config and weights. Raises RecipeError with the alternatives if that fails."""
         self.seed = seed
-        checkpoint = Checkpoint(self.model_name, find_model(self.model_name), self.revision, BELOW)
-        with checkpoint.loading():
-            config = checkpoint.config()
-            classifier = (config.architectures or [""])[0].endswith("ForSequenceClassification")
-            kind = "AutoModelForAudioClassification" if classifier else "AutoModel"
-            model = checkpoint.model(kind, config, self.weights, seed)
+        with opened(self.model_name, self.revision) as (checkpoint, config):
+            model, names = audio_model(checkpoint, config, self.weights, seed)
             rate, normalise = _front_of(checkpoint)
-            return self.adopt(model, rate, normalise, class_names(config) if classifier else ())
+            return self.adopt(model, rate, normalise, names)
 
     def adopt(self, model: Any, rate: int = 16000, normalise: bool = True, names: tuple[str, ...] = ()) -> Self:
         """Use a model in memory as the source. normalise: scale each wave to mean 0 and standard deviation 1, as in
         its training.
         """
         self.body, self.normalise = model.base_model, normalise
-        projector, classifier = getattr(model, "projector", None), getattr(model, "classifier", None)
-        self.projector = projector if projector is not None else nn.Identity()
-        self.head = classifier if classifier is not None else nn.Identity()
+        self.projector, self.head = (
+            getattr(model, name, None) or nn.Identity() for name in ("projector", "classifier")
+        )
         self.space = WaveSpace(rate, self.samples)
-        return self.settle(names)
+        return self.finalize(names)
 
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
         """See `WaveSource.depths`."""
@@ -172,6 +141,13 @@ class HFAudio(WaveSource):
         """See `Source.describe`."""
         settings = {"name": "hf_audio", "model": self.model_name, "revision": self.revision, "weights": self.weights}
         return {**settings, "samples": self.samples, "taps": self.taps}
+
+
+def audio_model(checkpoint: Checkpoint, config: Any, weights: Weights, seed: int) -> tuple[Any, tuple[str, ...]]:
+    """An audio model with its classifier, if it has one, and the names of its classes. Raises as `Checkpoint.model`."""
+    classifier = (config.architectures or [""])[0].endswith(("ForSequenceClassification", "ForAudioClassification"))
+    kind = "AutoModelForAudioClassification" if classifier else "AutoModel"
+    return checkpoint.model(kind, config, weights, seed), class_names(config) if classifier else ()
 
 
 def _front_of(checkpoint: Checkpoint) -> tuple[int, bool]:

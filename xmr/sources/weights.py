@@ -6,7 +6,7 @@ import os
 import struct
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
@@ -15,6 +15,8 @@ from torch import Tensor
 
 from xmr.data.public.location import cache_folder
 from xmr.errors import Problem, RecipeError
+
+Weights = Literal["pretrained", "random"]
 
 # What the two readers raise for damaged files.
 _DAMAGED = (

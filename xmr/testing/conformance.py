@@ -28,12 +28,11 @@ from xmr.core.spaces import (
     WaveInput,
     WaveSpace,
 )
-from xmr.data.targets import IGNORE, Targets, Task
 from xmr.encoders.base import Encoder
 from xmr.program import Program
 from xmr.sources.base import Source
+from xmr.tasks.base import task_class
 from xmr.training.loop import LabelledSet
-from xmr.training.losses import loss_of
 
 TOLERANCE = 2e-4
 
@@ -57,7 +56,7 @@ def _encoder_for(takes: str) -> str:
     return next(entry.name for entry in ENCODERS if entry.fact("emits") == takes)
 
 
-def check_encoder(section: dict[str, Any] | str, task: Task = "classification") -> None:
+def check_encoder(section: dict[str, Any] | str, task: str = "classification") -> None:
     """Shapes, masks, batch invariance, training-only statistics, state round trip, determinism."""
     encoder: Encoder = create(ENCODERS, _section("encoder", section))
     encoder.bind(64)
@@ -222,7 +221,7 @@ def _check_language(source: Source, space: TokenSpace) -> None:
     assert source.answers(answer.aligned).shape[-1] == source.classes
 
 
-def check_output(section: dict[str, Any] | str, source: Source, task: Task = "classification") -> None:
+def check_output(section: dict[str, Any] | str, source: Source, task: str = "classification") -> None:
     """Shapes, a gradient in every parameter, a training step in a whole program, save -> load -> same numbers."""
     checked = _section("output", section)
     pixel = source.space_kind == "pixel"
@@ -233,7 +232,7 @@ def check_output(section: dict[str, Any] | str, source: Source, task: Task = "cl
     encoder.bind(30)
     records = encoder.example(20, 3, task)
     encoder.fit(records)
-    targets = Targets.fit(task, records)
+    targets = task_class(task).fit(records)
     assert task in OUTPUTS.get(checked["name"]).tasks  # type: ignore[attr-defined]
     transform = check_section("transform", cell, "conformance")
     program = Program.build(encoder, transform, source, checked, targets, programs=2, seed=1)
@@ -245,11 +244,8 @@ def check_output(section: dict[str, Any] | str, source: Source, task: Task = "cl
         for batch in labelled.data.training_batches(8, 400, np.random.default_rng(epoch)):
             program.train()
             logits = program(labelled.data.batch(batch))
-            if task == "sequence_labeling":
-                target = labelled.data.align(labelled.target, batch, IGNORE)
-            else:
-                target = labelled.target[torch.from_numpy(batch)]
-            loss = loss_of(task, logits, target).sum()
+            target = targets.batch_targets(labelled.target, labelled.data, batch)
+            loss = targets.loss(logits, target).sum()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -264,7 +260,7 @@ def check_output(section: dict[str, Any] | str, source: Source, task: Task = "cl
     assert source.checksum() == before, "the source changed"
     values = program.answer(labelled.data)
     assert bool(torch.isfinite(values).all())
-    if task == "classification":
+    if targets.probabilistic and not targets.several_columns:
         assert torch.allclose(values.sum(-1), torch.ones(values.shape[:-1]), atol=1e-4)
     _round_trip(program, labelled, values)
 

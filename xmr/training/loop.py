@@ -22,11 +22,11 @@ from torch import Tensor, nn
 
 from xmr.core.generators import Generators, share_generators
 from xmr.core.kinds import Batch, EncodedSet
-from xmr.data.targets import IGNORE
-from xmr.metrics.metrics import higher_is_better, main_metric, metrics_of
+from xmr.metrics.metrics import higher_is_better
 from xmr.outputs.mapping import CountedMapping
 from xmr.outputs.ridge import Ridge
 from xmr.program import Program, source_features
+from xmr.tasks.classification import class_weights
 from xmr.training.checkpoint import (
     load_checkpoint,
     optimizer_tensors,
@@ -37,7 +37,6 @@ from xmr.training.checkpoint import (
 )
 from xmr.training.divergence import check_answers, check_loss
 from xmr.training.interrupt import TrainingInterruptedError, stop_on_interrupt
-from xmr.training.losses import class_weights, loss_of
 from xmr.training.optimizer import make_optimizer, parameter_groups, rate_at
 from xmr.training.precision import autocast, resolve_precision
 from xmr.training.settings import TrainingSettings
@@ -50,7 +49,7 @@ _MAKING_ACCELERATOR = threading.Lock()
 
 @dataclass
 class LabelledSet:
-    """An encoded data set with its targets (see `Targets.encode`)."""
+    """An encoded data set with its targets (see `Task.encode`)."""
 
     data: EncodedSet
     target: Tensor
@@ -214,7 +213,7 @@ class _Job:
     ) -> None:
         self.program, self.training, self.validation = program, training, validation
         self.settings, self.seed, self.precision, self.accelerator = settings, seed, precision, accelerator
-        self.task = program.targets.task
+        self.task = program.targets
         self.optimizer = make_optimizer(settings, parameter_groups(program, settings))
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.members = list(program.members())
@@ -224,7 +223,7 @@ class _Job:
         self.weights = None
         self.lengths: Tensor | None = None  # of the source's tokens
         if settings.class_weights == "balanced":
-            self.weights = class_weights(training.target, program.targets.outputs).to(program.device)
+            self.weights = class_weights(training.target, self.task.outputs).to(program.device)
         self.epochs = max(settings.epochs, -(-settings.min_steps // max(1, len(self.batches(0)))))
         self.steps = sum(len(self.batches(epoch)) for epoch in range(self.epochs))
         program.cache(training.data, varied=True)
@@ -262,10 +261,7 @@ class _Job:
 
     def target(self, batch: np.ndarray) -> Tensor:
         """The targets of a batch, on the program's device."""
-        if self.task == "sequence_labeling":
-            target = self.training.data.align(self.training.target, batch, IGNORE)
-        else:
-            target = self.training.target[torch.from_numpy(batch)]
+        target = self.task.batch_targets(self.training.target, self.training.data, batch)
         return target.to(self.program.device, non_blocking=True)
 
     def step(self, batch: np.ndarray, step: int, repeated: bool = False) -> tuple[float, int]:
@@ -279,7 +275,7 @@ class _Job:
         with autocast(self.precision, self.program.device):
             encoded = self.varied(self.training.data.batch(batch))
             logits = self.program(encoded.to(self.program.device)).float()
-        losses = loss_of(self.task, logits, target, self.weights, self.settings.label_smoothing)
+        losses = self.task.loss(logits, target, self.weights, self.settings.label_smoothing)
         total = losses.sum()
         for part in (*self.program.transforms, *self.program.outputs):
             regularization = part.regularization()
@@ -391,8 +387,7 @@ class _Job:
             dim=0
         )
         check_answers(answers, self.settings)
-        names = self.program.targets.names
-        values = metrics_of(self.task, answers.numpy(), self.validation.target, self.program.targets)
-        metric = main_metric(self.task, len(names))
+        values = self.task.metrics(answers.numpy(), self.validation.target)
+        metric = self.task.main_metric
         score = values[metric] if higher_is_better(metric) else -values[metric]
         return {"score": score if math.isfinite(score) else -math.inf, **values}

@@ -5,9 +5,9 @@ import pytest
 
 from xmr.data.readers.numbers import as_numbers, is_gap, is_number
 from xmr.data.records import Records
-from xmr.data.targets import Targets, check_raw
 from xmr.encoders.columns import counts_rows
 from xmr.encoders.table import TableEncoder
+from xmr.tasks.base import task_class
 
 ODD = ["1_000", "1_0", "\u0661", "\uff11", "\u00b2", "1,5", "0x10", "x"]
 
@@ -37,12 +37,16 @@ def test_gaps_are_nan_and_the_endless_stays_to_be_refused():
 
 
 def test_labels_of_a_regression_are_numbers_by_the_same_rule():
-    assert "finite number" in check_raw("regression", Records.of(["A"], {"y": ["1_0"]}))[0]
-    assert Targets.fit("classification", Records.of(["A"] * 3, {"y": ["1_0", "2", "10"]})).names == ("2", "10", "1_0")
+    assert "finite number" in task_class("regression").check_labels(Records.of(["A"], {"y": ["1_0"]}))[0]
+    assert task_class("classification").fit(Records.of(["A"] * 3, {"y": ["1_0", "2", "10"]})).names == (
+        "2",
+        "10",
+        "1_0",
+    )
 
 
 def test_nan_is_no_class():
-    assert check_raw("classification", Records.of(["A"], {"y": ["NaN"]})) == {
+    assert task_class("classification").check_labels(Records.of(["A"], {"y": ["NaN"]})) == {
         0: "found 'NaN' in 'y', which is no label; expected one"
     }
 

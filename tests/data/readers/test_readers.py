@@ -17,10 +17,10 @@ from xmr.data.public.proteins import read_modlamp
 from xmr.data.readers.read import read_all, stream
 from xmr.data.records import Records, Skipped
 from xmr.data.settings import DataSettings
-from xmr.data.targets import IGNORE, Targets, check_raw
 from xmr.encoders.protein import ProteinEncoder
 from xmr.errors import DataError, MissingExtraError, require
 from xmr.prepare import _strata, prepare
+from xmr.tasks.base import IGNORE, restore_task, task_class
 
 FASTA = """>a first protein TARGET=1.5 SET=train VALIDATION=False
 ACD
@@ -115,40 +115,40 @@ def test_amp_vs_uniprot_traps():
 
 def test_targets_by_hand():
     records = Records.of(["A", "C", "D"], {"y": ["1", "3", "5"]})
-    targets = Targets.fit("regression", records)
+    targets = task_class("regression").fit(records)
     assert targets.mean == (3.0,)
     assert torch.allclose(targets.encode(records)[:, 0], torch.tensor([-1.2247, 0, 1.2247]), atol=1e-4)
-    classes = Targets.fit("classification", Records.of(["A"] * 4, {"y": ["10", "9", "a", "B"]}))
+    classes = task_class("classification").fit(Records.of(["A"] * 4, {"y": ["10", "9", "a", "B"]}))
     assert classes.names == ("9", "10", "B", "a")
     assert "nearest: B" in classes.check(Records.of(["A"], {"y": ["b"]}))[0]
-    labels = Targets.fit("multilabel", Records.of(["A"], {"p": ["1"], "q": ["0"]}))
+    labels = task_class("multilabel").fit(Records.of(["A"], {"p": ["1"], "q": ["0"]}))
     got = labels.encode(Records.of(["A", "A"], {"p": ["1", ""], "q": ["false", "yes"]}))
     assert got[0].tolist() == [1, 0]
     assert bool(torch.isnan(got[1, 0]))
     residue = Records.of(["ACD", "E"], {"y": ["HCE", "H"]})
     residue.mask = ["101", ""]
-    fitted = Targets.fit("sequence_labeling", residue)
+    fitted = task_class("sequence_labeling").fit(residue)
     assert fitted.names == ("C", "E", "H")
     assert fitted.encode(residue).tolist() == [2, IGNORE, 1, 2]
-    assert Targets.restore(fitted.state()) == fitted
+    assert restore_task(fitted.state()) == fitted
 
 
 def test_quantile_scale_by_hand_and_back():
     values = [str(v) for v in [0.0, 0.0, 0.0, 1.0, 2.0, 50.0]]
-    targets = Targets.fit("regression", Records.of(["A"] * 6, {"y": values}), scale="quantile")
+    targets = task_class("regression").fit(Records.of(["A"] * 6, {"y": values}), scale="quantile")
     scaled = targets.encode(Records.of(["A"] * 3, {"y": ["0", "1", "50"]}))[:, 0].numpy()
     assert scaled[0] < scaled[1] < scaled[2] < 3
     assert abs(targets.scaled(np.array([[0.5]]))[0, 0]) < 0.2  # the median becomes about zero
     inside = np.array([[0.3], [1.5], [20.0]])
     assert np.allclose(targets.own_units(targets.scaled(inside)), inside, atol=1e-6)
     assert targets.own_units(np.array([[9.0]]))[0, 0] > 50  # beyond the training range the line goes on
-    assert Targets.restore(targets.state()) == targets
+    assert restore_task(targets.state()) == targets
 
 
 def test_labels_that_cannot_be_read():
-    assert "no label" in check_raw("classification", Records.of(["A"], {"y": [""]}))[0]
-    assert "finite number" in check_raw("regression", Records.of(["A"], {"y": ["nan"]}))[0]
-    assert "0 or 1" in check_raw("multilabel", Records.of(["A"], {"y": ["maybe"]}))[0]
+    assert "no label" in task_class("classification").check_labels(Records.of(["A"], {"y": [""]}))[0]
+    assert "finite number" in task_class("regression").check_labels(Records.of(["A"], {"y": ["nan"]}))[0]
+    assert "0 or 1" in task_class("multilabel").check_labels(Records.of(["A"], {"y": ["maybe"]}))[0]
 
 
 def test_secondary_structure_joins_three_files(shared_data):

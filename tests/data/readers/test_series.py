@@ -9,9 +9,9 @@ from xmr.data.columns import Columns
 from xmr.data.public.catalog import dataset
 from xmr.data.readers.read import read_all
 from xmr.data.records import Skipped
-from xmr.data.targets import check_raw
 from xmr.encoders.series import SeriesEncoder
 from xmr.errors import DataError
+from xmr.tasks.base import task_class
 
 VALUES = np.array([[1, 2, 3, 4], [5, 6, 7, 8], [0, -1, -2, -3]], dtype=np.float32)
 LABELS = ["a", "b", "a"]
@@ -244,7 +244,7 @@ def test_only_whole_numbers_lose_their_point(tmp_path, label, said):
 def test_a_missing_label_is_no_class(tmp_path):
     path = tmp_path / "x_TRAIN.tsv"
     path.write_text("1\t1\t2\nnan\t2\t3\n")
-    assert list(check_raw("classification", read(path))) == [1]
+    assert list(task_class("classification").check_labels(read(path))) == [1]
 
 
 def test_gaps_are_those_of_tables(tmp_path):

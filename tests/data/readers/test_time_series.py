@@ -12,12 +12,11 @@ from xmr.core.kinds import SignalSet, SignalSpec
 from xmr.data.columns import Columns
 from xmr.data.readers.time_series import TimeTable, read_time_table, steps_in_words, windows
 from xmr.data.settings import DataSettings
-from xmr.data.targets import Targets
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError
-from xmr.metrics.metrics import metrics_of
 from xmr.prepare import prepare
-from xmr.training.losses import loss_of
+from xmr.tasks.base import task_class
+from xmr.tasks.forecasting import Forecasting
 
 
 def table(rows=60, channels=2):
@@ -167,11 +166,11 @@ def test_what_is_missing_changes_no_score_and_no_gradient():
     held = truth.copy()
     held[2], held[:, 1] = np.nan, np.nan
     known = ~np.isnan(held)
-    found = metrics_of("forecasting", answer, held, Targets.steps(4))
+    found = Forecasting.steps(4).metrics(answer, held)
     assert found["mse"] == pytest.approx(np.mean((answer - truth)[known] ** 2))
     assert found["mae"] == pytest.approx(np.mean(np.abs(answer - truth)[known]))
     logits = torch.tensor(answer[None], requires_grad=True)
-    loss = loss_of("forecasting", logits, torch.tensor(held))
+    loss = task_class("forecasting").loss(logits, torch.tensor(held))
     assert loss.item() == pytest.approx(found["mse"])
     loss.sum().backward()
     assert torch.isfinite(logits.grad).all()
@@ -205,7 +204,7 @@ def parts(seen, target):
         texts={},
         sets=held,
         targets=goals,
-        description=Targets.steps(len(target[0])),
+        description=Forecasting.steps(len(target[0])),
         spec=SignalSpec(1, len(seen[0])),
         seed=0,
         source=None,
@@ -226,8 +225,8 @@ def test_baselines_by_hand():
 
 
 def test_mse_and_mae_over_everything():
-    targets = Targets.steps(2)
-    found = metrics_of("forecasting", np.array([[1.0, 2], [3, 4]]), np.array([[1.0, 0], [3, 3]]), targets)
+    targets = Forecasting.steps(2)
+    found = targets.metrics(np.array([[1.0, 2], [3, 4]]), np.array([[1.0, 0], [3, 3]]))
     assert found == {"mse": (4 + 1) / 4, "mae": (2 + 1) / 4}
 
 

@@ -23,6 +23,7 @@ from xmr.core.registry import ENCODERS, SOURCES
 from xmr.errors import Problem, RecipeError, one_of
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.recipe import Recipe, case_of
+from xmr.tasks.base import task_class
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,15 +121,16 @@ def planned(name: str, settings: Settings) -> list[Planned]:
 def controls(recipe: Recipe) -> dict[str, list[str]]:
     """The controls a recipe can have: name -> overrides."""
     found: dict[str, list[str]] = {}
+    task = task_class(recipe.task)
     if "weights" in recipe.source and recipe.source["weights"] != "random":
         found["random source"] = ["source.weights=random"]
     control = create(SOURCES, recipe.source).without_network()
     if control is not None:
         found["no source"] = [f"source={json.dumps(control)}"]
     orders = "shuffle" in section_model(ENCODERS.get(recipe.encoder["name"])).model_fields
-    if orders and recipe.task != "sequence_labeling":  # labels of residues would not follow
+    if orders and not task.per_position:  # labels of positions would not follow
         found["shuffled positions"] = ["encoder.shuffle=positions"]
-    if recipe.task != "forecasting":
+    if task.has_labels:
         found["shuffled labels"] = ["data.shuffle_labels=true"]
     return found
 

@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.errors import printable
+from xmr.tasks.base import Task
 
 SMALL = 1000  # up to so many records: several programs, nothing held back for validation where nothing is chosen
 HUB = "   (source.model: a hub name or a folder)"
@@ -57,7 +58,7 @@ class Sample:
     recipe: Path
     column: str | None
     target: tuple[str, ...]
-    task: str
+    task: type[Task]
     why: str
 
     @property
@@ -94,4 +95,4 @@ class Sample:
 
     def found(self, what: str) -> str:
         """The first line above the recipe. what: the plural of a record."""
-        return f"{len(self.records):,} {what} of {self.source.name}: task {self.task} ({self.why})"
+        return f"{len(self.records):,} {what} of {self.source.name}: task {self.task.name} ({self.why})"

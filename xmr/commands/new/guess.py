@@ -7,13 +7,17 @@ from itertools import pairwise
 
 from xmr.data.dates import ISO, moment, way_of
 from xmr.data.records import Records
-from xmr.data.targets import check_raw
 from xmr.errors import DataError, Problem
+from xmr.tasks.base import Task
+from xmr.tasks.classification import Classification
+from xmr.tasks.multilabel import Multilabel
+from xmr.tasks.regression import Regression
+from xmr.tasks.sequence_labeling import SequenceLabeling
 
 WEEKEND = (5, 6)  # as datetime counts weekdays
 
 
-def guess_task(records: Records, texts: list[str]) -> tuple[str, str]:
+def guess_task(records: Records, texts: list[str]) -> tuple[type[Task], str]:
     """The task a label column suggests, and why. texts: sequences a label for each of whose residues may be given."""
     if len(records.labels) > 1:
         return _guess_of_several(records)
@@ -22,23 +26,23 @@ def guess_task(records: Records, texts: list[str]) -> tuple[str, str]:
         raise DataError(Problem(records.file, "no label on any record", "a label column, or TARGET= in FASTA headers"))
     distinct = set(labels)
     if len(labels) > 1 and texts and all(len(a) == len(b) and a.isalpha() for a, b in zip(labels, texts)):
-        return "sequence_labeling", "labels as long as their sequences"
+        return SequenceLabeling, "labels as long as their sequences"
     try:
         numbers = {float(label) for label in distinct}
     except ValueError:
-        return "classification", f"{len(distinct)} distinct labels: {', '.join(sorted(distinct)[:5])}"
+        return Classification, f"{len(distinct)} distinct labels: {', '.join(sorted(distinct)[:5])}"
     if len(numbers) > 10 or any(number != int(number) for number in numbers):
-        return "regression", f"{len(numbers)} distinct numbers"
-    return "classification", f"{len(numbers)} distinct whole numbers"
+        return Regression, f"{len(numbers)} distinct numbers"
+    return Classification, f"{len(numbers)} distinct whole numbers"
 
 
-def _guess_of_several(records: Records) -> tuple[str, str]:
+def _guess_of_several(records: Records) -> tuple[type[Task], str]:
     """Several label columns are yes or no each, or numbers to be predicted side by side."""
-    unclear = check_raw("multilabel", records)
+    unclear = Multilabel.check_labels(records)
     if not unclear:
-        return "multilabel", f"{len(records.labels)} labels, yes or no each"
-    if not check_raw("regression", records):
-        return "regression", f"{len(records.labels)} columns of numbers"
+        return Multilabel, f"{len(records.labels)} labels, yes or no each"
+    if not Regression.check_labels(records):
+        return Regression, f"{len(records.labels)} columns of numbers"
     first = min(unclear)
     found, _, _ = unclear[first].partition("; expected ")
     raise DataError(records.problem(first, f"{found}; expected with several labels 0 or 1 in all, or numbers in all"))

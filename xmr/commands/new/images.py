@@ -15,7 +15,7 @@ def image(sample: Sample) -> Draft:
     many = len(sample.records) > MANY
     closed = {"epochs": 3, "learning_rate": 0.001, "batch_size": 32}
     body: dict[str, Any] = {
-        "task": sample.task,
+        "task": sample.task.name,
         "seed": 0,
         # A head in closed form chooses nothing on validation.
         "data": {"path": sample.path, **columns, "split": sample.split() | ({} if many else {"validation": 0})},

@@ -20,19 +20,19 @@ PROTEIN_CLASSES: dict[str, Any] = {
 
 def protein(sample: Sample) -> Draft:
     """Proteins, peptides and variants of one protein."""
-    task = sample.task
-    aligned = task != "sequence_labeling" and len(sample.lengths) == 1 and len(sample.records) > 1
+    aligned = not sample.task.per_position and len(sample.lengths) == 1 and len(sample.records) > 1
     split = sample.split() if sample.small else sample.split(by="cluster")
-    if task == "sequence_labeling":
+    if sample.task.per_position:
         baselines = ["majority", "window_linear"]
     else:
         baselines = ["majority", "length_only", "kmer_logistic", "kmer_forest", *(["onehot_linear"] if aligned else [])]
+    one_class = sample.task.single_target and sample.task.probabilistic
     body: dict[str, Any] = {
-        "task": task,
+        "task": sample.task.name,
         "seed": 0,
         "data": {**sample.sequences(), "split": split},
         "encoder": {"name": "protein", **({"aligned": True} if aligned else {})},
-        **(PROTEIN_CLASSES if task == "classification" and not aligned else _other_protein(sample, aligned)),
+        **(PROTEIN_CLASSES if one_class and not aligned else _other_protein(sample, aligned)),
         "baselines": baselines,
     }
     found = sample.found("records")
@@ -47,7 +47,7 @@ def _other_protein(sample: Sample, aligned: bool) -> dict[str, Any]:
     return {
         "source": {"name": "minilm", "layers": 4},
         "transform": {"name": "free_embedding"},
-        "output": {"name": "per_position"} if sample.task == "sequence_labeling" else output,
+        "output": {"name": sample.task.default_output} if sample.task.per_position else output,
         "training": {"epochs": 20, "min_steps": 200, "learning_rate": 3e-3, "patience": 8},
         "ensemble": 4 if sample.small else 1,
     }
@@ -55,14 +55,14 @@ def _other_protein(sample: Sample, aligned: bool) -> dict[str, Any]:
 
 def dna(sample: Sample) -> Draft:
     """DNA and RNA: position by position where all are of one length, else as a whole."""
-    per_position = sample.task == "sequence_labeling"
+    per_position = sample.task.per_position
     longest = max(sample.lengths)
     few = len(sample.records) * longest <= ALIGNED and longest <= LONGEST_ALIGNED
     aligned = not per_position and len(sample.lengths) == 1 and few
     if not aligned:
         return _whole(sample, "sequences", {"name": "context_window"}, 0.003)
     body: dict[str, Any] = {
-        "task": sample.task,
+        "task": sample.task.name,
         "seed": 0,
         # A head in closed form: nothing is chosen on validation.
         "data": {**sample.sequences(), "split": sample.split(validation=0)},
@@ -85,15 +85,15 @@ def text(sample: Sample) -> Draft:
 
 def _whole(sample: Sample, what: str, transform: dict[str, Any], learning_rate: float) -> Draft:
     """A head by gradient on sequences of all lengths."""
-    per_position = sample.task == "sequence_labeling"
+    per_position = sample.task.per_position
     body: dict[str, Any] = {
-        "task": sample.task,
+        "task": sample.task.name,
         "seed": 0,
         "data": {**sample.sequences(), "split": sample.split()},
         "encoder": {"name": sample.domain},
         "source": {"name": "minilm", "layers": 4},
         "transform": transform,
-        "output": {"name": "per_position" if per_position else "linear"},
+        "output": {"name": sample.task.default_output},
         "training": {"epochs": 20, "learning_rate": learning_rate, "patience": 8},
         "baselines": ["majority", "window_linear"] if per_position else ["majority", "kmer_logistic", "kmer_forest"],
     }

@@ -14,7 +14,7 @@ def series(sample: Sample) -> Draft:
         _, channels, samples = sample.records.arrays.shape
         what += f" of {channels} channel{'s' if channels > 1 else ''} and at most {samples} samples"
     body: dict[str, Any] = {
-        "task": sample.task,
+        "task": sample.task.name,
         "seed": 0,
         "data": _data(sample),
         "encoder": {"name": "series"},
@@ -23,7 +23,7 @@ def series(sample: Sample) -> Draft:
         "output": {"name": "ridge"},
         "training": {"epochs": 1, "learning_rate": 1e-4, "batch_size": 32},
         "ensemble": 3,
-        "baselines": ["majority", "logistic" if sample.task == "multilabel" else "minirocket", "linear_probe"],
+        "baselines": ["majority", "minirocket" if sample.task.single_target else "logistic", "linear_probe"],
     }
     return Draft(body, [sample.found(what)], HUB)
 
@@ -31,7 +31,7 @@ def series(sample: Sample) -> Draft:
 def audio(sample: Sample) -> Draft:
     """Heard as they are, at other speeds and a little later."""
     body: dict[str, Any] = {
-        "task": sample.task,
+        "task": sample.task.name,
         "seed": 0,
         "data": _data(sample),
         "encoder": {"name": "audio", "speed": 0.2, "shift": 0.1},

@@ -13,10 +13,10 @@ def table(sample: Sample) -> Draft:
     encoder = TableEncoder()
     encoder.use_tokenizer(lambda texts: [[] for _ in texts])
     said = encoder.fit(sample.records).describe()
-    numbers = sample.task == "regression"
+    numbers = not sample.task.probabilistic
     split = sample.split(validation=0)
     body: dict[str, Any] = {
-        "task": sample.task,
+        "task": sample.task.name,
         "seed": 0,
         "data": {
             "path": sample.path,

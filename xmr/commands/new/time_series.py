@@ -12,6 +12,7 @@ from xmr.commands.new.base import Draft
 from xmr.commands.new.guess import guess_season
 from xmr.data.readers.time_series import TimeTable, steps_in_words
 from xmr.errors import DataError, Problem
+from xmr.tasks.forecasting import Forecasting
 
 LEAST_STEPS = 50
 MANY = 5000  # steps beyond which windows that begin at every one of them repeat each other
@@ -30,7 +31,7 @@ def forecast(table: TimeTable, source: Path, recipe: Path, time: str | None) -> 
     split = {"by": "time", "validation": 0.2, "test": 0.2}
     path = os.path.relpath(str(source), str(recipe.parent))
     body: dict[str, Any] = {
-        "task": "forecasting",
+        "task": Forecasting.name,
         "seed": 0,
         "data": {"path": path, **({"time": time} if time else {}), "split": split},
         "encoder": {

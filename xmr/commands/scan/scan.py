@@ -17,10 +17,11 @@ from xmr.commands.scan.reference import reference_features
 from xmr.commands.scan.transferability import h_score, jackknife, leep, log_me, probe, sliced_wasserstein
 from xmr.core.component import create
 from xmr.core.files import finite, write_csv, write_json
-from xmr.core.registry import SOURCES
+from xmr.core.registry import SOURCES, TASKS
 from xmr.errors import Problem, RecipeError, reason
 from xmr.job import Job, load_job
 from xmr.recipe.load import load_recipe
+from xmr.tasks.base import task_class
 
 MAX_LEEP = 20_000_000  # probabilities held at once for LEEP; beyond, fewer records are asked
 
@@ -62,8 +63,9 @@ def scan(
     of pictures). Raises RecipeError where no source can be had.
     """
     task = load_recipe(name, overrides).task
-    if task not in ("classification", "regression"):
-        raise RecipeError(Problem("task", task, "classification or regression, which the scores are made for"))
+    if not task_class(task).single_target:
+        expected = " or ".join(entry.name for entry in TASKS if task_class(entry.name).single_target)
+        raise RecipeError(Problem("task", task, f"{expected}, which the scores are made for"))
     found: list[Scores] = []
     failures: list[tuple[str, str]] = []
     for source in sources or [""]:
@@ -125,7 +127,7 @@ def _scored(
     nan = float("nan")
     right, evidence = probe(features, target), log_me(features, target)
     between = likelihood = nan
-    if job.targets.task == "classification":
+    if job.targets.probabilistic:
         between = h_score(features, target)
         with torch.inference_mode():
             most = max(2, MAX_LEEP // job.source.classes)

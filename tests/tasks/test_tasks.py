@@ -1,0 +1,77 @@
+"""What every task answers for, and that a recipe's task is checked against the registry."""
+
+import numpy as np
+import pytest
+import torch
+
+from xmr.core.registry import TASKS
+from xmr.data.records import Records
+from xmr.errors import RecipeError
+from xmr.recipe.load import load_recipe
+from xmr.report.figures import FIGURES
+from xmr.tasks.base import restore_task, task_class
+from xmr.tasks.classification import Classification
+from xmr.tasks.forecasting import Forecasting
+from xmr.tasks.prediction import Prediction
+from xmr.tasks.sequence_labeling import SequenceLabeling
+
+TEXTS = ["ACDE", "AC", "DEF", "GA"]
+LABELLED = [name for name in TASKS.names() if task_class(name).has_labels]
+
+
+def example(name: str) -> Records:
+    labels = task_class(name).example_labels(
+        [0.1, 0.4, 0.2, 0.9], [True, False, True, False], ["HHCC", "EE", "HCH", "CC"]
+    )
+    return Records.of(TEXTS, labels)
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_labels_become_targets_a_loss_metrics_and_a_table(name):
+    records = example(name)
+    task = task_class(name).fit(records)
+    assert task_class(name).check_labels(records) == task.check(records) == {}
+    assert restore_task(task.state()) == task
+    target = task.encode(records)
+    logits = torch.randn(2, len(target), task.outputs, generator=torch.Generator().manual_seed(0))
+    assert task.loss(logits, target).shape == (2,)
+    values = task.probabilities(logits).mean(dim=0).numpy()
+    found = task.metrics(values, target)
+    assert task.main_metric in found
+    lengths = np.array([len(text) for text in TEXTS])
+    assert set(task.interval(values, target, lengths if task.per_position else None)) <= set(found)
+    prediction = Prediction(records.ids, values, np.zeros_like(values), lengths if task.per_position else None)
+    header, rows = task.table(prediction)
+    assert len(rows) == len(records)
+    assert {len(row) for row in rows} == {len(header)}
+    assert task.is_header(header)
+    assert set(task.figures) <= set(FIGURES)
+
+
+@pytest.mark.parametrize("name", TASKS.names())
+def test_the_registry_and_the_class_agree(name):
+    assert task_class(name).name == name
+
+
+def test_a_forecast_has_a_column_per_step():
+    task = Forecasting.steps(3)
+    header, rows = task.table(Prediction(["a"], np.ones((1, 3)), np.zeros((1, 3))))
+    assert header == ["id", "t+1", "t+2", "t+3"]
+    assert len(rows) == 1
+    assert [task_class(name).is_header(header) for name in TASKS.names()].count(True) == 1
+
+
+def test_labels_are_shuffled_over_records_or_positions():
+    records = Records.of(["A"] * 50, {"y": ["1"] * 25 + ["0"] * 25})
+    Classification.shuffle_labels(records, np.random.default_rng(0))
+    assert sorted(records.labels["y"]) == ["0"] * 25 + ["1"] * 25
+    assert records.labels["y"] != ["1"] * 25 + ["0"] * 25
+    residues = Records.of(["ACDE", "AC"], {"y": ["HHCC", "EE"]})
+    SequenceLabeling.shuffle_labels(residues, np.random.default_rng(1))
+    assert [len(text) for text in residues.labels["y"]] == [4, 2]
+    assert sorted("".join(residues.labels["y"])) == sorted("HHCCEE")
+
+
+def test_an_unknown_task_is_named_with_the_nearest():
+    with pytest.raises(RecipeError, match="did you mean regression"):
+        load_recipe("protein/amp", ["task=regresion"])

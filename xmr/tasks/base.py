@@ -1,0 +1,212 @@
+"""The contract of a task. An instance is fitted on the labels of the training part, and saved with the program."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xmr.core.kinds import EncodedSet
+from xmr.core.registry import TASKS
+from xmr.data.records import Records
+from xmr.metrics.intervals import bootstrap
+from xmr.tasks.prediction import Prediction
+
+IGNORE = -100  # a position that is not scored (torch's own convention for cross-entropy)
+Array = NDArray[np.floating]
+Table = tuple[list[str], list[list[Any]]]  # header and rows
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """What is asked of each record: how labels become targets, the loss, the metrics, the table of predictions.
+
+    names: the classes, the label columns, or the steps of a forecast; K in shapes. column: the label column.
+    Subclasses state their facts as class attributes:
+
+    name: what a recipe calls it. predicts: values for each record, each position of a record, or the steps after it.
+    per_position: a target for every position of a record instead of one per record.
+    has_labels: targets come from label columns. several_columns: takes more than one label column. probabilistic:
+    predictions are probabilities, else numbers. one_answer: the report may ask what the prediction of a record
+    depends on. single_target: one class or number per record. default_output: the output `xmr new` writes. figures: the
+    names of those in `xmr.report.figures` that suit its predictions.
+    """
+
+    names: tuple[str, ...]
+    column: str = ""
+
+    name: ClassVar[str]
+    predicts: ClassVar[Literal["record", "position", "future"]] = "record"
+    per_position: ClassVar[bool] = False
+    has_labels: ClassVar[bool] = True
+    several_columns: ClassVar[bool] = False
+    probabilistic: ClassVar[bool] = True
+    one_answer: ClassVar[bool] = True
+    single_target: ClassVar[bool] = False
+    default_output: ClassVar[str] = "linear"
+    figures: ClassVar[tuple[str, ...]] = ()
+
+    # Labels
+
+    @classmethod
+    def check_labels(cls, records: Records) -> dict[int, str]:
+        """Labels that cannot be read for this task: index -> "found ...; expected ..."."""
+        wrong: dict[int, str] = {}
+        for column, labels in records.labels.items():
+            for index, label in enumerate(labels):
+                problem = cls.unreadable(label, column)
+                if problem is not None:
+                    wrong[index] = problem
+        return wrong
+
+    @classmethod
+    def unreadable(cls, label: str, column: str) -> str | None:
+        """What is wrong with one label, as "found ...; expected ...", or None."""
+        return f"found no label in {column!r}; expected one" if label == "" else None
+
+    @classmethod
+    def check_lengths(cls, records: Records, lengths: np.ndarray) -> dict[int, str]:
+        """Records whose labels do not fit their length. lengths: (n,) positions of each record after cleaning."""
+        return {}
+
+    @classmethod  # noqa: B027  (most take any training part)
+    def check_split(cls, records: Records, train: np.ndarray) -> None:
+        """Raises DataError where the training part (indices of records) cannot be learned from."""
+
+    @classmethod
+    def strata(cls, records: Records) -> np.ndarray | None:
+        """Class numbers to stratify splits by, or None."""
+        return None
+
+    @classmethod
+    def shuffle_labels(cls, records: Records, rng: np.random.Generator) -> None:
+        """The control of shuffled labels: the same labels in another order, in place."""
+        order = rng.permutation(len(records))
+        records.labels = {name: [column[i] for i in order] for name, column in records.labels.items()}
+
+    @classmethod
+    def example_labels(
+        cls, scores: Sequence[float], second: Sequence[bool], letters: Sequence[str] = ()
+    ) -> dict[str, list[str]]:
+        """Label columns of synthetic records, from a number and a truth value of each and a letter per position."""
+        middle = float(np.median(scores))
+        return {"label": ["high" if score > middle else "low" for score in scores]}
+
+    # Targets
+
+    @classmethod
+    def fit(
+        cls, records: Records, positive: str | None = None, scale: Literal["standard", "quantile"] = "standard"
+    ) -> Self:
+        """The task as the training part has it. records: checked by `check_labels`.
+
+        positive: the class of interest of a binary task; scale: how numbers are standardised.
+        """
+        columns = tuple(records.labels)
+        return cls(columns, columns[0])
+
+    @property
+    def outputs(self) -> int:
+        """Number of answers K."""
+        return len(self.names)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The label columns."""
+        return (self.column,)
+
+    def check(self, records: Records) -> dict[int, str]:
+        """Labels that the training part does not have: index -> "found ...; expected ..."."""
+        return {}
+
+    @abstractmethod
+    def encode(self, records: Records) -> Tensor:
+        """Targets of checked records: (n,) or (n, K), or (positions of all records,) for `per_position`."""
+
+    def batch_targets(self, target: Tensor, data: EncodedSet, batch: np.ndarray) -> Tensor:
+        """The targets of a batch of records: (B,) or (B, K), or (B, L) laid out like the encoded batch."""
+        return data.align(target, batch, IGNORE) if self.per_position else target[torch.from_numpy(batch)]
+
+    def lengths(self, data: EncodedSet) -> np.ndarray | None:
+        """The number of positions of each record of an encoded data set, where every position has a target."""
+        return data.positions if self.per_position else None
+
+    def state(self) -> dict[str, Any]:
+        """Plain JSON, from which `restore_task` makes an equal task."""
+        return {"task": self.name, **asdict(self)}
+
+    def own_units(self, values: np.ndarray) -> np.ndarray:
+        """What a program is trained on, (n, K), in the units of the labels."""
+        return values
+
+    # Training
+
+    @classmethod
+    @abstractmethod
+    def loss(cls, logits: Tensor, target: Tensor, weights: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
+        """Mean loss of each program: logits (N, R, K), or (N, B, L, K) for `per_position` -> (N,).
+
+        weights: (K,) of the classes; smoothing: of their labels. Tasks without classes use neither.
+        """
+
+    @abstractmethod
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Logits (..., K) -> probabilities, or numbers in their own units."""
+
+    # Results
+
+    @abstractmethod
+    def metrics(self, values: Array, target: Tensor | Array) -> dict[str, float]:
+        """All metrics, computed over all records at once; NaN where one is not defined (AUROC of a single class).
+
+        values: (n, K) as `probabilities` gives them; target: as `encode` gives it.
+        """
+
+    @property
+    @abstractmethod
+    def main_metric(self) -> str:
+        """What the best epoch is chosen by on validation, and what a report opens with."""
+
+    def interval(self, values: Array, target: Tensor, lengths: np.ndarray | None = None) -> dict[str, list[float]]:
+        """Bootstrap intervals of the metrics over whole records: name -> [low, high]. lengths: see `lengths`."""
+        return bootstrap(self.metrics, values, target, lengths)
+
+    @abstractmethod
+    def table(self, prediction: Prediction) -> Table:
+        """Header and rows of predictions.csv, the id first."""
+
+    @classmethod
+    @abstractmethod
+    def is_header(cls, header: list[str]) -> bool:
+        """Whether this is the header of a table that `table` makes."""
+
+    def errors(self, values: Array, truth: np.ndarray) -> tuple[Array, list[tuple[str, str]]] | None:
+        """Loss of each record (-inf: right), with the true and the predicted label as text; None: not to be listed."""
+        return None
+
+    # The target as this class was called before; goes when nothing asks for it any more.
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return self.name
+
+
+def task_class(name: str, place: str = "task") -> type[Task]:
+    """The task called `name`. Raises RecipeError with the nearest names, at `place`."""
+    return TASKS.get(name, place)
+
+
+def restore_task(state: dict[str, Any], place: str = "task") -> Task:
+    """The inverse of `Task.state`. Raises RecipeError, at `place`, for a task that is not installed."""
+    task = task_class(state["task"], place)
+    return task(**{field.name: _tuples(state[field.name]) for field in fields(task) if field.name in state})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

@@ -1,0 +1,176 @@
+"""One of several classes per record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from xmr.data.readers.numbers import is_number
+from xmr.data.records import Records
+from xmr.errors import DataError, Problem, nearest, one_of
+from xmr.metrics.metrics import classification_metrics
+from xmr.tasks.base import IGNORE, Array, Table, Task
+from xmr.tasks.prediction import Prediction
+
+
+@dataclass(frozen=True)
+class Classification(Task):
+    """One of the classes `names`. Targets: (n,) int64.
+
+    positive: the class of interest of a binary task, where one is stated.
+    """
+
+    positive: str = ""
+
+    name: ClassVar[str] = "classification"
+    single_target: ClassVar[bool] = True
+    figures: ClassVar[tuple[str, ...]] = ("confusion", "reliability", "binary_curves")
+
+    @property
+    def positive_class(self) -> int:
+        """The class a binary task's AUROC, average precision and curves are about; the last unless stated."""
+        return self.names.index(self.positive) if self.positive in self.names else len(self.names) - 1
+
+    @classmethod
+    def unreadable(cls, label: str, column: str) -> str | None:
+        """See `Task.unreadable`."""
+        if label.casefold() == "nan":
+            return f"found {label!r} in {column!r}, which is no label; expected one"
+        return super().unreadable(label, column)
+
+    @classmethod
+    def check_split(cls, records: Records, train: np.ndarray) -> None:
+        """Two classes at least in training, and fewer than records: else the label column is another one."""
+        column, labels = next(iter(records.labels.items()))
+        classes = len(set(labels))
+        if len(labels) >= 20 and classes > 0.9 * len(labels):
+            found = f"{classes} different labels in {len(labels)} records (column {column!r})"
+            raise DataError(Problem("data.target", found, "a column of classes, or task: regression"))
+        if len({labels[i] for i in train}) < 2:
+            raise DataError(Problem("data.target", "one class only in the training part", "at least two"))
+
+    @classmethod
+    def strata(cls, records: Records) -> np.ndarray | None:
+        """See `Task.strata`."""
+        return combinations(records)
+
+    @classmethod
+    def fit(
+        cls, records: Records, positive: str | None = None, scale: Literal["standard", "quantile"] = "standard"
+    ) -> Self:
+        """See `Task.fit`. Raises DataError when `positive` is not one of the classes."""
+        column, labels = next(iter(records.labels.items()))
+        found = cls.classes_of(labels)
+        if positive is not None and positive not in found:
+            raise DataError(one_of("data.positive", positive, found))
+        return cls(tuple(sorted(found, key=_natural)), column, positive or "")
+
+    @classmethod
+    def classes_of(cls, labels: list[str]) -> set[str]:
+        """The distinct classes of some labels."""
+        return set(labels)
+
+    def check(self, records: Records) -> dict[int, str]:
+        """See `Task.check`."""
+        wrong: dict[int, str] = {}
+        known = set(self.names)
+        for index, label in enumerate(records.labels[self.column]):
+            strange = self.classes_of([label]) - known
+            if strange:
+                one = sorted(strange)[0]
+                close = nearest(one, known)
+                hint = f" (nearest: {close})" if close else ""
+                wrong[index] = f"found the label {one!r}; expected one that training has: {', '.join(self.names)}{hint}"
+        return wrong
+
+    def encode(self, records: Records) -> Tensor:
+        """See `Task.encode`: (n,) int64."""
+        number = {name: index for index, name in enumerate(self.names)}
+        return torch.tensor([number[label] for label in records.labels[self.column]], dtype=torch.long)
+
+    @classmethod
+    def loss(cls, logits: Tensor, target: Tensor, weights: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
+        """Cross-entropy; see `Task.loss`."""
+        flat = logits.reshape(len(logits), -1, logits.shape[-1])
+        labels = target.reshape(-1)
+        # One call for all programs: mean over each program's rows, weighted and without the ignored ones.
+        each = F.cross_entropy(
+            flat.transpose(1, 2),
+            labels.expand(len(logits), -1),
+            weight=weights,
+            ignore_index=IGNORE,
+            label_smoothing=smoothing,
+            reduction="none",
+        )
+        scored = (labels != IGNORE).float()
+        mass = scored if weights is None else scored * weights[labels.clamp(min=0)]
+        return each.sum(dim=1) / mass.sum().clamp(min=1e-12)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """See `Task.probabilities`."""
+        return torch.softmax(logits, dim=-1)
+
+    def metrics(self, values: Array, target: Tensor | Array) -> dict[str, float]:
+        """See `Task.metrics`."""
+        return classification_metrics(values, np.asarray(target), positive=self.positive_class)
+
+    @property
+    def main_metric(self) -> str:
+        """AUROC of two classes, accuracy of more."""
+        return "auroc" if len(self.names) <= 2 else "accuracy"
+
+    def table(self, prediction: Prediction) -> Table:
+        """The likeliest class, the probability of each and its spread."""
+        chosen = [self.names[i] for i in prediction.values.argmax(axis=1)]
+        return probability_table(self.names, chosen, prediction)
+
+    @classmethod
+    def is_header(cls, header: list[str]) -> bool:
+        """See `Task.is_header`."""
+        return is_probability_header(header)
+
+    def errors(self, values: Array, truth: np.ndarray) -> tuple[Array, list[tuple[str, str]]] | None:
+        """Negative log-likelihood; see `Task.errors`."""
+        chosen = values.argmax(axis=1)
+        loss = -np.log(values[np.arange(len(values)), truth].clip(1e-9))
+        texts = [(self.names[a], f"{self.names[b]} ({p:.2f})") for a, b, p in zip(truth, chosen, values.max(axis=1))]
+        return np.where(chosen == truth, -np.inf, loss), texts
+
+
+def class_weights(target: Tensor, classes: int) -> Tensor:
+    """n / (K n_t): every class counts the same in all; a class without examples has weight zero."""
+    counts = torch.bincount(target[target != IGNORE].reshape(-1), minlength=classes).float()
+    return torch.where(counts > 0, counts.sum() / (classes * counts.clamp(min=1)), 0.0)
+
+
+def combinations(records: Records) -> np.ndarray:
+    """A number for each combination of labels that occurs, (n,)."""
+    rows = list(zip(*records.labels.values()))
+    number = {row: index for index, row in enumerate(sorted(set(rows)))}
+    return np.array([number[row] for row in rows])
+
+
+def probability_table(names: tuple[str, ...], chosen: list[str], prediction: Prediction) -> Table:
+    """Header and rows: what was chosen, the probability of each name and its spread."""
+    header = ["id", "predicted", *(f"p[{name}]" for name in names), *(f"spread[{name}]" for name in names)]
+    rows = zip(prediction.ids, chosen, prediction.values, prediction.spread)
+    return header, [[name, best, *values, *spread] for name, best, values, spread in rows]
+
+
+def is_probability_header(header: list[str]) -> bool:
+    """Whether this is a header of `probability_table`."""
+    others = header[2:]
+    half = len(others) // 2
+    names = [name.removeprefix("p[") for name in others[:half]]
+    made = [f"p[{name}" for name in names] + [f"spread[{name}" for name in names]
+    return header[:2] == ["id", "predicted"] and bool(half) and others == made
+
+
+def _natural(text: str) -> tuple[int, float, str]:
+    """Sort numbers by value before words by letters."""
+    return (0, float(text), "") if is_number(text) else (1, 0.0, text)

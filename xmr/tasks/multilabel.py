@@ -1,0 +1,96 @@
+"""Several labels per record, yes or no each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from xmr.data.records import Records
+from xmr.metrics.metrics import multilabel_metrics
+from xmr.tasks.base import Array, Table, Task
+from xmr.tasks.classification import combinations, is_probability_header, probability_table
+from xmr.tasks.prediction import Prediction
+
+_TRUE, _FALSE = ("1", "1.0", "true", "yes", "positive"), ("0", "0.0", "false", "no", "negative")
+
+
+@dataclass(frozen=True)
+class Multilabel(Task):
+    """Which of the labels `names` hold. Targets: (n, K) float, NaN where a label is not known."""
+
+    name: ClassVar[str] = "multilabel"
+    several_columns: ClassVar[bool] = True
+    figures: ClassVar[tuple[str, ...]] = ("label_curves",)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The label columns."""
+        return self.names
+
+    @classmethod
+    def unreadable(cls, label: str, column: str) -> str | None:
+        """See `Task.unreadable`; an empty label is not known."""
+        if label.casefold() in ("", *_TRUE, *_FALSE):
+            return None
+        return f"found {label!r} in {column!r}; expected 0 or 1 (empty: not known)"
+
+    @classmethod
+    def strata(cls, records: Records) -> np.ndarray | None:
+        """A class for each combination of labels; see `Task.strata`."""
+        return combinations(records)
+
+    @classmethod
+    def example_labels(
+        cls, scores: Sequence[float], second: Sequence[bool], letters: Sequence[str] = ()
+    ) -> dict[str, list[str]]:
+        """See `Task.example_labels`."""
+        middle = float(np.median(scores))
+        return {
+            "label": ["1" if score > middle else "0" for score in scores],
+            "second": ["1" if held else "0" for held in second],
+        }
+
+    def encode(self, records: Records) -> Tensor:
+        """See `Task.encode`: (n, K) float."""
+        table = [[_truth(text) for text in records.labels[name]] for name in self.names]
+        return torch.tensor(table, dtype=torch.float32).T.contiguous()
+
+    @classmethod
+    def loss(cls, logits: Tensor, target: Tensor, weights: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
+        """Binary cross-entropy over the labels that are known; see `Task.loss`."""
+        known = ~torch.isnan(target)
+        each = F.binary_cross_entropy_with_logits(logits, torch.nan_to_num(target).expand_as(logits), reduction="none")
+        return (each * known).reshape(len(logits), -1).sum(dim=1) / known.sum().clamp(min=1)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """See `Task.probabilities`."""
+        return torch.sigmoid(logits)
+
+    def metrics(self, values: Array, target: Tensor | Array) -> dict[str, float]:
+        """See `Task.metrics`."""
+        return multilabel_metrics(values, np.asarray(target), self.names)
+
+    @property
+    def main_metric(self) -> str:
+        """The mean AUROC over labels."""
+        return "auroc"
+
+    def table(self, prediction: Prediction) -> Table:
+        """The labels that hold, joined by |, the probability of each and its spread."""
+        chosen = ["|".join(name for name, p in zip(self.names, row) if p >= 0.5) for row in prediction.values]
+        return probability_table(self.names, chosen, prediction)
+
+    @classmethod
+    def is_header(cls, header: list[str]) -> bool:
+        """See `Task.is_header`."""
+        return is_probability_header(header)
+
+
+def _truth(text: str) -> float:
+    return float("nan") if text == "" else float(text.casefold() in _TRUE)
