@@ -40,12 +40,13 @@ def clips(waves, rate):
 def test_spoken_words_are_heard(name, least):
     """Ten words by four voices of espeak-ng."""
     pytest.importorskip("espeakng_loader", reason="espeak-ng's library comes with the package espeakng-loader")
-    from tests.sources.speak import spoken
+    from xmr.data.public.espeak import Synthesizer
 
     source = real(name)
     right = 0
     for voice in VOICES:
-        waves, rate = spoken(WORDS, voice)
+        with Synthesizer() as synthesizer:
+            waves, rate = synthesizer.speak(WORDS, voice), synthesizer.rate
         with torch.no_grad():
             found = source.answers(source.features(WaveInput(waves=clips(waves, rate)))).argmax(dim=1)
         right += sum(source.class_names[index] == word for index, word in zip(found, WORDS))
@@ -139,10 +140,11 @@ def test_a_spoken_digit_is_heard(shared_data):
 
 def test_yamnet_hears_speech():
     pytest.importorskip("espeakng_loader")
-    from tests.sources.speak import spoken
+    from xmr.data.public.espeak import Synthesizer
 
     source = real("yamnet")
-    waves, rate = spoken(["hello my name is"], "en-us")
+    with Synthesizer() as synthesizer:
+        waves, rate = synthesizer.speak(["hello my name is"], "en-us"), synthesizer.rate
     wave = clips(waves, rate)[:, : source.space.samples]
     with torch.no_grad():
         loudest = source.answers(source.features(WaveInput(waves=wave)))[0].argmax()

@@ -48,12 +48,13 @@ def test_convolutions_are_padded_as_in_tensorflow():
 def test_whisper_transcribes_spoken_words():
     pytest.importorskip("espeakng_loader", reason="espeak-ng's library comes with the package espeakng-loader")
     functional = pytest.importorskip("torchaudio.functional")
-    from tests.sources.speak import spoken
+    from xmr.data.public.espeak import Synthesizer
 
     source = create(SOURCES, {"name": "whisper_tiny", "seconds": 2.0}).load()
     right = 0
     for voice in ("en-us", "en-us+f1", "en-us+f4"):
-        waves, rate = spoken(list(ANSWERS), voice)
+        with Synthesizer() as synthesizer:
+            waves, rate = synthesizer.speak(list(ANSWERS), voice), synthesizer.rate
         clips = torch.zeros(len(waves), source.space.samples)
         for clip, wave in zip(clips, waves):
             word = functional.resample(torch.from_numpy(wave), rate, 16000)[:28000]

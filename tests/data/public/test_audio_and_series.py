@@ -3,6 +3,8 @@
 import csv
 import io
 import shutil
+import subprocess
+import sys
 import tarfile
 import zipfile
 from dataclasses import replace
@@ -91,3 +93,17 @@ def test_a_wrong_checksum_is_refused(tmp_path, monkeypatch):
     good = replace(dataset("fsdd"), archives={"https://example.org/x.zip": ""})
     (made,) = download(good, tmp_path / "root", fetcher)
     assert (made / "1_a_0.wav").read_bytes() == b"w"
+
+
+def test_digits_of_a_synthesizer_are_always_the_same(tmp_path):
+    """In each of two processes: the library keeps a state."""
+    pytest.importorskip("espeakng_loader")
+    found = []
+    for copy in ("one", "two"):
+        command = [sys.executable, "-m", "xmr", "data", "get", "espeak_digits", "--folder", str(tmp_path / copy)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        folder = tmp_path / copy / "audio" / "espeak_digits"
+        assert done.stdout.strip() == str(folder)
+        found.append({path.name: path.read_bytes() for path in folder.glob("*.wav")})
+    assert found[0] == found[1]
+    assert len(set(found[0].values())) == 480

@@ -30,8 +30,9 @@ def test_every_set_is_described_and_can_be_obtained(name):
     chosen = DATASETS[name]
     assert chosen in DOMAINS[chosen.domain]
     assert all((chosen.summary, chosen.task, chosen.licence, chosen.cite, chosen.size))
-    assert bool(chosen.package) + bool(chosen.archives) + bool(chosen.official) == (name != "cifar10_sample")
-    assert bool(chosen.archives) == bool(chosen.convert)
+    sorts = (chosen.package, chosen.archives, chosen.official, chosen.generated)
+    assert sum(map(bool, sorts)) == (name != "cifar10_sample")
+    assert bool(chosen.archives or chosen.generated) == bool(chosen.convert)
     assert all(address.startswith("https://") for address in chosen.addresses)
     for digests in (*chosen.archives.values(), *chosen.files.values()):
         assert re.fullmatch(r"(([0-9a-f]{32}|[0-9a-f]{64})( |$))*", digests)
@@ -44,7 +45,7 @@ def test_every_set_is_described_and_can_be_obtained(name):
 
 def test_domains_have_a_script_each():
     assert [domain.value for domain in DatasetDomain] == list(DOMAINS)
-    assert {path.stem for path in (ROOT / "data_prep").glob("*.py")} == set(DOMAINS)
+    assert {path.stem for path in (ROOT / "data_prep").glob("*.py")} == {*DOMAINS, "sources"}
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no folder of real data")
@@ -144,7 +145,7 @@ def test_scripts_list_their_domain(domain):
 def test_scripts_say_what_is_wrong(tmp_path):
     script = str(ROOT / "data_prep" / "audio.py")
     for arguments, message in (
-        (["fsd"], "found 'fsd'; expected one of esc50, fsdd, speech_commands; did you mean fsdd"),
+        (["fsd"], "found 'fsd'; expected one of esc50, espeak_digits, fsdd, speech_commands; did you mean fsdd"),
         (["fsdd", "--check"], "found no audio/fsdd in"),
         (["fsdd", "--x"], "No such option"),
     ):

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from xmr.core.files import write_csv
 from xmr.data.public.archives import ArchiveError, members
 from xmr.data.public.dataset import Dataset, Files
+from xmr.data.public.espeak import espeak_digits
 from xmr.errors import Problem
 
 # Of a member's path its name alone is kept, so nothing lands outside the folder.
@@ -107,5 +108,17 @@ SETS = (
         columns={"input": "path", "target": "label", "group": "group"},
         archives={"https://github.com/karolpiczak/ESC-50/archive/master.zip": ""},
         convert=esc50,
+    ),
+    Dataset(
+        name="espeak_digits",
+        domain="audio",
+        summary="spoken digits of the speech synthesizer espeak-ng, 6 voices in 4 accents, 480 clips",
+        task="classification, 10 classes",
+        licence="CC0 1.0 (the synthesizer is GPL-3.0)",
+        cite="espeak-ng, github.com/espeak-ng/espeak-ng",
+        main="audio/espeak_digits",
+        size="generated",
+        columns={"pattern": "{label}_{group}_{take}"},
+        convert=espeak_digits,
     ),
 )

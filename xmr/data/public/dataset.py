@@ -18,10 +18,11 @@ Convert = Callable[[Files, Path], None]  # official files, folder of the set -> 
 
 @dataclass(frozen=True)
 class Dataset:
-    """One public data set. It is of one of three sorts:
+    """One public data set. It is of one of four sorts:
 
     - `package`: it comes inside that pip package. `read` makes its records; `files` names the package's own file.
     - `archives`: address -> checksums as published. All are unpacked by `convert` into the set's own folder.
+    - `convert` without addresses: the set is generated, always the same, into its own folder.
     - `official`: address -> the file (or the member of a zip archive) that it brings, one for each of `files`.
 
     A set with none of them has no official address: the user brings it.
@@ -59,6 +60,11 @@ class Dataset:
     def prepared(self) -> list[str]:
         """What the set consists of below a root: its files, or the index or folder of one that is unpacked."""
         return list(self.files) or [self.main]
+
+    @property
+    def generated(self) -> bool:
+        """Whether `convert` makes it from nothing that is downloaded."""
+        return self.convert is not None and not self.addresses
 
     @property
     def addresses(self) -> list[str]:

@@ -73,7 +73,7 @@ def download(
         here = None if force else _here(chosen, root)
         if here is not None and not preparation.left():
             return here
-        if not chosen.addresses:
+        if not (chosen.addresses or chosen.generated):
             locate(chosen, folder=root, thorough=True)  # the message says where it is looked for
             raise DataError(Problem(f"data get {chosen.name}", "no official address", "no --force for this set"))
         with _alone(chosen, root, log):
@@ -157,7 +157,8 @@ class _Preparation:
 
     def run(self) -> list[Path]:
         """Obtain and prepare; once more, with files fetched anew, where those found here are damaged."""
-        missing = [] if self.chosen.archives else self._missing()
+        whole = bool(self.chosen.archives) or self.chosen.generated  # prepared as one folder, not file by file
+        missing = [] if whole else self._missing()
         members = {Path(relative).name for relative in missing}
         wanted = dict(self.chosen.archives) or {
             address: "" for address, member in self.chosen.official.items() if Path(member).name in members
@@ -165,7 +166,7 @@ class _Preparation:
         while True:
             files = {file_name(address): self._obtain(address, published) for address, published in wanted.items()}
             try:
-                return self._unpack(files) if self.chosen.archives else self._convert(files, missing)
+                return self._unpack(files) if whole else self._convert(files, missing)
             except ArchiveError as error:
                 # a file that is as published will not be better the next time
                 doubtful = [files[file_name(address)] for address, published in wanted.items() if not published]

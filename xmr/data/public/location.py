@@ -56,7 +56,7 @@ def locate(chosen: Dataset, relative: str | None = None, folder: Path | None = N
         if fault:
             faults.append(f"{path} with {fault}")
     here = "set XMR_DATA to a folder that holds it"
-    remedy = f"run `xmr data get {chosen.name}`, or {here}" if chosen.addresses else here
+    remedy = f"run `xmr data get {chosen.name}`, or {here}" if chosen.addresses or chosen.generated else here
     place = f"data.dataset: {chosen.name}"
     if faults:
         raise IncompleteError(Problem(place, " and ".join(faults), f"the whole set: {remedy}"))
