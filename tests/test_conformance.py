@@ -68,14 +68,14 @@ def test_transforms(name, source, monkeypatch):
 @pytest.mark.parametrize(
     "section",
     [
-        {"name": "border", "scale": 0.4, "room": "normalised", "interpolation": "bicubic"},
+        {"name": "border", "scale": 0.4, "units": "normalized", "interpolation": "bicubic"},
         {"name": "border", "scale": 0.6, "learn_scale": True},
-        {"name": "watermark", "width": 5, "room": "pixel", "start": "normal"},
+        {"name": "watermark", "width": 5, "units": "pixel", "init": "normal"},
         {"name": "watermark", "width": 3},
         {"name": "sample_specific_masks", "layers": 6, "patch": 16},
-        {"name": "sample_specific_masks", "patch": 1, "room": "pixel"},
-        {"name": "clustered_border", "clusters": 2, "room": "normalised"},
-        {"name": "coordinator", "room": "normalised"},
+        {"name": "sample_specific_masks", "patch": 1, "units": "pixel"},
+        {"name": "clustered_border", "clusters": 2, "units": "normalized"},
+        {"name": "coordinator", "units": "normalized"},
     ],
 )
 def test_pixel_transform_options(section):
@@ -88,9 +88,9 @@ def test_pixel_transform_options(section):
         {"name": "prompt", "length": 3, "position": "around", "symbols": "free"},
         {"name": "convex_vocabulary_map", "top_k": 4, "tau": 0.5},
         {"name": "free_embedding", "init": "letters"},
-        {"name": "free_embedding", "init": "similar_words"},
+        {"name": "free_embedding", "init": "similar_tokens"},
         {"name": "context_window", "width": 3, "channels": 4},
-        {"name": "sparse_vocabulary_map", "words_per_symbol": 2, "settle": 0.25},
+        {"name": "sparse_vocabulary_map", "tokens_per_symbol": 2, "freeze_support_after": 0.25},
     ],
 )
 def test_transform_options(section, source):
@@ -108,14 +108,14 @@ def test_vision_sources(kind):
 
 
 @pytest.mark.parametrize("kind", AUDIO_KINDS)
-@pytest.mark.parametrize("taps", [1, 2])
-def test_audio_sources(kind, taps):
-    check_source(tiny_audio(kind, taps))
+@pytest.mark.parametrize("feature_layers", [1, 2])
+def test_audio_sources(kind, feature_layers):
+    check_source(tiny_audio(kind, feature_layers))
 
 
 @pytest.mark.parametrize("kind", ["resnet", "vit", "swin", "mobilenet"])
 def test_features_from_several_depths(kind):
-    made = tiny_vision(kind, taps=3)
+    made = tiny_vision(kind, feature_layers=3)
     assert made.hidden_width > made.own_width
     check_source(made)
 
@@ -142,11 +142,11 @@ def test_signal_tokens_options(section, source):
 @pytest.mark.parametrize(
     "section",
     [
-        {"name": "wave_pattern", "place": "pad", "everywhere": False},
-        {"name": "wave_pattern", "place": "centre", "front": 2},
-        {"name": "wave_pattern", "place": "stretch"},
-        {"name": "wave_pattern", "place": "rates", "learn_gain": False},
-        {"name": "wave_pattern", "place": "repeat", "repeats": 2, "everywhere": False},
+        {"name": "wave_pattern", "layout": "pad", "everywhere": False},
+        {"name": "wave_pattern", "layout": "center", "front": 2},
+        {"name": "wave_pattern", "layout": "stretch"},
+        {"name": "wave_pattern", "layout": "rates", "learn_gain": False},
+        {"name": "wave_pattern", "layout": "repeat", "repeats": 2, "everywhere": False},
     ],
 )
 def test_wave_options(section, kind):
@@ -156,10 +156,15 @@ def test_wave_options(section, kind):
 @pytest.mark.parametrize(
     "section",
     [
-        {"name": "signal_image", "drawings": ["gramian", "recurrence", "segments"], "contrast": "fixed"},
-        {"name": "signal_image", "drawings": ["spectrogram"], "frame": "border", "scale": 0.5},
-        {"name": "signal_image", "segment": 0.5, "front": 2},
-        {"name": "signal_image", "segment": [0.5, 1.0], "contrast": ["record", "fixed"], "difference": [0, 1]},
+        {"name": "signal_image", "encodings": ["gramian", "recurrence", "segments"], "value_range": "fixed"},
+        {"name": "signal_image", "encodings": ["spectrogram"], "frame": "border", "scale": 0.5},
+        {"name": "signal_image", "segment_width": 0.5, "front": 2},
+        {
+            "name": "signal_image",
+            "segment_width": [0.5, 1.0],
+            "value_range": ["per_sample", "fixed"],
+            "difference": [0, 1],
+        },
     ],
 )
 def test_signal_picture_options(section):
@@ -174,7 +179,7 @@ def test_outputs_on_pictures(name):
 def test_no_source():
     check_source(Identity(width=12, vocabulary=40).load())
     pytest.importorskip("torchaudio")
-    check_source(MFCC(samples=1600).load())
+    check_source(MFCC(n_samples=1600).load())
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -182,12 +187,16 @@ def test_outputs_without_a_source(name):
     """The control must run whatever the recipe's output is."""
     check_output(name, Identity(width=12, vocabulary=40).load())
     pytest.importorskip("torchaudio")
-    check_output(name, MFCC(samples=1600).load())
+    check_output(name, MFCC(n_samples=1600).load())
 
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_outputs_on_several_depths(name):
-    for made in (tiny_source("bert_body", taps=2), tiny_vision(taps=2), tiny_audio(taps=2)):
+    for made in (
+        tiny_source("bert_body", feature_layers=2),
+        tiny_vision(feature_layers=2),
+        tiny_audio(feature_layers=2),
+    ):
         assert made.hidden_width > made.own_width
         check_output(name, made)
 

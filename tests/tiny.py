@@ -114,19 +114,21 @@ def tiny_vision_model(kind: str, seed: int = 0, labels: int = 12) -> Any:
     return model
 
 
-def tiny_vision(kind: str = "mobilenet", seed: int = 0, labels: int = 12, taps: int = 1) -> HFImage:
+def tiny_vision(kind: str = "mobilenet", seed: int = 0, labels: int = 12, feature_layers: int = 1) -> HFImage:
     """A frozen vision source around `tiny_vision_model`."""
     space = PixelSpace(32, 32, (0.5, 0.4, 0.6), (0.25, 0.3, 0.2))
     names = tuple(f"class {i}" for i in range(labels))
-    return HFImage(f"tiny-{kind}", taps=taps).adopt(tiny_vision_model(kind, seed, labels), space, names)
+    return HFImage(f"tiny-{kind}", feature_layers=feature_layers).adopt(
+        tiny_vision_model(kind, seed, labels), space, names
+    )
 
 
 def tiny_source(
-    kind: str = "bert", layers: int | None = None, specials: bool = True, seed: int = 0, taps: int = 1
+    kind: str = "bert", layers: int | None = None, specials: bool = True, seed: int = 0, feature_layers: int = 1
 ) -> HFText:
     """A frozen source around `tiny_model`."""
     around = Specials((1,), (2,), WORDS) if specials else Specials(words=WORDS)
-    return HFText(f"tiny-{kind}", layers=layers, taps=taps).adopt(tiny_model(kind, seed), around)
+    return HFText(f"tiny-{kind}", layers=layers, feature_layers=feature_layers).adopt(tiny_model(kind, seed), around)
 
 
 AUDIO_KINDS = ("tones", "wav2vec2", "hubert", "wavlm", "wav2vec2_body", "ast", "ast_body", "whisper", "whisper_body")
@@ -179,10 +181,10 @@ def tiny_log_mel(family: str, body: bool) -> Any:
     return (AutoModel if body else AutoModelForAudioClassification).from_config(config)
 
 
-def tiny_audio(kind: str = "tones", taps: int = 1) -> WaveSource:
+def tiny_audio(kind: str = "tones", feature_layers: int = 1) -> WaveSource:
     """A frozen audio source: a network of our own behind a spectrum, or a random model of a Hugging Face family."""
     if kind == "tones":
-        made = Tones("nowhere.pt", weights="random", taps=taps)
+        made = Tones("nowhere.pt", weights="random", feature_layers=feature_layers)
         made.section = {"name": "tones"}
         return made.load(0)
     torch.manual_seed(0)
@@ -194,7 +196,7 @@ def tiny_audio(kind: str = "tones", taps: int = 1) -> WaveSource:
     }  # fmt: skip
     family, _, body = kind.partition("_")
     if family in ("ast", "whisper"):
-        return HFSpectrogram(f"tiny-{kind}", taps=taps).adopt(tiny_log_mel(family, bool(body)))
+        return HFSpectrogram(f"tiny-{kind}", feature_layers=feature_layers).adopt(tiny_log_mel(family, bool(body)))
     config = {"wav2vec2": Wav2Vec2Config, "hubert": HubertConfig, "wavlm": WavLMConfig}[family](**shape)
     model = (AutoModel if body else AutoModelForAudioClassification).from_config(config)
-    return HFAudio(f"tiny-{kind}", samples=800, taps=taps).adopt(model)
+    return HFAudio(f"tiny-{kind}", n_samples=800, feature_layers=feature_layers).adopt(model)

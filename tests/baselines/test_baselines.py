@@ -92,7 +92,7 @@ def table_parts(task, n=160, validation=20):
 
 
 def test_the_probe_of_several_depths_is_the_ridge_of_the_programs():
-    data, _ = image_parts("classification", source=tiny_vision("resnet", taps=3))
+    data, _ = image_parts("classification", source=tiny_vision("resnet", feature_layers=3))
     found, plain = run_baseline("linear_probe", data), PlainImages(data.source.space)
     seen = {
         name: data.source.features(plain(part.batch(np.arange(len(part))))).float().numpy()

@@ -105,7 +105,7 @@ def test_step_beside_the_bare_model(name: str) -> None:
 def test_each_program_draws_its_own_view() -> None:
     """Prediction by twelve programs of twelve drawings: each drawing its own, beside each drawing all twelve."""
     source = create(SOURCES, check_section("source", {"name": "hf_image", "model": "mobilenet_v1_0.5_160"}, "")).load()
-    views = {"segment": [0.5, 1.0, 2.0], "contrast": ["record", "fixed"], "difference": [0, 1]}
+    views = {"segment_width": [0.5, 1.0, 2.0], "value_range": ["per_sample", "fixed"], "difference": [0, 1]}
     made, data = program(source, {"name": "signal_image", **views}, programs=12)
     made.eval()
     batch = data.data.batch(np.arange(4))
@@ -127,8 +127,8 @@ def test_a_text_is_read_once() -> None:
 
     model = AutoModel.from_config(GPT2Config(n_layer=4, n_embd=384, n_head=6, vocab_size=1000))
     text = Specials(words=tuple(map(str, range(1000))), text=tuple(range(128)))
-    once = HFText("random-gpt2", text="a text").adopt(model, text)
-    again = HFText("random-gpt2", text="a text").adopt(model, text)
+    once = HFText("random-gpt2", prompt_text="a text").adopt(model, text)
+    again = HFText("random-gpt2", prompt_text="a text").adopt(model, text)
     again._read = []
     values = (torch.randn(BATCH, 32, 384) * 0.02).requires_grad_()
     inputs = TokenInput(values, torch.ones(BATCH, 32, dtype=torch.bool), 0, 32, True)
@@ -176,7 +176,7 @@ def test_ten_thousand_recordings(tmp_path: Path) -> None:
     recipe.write_text(
         f"task: classification\ndata: {{path: {tmp_path / 'train'}, split: {{by: random, test: 0.3, validation: 0}}}}\n"
         "encoder: {name: audio}\nsource: {name: attention_rnn, weights: random}\n"
-        "transform: {name: wave_pattern, place: pad}\noutput: {name: linear}\ntraining: {epochs: 1, batch_size: 16}\n"
+        "transform: {name: wave_pattern, layout: pad}\noutput: {name: linear}\ntraining: {epochs: 1, batch_size: 16}\n"
     )
     subprocess.run([sys.executable, "-m", "xmr", "run", recipe, "-o", run, "--quiet"], check=True)
     peaks = {}

@@ -64,12 +64,12 @@ def test_the_controls_a_recipe_can_have():
     }  # fmt: skip
     assert set(controls(load_recipe("table/wine"))) == {"random source", "no source", "shuffled labels"}
     assert set(controls(load_recipe("forecast/etth1"))) == {"random source", "no source"}
-    assert controls(load_recipe("audio/spoken_digits"))["no source"] == ['source={"name": "mfcc", "samples": 16000}']
+    assert controls(load_recipe("audio/spoken_digits"))["no source"] == ['source={"name": "mfcc", "n_samples": 16000}']
     for source, clip in (("yamnet", "15600"), ("{name: hf_audio, model: x}", "16000")):
         without = controls(load_recipe("audio/spoken_digits", [f"source={source}"]))["no source"]
-        assert without == [f'source={{"name": "mfcc", "samples": {clip}}}']
+        assert without == [f'source={{"name": "mfcc", "n_samples": {clip}}}']
     for source in (
-        "cepstra",
+        "mfcc",
         "{name: hf_spectrogram, model: x}",
     ):  # no network already; hears longer than is known here
         assert "no source" not in controls(load_recipe("audio/spoken_digits", [f"source={source}"]))

@@ -24,7 +24,9 @@ def _features(job):
 def test_a_depth_is_the_source_cut_there():
     rows = score_source("protein/amp_random", [*SMALL, "ensemble=1", "baselines=[]"], "")
     assert [row.layers for row in rows] == [6, 5, 4, 3, 2, 1]
-    whole = _features(load_job(load_recipe("protein/amp_random", [*SMALL, "source.taps=7", "source.layers=null"])))
+    whole = _features(
+        load_job(load_recipe("protein/amp_random", [*SMALL, "source.feature_layers=7", "source.layers=null"]))
+    )
     cut = _features(load_job(load_recipe("protein/amp_random", [*SMALL, "source.layers=2"])))
     assert np.allclose(whole[:, 4 * 384 : 5 * 384], cut, atol=1e-4)
     assert all(

@@ -10,12 +10,12 @@ from xmr.recipe.load import load_recipe
 @pytest.mark.parametrize(
     ("argument", "found", "said"),
     [
-        ("segment", [], r"segment: found \[\]; expected at least 1 of them"),
-        ("segment", "wide", r"segment: found 'wide'; expected a valid number"),
-        ("segment", 0, r"segment: found 0; expected greater than 0"),
-        ("segment", [1, 9], r"segment\.1: found 9; expected less than or equal to 8"),
-        ("contrast", "fixt", r"contrast: found 'fixt'; expected 'record' or 'fixed'; did you mean fixed\?"),
-        ("contrast", ["record", "fixt"], r"contrast\.1: found 'fixt'; .*did you mean fixed\?"),
+        ("segment_width", [], r"segment_width: found \[\]; expected at least 1 of them"),
+        ("segment_width", "wide", r"segment_width: found 'wide'; expected a valid number"),
+        ("segment_width", 0, r"segment_width: found 0; expected greater than 0"),
+        ("segment_width", [1, 9], r"segment_width\.1: found 9; expected less than or equal to 8"),
+        ("value_range", "fixt", r"value_range: found 'fixt'; expected 'per_sample' or 'fixed'; did you mean fixed\?"),
+        ("value_range", ["per_sample", "fixt"], r"value_range\.1: found 'fixt'; .*did you mean fixed\?"),
     ],
 )
 def test_one_value_or_a_list_of_them(argument, found, said):

@@ -14,8 +14,7 @@ from xmr.recipe.recipe import Recipe
 from xmr.training.settings import TrainingSettings
 
 SETTINGS = {"data": DataSettings, "data.split": SplitSettings, "training": TrainingSettings}
-LATER = ("transform", "source", "output")
-FIELDS = [(s, old, new) for s, names in renamed.FIELDS.items() if s not in LATER for old, new in names.items()]
+FIELDS = [(section, old, new) for section, names in renamed.FIELDS.items() for old, new in names.items()]
 
 
 def models(section, component=None):
@@ -47,7 +46,7 @@ def test_fields(section, old, new):
     assert not any(new in fields and field in fields for fields in known)
 
 
-@pytest.mark.parametrize("field", [f for f in renamed.VALUES if not f.startswith(LATER)])
+@pytest.mark.parametrize("field", renamed.VALUES)
 def test_values(field):
     section, _, name = field.rpartition(".")
     holders = [model for model in (models(section) if section else [Recipe]) if name in model.model_fields]

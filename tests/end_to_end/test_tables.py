@@ -131,8 +131,8 @@ def test_a_second_file_is_the_test_part(tmp_path):
     ("encoder", "transform"),
     [
         ("{name: dna, strands: both}", "{name: free_embedding}"),
-        ("{name: dna, k: 3}", "{name: token_remap, words: 50, channels: 8}"),
-        ("{name: text, units: characters}", "{name: free_embedding, init: own_words}"),
+        ("{name: dna, k: 3}", "{name: token_remap, n_tokens: 50, channels: 8}"),
+        ("{name: text, units: characters}", "{name: free_embedding, init: own_tokens}"),
     ],
 )
 def test_sequences_from_file_to_prediction(tmp_path, encoder, transform):

@@ -56,7 +56,11 @@ def test_the_factor_makes_left_out_scores_likeliest():
 
 
 def test_few_records_that_are_varied_are_passed_over_until_there_are_rows_enough():
-    few, plain, never = Ridge(update_every=2, min_rows=100), Ridge(update_every=2), Ridge(update_every=0, min_rows=100)
+    few, plain, never = (
+        Ridge(update_every=2, min_fit_rows=100),
+        Ridge(update_every=2),
+        Ridge(update_every=0, min_fit_rows=100),
+    )
     assert [few.refit_passes(n, True) for n in (7, 50, 51, 1000)] == [15, 2, 2, 2]
     assert few.refit_passes(7, False) == 2, "the same rows again say nothing"
     assert plain.refit_passes(7, True) == 2

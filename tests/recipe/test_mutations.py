@@ -102,7 +102,7 @@ def test_damaged_recipes(tmp_path):
             "source={name: identity, vocabulary: 1000000000}",
             "source.layers=1000000",
         ),
-        *("transform={name: context_window, channels: 1e9}", "output={name: ridge, min_rows: 100000000000}"),
+        *("transform={name: context_window, channels: 1e9}", "output={name: ridge, min_fit_rows: 100000000000}"),
     ],
 )
 def test_numbers_have_an_end(change):

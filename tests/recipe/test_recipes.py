@@ -161,7 +161,7 @@ def test_overrides(tmp_path):
     recipe = load_recipe(path, ["training.epochs=7", "source=identity", "transform.name=vocabulary_map", "ensemble=2"])
     assert recipe.training.epochs == 7
     assert recipe.source["name"] == "identity"
-    assert recipe.transform == {"name": "vocabulary_map", "init": "random_words", "words": None}
+    assert recipe.transform == {"name": "vocabulary_map", "init": "random_tokens", "init_tokens": None}
     assert recipe.ensemble == 2
     with pytest.raises(RecipeError, match=r"override training\.epoch=7: .*did you mean epochs"):
         load_recipe(path, ["training.epoch=7"])

@@ -71,7 +71,7 @@ def test_the_front_of_the_keyword_network_is_torchaudio():
 
 def test_cepstra_are_what_the_keyword_network_hears_and_nothing_more():
     pytest.importorskip("torchaudio")
-    source = create(SOURCES, {"name": "mfcc", "samples": 4000}).load()
+    source = create(SOURCES, {"name": "mfcc", "n_samples": 4000}).load()
     assert source.parameter_count() == 0
     assert source.space.spectrum.frames == 26
     wave = torch.randn(2, 4000, generator=torch.Generator().manual_seed(0)) * 0.1
@@ -80,7 +80,7 @@ def test_cepstra_are_what_the_keyword_network_hears_and_nothing_more():
     features = source.features(WaveInput(waves=wave))
     assert torch.equal(features[:, :40], heard.mean(dim=1))  # the first of five statistics
     assert features.shape == (2, 200)
-    network = real("keyword_cnn", taps=3)
+    network = real("keyword_cnn", feature_layers=3)
     clip = torch.randn(2, 16000, generator=torch.Generator().manual_seed(1)) * 0.1
     alone = create(SOURCES, {"name": "mfcc"}).load()
     below = network.features(WaveInput(waves=clip))[:, -200:]  # the shallowest of its depths comes last
@@ -169,7 +169,7 @@ def test_depths_are_evenly_spaced_and_the_last_comes_first():
 
 def test_several_depths_answer_as_before():
     waves = torch.randn(3, 400)
-    plain, deep = tiny_audio("tones"), tiny_audio("tones", taps=3)
+    plain, deep = tiny_audio("tones"), tiny_audio("tones", feature_layers=3)
     with torch.no_grad():
         expected = plain.answers(plain.features(WaveInput(waves=waves)))
         found = deep.answers(deep.features(WaveInput(waves=waves)))

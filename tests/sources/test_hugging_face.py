@@ -217,9 +217,9 @@ def test_a_feature_extractor_is_data(tmp_path, marker, facts, said):
     convolutions = {"conv_dim": [8], "conv_stride": [80], "conv_kernel": [100], "num_conv_pos_embeddings": 4}
     config = Wav2Vec2Config(**small, **convolutions, num_conv_pos_embedding_groups=2)
     Wav2Vec2Model(config).save_pretrained(tmp_path / "m")
-    assert made("hf_audio", tmp_path / "m", samples=800).space.rate == 16000
+    assert made("hf_audio", tmp_path / "m", n_n_samples=800).space.rate == 16000
     evil(tmp_path / "m", marker, preprocessor_config=facts)
-    assert said in refused(marker, "hf_audio", tmp_path / "m", samples=800)
+    assert said in refused(marker, "hf_audio", tmp_path / "m", n_samples=800)
 
 
 @pytest.mark.parametrize("alone", [True, False])
@@ -313,8 +313,8 @@ def test_a_text_longer_than_the_model(bert, marker):
     from xmr.sources.specials import Specials
 
     specials = Specials((1,), (2,), WORDS, text=(5,) * 70)
-    with pytest.raises(RecipeError, match=r"source\.text: found 70 tokens of text in a model of 64 positions"):
-        HFText(str(bert), text="a").adopt(tiny_model("bert"), specials)
+    with pytest.raises(RecipeError, match=r"source\.prompt_text: found 70 tokens of text in a model of 64 positions"):
+        HFText(str(bert), prompt_text="a").adopt(tiny_model("bert"), specials)
 
 
 def test_a_hub_that_cannot_be_reached_is_another_error(tmp_path):

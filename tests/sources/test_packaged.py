@@ -69,7 +69,7 @@ def test_whisper_equals_hugging_face_over_thirty_seconds():
     """The front end and the encoder against transformers' own feature extractor and model."""
     from transformers import WhisperFeatureExtractor
 
-    source = create(SOURCES, {"name": "whisper_tiny", "seconds": 30.0, "taps": 2}).load()
+    source = create(SOURCES, {"name": "whisper_tiny", "seconds": 30.0, "feature_layers": 2}).load()
     wave = 0.1 * torch.randn(1, source.space.samples, generator=torch.Generator().manual_seed(0))
     theirs = WhisperFeatureExtractor()(wave[0].numpy(), sampling_rate=16000, return_tensors="pt").input_features
     ours = whisper_tiny.whisper_mels(wave, source.window, source.filters).transpose(1, 2)

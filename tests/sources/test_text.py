@@ -16,7 +16,7 @@ def with_text(kind, **more):
     specials = Specials(
         () if kind in ("gpt2", "llama") else (1,), () if kind in ("gpt2", "llama") else (2,), WORDS, TEXT
     )
-    return HFText(f"tiny-{kind}", text="four words", **more).adopt(tiny_model(kind), specials)
+    return HFText(f"tiny-{kind}", prompt_text="four words", **more).adopt(tiny_model(kind), specials)
 
 
 def content(width, lengths=(6, 4)):
@@ -65,13 +65,13 @@ def test_models_that_look_ahead_read_it_every_time(kind):
 
 
 def test_a_text_needs_a_tokenizer():
-    with pytest.raises(RecipeError, match=r"source\.text"):
-        HFText("tiny", text="hello").adopt(tiny_model("gpt2"), Specials())
+    with pytest.raises(RecipeError, match=r"source\.prompt_text"):
+        HFText("tiny", prompt_text="hello").adopt(tiny_model("gpt2"), Specials())
 
 
 @pytest.mark.parametrize("kind", ["bert", "gpt2", "t5"])
 def test_depths_side_by_side(kind):
-    deep, plain = HFText("x", taps=2).adopt(tiny_model(kind)), HFText("x").adopt(tiny_model(kind))
+    deep, plain = HFText("x", feature_layers=2).adopt(tiny_model(kind)), HFText("x").adopt(tiny_model(kind))
     inputs = content(plain.space.width)
     assert deep.hidden_width == 2 * plain.hidden_width
     found, expected = deep(inputs), plain(inputs)

@@ -227,12 +227,12 @@ def test_a_model_without_a_linear_layer_answers_as_it_is():
 
 
 def test_a_vision_source_describes_itself():
-    settings = {"model": "x", "revision": None, "weights": "random", "size": 64, "taps": 1}
+    settings = {"model": "x", "revision": None, "weights": "random", "size": 64, "feature_layers": 1}
     assert HFImage(**settings).describe() == {"name": "hf_image", **settings}
 
 
 def test_features_of_several_depths_of_a_network_of_ones_own():
-    taken = made("resnet20_cifar10", weights="random", taps=4)
+    taken = made("resnet20_cifar10", weights="random", feature_layers=4)
     plain = made("resnet20_cifar10", weights="random")
     pixels = PixelInput(torch.rand(2, 3, 32, 32))
     features = taken.features(pixels)
@@ -240,8 +240,8 @@ def test_features_of_several_depths_of_a_network_of_ones_own():
     assert features.shape[1] == taken.hidden_width == 64 + 5 * (32 + 32 + 16)
     torch.testing.assert_close(features[:, :64], plain.features(pixels))
     torch.testing.assert_close(taken.answers(features), plain.answers(plain.features(pixels)))
-    assert made("resnet20_cifar10", weights="random", taps=99).hidden_width == 64 + 5 * 3 * (16 + 32 + 64)
-    assert taken.describe() == {**plain.describe(), "taps": 4}
+    assert made("resnet20_cifar10", weights="random", feature_layers=99).hidden_width == 64 + 5 * 3 * (16 + 32 + 64)
+    assert taken.describe() == {**plain.describe(), "feature_layers": 4}
     assert not any(module._forward_hooks for module in taken.body.modules())
 
 
@@ -256,8 +256,8 @@ def test_blocks_of_a_sequence_and_what_a_layer_writes_over():
 
 
 def test_a_network_without_blocks_has_one_depth():
-    flat = Flat(weights="random", taps=3)  # which needs no weights file
-    with pytest.raises(RecipeError, match=r"source\.taps: found 3; expected 1"):
+    flat = Flat(weights="random", feature_layers=3)  # which needs no weights file
+    with pytest.raises(RecipeError, match=r"source\.feature_layers: found 3; expected 1"):
         flat.adopt(flat.network(), PixelSpace(8, 8, (0.5,), (0.5,)))
 
 

@@ -55,7 +55,7 @@ def test_border_starts_mid_grey():
 
 
 def test_border_in_normalised_space():
-    border = made("border", scale=3 / 7, room="normalised", interpolation="nearest")
+    border = made("border", scale=3 / 7, units="normalized", interpolation="nearest")
     with torch.no_grad():
         border.delta.fill_(-1.5)
     inputs = border(ImageBatch(torch.full((1, 1, 3, 3), 0.5)))
@@ -74,7 +74,7 @@ def test_watermark_by_hand():
     assert torch.allclose(pixels[:, 1, 1], torch.tensor([0.7, 1.7, 1.2]))
     everywhere = made("watermark", interpolation="nearest")
     assert float(everywhere.mask.min()) == 1
-    clipped = made("watermark", room="pixel", start="normal")(ImageBatch(torch.rand(2, 1, 7, 7))).pixels
+    clipped = made("watermark", units="pixel", init="normal")(ImageBatch(torch.rand(2, 1, 7, 7))).pixels
     assert 0 <= float(clipped.detach().min()) <= float(clipped.detach().max()) <= 1
 
 
@@ -228,7 +228,7 @@ FIT = [
     ("enhanced_border", {}, (5, 5)),
     ("clustered_border", {"clusters": 2}, (4, 4)),
     ("watermark", {}, (7, 7)),
-    ("watermark", {"room": "pixel"}, (7, 7)),
+    ("watermark", {"units": "pixel"}, (7, 7)),
     ("sample_specific_masks", {"layers": 5, "patch": 2}, (7, 7)),
     ("coordinator", {}, (7, 7)),
 ]

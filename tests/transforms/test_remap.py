@@ -25,18 +25,18 @@ def symbols(*texts):
 
 
 def test_every_position_is_a_whole_word_of_the_source():
-    transform = build(words=12)
+    transform = build(n_tokens=12)
     for training in (True, False):
         transform.train(training)
         found = transform(symbols("ACGTN", "GT")).embeddings.reshape(-1, 6)
         distance = torch.cdist(found, SPACE.embedding)
         assert float(distance.min(dim=1).values.max()) < 1e-3
         assert set(distance.argmin(dim=1).tolist()) <= set(transform.candidates.tolist())
-    assert len(build(words=None).candidates) == 30
+    assert len(build(n_tokens=None).candidates) == 30
 
 
 def test_logits_by_hand():
-    transform = build(words=8, window=3)
+    transform = build(n_tokens=8, window=3)
     found = transform.logits(symbols("CAG"))[0, 1]
     small, kernel = transform.small, transform.kernel
     around = [small["ACGT".index(c)] for c in "CAG"]
@@ -55,7 +55,7 @@ def test_the_context_chooses_the_word():
 
 
 def test_straight_through_gradient_is_the_softmax_one():
-    transform = build(words=6, temperature=0.7)
+    transform = build(n_tokens=6, temperature=0.7)
     transform.generators.begin(0)
     inputs = transform(symbols("ACGT"))
     weights = torch.randn(inputs.embeddings.shape, generator=torch.Generator().manual_seed(1))

@@ -27,7 +27,7 @@ def built(section, spec, space, seed=0):
 
 def wave(place, samples=8, length=3, **more):
     return built(
-        {"name": "wave_pattern", "place": place, "gain": 1.0, **more}, SignalSpec(1, length), WaveSpace(100, samples)
+        {"name": "wave_pattern", "layout": place, "gain": 1.0, **more}, SignalSpec(1, length), WaveSpace(100, samples)
     )
 
 
@@ -35,7 +35,7 @@ def wave(place, samples=8, length=3, **more):
     ("place", "more", "expected"),
     [
         ("pad", {}, [1, 2, 3, 0, 0, 0, 0, 0]),
-        ("centre", {}, [0, 0, 1, 2, 3, 0, 0, 0]),
+        ("center", {}, [0, 0, 1, 2, 3, 0, 0, 0]),
         ("repeat", {}, [1, 2, 3, 0, 1, 2, 3, 0]),
         ("repeat", {"repeats": 1}, [1, 2, 3, 0, 0, 0, 0, 0]),
         ("stretch", {}, [1, 9 / 7, 11 / 7, 13 / 7, 15 / 7, 17 / 7, 19 / 7, 3]),
@@ -58,7 +58,7 @@ def test_a_longer_signal_is_stretched_down():
 
 
 def test_the_mask_keeps_the_pattern_off_the_signal():
-    made = wave("centre", everywhere=False)
+    made = wave("center", everywhere=False)
     with torch.no_grad():
         made.theta.fill_(5.0)
     np.testing.assert_allclose(made(signal([[[1, 2, 3]]])).waves[0].detach(), [5, 5, 1, 2, 3, 5, 5, 5])
@@ -183,12 +183,12 @@ def test_differences_are_in_units_of_their_root_mean_square():
 
 
 def test_each_program_draws_the_next_combination():
-    several = {"segment": [0.5, 2.0], "contrast": ["record", "fixed"], "difference": [0, 1]}
+    several = {"segment_width": [0.5, 2.0], "value_range": ["per_sample", "fixed"], "difference": [0, 1]}
     made = built({"name": "signal_image", **several}, SignalSpec(2, 40), tiny_vision().space)
     batch = signal(torch.randn(3, 2, 40))
     expected = [(d, c, s) for d in (0, 1) for c in ("record", "fixed") for s in (0.5, 2.0)]
     for member, (difference, contrast, segment) in enumerate(expected):
-        alone = {"segment": segment, "contrast": contrast, "difference": difference}
+        alone = {"segment_width": segment, "value_range": contrast, "difference": difference}
         one = built({"name": "signal_image", **alone}, SignalSpec(2, 40), tiny_vision().space)
         made.member, made.programs = member, 8
         torch.testing.assert_close(made(batch).pixels, one(batch).pixels)
@@ -198,7 +198,7 @@ def test_each_program_draws_the_next_combination():
 
 
 def test_nothing_is_drawn_that_no_program_shows(monkeypatch):
-    made = built({"name": "signal_image", "segment": [0.5, 1.0, 2.0]}, SignalSpec(1, 40), tiny_vision().space)
+    made = built({"name": "signal_image", "segment_width": [0.5, 1.0, 2.0]}, SignalSpec(1, 40), tiny_vision().space)
     batch, drawn = signal(torch.randn(3, 1, 40)), []
     draw = made.drawn
     monkeypatch.setattr(made, "drawn", lambda *args: drawn.append(args) or draw(*args))
@@ -213,11 +213,11 @@ def test_nothing_is_drawn_that_no_program_shows(monkeypatch):
 
 def test_drawings_take_the_colours_in_turn():
     drawings = ["gramian", "recurrence"]
-    made = built({"name": "signal_image", "drawings": drawings}, SignalSpec(1, 40), tiny_vision().space)
+    made = built({"name": "signal_image", "encodings": drawings}, SignalSpec(1, 40), tiny_vision().space)
     batch = signal(torch.randn(2, 1, 40))
     pixels = made(batch).pixels
     for colour in range(3):
-        one = {"name": "signal_image", "drawings": [drawings[colour % 2]]}
+        one = {"name": "signal_image", "encodings": [drawings[colour % 2]]}
         alone = built(one, SignalSpec(1, 40), tiny_vision().space)(batch).pixels
         torch.testing.assert_close(pixels[:, colour], alone[:, colour])
 
@@ -272,8 +272,8 @@ def test_patch_reprogramming_by_hand():
 @pytest.mark.parametrize(
     ("section", "source"),
     [
-        ({"name": "wave_pattern", "place": "rates", "front": 1}, "wave"),
-        ({"name": "signal_image", "front": 1, "drawings": ["segments"]}, "pixel"),
+        ({"name": "wave_pattern", "layout": "rates", "front": 1}, "wave"),
+        ({"name": "signal_image", "front": 1, "encodings": ["segments"]}, "pixel"),
         ({"name": "signal_patches", "patch": 5, "front": 1}, "token"),
         ({"name": "patch_reprogramming", "patch": 5, "prototypes": 3, "heads": 1, "width": 2}, "token"),
     ],

@@ -135,7 +135,7 @@ def test_words_follow_the_columns():
 
 
 def test_column_tiles_by_hand():
-    transform = build("column_tiles", PIXELS, share=0.5, layout="order")
+    transform = build("column_tiles", PIXELS, tile_fraction=0.5, layout="order")
     with torch.no_grad():
         transform.border.normal_(generator=torch.Generator().manual_seed(3))
     pixels = transform(BATCH).pixels

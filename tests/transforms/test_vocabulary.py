@@ -50,7 +50,7 @@ def test_convex_rows_by_hand(generator):
 
 def test_convex_start_share(source, generator):
     protein = SymbolSpec("ACDEFGHIKLMNPQRSTVWY")
-    transform = ConvexVocabularyMap(start=0.6).build(protein, source.space, generator)
+    transform = ConvexVocabularyMap(init_weight=0.6).build(protein, source.space, generator)
     assert torch.allclose(transform.theta().max(dim=1).values, torch.tensor(0.6), atol=1e-2)
     assert torch.allclose(transform.theta().sum(dim=1), torch.ones(20), atol=1e-5)
 
@@ -75,7 +75,9 @@ def test_matching_pursuit_takes_absolute_correlation():
 
 def test_sparse_settles_and_keeps_its_words(source, generator):
     protein = SymbolSpec("ACDEFGHIKLMNPQRSTVWY")
-    transform = SparseVocabularyMap(words_per_symbol=3, settle=0.5).build(protein, source.space, generator)
+    transform = SparseVocabularyMap(tokens_per_symbol=3, freeze_support_after=0.5).build(
+        protein, source.space, generator
+    )
     with torch.no_grad():
         transform.free += 0.1 * torch.randn(20, 16, generator=generator)
     for epoch in range(4):
@@ -98,20 +100,20 @@ def test_ids_outside_the_alphabet(generator):
 def test_letters_start_at_their_own_words(source, generator):
     ids = word_ids("letters", None, "ACD", source.space, generator)
     assert [source.space.words[i] for i in ids] == ["a", "c", "d"]
-    rows = start_rows("words", ("worda", "wordb", "a"), SymbolSpec("ACD"), source.space, generator)
+    rows = start_rows("given_tokens", ("worda", "wordb", "a"), SymbolSpec("ACD"), source.space, generator)
     assert torch.equal(rows[2], source.space.embedding[source.space.words.index("a")])
 
 
 def test_words_the_source_does_not_have(source, generator):
     with pytest.raises(RecipeError, match="nonsense"):
-        word_ids("words", ("nonsense", "a", "b"), "ACD", source.space, generator)
+        word_ids("given_tokens", ("nonsense", "a", "b"), "ACD", source.space, generator)
     with pytest.raises(RecipeError, match="2 words"):
-        word_ids("words", ("a", "b"), "ACD", source.space, generator)
+        word_ids("given_tokens", ("a", "b"), "ACD", source.space, generator)
 
 
 def test_similar_words_follow_blosum(source, generator):
     protein = SymbolSpec("ACDEFGHIKLMNPQRSTVWY")
-    rows = torch.nn.functional.normalize(start_rows("similar_words", None, protein, source.space, generator), dim=1)
+    rows = torch.nn.functional.normalize(start_rows("similar_tokens", None, protein, source.space, generator), dim=1)
     where = {letter: index for index, letter in enumerate(protein.letters)}
     cosine = rows @ rows.T
     assert cosine[where["I"], where["V"]] > cosine[where["I"], where["D"]]
@@ -150,7 +152,7 @@ def test_window_needs_an_odd_width():
 
 @pytest.mark.parametrize("position", ["before", "around"])
 def test_prompt_stands_where_it_should(position, generator):
-    transform = Prompt(length=2, position=position, init="random_words").build(AB, SPACE, generator)
+    transform = Prompt(length=2, position=position, init="random_tokens").build(AB, SPACE, generator)
     symbols = SymbolBatch(torch.tensor([[0, 1, 1], [1, 0, 0]]), torch.tensor([[True] * 3, [True, False, False]]))
     inputs = transform(symbols)
     table = transform.symbol_table()

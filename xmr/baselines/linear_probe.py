@@ -49,7 +49,7 @@ def rendering(data: BaselineInput) -> nn.Module:
     if kind == ("image", "pixel"):
         return PlainImages(space)
     if kind == ("symbols", "token"):
-        return FreeEmbedding("own_words").build(data.spec, space, torch.Generator().manual_seed(data.seed))
+        return FreeEmbedding("own_tokens").build(data.spec, space, torch.Generator().manual_seed(data.seed))
     assert data.untrained is not None
     return copy.deepcopy(data.untrained)
 
@@ -62,7 +62,7 @@ def image_probe(data: BaselineInput) -> np.ndarray:
     """
 
     def model(regression: bool, seed: int) -> BaseEstimator:
-        if data.source.taps > 1:
+        if data.source.feature_layers > 1:
             return RidgeLogits(regression)
         if regression:
             return make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 4, 15)))

@@ -92,6 +92,12 @@ VALUES: dict[str, dict[str, str]] = {
     "data.split.by": {"column": "predefined"},
     "encoder.length": {"trim": "truncate"},
     "encoder.align": {"centre": "center"},
+    "transform.init": {
+        "random_words": "random_tokens",
+        "own_words": "own_tokens",
+        "similar_words": "similar_tokens",
+        "words": "given_tokens",
+    },
     "transform.layout": {"centre": "center"},
     "transform.units": {"normalised": "normalized"},
     "transform.value_range": {"record": "per_sample"},

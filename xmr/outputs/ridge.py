@@ -36,7 +36,7 @@ class Ridge(Output):
             maximum and minimum (`statistics`).
         update_every: epochs between solutions, each of which uses the features of all these epochs; 0 solves once,
             before training.
-        min_rows: minimum number of feature rows in the last solution; few records are passed over more often if the
+        min_fit_rows: minimum number of feature rows in the last solution; few records are passed over more often if the
             encoder augments them.
     """
 
@@ -49,10 +49,10 @@ class Ridge(Output):
     epochs: Tensor
 
     def __init__(
-        self, pool: Pool = "mean", update_every: Annotated[int, Ge(0)] = 1, min_rows: Annotated[int, Ge(0)] = 0
+        self, pool: Pool = "mean", update_every: Annotated[int, Ge(0)] = 1, min_fit_rows: Annotated[int, Ge(0)] = 0
     ) -> None:
         super().__init__()
-        self.pool_name, self.update_every, self.min_rows = pool, update_every, min_rows
+        self.pool_name, self.update_every, self.min_fit_rows = pool, update_every, min_fit_rows
 
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
         """W = 0 until the first solution."""
@@ -89,8 +89,8 @@ class Ridge(Output):
         self._seen = None
 
     def refit_passes(self, records: int, varied: bool) -> int:
-        """As many as between two solutions, or as `min_rows` requires; none if it is solved once."""
-        wanted = -(-self.min_rows // max(1, records)) if varied else 0
+        """As many as between two solutions, or as `min_fit_rows` requires; none if it is solved once."""
+        wanted = -(-self.min_fit_rows // max(1, records)) if varied else 0
         return max(self.update_every, wanted) if self.update_every else 0
 
     def share(self, gather: Any) -> None:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 
-def spread(depth: int, taps: int) -> list[int]:
-    """`taps` - 1 evenly spaced layers below the last of `depth`, in descending order."""
-    places = torch.linspace(0, depth - 1, taps).round().int().tolist() if taps > 1 else [depth - 1]
+def spread(depth: int, feature_layers: int) -> list[int]:
+    """`feature_layers` - 1 evenly spaced layers below the last of `depth`, in descending order."""
+    places = torch.linspace(0, depth - 1, feature_layers).round().int().tolist() if feature_layers > 1 else [depth - 1]
     return sorted(set(places[:-1]), reverse=True)
 
 
@@ -62,8 +62,8 @@ def pool_statistics(hidden: Tensor) -> Tensor:
     return torch.cat([mean, deviation, greatest, least, above], dim=1)
 
 
-def concat_layers(last: Tensor, below: Sequence[Tensor], taps: int) -> Tensor:
-    """The last features (B, D), then statistics of `taps` - 1 of the lower hidden states: (B, D + ...)."""
-    if taps == 1:
+def concat_layers(last: Tensor, below: Sequence[Tensor], feature_layers: int) -> Tensor:
+    """The last features (B, D), then statistics of `feature_layers` - 1 of the lower hidden states: (B, D + ...)."""
+    if feature_layers == 1:
         return last
-    return torch.cat([last, *(pool_statistics(below[index]) for index in spread(len(below), taps))], dim=1)
+    return torch.cat([last, *(pool_statistics(below[index]) for index in spread(len(below), feature_layers))], dim=1)

@@ -105,7 +105,7 @@ class EfficientNetLite0(ModuleSource):
     Args:
         size: side of the input in pixels; 224 is more accurate and 2.7 times as slow as 160.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
-        taps: features from this many depths: the last and others evenly spaced over its 16 blocks.
+        feature_layers: features from this many depths: the last and others evenly spaced over its 16 blocks.
     """
 
     packaged: ClassVar[PackagedFile | None] = WEIGHTS
@@ -117,9 +117,9 @@ class EfficientNetLite0(ModuleSource):
         self,
         size: Annotated[int, Ge(32), Le(1024), MultipleOf(32)] = 160,
         weights: Weights = "pretrained",
-        taps: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
-        super().__init__("", weights, taps)
+        super().__init__("", weights, feature_layers)
         self.height = self.width = size  # type: ignore[misc]
 
     def network(self) -> nn.Module:
@@ -132,4 +132,9 @@ class EfficientNetLite0(ModuleSource):
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
-        return {"name": "efficientnet_lite0", "size": self.height, "weights": self.weights, "taps": self.taps}
+        return {
+            "name": "efficientnet_lite0",
+            "size": self.height,
+            "weights": self.weights,
+            "feature_layers": self.feature_layers,
+        }

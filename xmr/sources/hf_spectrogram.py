@@ -30,7 +30,7 @@ class HFSpectrogram(WaveSource):
             XMR_MODELS.
         revision: commit or tag of a hub model; part of the program.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
-        taps: number of layers whose features are used: the last and others, evenly spaced.
+        feature_layers: number of layers whose features are used: the last and others, evenly spaced.
     """
 
     filters: Tensor
@@ -41,10 +41,10 @@ class HFSpectrogram(WaveSource):
         model: str,
         revision: str | None = None,
         weights: Weights = "pretrained",
-        taps: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__()
-        self.model_name, self.revision, self.weights, self.taps = model, revision, weights, taps
+        self.model_name, self.revision, self.weights, self.feature_layers = model, revision, weights, feature_layers
 
     def load(self, seed: int = 0) -> Self:
         """Load config and weights. Raises RecipeError with the alternatives if that fails."""
@@ -90,7 +90,7 @@ class HFSpectrogram(WaveSource):
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
         """See `WaveSource.depths`."""
         assert inputs.waves is not None
-        levels, many = self.levels(inputs.waves), self.taps > 1
+        levels, many = self.levels(inputs.waves), self.feature_layers > 1
         if self.kind == "whisper":
             answer = self.body(levels.transpose(1, 2), output_hidden_states=many)
             return self.projector(answer.last_hidden_state).mean(dim=1), list(answer.hidden_states or ())
@@ -111,7 +111,7 @@ class HFSpectrogram(WaveSource):
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
         settings = {"name": "hf_spectrogram", "model": self.model_name, "revision": self.revision}
-        return {**settings, "weights": self.weights, "taps": self.taps}
+        return {**settings, "weights": self.weights, "feature_layers": self.feature_layers}
 
 
 def _kaldi_filters(mels: int) -> Tensor:

@@ -43,9 +43,9 @@ class HFText(Source):
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
         attention: implementation of attention; `auto` is eager on CPUs, where the fused backward pass is slow
             (docs/performance.md), and the model's fused kernel elsewhere.
-        text: a fixed text before the content (a description of the data, as in Time-LLM). A causal model processes it
-            once, not with every batch.
-        taps: number of layers whose hidden states are concatenated: the last and others, evenly spaced.
+        prompt_text: a fixed text before the content (a description of the data, as in Time-LLM). A causal model
+            processes it once, not with every batch.
+        feature_layers: number of layers whose hidden states are concatenated: the last and others, evenly spaced.
     """
 
     space_kind: ClassVar[str] = "token"
@@ -62,11 +62,11 @@ class HFText(Source):
         layers: Annotated[int, Ge(1), Le(1000)] | None = None,
         weights: Weights = "pretrained",
         attention: Literal["auto", "eager", "sdpa"] = "auto",
-        text: str | None = None,
-        taps: Annotated[int, Ge(1), Le(1000)] = 1,
+        prompt_text: str | None = None,
+        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__()
-        self.text, self.taps = text, taps
+        self.prompt_text, self.feature_layers = prompt_text, feature_layers
         self.model_name = model
         self.revision = revision
         self.layers = layers
@@ -84,7 +84,7 @@ class HFText(Source):
         with checkpoint.loading():
             config = checkpoint.config()
             model = checkpoint.model(_kind(config), config, self.weights, seed)
-            return self.adopt(model, special_tokens(checkpoint, self.text))
+            return self.adopt(model, special_tokens(checkpoint, self.prompt_text))
 
     def blocks(self) -> int:
         """Number of blocks of the whole model. Reads only its configuration; raises as `load` does."""
@@ -112,17 +112,17 @@ class HFText(Source):
         if self.attention != "auto" or not torch.cuda.is_available():
             body.set_attn_implementation("eager" if self.attention == "auto" else self.attention)
         self.body = body
-        if self.text and not specials.text:
-            raise RecipeError(Problem("source.text", "a model without a tokenizer", "no text"))
+        if self.prompt_text and not specials.text:
+            raise RecipeError(Problem("source.prompt_text", "a model without a tokenizer", "no text"))
         before = (*specials.prefix, *specials.text)
         room = len(before) + len(specials.suffix)
         words = _named(specials.words, len(embedding))
         if _longest(model.config) <= room:
             found = f"{len(specials.text)} tokens of text in a model of {_longest(model.config)} positions"
-            raise RecipeError(Problem("source.text", found, "a shorter text, which leaves room for records"))
+            raise RecipeError(Problem("source.prompt_text", found, "a shorter text, which leaves room for records"))
         self.space = TokenSpace(embedding, _longest(model.config) - room, specials.prefix, specials.suffix, words)
         self.own_width = self.hidden_width = model.config.hidden_size
-        self.hidden_width *= 1 + len(spread(1 + (self.layers or model.config.num_hidden_layers), self.taps))
+        self.hidden_width *= 1 + len(spread(1 + (self.layers or model.config.num_hidden_layers), self.feature_layers))
         # ESM scales token embeddings by 1 - 0.15 * 0.8 (its mask ratio in training), but not `inputs_embeds`.
         self.input_scale = 0.88 if getattr(model.config, "token_dropout", False) else 1.0
         self.register_buffer("prefix_vectors", embedding.detach()[list(before)].clone(), persistent=False)
@@ -131,7 +131,7 @@ class HFText(Source):
         self.tokenize = specials.tokenize
         self.freeze()
         self._read: list[tuple[Tensor, Tensor]] = []  # keys and values of the text, if the model is causal
-        if self.text and not specials.suffix:
+        if self.prompt_text and not specials.suffix:
             self._read = _keys_and_values(self.body, self.prefix_vectors * self.input_scale)
         return self
 
@@ -147,7 +147,7 @@ class HFText(Source):
         """See `Source.describe`."""
         settings = {"name": "hf_text", "model": self.model_name, "revision": self.revision}
         how = {"layers": self.layers, "weights": self.weights, "attention": self.attention}
-        return {**settings, **how, "text": self.text, "taps": self.taps}
+        return {**settings, **how, "prompt_text": self.prompt_text, "feature_layers": self.feature_layers}
 
     def _after_text(self, inputs: Any) -> TokenFeatures:
         """A causal model's hidden states of the content; the text before it is cached as keys and values."""
@@ -164,17 +164,19 @@ class HFText(Source):
             inputs_embeds=embeddings,
             attention_mask=None if inputs.full else whole.long(),
             past_key_values=past,
-            output_hidden_states=self.taps > 1,
+            output_hidden_states=self.feature_layers > 1,
         )
         content = None if inputs.full else mask[:, inputs.start : inputs.start + inputs.length]
         return TokenFeatures(self._side_by_side(answer), mask, inputs.start, inputs.length, content)
 
     def _side_by_side(self, answer: Any) -> Tensor:
-        """The last hidden states, and those of `taps` - 1 lower layers: (B, T, D')."""
-        if self.taps == 1:
+        """The last hidden states, and those of `feature_layers` - 1 lower layers: (B, T, D')."""
+        if self.feature_layers == 1:
             return answer.last_hidden_state
         below = answer.hidden_states
-        return torch.cat([answer.last_hidden_state, *(below[i] for i in spread(len(below), self.taps))], dim=-1)
+        return torch.cat(
+            [answer.last_hidden_state, *(below[i] for i in spread(len(below), self.feature_layers))], dim=-1
+        )
 
     def forward(self, inputs: Any) -> TokenFeatures:
         """(B, T, D) content -> hidden states (B, P + T + Q, D') with P prefix and Q suffix tokens of the source."""
@@ -201,7 +203,7 @@ class HFText(Source):
         if self.input_scale != 1.0:
             embeddings = embeddings * self.input_scale
         attention = None if inputs.full else mask.long()
-        many = self.taps > 1
+        many = self.feature_layers > 1
         hidden = self._side_by_side(
             self.body(inputs_embeds=embeddings, attention_mask=attention, output_hidden_states=many)
         )
@@ -240,8 +242,8 @@ class MiniLM(HFText):
         layers: number of its 6 blocks to use; by default all of them.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
         attention: as for `hf_text`.
-        text: as for `hf_text`.
-        taps: as for `hf_text`.
+        prompt_text: as for `hf_text`.
+        feature_layers: as for `hf_text`.
     """
 
     packaged: ClassVar[PackagedFile | None] = MINILM
@@ -251,10 +253,10 @@ class MiniLM(HFText):
         layers: Annotated[int, Ge(1), Le(1000)] | None = None,
         weights: Weights = "pretrained",
         attention: Literal["auto", "eager", "sdpa"] = "auto",
-        text: str | None = None,
-        taps: Annotated[int, Ge(1), Le(1000)] = 1,
+        prompt_text: str | None = None,
+        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
-        super().__init__("all-MiniLM-L6-v2", None, layers, weights, attention, text, taps)
+        super().__init__("all-MiniLM-L6-v2", None, layers, weights, attention, prompt_text, feature_layers)
 
     def folder(self) -> str:
         """The model's folder inside the package. Raises MissingExtraError if it is not installed."""
@@ -263,7 +265,7 @@ class MiniLM(HFText):
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
         settings = {"layers": self.layers, "weights": self.weights, "attention": self.attention}
-        return {"name": "minilm", **settings, "text": self.text, "taps": self.taps}
+        return {"name": "minilm", **settings, "prompt_text": self.prompt_text, "feature_layers": self.feature_layers}
 
 
 def _kind(config: Any) -> str:

@@ -66,7 +66,7 @@ class AttentionRNN(ModuleWave):
     Args:
         weights_file: a .safetensors or .pt file, by path or by its name below XMR_MODELS.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
-        taps: number of layers whose features are used: the last and others, evenly spaced.
+        feature_layers: number of layers whose features are used: the last and others, evenly spaced.
     """
 
     names: ClassVar[tuple[str, ...]] = COMMANDS
@@ -77,9 +77,9 @@ class AttentionRNN(ModuleWave):
         self,
         weights_file: str = "attrnn_speech_commands.safetensors",
         weights: Weights = "pretrained",
-        taps: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
-        super().__init__(weights_file, weights, taps)
+        super().__init__(weights_file, weights, feature_layers)
 
     def network(self) -> nn.Module:
         """See `AttentionRNNNetwork`."""
@@ -124,7 +124,7 @@ class KeywordCNN(ModuleWave):
     Args:
         weights_file: a .safetensors or .pt file, by path or by its name below XMR_MODELS.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
-        taps: number of layers whose features are used: the last and others, evenly spaced.
+        feature_layers: number of layers whose features are used: the last and others, evenly spaced.
     """
 
     names: ClassVar[tuple[str, ...]] = KEYWORDS
@@ -134,9 +134,9 @@ class KeywordCNN(ModuleWave):
         self,
         weights_file: str = "honk_speech_commands.pt",
         weights: Weights = "pretrained",
-        taps: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
-        super().__init__(weights_file, weights, taps)
+        super().__init__(weights_file, weights, feature_layers)
 
     def network(self) -> nn.Module:
         """See `KeywordCNNNetwork`."""

@@ -41,25 +41,27 @@ class MFCC(WaveSource):
     For label mappings it has classes: rows of a matrix drawn at random, as `identity` has words.
 
     Args:
-        samples: number of samples per clip, at 16,000 per second.
-        stand_ins: number of rows of the random classifier.
+        n_samples: number of samples per clip, at 16,000 per second.
+        n_classes: number of rows of the random classifier.
     """
 
     is_control: ClassVar[bool] = True
     head: _StandIn
 
     def __init__(
-        self, samples: Annotated[int, Ge(400), Le(9_600_000)] = RATE, stand_ins: Annotated[int, Ge(2), Le(10_000)] = 36
+        self,
+        n_samples: Annotated[int, Ge(400), Le(9_600_000)] = RATE,
+        n_classes: Annotated[int, Ge(2), Le(10_000)] = 36,
     ) -> None:
         super().__init__()
-        self.samples, self.stand_ins = samples, stand_ins
+        self.n_samples, self.n_classes = n_samples, n_classes
 
     def load(self, seed: int = 0) -> Self:
         """Initialize the random classifier."""
         self.seed = seed
-        self.front = CepstralFront(self.samples)
-        self.space = WaveSpace(RATE, self.samples, self.front.spectrum)
-        self.head = _StandIn(5 * CEPSTRA, self.stand_ins, seed)
+        self.front = CepstralFront(self.n_samples)
+        self.space = WaveSpace(RATE, self.n_samples, self.front.spectrum)
+        self.head = _StandIn(5 * CEPSTRA, self.n_classes, seed)
         return self.finalize()
 
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
@@ -72,7 +74,7 @@ class MFCC(WaveSource):
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
-        return {"name": "mfcc", "samples": self.samples, "stand_ins": self.stand_ins}
+        return {"name": "mfcc", "n_samples": self.n_samples, "n_classes": self.n_classes}
 
 
 class _StandIn(nn.Module):

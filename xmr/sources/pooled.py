@@ -65,10 +65,10 @@ class OwnNetwork(PooledSource):
         self,
         weights_file: str | None = None,
         weights: Weights = "pretrained",
-        taps: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__()
-        self.weights_file, self.weights, self.taps = weights_file, weights, taps
+        self.weights_file, self.weights, self.feature_layers = weights_file, weights, feature_layers
 
     @abstractmethod
     def network(self) -> nn.Module:
@@ -90,7 +90,9 @@ class OwnNetwork(PooledSource):
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
-        depths = {"taps": self.taps} if self.taps > 1 else {}  # a subclass's constructor may not know them
+        depths = (
+            {"feature_layers": self.feature_layers} if self.feature_layers > 1 else {}
+        )  # a subclass's constructor may not know them
         return {"name": self.section["name"], "weights_file": self.weights_file, "weights": self.weights, **depths}
 
 

@@ -57,7 +57,8 @@ class ResNet20(ModuleSource):
     Args:
         weights_file: a .safetensors or .pt file, by path or by its name below XMR_MODELS.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
-        taps: number of layers whose features are used: the last and others, evenly spaced over its nine blocks.
+        feature_layers: number of layers whose features are used: the last and others, evenly spaced over its nine
+            blocks.
     """
 
     height: ClassVar[int] = 32
@@ -68,9 +69,9 @@ class ResNet20(ModuleSource):
         self,
         weights_file: str = "resnet20_cifar10.pt",
         weights: Weights = "pretrained",
-        taps: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
-        super().__init__(weights_file, weights, taps)
+        super().__init__(weights_file, weights, feature_layers)
 
     def network(self) -> nn.Module:
         """See `ResNet20Network`."""

@@ -70,22 +70,24 @@ class VisionSource(PooledSource):
         return made.requires_grad_(True)
 
     def run(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        """Normalised pixels -> the classifier's input, and the lower hidden states if `taps` requests them.
+        """Normalised pixels -> the classifier's input, and the lower hidden states if `feature_layers` requests them.
 
         Raises RecipeError if it requests layers of a network without a sequence of blocks.
         """
-        if self.taps == 1:
+        if self.feature_layers == 1:
             return self.body(pixels), ()
         found, below = forward_with_maps(self.body, pixels)
         if not below:
-            raise RecipeError(Problem("source.taps", str(self.taps), "1: this network has no sequence of blocks"))
+            raise RecipeError(
+                Problem("source.feature_layers", str(self.feature_layers), "1: this network has no sequence of blocks")
+            )
         return found, below
 
     def features(self, inputs: PixelInput) -> Tensor:
         """(B, C, H, W) -> (B, D'), the classifier's input first."""
         pixels = self.normalized(inputs)
         found, below = self.run(pixels.contiguous(memory_format=torch.channels_last))
-        return concat_layers(found.flatten(1), below, self.taps)
+        return concat_layers(found.flatten(1), below, self.feature_layers)
 
 
 class HFImage(VisionSource):
@@ -96,7 +98,7 @@ class HFImage(VisionSource):
         revision: commit or tag of a hub model; part of the program.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
         size: side of the input in pixels; by default the model's own.
-        taps: number of layers whose features are used: the last and others, evenly spaced.
+        feature_layers: number of layers whose features are used: the last and others, evenly spaced.
     """
 
     def __init__(
@@ -105,11 +107,11 @@ class HFImage(VisionSource):
         revision: str | None = None,
         weights: Weights = "pretrained",
         size: Annotated[int, Ge(8), Le(4096)] | None = None,
-        taps: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__()
         self.model_name, self.revision, self.weights, self.size = model, revision, weights, size
-        self.taps = taps
+        self.feature_layers = feature_layers
 
     def load(self, seed: int = 0) -> Self:
         """Load config and weights. Raises RecipeError with the alternatives if that fails."""
@@ -121,13 +123,13 @@ class HFImage(VisionSource):
 
     def run(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         """The model without its classifier returns the classifier's input as its logits."""
-        answer = self.body(pixel_values=pixels, output_hidden_states=self.taps > 1)
+        answer = self.body(pixel_values=pixels, output_hidden_states=self.feature_layers > 1)
         return answer.logits, answer.hidden_states or ()
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
         settings = {"name": "hf_image", "model": self.model_name, "revision": self.revision}
-        return {**settings, "weights": self.weights, "size": self.size, "taps": self.taps}
+        return {**settings, "weights": self.weights, "size": self.size, "feature_layers": self.feature_layers}
 
 
 class Timm(VisionSource):
@@ -137,7 +139,7 @@ class Timm(VisionSource):
         model: name of the model in timm.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
         size: side of the input in pixels; by default the model's own.
-        taps: number of layers whose features are used: the last and others, evenly spaced.
+        feature_layers: number of layers whose features are used: the last and others, evenly spaced.
     """
 
     def __init__(
@@ -145,10 +147,10 @@ class Timm(VisionSource):
         model: str,
         weights: Weights = "pretrained",
         size: Annotated[int, Ge(8), Le(4096)] | None = None,
-        taps: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__()
-        self.model_name, self.weights, self.size, self.taps = model, weights, size, taps
+        self.model_name, self.weights, self.size, self.feature_layers = model, weights, size, feature_layers
 
     def load(self, seed: int = 0) -> Self:
         """Create the model with timm. Raises MissingExtraError without timm, RecipeError for an unknown model."""
@@ -169,7 +171,7 @@ class Timm(VisionSource):
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
         settings = {"name": "timm", "model": self.model_name, "weights": self.weights, "size": self.size}
-        return {**settings, "taps": self.taps}
+        return {**settings, "feature_layers": self.feature_layers}
 
 
 class ModuleSource(OwnNetwork, VisionSource):
@@ -180,8 +182,8 @@ class ModuleSource(OwnNetwork, VisionSource):
     Args:
         weights_file: a .safetensors or .pt file, by path or by its name below XMR_MODELS.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
-        taps: number of layers whose features are used: the last and others, evenly spaced over the blocks of its
-            `nn.Sequential`s.
+        feature_layers: number of layers whose features are used: the last and others, evenly spaced over the blocks of
+            its `nn.Sequential`s.
     """
 
     height: ClassVar[int] = 224

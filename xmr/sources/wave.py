@@ -51,7 +51,7 @@ class WaveSource(PooledSource):
 
     def without_network(self) -> dict[str, Any] | None:
         """MFCCs of a clip of the same length, where that is known."""
-        return {"name": "mfcc", "samples": self.clip} if self.clip and not self.is_control else None
+        return {"name": "mfcc", "n_samples": self.clip} if self.clip and not self.is_control else None
 
     @abstractmethod
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
@@ -60,7 +60,7 @@ class WaveSource(PooledSource):
     def features(self, inputs: WaveInput) -> Tensor:
         """(B, D'), the classifier's input first."""
         last, below = self.depths(inputs)
-        return concat_layers(last, below, self.taps)
+        return concat_layers(last, below, self.feature_layers)
 
 
 class ModuleWave(OwnNetwork, WaveSource):
@@ -69,7 +69,7 @@ class ModuleWave(OwnNetwork, WaveSource):
     Args:
         weights_file: a .safetensors or .pt file, by path or by its name below XMR_MODELS.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
-        taps: number of layers whose features are used: the last and others, evenly spaced.
+        feature_layers: number of layers whose features are used: the last and others, evenly spaced.
     """
 
     @abstractmethod
@@ -93,8 +93,8 @@ class HFAudio(WaveSource):
         model: hub name (`facebook/wav2vec2-base`), a folder, or its name below XMR_MODELS.
         revision: commit or tag of a hub model; part of the program.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
-        samples: number of samples per clip at the model's rate (16,000 per second).
-        taps: number of layers whose features are used: the last and others, evenly spaced.
+        n_samples: number of samples per clip at the model's rate (16,000 per second).
+        feature_layers: number of layers whose features are used: the last and others, evenly spaced.
     """
 
     def __init__(
@@ -102,12 +102,18 @@ class HFAudio(WaveSource):
         model: str,
         revision: str | None = None,
         weights: Weights = "pretrained",
-        samples: Annotated[int, Ge(400), Le(9_600_000)] = 16000,
-        taps: Annotated[int, Ge(1), Le(1000)] = 1,
+        n_samples: Annotated[int, Ge(400), Le(9_600_000)] = 16000,
+        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__()
-        self.model_name, self.revision, self.weights, self.samples, self.taps = model, revision, weights, samples, taps
-        self.clip = samples
+        self.model_name, self.revision, self.weights, self.n_samples, self.feature_layers = (
+            model,
+            revision,
+            weights,
+            n_samples,
+            feature_layers,
+        )
+        self.clip = n_samples
 
     def load(self, seed: int = 0) -> Self:
         """Load config and weights. Raises RecipeError with the alternatives if that fails."""
@@ -125,7 +131,7 @@ class HFAudio(WaveSource):
         self.projector, self.head = (
             getattr(model, name, None) or nn.Identity() for name in ("projector", "classifier")
         )
-        self.space = WaveSpace(rate, self.samples)
+        self.space = WaveSpace(rate, self.n_samples)
         return self.finalize(names)
 
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
@@ -134,13 +140,13 @@ class HFAudio(WaveSource):
         assert waves is not None
         if self.normalise:
             waves = F.layer_norm(waves, waves.shape[-1:], eps=1e-7)
-        answer = self.body(waves, output_hidden_states=self.taps > 1)
+        answer = self.body(waves, output_hidden_states=self.feature_layers > 1)
         return self.projector(answer.last_hidden_state).mean(dim=1), list(answer.hidden_states or ())
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
         settings = {"name": "hf_audio", "model": self.model_name, "revision": self.revision, "weights": self.weights}
-        return {**settings, "samples": self.samples, "taps": self.taps}
+        return {**settings, "n_samples": self.n_samples, "feature_layers": self.feature_layers}
 
 
 def audio_model(checkpoint: Checkpoint, config: Any, weights: Weights, seed: int) -> tuple[Any, tuple[str, ...]]:

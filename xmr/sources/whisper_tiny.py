@@ -41,13 +41,15 @@ class WhisperTiny(WaveSource):
     """Whisper tiny.en from a pip package: 16 kHz, English speech, 37.8 million weights (encoder 8.2), MIT; no network.
 
     Its features are the decoder's state from which the first word of a transcript is predicted, and statistics of
-    encoder layers where `taps` asks for them. Its classes are the 51,864 tokens of the vocabulary. The encoder reads
-    only as many positions as the clip has, where Whisper itself pads to 30 seconds. Source: arXiv 2212.04356.
+    encoder layers where `feature_layers` asks for them. Its classes are the 51,864 tokens of the vocabulary. The
+    encoder reads only as many positions as the clip has, where Whisper itself pads to 30 seconds. Source: arXiv
+    2212.04356.
 
     Args:
         seconds: length of a clip; longer ones are cut or split by the encoder's `length`.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
-        taps: features from this many depths: the decoder's, the last of the encoder, and others evenly spaced below.
+        feature_layers: features from this many depths: the decoder's, the last of the encoder, and others evenly
+            spaced below.
     """
 
     packaged: ClassVar[PackagedFile | None] = WEIGHTS
@@ -58,10 +60,10 @@ class WhisperTiny(WaveSource):
         self,
         seconds: Annotated[float, Ge(0.2), Le(30)] = 1.0,
         weights: Weights = "pretrained",
-        taps: Annotated[int, Ge(1), Le(6)] = 1,
+        feature_layers: Annotated[int, Ge(1), Le(6)] = 1,
     ) -> None:
         super().__init__()
-        self.seconds, self.weights, self.taps = seconds, weights, taps
+        self.seconds, self.weights, self.feature_layers = seconds, weights, feature_layers
 
     def load(self, seed: int = 0) -> Self:
         """Read the weights inside the package. Raises MissingExtraError where it is not installed."""
@@ -105,14 +107,19 @@ class WhisperTiny(WaveSource):
         """The decoder's state after the prompt (B, 384), and the encoder's hidden states (B, T, 384)."""
         assert inputs.waves is not None
         mels = whisper_mels(inputs.waves, self.window, self.filters)
-        encoded = self.body.encoder(mels.transpose(1, 2), output_hidden_states=self.taps > 1)
+        encoded = self.body.encoder(mels.transpose(1, 2), output_hidden_states=self.feature_layers > 1)
         prompt = torch.tensor(PROMPT, device=mels.device).expand(len(mels), -1)
         decoded = self.body.decoder(input_ids=prompt, encoder_hidden_states=encoded.last_hidden_state, use_cache=False)
         return decoded.last_hidden_state[:, -1], list(encoded.hidden_states or ())
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
-        return {"name": "whisper_tiny", "seconds": self.seconds, "weights": self.weights, "taps": self.taps}
+        return {
+            "name": "whisper_tiny",
+            "seconds": self.seconds,
+            "weights": self.weights,
+            "feature_layers": self.feature_layers,
+        }
 
 
 def token_texts() -> tuple[str, ...]:

@@ -25,17 +25,20 @@ class Yamnet(WaveSource):
     Args:
         model: a folder with config.json and weights, or its name below XMR_MODELS.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
-        taps: number of layers whose features are used: the last and others, evenly spaced.
+        feature_layers: number of layers whose features are used: the last and others, evenly spaced.
     """
 
     clip = WINDOW + (FRAMES - 1) * HOP
     filters: Tensor
 
     def __init__(
-        self, model: str = "yamnet", weights: Weights = "pretrained", taps: Annotated[int, Ge(1), Le(1000)] = 1
+        self,
+        model: str = "yamnet",
+        weights: Weights = "pretrained",
+        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__()
-        self.model_name, self.weights, self.taps = model, weights, taps
+        self.model_name, self.weights, self.feature_layers = model, weights, feature_layers
 
     def load(self, seed: int = 0) -> Self:
         """Load config and weights. Raises RecipeError with the alternatives if that fails."""
@@ -54,9 +57,14 @@ class Yamnet(WaveSource):
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
         """log(mel + 0.001) of the magnitude as an image of 96 x 64, through the network."""
         patch = torch.log(self.spectrum_of(inputs).abs() @ self.filters + 1e-3)
-        answer = self.body(pixel_values=patch[:, None], output_hidden_states=self.taps > 1)
+        answer = self.body(pixel_values=patch[:, None], output_hidden_states=self.feature_layers > 1)
         return answer.logits.flatten(1), list(answer.hidden_states or ())
 
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
-        return {"name": "yamnet", "model": self.model_name, "weights": self.weights, "taps": self.taps}
+        return {
+            "name": "yamnet",
+            "model": self.model_name,
+            "weights": self.weights,
+            "feature_layers": self.feature_layers,
+        }

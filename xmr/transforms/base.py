@@ -16,7 +16,7 @@ from xmr.data.blosum import AMINO_ACIDS, blosum_softmax
 from xmr.errors import Problem, RecipeError
 
 Features = Callable[[SourceInput], Tensor]  # a batch in the source's space -> its features (B, D'), no gradient
-Init = Literal["random_words", "letters", "own_words", "words", "similar_words"]
+Init = Literal["random_tokens", "letters", "own_tokens", "given_tokens", "similar_tokens"]
 
 
 class Transform(nn.Module, ABC):
@@ -136,12 +136,12 @@ def word_ids(
 ) -> Tensor:
     """The source token at which each letter is initialized: (A,) token ids. Raises RecipeError for unknown tokens."""
     vocabulary, specials = len(space.embedding), {*space.prefix, *space.suffix}
-    if init in ("letters", "words"):
+    if init in ("letters", "given_tokens"):
         asked = tuple(letter.lower() for letter in letters) if init == "letters" else tuple(words or ())
         if len(asked) != len(letters):
             named = ", ".join(letters) if len(letters) <= 30 else f"{len(letters)} symbols"
             raise RecipeError(
-                Problem("transform.words", f"{len(asked)} words", f"{len(letters)}, one for each: {named}")
+                Problem("transform.init_tokens", f"{len(asked)} words", f"{len(letters)}, one for each: {named}")
             )
         known = known_words(space)
         missing = [word for word in asked if word.lower() not in known]
@@ -162,7 +162,7 @@ def word_ids(
     pool = torch.tensor(plain if len(plain) >= len(letters) else list(range(vocabulary)))
     order = torch.randperm(len(pool), generator=generator)
     chosen = pool[order.repeat(-(-len(letters) // len(pool)))[: len(letters)]]  # more symbols than words: again
-    if init == "own_words":
+    if init == "own_tokens":
         known = known_words(space)
         for place, letter in enumerate(letters):
             chosen[place] = known.get(letter.lower(), int(chosen[place]))
@@ -179,16 +179,16 @@ def start_rows(
 ) -> Tensor:
     """Initial embeddings of the letters, (A, D), each with the norm of E's rows.
 
-    `own_words` initializes a symbol at the source's token for it, where there is one. `similar_words` mixes random
+    `own_tokens` initializes a symbol at the source's token for it, where there is one. `similar_tokens` mixes random
     tokens by the similarity of the letters (BLOSUM62, for proteins), so that exchangeable residues start as neighbors.
     """
     with torch.no_grad():
-        ids = word_ids("random_words" if init == "similar_words" else init, words, alphabet.letters, space, generator)
+        ids = word_ids("random_tokens" if init == "similar_tokens" else init, words, alphabet.letters, space, generator)
         rows = space.embedding[ids.to(space.embedding.device)].float().cpu().clone()
-        if init == "similar_words":
+        if init == "similar_tokens":
             if len(alphabet.letters) != len(AMINO_ACIDS):  # the letters of DNA are amino acids too
                 raise RecipeError(
-                    Problem("transform.init", "similar_words", "random_words: only proteins have a similarity matrix")
+                    Problem("transform.init", "similar_tokens", "random_tokens: only proteins have a similarity matrix")
                 )
             rows = blosum_softmax("".join(alphabet.letters)) @ rows
             rows = rows / rows.norm(dim=1, keepdim=True) * space.row_norm().cpu()

@@ -13,7 +13,7 @@ from xmr.core.kinds import Batch
 from xmr.core.spaces import PixelInput
 from xmr.transforms.base import Features
 from xmr.transforms.frame import Border
-from xmr.transforms.pixels import Interpolation, Room
+from xmr.transforms.pixels import Interpolation, Units
 
 
 class ClusteredBorder(Border):
@@ -26,7 +26,7 @@ class ClusteredBorder(Border):
     Args:
         clusters: number of borders.
         scale: side of the image as a fraction of the source's side.
-        room: add in `pixel` values and normalise after, or in the source's `normalised` units without squashing.
+        units: add in `pixel` values and normalize after, or in the source's `normalized` units without squashing.
         interpolation: how the image is resized.
     """
 
@@ -37,10 +37,10 @@ class ClusteredBorder(Border):
         self,
         clusters: Annotated[int, Ge(1), Le(4096)] = 4,
         scale: Annotated[float, Gt(0), Le(1)] = 0.5,
-        room: Room = "pixel",
+        units: Units = "pixel",
         interpolation: Interpolation = "bilinear",
     ) -> None:
-        super().__init__(scale, False, room, interpolation)
+        super().__init__(scale, False, units, interpolation)
         self.clusters = clusters
 
     def make(self, generator: Generator) -> None:
@@ -73,6 +73,6 @@ class ClusteredBorder(Border):
         """(B, C, h, w) -> (B, C', H, W)."""
         picture, mask = self.placed(encoded)
         frame = self.frame()[self.cluster(encoded)] * mask
-        if self.room == "pixel":
+        if self.units == "pixel":
             return PixelInput(picture + frame)
-        return PixelInput(self.normalise(picture) * (1 - mask) + frame, normalized=True)
+        return PixelInput(self.normalize(picture) * (1 - mask) + frame, normalized=True)

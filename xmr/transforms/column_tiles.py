@@ -76,10 +76,10 @@ class ColumnTiles(Transform):
     parametric. Sources: BAR, arXiv 2007.08714 (tables into ImageNet classifiers); IGTD, Zhu et al. 2021 (layout).
 
     Args:
-        share: fraction of the image's side that the tiles take; the rest is border.
+        tile_fraction: fraction of the image's side that the tiles take; the rest is border.
         layout: `alike` places columns with high rank correlation next to each other; `order` keeps the order of the
             table.
-        spread: standard deviation of u and v at initialization.
+        init_std: standard deviation of u and v at initialization.
     """
 
     takes: ClassVar[str] = "table"
@@ -89,12 +89,12 @@ class ColumnTiles(Transform):
 
     def __init__(
         self,
-        share: Annotated[float, Gt(0), Le(1)] = 0.8,
+        tile_fraction: Annotated[float, Gt(0), Le(1)] = 0.8,
         layout: Literal["alike", "order"] = "alike",
-        spread: Annotated[float, Ge(0)] = 1.0,
+        init_std: Annotated[float, Ge(0)] = 1.0,
     ) -> None:
         super().__init__()
-        self.share, self.layout, self.spread = share, layout, spread
+        self.tile_fraction, self.layout, self.init_std = tile_fraction, layout, init_std
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Normally distributed tiles, a gray border. Raises RecipeError for text columns, and for more columns than
@@ -109,7 +109,7 @@ class ColumnTiles(Transform):
         self.most, self.pixels = spec.most, space
         across = int(np.ceil(np.sqrt(n)))
         down = -(-n // across)
-        self.tile = int(min(space.height / down, space.width / across) * self.share)
+        self.tile = int(min(space.height / down, space.width / across) * self.tile_fraction)
         if self.tile < 1:
             found = f"{n} columns"
             raise RecipeError(Problem("encoder", found, f"at most {space.height * space.width} tiles of a pixel"))
@@ -121,7 +121,7 @@ class ColumnTiles(Transform):
         gaps = torch.tensor(spec.gaps, dtype=torch.bool)
 
         def drawn(rows: int) -> Tensor:
-            return torch.randn(rows, side, generator=generator) * self.spread
+            return torch.randn(rows, side, generator=generator) * self.init_std
 
         self.middle, self.slope = nn.Parameter(drawn(count)), nn.Parameter(drawn(count))
         self.gap = nn.Parameter(drawn(int(gaps.sum())))

@@ -16,7 +16,7 @@ from torch.nn.utils import skip_init
 from xmr.core.kinds import Batch
 from xmr.core.spaces import PixelInput
 from xmr.transforms.base import Features
-from xmr.transforms.pixels import Interpolation, PixelTransform, Room, resize
+from xmr.transforms.pixels import Interpolation, PixelTransform, Units, resize
 
 COARSE = 7  # side of the decoder's first map; upsampling and two convolutions follow
 
@@ -32,7 +32,7 @@ class Coordinator(PixelTransform):
         trigger: width of the learned trigger vector.
         channels: channels of the decoder.
         strength: eps, the maximum change of a value.
-        room: add in `pixel` values (clipped to [0, 1]), or in the source's `normalised` units.
+        units: add in `pixel` values (clipped to [0, 1]), or in the source's `normalized` units.
         interpolation: how the image is resized.
     """
 
@@ -41,10 +41,10 @@ class Coordinator(PixelTransform):
         trigger: Annotated[int, Ge(1), Le(4096)] = 32,
         channels: Annotated[int, Ge(4), Le(1024)] = 16,
         strength: Annotated[float, Gt(0)] = 0.5,
-        room: Room = "pixel",
+        units: Units = "pixel",
         interpolation: Interpolation = "bilinear",
     ) -> None:
-        super().__init__(room, interpolation)
+        super().__init__(units, interpolation)
         self.trigger_width, self.channels, self.strength = trigger, channels, strength
 
     def make(self, generator: Generator) -> None:
@@ -74,6 +74,6 @@ class Coordinator(PixelTransform):
         prompt = torch.tanh(
             resize(self.last(finer), self.pixels.height, self.pixels.width, "bilinear").to(picture.dtype)
         )
-        if self.room == "pixel":
+        if self.units == "pixel":
             return PixelInput((picture + self.strength * prompt).clamp(0, 1))
-        return PixelInput(self.normalise(picture) + self.strength * prompt, normalized=True)
+        return PixelInput(self.normalize(picture) + self.strength * prompt, normalized=True)

@@ -73,7 +73,7 @@ class FeatureTokens(Transform):
         bins: knots of each number column's curve.
         init: start tokens at the source's tokens for the column and the value where it has them, otherwise at random
             tokens; or all at random tokens.
-        spread: initial distance of the ends of a number column from its middle, in norms of E's rows.
+        init_std: initial distance of the ends of a number column from its middle, in norms of E's rows.
     """
 
     takes: ClassVar[str] = "table"
@@ -84,11 +84,11 @@ class FeatureTokens(Transform):
     def __init__(
         self,
         bins: Annotated[int, Ge(2), Le(1024)] = 8,
-        init: Literal["own_words", "random_words"] = "own_words",
-        spread: Annotated[float, Ge(0)] = 1.0,
+        init: Literal["own_tokens", "random_tokens"] = "own_tokens",
+        init_std: Annotated[float, Ge(0)] = 1.0,
     ) -> None:
         super().__init__()
-        self.bins, self.init, self.spread = bins, init, spread
+        self.bins, self.init, self.init_std = bins, init, init_std
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Every vector has the norm of E's rows. Raises RecipeError for more columns than the source accepts."""
@@ -106,12 +106,12 @@ class FeatureTokens(Transform):
         said = [f"{c.name} {value}" for c in spec.categories for value in (*c.values, "")[: len(c.values) + c.gaps]]
         names, count = [*spec.numbers, *said], len(spec.numbers)
         if width == space.width:
-            rows = words_of(names, space, generator, self.init == "own_words")
+            rows = words_of(names, space, generator, self.init == "own_tokens")
             ends = words_of([""] * count, space, generator, False)
         else:
             rows, ends = (torch.randn(n, width, generator=generator) for n in (len(names), count))
         knots, gaps = torch.linspace(-1, 1, self.bins), torch.tensor(spec.gaps, dtype=torch.bool)
-        self.curve = nn.Parameter(self.spread * knots[None, :, None] * ends[:, None, :])  # (F, bins, W)
+        self.curve = nn.Parameter(self.init_std * knots[None, :, None] * ends[:, None, :])  # (F, bins, W)
         self.middle = nn.Parameter(rows[:count].clone())
         self.gap = nn.Parameter(rows[:count][gaps].clone())
         self.register_buffer("gap_row", torch.where(gaps, gaps.cumsum(0) - 1, -1), persistent=False)

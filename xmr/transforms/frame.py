@@ -15,7 +15,7 @@ from xmr.errors import Problem, RecipeError
 from xmr.transforms.pixels import (
     Interpolation,
     PixelTransform,
-    Room,
+    Units,
     channels_last,
     inner_size,
     offset,
@@ -59,14 +59,14 @@ class _Around(torch.autograd.Function):
 class Border(PixelTransform):
     """Shrink the image to `scale` of the source's input, put it in the middle, and learn all pixels around it.
 
-    x_S = place(x_T) + sigmoid(delta) * M with M = 1 outside the image (room: pixel), or + delta * M (room:
-    normalised). Location: input; operator: concatenative. delta starts at 0, so the border starts mid-gray.
+    x_S = place(x_T) + sigmoid(delta) * M with M = 1 outside the image (units: pixel), or + delta * M (units:
+    normalized). Location: input; operator: concatenative. delta starts at 0, so the border starts mid-gray.
     Source: Elsayed, arXiv 1806.11146; ILM-VP, arXiv 2211.11635. A learnable scale: AutoVP, arXiv 2310.08381.
 
     Args:
         scale: side of the image as a fraction of the source's side.
         learn_scale: train the scale as well, starting at `scale`.
-        room: add in `pixel` values and normalise after, or in the source's `normalised` units without squashing.
+        units: add in `pixel` values and normalize after, or in the source's `normalized` units without squashing.
         interpolation: how the image is resized.
     """
 
@@ -74,10 +74,10 @@ class Border(PixelTransform):
         self,
         scale: Annotated[float, Gt(0), Le(1)] = 0.5,
         learn_scale: bool = False,
-        room: Room = "pixel",
+        units: Units = "pixel",
         interpolation: Interpolation = "bilinear",
     ) -> None:
-        super().__init__(room, interpolation)
+        super().__init__(units, interpolation)
         self.scale, self.learn_scale = scale, learn_scale
 
     mask: Tensor
@@ -99,7 +99,7 @@ class Border(PixelTransform):
 
     def frame(self) -> Tensor:
         """The pixels outside the image: (C, H, W), computed once per step for any batch."""
-        return torch.sigmoid(self.delta) if self.room == "pixel" else self.delta
+        return torch.sigmoid(self.delta) if self.units == "pixel" else self.delta
 
     def placed(self, encoded: Batch) -> tuple[Tensor, Tensor]:
         """The picture in the middle of zeros, (B, C, H, W) in [0, 1], and the mask M, 1 outside it."""
@@ -123,16 +123,16 @@ class Border(PixelTransform):
 
     def forward(self, encoded: Batch) -> PixelInput:
         """(B, C, h, w) -> (B, C', H, W)."""
-        own_units = self.room == "normalised"
+        own_units = self.units == "normalized"
         if not self.learn_scale:
             # Frame and image do not overlap: normalizing each gives the normalized sum in one pass less.
-            frame = self.frame() if own_units else self.normalise(self.frame())
+            frame = self.frame() if own_units else self.normalize(self.frame())
             inner = self.fitted(encoded, self.height, self.width)
-            placed = _Around.apply(frame, inner, *self.units(self.height, self.width), self.top, self.left)
+            placed = _Around.apply(frame, inner, *self.normalization(self.height, self.width), self.top, self.left)
             return PixelInput(placed, normalized=True)
         picture, mask = self.placed(encoded)
-        # Outside the picture, 0 in normalised units is the source's mean color.
-        inside = self.normalise(picture) * (1 - mask) if own_units else picture
+        # Outside the picture, 0 in normalized units is the source's mean color.
+        inside = self.normalize(picture) * (1 - mask) if own_units else picture
         return PixelInput(inside + self.frame() * mask, own_units)
 
 
@@ -145,7 +145,7 @@ class EnhancedBorder(Border):
     Args:
         scale: side of the image as a fraction of the source's side.
         learn_scale: train the scale as well, starting at `scale`.
-        room: add in `pixel` values and normalise after, or in the source's `normalised` units without squashing.
+        units: add in `pixel` values and normalize after, or in the source's `normalized` units without squashing.
         interpolation: how the image is resized.
     """
 
@@ -153,10 +153,10 @@ class EnhancedBorder(Border):
         self,
         scale: Annotated[float, Gt(0), Le(1)] = 164 / 224,
         learn_scale: bool = False,
-        room: Room = "pixel",
+        units: Units = "pixel",
         interpolation: Interpolation = "bilinear",
     ) -> None:
-        super().__init__(scale, learn_scale, room, interpolation)
+        super().__init__(scale, learn_scale, units, interpolation)
 
     def make(self, generator: Generator) -> None:
         """As `border`, with the gradient of delta scaled to unit norm."""
@@ -167,25 +167,25 @@ class EnhancedBorder(Border):
 class Watermark(PixelTransform):
     """Stretch the image over the whole input and add delta on a frame of `width` pixels, or everywhere.
 
-    x_S = resize(x_T) + delta * M, by default in normalised units, without squashing. Location: input; operator:
+    x_S = resize(x_T) + delta * M, by default in normalized units, without squashing. Location: input; operator:
     additive. Source: VP, arXiv 2203.17274 (30 pixels, normal start); BLM, arXiv 2410.24018 (everywhere, from zero).
 
     Args:
         width: pixels of the frame on each side; null adds everywhere.
-        start: initialize delta with `zeros`, or from a `normal` distribution as in VP.
-        room: add in the source's `normalised` units, or in `pixel` values (then clipped to [0, 1]).
+        init: initialize delta with `zeros`, or from a `normal` distribution as in VP.
+        units: add in the source's `normalized` units, or in `pixel` values (then clipped to [0, 1]).
         interpolation: how the image is resized.
     """
 
     def __init__(
         self,
         width: Annotated[int, Ge(1), Le(4096)] | None = None,
-        start: Literal["zeros", "normal"] = "zeros",
-        room: Room = "normalised",
+        init: Literal["zeros", "normal"] = "zeros",
+        units: Units = "normalized",
         interpolation: Interpolation = "bilinear",
     ) -> None:
-        super().__init__(room, interpolation)
-        self.frame_width, self.start = width, start
+        super().__init__(units, interpolation)
+        self.frame_width, self.init = width, init
 
     mask: Tensor
 
@@ -193,7 +193,7 @@ class Watermark(PixelTransform):
         """delta, and the mask of its frame."""
         space, width = self.pixels, self.frame_width
         delta = self.zeros()
-        if self.start == "normal":
+        if self.init == "normal":
             delta.normal_(generator=generator)
         self.delta = nn.Parameter(delta)
         mask = torch.ones(1, space.height, space.width)
@@ -207,6 +207,6 @@ class Watermark(PixelTransform):
     def forward(self, encoded: Batch) -> PixelInput:
         """(B, C, h, w) -> (B, C', H, W)."""
         added, picture = self.delta * self.mask, self.fitted(encoded)
-        if self.room == "pixel":
+        if self.units == "pixel":
             return PixelInput((picture + over_batch(added, len(picture))).clamp(0, 1))
-        return PixelInput(self.normalise(picture, added), normalized=True)
+        return PixelInput(self.normalize(picture, added), normalized=True)

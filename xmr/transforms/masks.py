@@ -13,7 +13,7 @@ from torch.nn.utils import skip_init
 
 from xmr.core.kinds import Batch
 from xmr.core.spaces import PixelInput
-from xmr.transforms.pixels import Interpolation, PixelTransform, Room, over_batch
+from xmr.transforms.pixels import Interpolation, PixelTransform, Units, over_batch
 
 
 def mask_network(layers: int, pools: int, channels: int, generator: Generator) -> nn.Sequential:
@@ -49,8 +49,8 @@ class SampleSpecificMasks(PixelTransform):
     Args:
         layers: convolutions of the mask network: 5 for residual networks, 6 for vision transformers in the paper.
         patch: number of pixels over which each mask value is repeated; log2(patch) of the layers pool.
-        mask_rate: learning rate of the mask network as a multiple of training.learning_rate.
-        room: add in the source's `normalised` units, or in `pixel` values (then clipped to [0, 1]).
+        mask_lr_scale: learning rate of the mask network as a multiple of training.learning_rate.
+        units: add in the source's `normalized` units, or in `pixel` values (then clipped to [0, 1]).
         interpolation: how the image is resized.
     """
 
@@ -58,12 +58,12 @@ class SampleSpecificMasks(PixelTransform):
         self,
         layers: Literal[5, 6] = 5,
         patch: Literal[1, 2, 4, 8, 16, 32] = 8,
-        mask_rate: Annotated[float, Gt(0)] = 1.0,
-        room: Room = "normalised",
+        mask_lr_scale: Annotated[float, Gt(0)] = 1.0,
+        units: Units = "normalized",
         interpolation: Interpolation = "bilinear",
     ) -> None:
-        super().__init__(room, interpolation)
-        self.layers, self.patch, self.mask_rate = layers, patch, mask_rate
+        super().__init__(units, interpolation)
+        self.layers, self.patch, self.mask_lr_scale = layers, patch, mask_lr_scale
 
     def make(self, generator: Generator) -> None:
         """delta starts at zero; the mask network with torch's default initialization."""
@@ -73,7 +73,7 @@ class SampleSpecificMasks(PixelTransform):
 
     def lr_scales(self) -> dict[str, float]:
         """The mask network may have its own learning rate."""
-        return {"network": self.mask_rate}
+        return {"network": self.mask_lr_scale}
 
     def masks(self, picture: Tensor) -> Tensor:
         """The mask of each picture (B, C, H, W), before delta."""
@@ -88,7 +88,7 @@ class SampleSpecificMasks(PixelTransform):
     def forward(self, encoded: Batch) -> PixelInput:
         """(B, C, h, w) -> (B, C', H, W)."""
         picture = self.fitted(encoded)
-        if self.room == "pixel":
+        if self.units == "pixel":
             return PixelInput((picture + over_batch(self.delta, len(picture)) * self.masks(picture)).clamp(0, 1))
-        picture = self.normalise(picture)
+        picture = self.normalize(picture)
         return PixelInput(picture + over_batch(self.delta, len(picture)) * self.masks(picture), normalized=True)

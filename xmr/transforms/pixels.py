@@ -15,7 +15,7 @@ from xmr.errors import Problem, RecipeError
 from xmr.transforms.base import Transform
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "area"]
-Room = Literal["pixel", "normalised"]
+Units = Literal["pixel", "normalized"]
 
 
 def resize(values: Tensor, height: int, width: int, interpolation: Interpolation) -> Tensor:
@@ -75,7 +75,7 @@ def summed(gradient: Tensor) -> Tensor:
 class PixelTransform(Transform):
     """Images into pixel space. A subclass defines what it adds to the resized image.
 
-    `room` is where it adds: `pixel`, in [0, 1], before the source normalizes; or `normalised`, in the source's
+    `units` is where it adds: `pixel`, in [0, 1], before the source normalizes; or `normalized`, in the source's
     normalized units. The best learning rate depends on it.
     """
 
@@ -84,9 +84,9 @@ class PixelTransform(Transform):
     factor: Tensor
     shift: Tensor
 
-    def __init__(self, room: Room, interpolation: Interpolation) -> None:
+    def __init__(self, units: Units, interpolation: Interpolation) -> None:
         super().__init__()
-        self.room, self.interpolation = room, interpolation
+        self.units, self.interpolation = units, interpolation
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Store the sizes; `make` creates the parameters."""
@@ -124,15 +124,15 @@ class PixelTransform(Transform):
             return None
         return self.fitted(encoded, *self.place()).contiguous(memory_format=torch.channels_last)
 
-    def normalise(self, values: Tensor, added: Tensor | None = None) -> Tensor:
-        """[0, 1] -> the source's normalised units, plus (C, H, W) in these units: one pass over the pixels."""
-        shift, factor = self.units(*values.shape[-2:])
+    def normalize(self, values: Tensor, added: Tensor | None = None) -> Tensor:
+        """[0, 1] -> the source's normalized units, plus (C, H, W) in these units: one pass over the pixels."""
+        shift, factor = self.normalization(*values.shape[-2:])
         if added is None:
             return torch.addcmul(shift, values, factor)
         return torch.addcmul(over_batch(shift + added, len(values)), values, factor)
 
-    def units(self, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """b and a of a x + b, which brings x in [0, 1] to the source's normalised units: (C, height, width) each."""
+    def normalization(self, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """b and a of a x + b, which brings x in [0, 1] to the source's normalized units: (C, height, width) each."""
         return self.shift[:, :height, :width], self.factor[:, :height, :width]
 
     def zeros(self) -> Tensor:

@@ -24,7 +24,7 @@ class Prompt(SymbolTransform):
         position: before the symbols, or around them.
         symbols: `fixed` keeps the initial tokens of the letters (a pure prompt), `free` trains them too.
         init: the initial tokens of the letters.
-        words: the tokens for `init: words`.
+        init_tokens: the tokens for `init: given_tokens`.
     """
 
     def __init__(
@@ -33,11 +33,11 @@ class Prompt(SymbolTransform):
         position: Literal["before", "around"] = "before",
         symbols: Literal["fixed", "free"] = "fixed",
         init: Init = "letters",
-        words: tuple[str, ...] | None = None,
+        init_tokens: tuple[str, ...] | None = None,
     ) -> None:
         super().__init__()
         self.length, self.position, self.symbols = length, position, symbols
-        self.init, self.words = init, words
+        self.init, self.init_tokens = init, init_tokens
 
     def capacity(self, space: Space) -> int:
         """The source's maximum length minus the prompt. Raises RecipeError if nothing is left."""
@@ -51,7 +51,7 @@ class Prompt(SymbolTransform):
         """The prompt starts at random tokens of the source."""
         assert isinstance(space, TokenSpace)
         alphabet = self.register_alphabet(spec)
-        rows = start_rows(self.init, self.words, alphabet, space, generator)
+        rows = start_rows(self.init, self.init_tokens, alphabet, space, generator)
         self.weight = nn.Parameter(rows, requires_grad=self.symbols == "free")
         sides = 1 if self.position == "before" else 2
         ids = torch.randint(len(space.embedding), (sides * self.length,), generator=generator)

@@ -26,7 +26,7 @@ class TokenRemap(SymbolTransform):
     Args:
         window: k, the number of symbols around each position; odd.
         channels: d.
-        words: n, the number of random source tokens to choose from; null: all of them.
+        n_tokens: n, the number of random source tokens to choose from; null: all of them.
         temperature: tau.
     """
 
@@ -37,13 +37,13 @@ class TokenRemap(SymbolTransform):
         self,
         window: Annotated[int, Ge(1), Le(101)] = 3,
         channels: Annotated[int, Ge(1), Le(1024)] = 64,
-        words: Annotated[int, Ge(2), Le(200_000)] | None = 2000,
+        n_tokens: Annotated[int, Ge(2), Le(200_000)] | None = 2000,
         temperature: Annotated[float, Gt(0)] = 1.0,
     ) -> None:
         super().__init__()
         if window % 2 == 0:
             raise RecipeError(Problem("transform.window", str(window), "an odd number of symbols"))
-        self.window, self.channels, self.words, self.temperature = window, channels, words, temperature
+        self.window, self.channels, self.n_tokens, self.temperature = window, channels, n_tokens, temperature
         self.generators = Generators()
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
@@ -51,7 +51,7 @@ class TokenRemap(SymbolTransform):
         assert isinstance(space, TokenSpace)
         alphabet = self.register_alphabet(spec)
         total, d = len(space.embedding), self.channels
-        count = min(self.words or total, total)
+        count = min(self.n_tokens or total, total)
         self.register_buffer("candidates", torch.randperm(total, generator=generator)[:count])
         self.register_buffer("embedding", space.embedding.detach(), persistent=False)
         self.small = nn.Parameter(torch.randn(len(alphabet.letters), d, generator=generator))

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Drawing = Literal["spectrogram", "gramian", "recurrence", "segments"]
+Encoding = Literal["spectrogram", "gramian", "recurrence", "segments"]
 MOST = 160  # a longer signal is averaged down to this many samples before an L x L image
 
 

@@ -16,7 +16,7 @@ from xmr.transforms.frame import Border, Watermark
 from xmr.transforms.front import front_of
 from xmr.transforms.pixels import Interpolation, PixelTransform, inner_size, resize
 from xmr.transforms.render import (
-    Drawing,
+    Encoding,
     differences,
     fixed_range,
     gramian,
@@ -27,7 +27,7 @@ from xmr.transforms.render import (
     unit,
 )
 
-Contrast = Literal["record", "fixed"]
+ValueRange = Literal["per_sample", "fixed"]
 Order = Annotated[int, Ge(0), Le(1)]
 Width = Annotated[float, Gt(0), Le(8)]
 
@@ -36,8 +36,8 @@ class View(NamedTuple):
     """One way of drawing a signal; see the arguments of `SignalImage`."""
 
     difference: int
-    contrast: Contrast
-    segment: float
+    value_range: ValueRange
+    segment_width: float
 
 
 class SignalImage(Transform):
@@ -48,14 +48,14 @@ class SignalImage(Transform):
     concatenative (border) or additive (watermark). Source: Hung et al. 2023 (music to speech models), arXiv
     2211.01317; image encodings as in `xmr.transforms.render`.
 
-    Where `segment`, `contrast` or `difference` have several values, each program of an ensemble uses the next
-    combination; `segment` changes fastest, `difference` slowest.
+    Where `segment_width`, `value_range` or `difference` have several values, each program of an ensemble uses the next
+    combination; `segment_width` changes fastest, `difference` slowest.
 
     Args:
-        drawings: image encoding of all color channels, or one for each: spectrogram, gramian, recurrence, segments.
-        contrast: black to white is the range of each record, or three standard deviations either side of the mean
+        encodings: image encoding of all color channels, or one for each: spectrogram, gramian, recurrence, segments.
+        value_range: black to white is the range of each record, or three standard deviations either side of the mean
             (`fixed`, which keeps the amplitude; for series normalized by training statistics).
-        segment: samples per segment, as a multiple of the square root of the signal's length.
+        segment_width: samples per segment, as a multiple of the square root of the signal's length.
         difference: 0 renders the signal, 1 its first differences, in units of each record's root mean square.
         frame: learn a `border` around the image, or a `watermark` on it.
         scale: border: side of the rendered image as a fraction of the source's side.
@@ -68,21 +68,21 @@ class SignalImage(Transform):
 
     def __init__(
         self,
-        drawings: list[Drawing] | None = None,
+        encodings: list[Encoding] | None = None,
         frame: Literal["border", "watermark"] = "watermark",
-        contrast: Contrast | Annotated[list[Contrast], MinLen(1)] = "record",
-        segment: Width | Annotated[list[Width], MinLen(1)] = 1.0,
+        value_range: ValueRange | Annotated[list[ValueRange], MinLen(1)] = "per_sample",
+        segment_width: Width | Annotated[list[Width], MinLen(1)] = 1.0,
         difference: Order | Annotated[list[Order], MinLen(1)] = 0,
         scale: Annotated[float, Gt(0), Le(1)] = 0.75,
         interpolation: Interpolation = "bilinear",
         front: Annotated[int, Ge(0), Le(256)] = 0,
     ) -> None:
         super().__init__()
-        self.drawings, self.frame, self.scale = drawings or ["segments"], frame, scale
+        self.encodings, self.frame, self.scale = encodings or ["segments"], frame, scale
         orders = difference if isinstance(difference, list) else [difference]
-        contrasts = contrast if isinstance(contrast, list) else [contrast]
-        widths = segment if isinstance(segment, list) else [segment]
-        self.views = [View(*view) for view in product(orders, contrasts, widths)]
+        ranges = value_range if isinstance(value_range, list) else [value_range]
+        widths = segment_width if isinstance(segment_width, list) else [segment_width]
+        self.views = [View(*view) for view in product(orders, ranges, widths)]
         self.interpolation, self.front_filters = interpolation, front
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
@@ -101,36 +101,36 @@ class SignalImage(Transform):
         return self
 
     def drawn(self, values: Tensor, mask: Tensor, view: View) -> Tensor:
-        """(B, C, L), (B, L) -> (B, drawings, h, w) in [0, 1], each encoding once; `coloured` assigns them to
+        """(B, C, L), (B, L) -> (B, encodings, h, w) in [0, 1], each encoding once; `coloured` assigns them to
         channels.
         """
         rows, channels, length = values.shape
         flat, made = values.reshape(rows * channels, length), []
         if view.difference:
             flat = differences(flat, mask.repeat_interleave(channels, dim=0))
-        for name in self.drawings[: self.colours]:
+        for name in self.encodings[: self.colours]:
             picture = self._drawing(name, flat, view)
             whole = mosaic(picture.reshape(rows, channels, *picture.shape[1:]))
             made.append(resize(whole[:, None], *self.size, self.interpolation))
         return torch.cat(made, dim=1)
 
     def coloured(self, drawn: Tensor) -> Tensor:
-        """(B, drawings, h, w) -> (B, colours, h, w): the encodings in turn."""
+        """(B, encodings, h, w) -> (B, colours, h, w): the encodings in turn."""
         if drawn.shape[1] == 1:
             return drawn.expand(-1, self.colours, -1, -1)
         return drawn[:, [colour % drawn.shape[1] for colour in range(self.colours)]]
 
-    def _drawing(self, name: Drawing, flat: Tensor, view: View) -> Tensor:
+    def _drawing(self, name: Encoding, flat: Tensor, view: View) -> Tensor:
         """Render signals (n, L) with one encoding: (n, h, w)."""
         if name == "spectrogram":
             return spectrogram(flat)
-        levels = fixed_range(flat) if view.contrast == "fixed" else unit(flat)
+        levels = fixed_range(flat) if view.value_range == "fixed" else unit(flat)
         if name == "segments":
-            return segments(levels, view.segment)
+            return segments(levels, view.segment_width)
         return gramian(levels) if name == "gramian" else recurrence(levels)
 
     def precompute(self, encoded: Batch) -> Tensor | None:
-        """The rendered images as 8-bit values, if there is no front end: (B, views, drawings, h, w)."""
+        """The rendered images as 8-bit values, if there is no front end: (B, views, encodings, h, w)."""
         if self.front is not None:
             return None
         assert isinstance(encoded, SignalBatch)
@@ -138,7 +138,7 @@ class SignalImage(Transform):
         return torch.stack([self.eight_bit(encoded, view) for view in views], dim=1)
 
     def eight_bit(self, encoded: SignalBatch, view: View) -> Tensor:
-        """The rendered images of each signal: (B, drawings, h, w) bytes."""
+        """The rendered images of each signal: (B, encodings, h, w) bytes."""
         return (self.drawn(encoded.values, encoded.mask, view) * 255).round().to(torch.uint8)
 
     def forward(self, encoded: Batch) -> PixelInput:

@@ -20,14 +20,15 @@ class SparseVocabularyMap(_Map):
     """E_T = Theta E with k-sparse rows: the sparse-coding half of k-SVD (the atoms are the frozen token embeddings).
 
     Training alternates: E_T follows the task's gradient for an epoch, then is projected onto its best k tokens (OMP).
-    After the fraction `settle` of the epochs the tokens are fixed and only their A * k coefficients are trained.
+    After the fraction `freeze_support_after` of the epochs the tokens are fixed and only their A * k coefficients are
+    trained.
     Source: R2DL, arXiv 2301.02120, algorithm 1.
 
     Args:
-        words_per_symbol: k.
-        settle: fraction of the epochs after which the tokens no longer change.
+        tokens_per_symbol: k.
+        freeze_support_after: fraction of the epochs after which the tokens no longer change.
         init: the initial tokens of the letters.
-        words: the tokens for `init: words`.
+        init_tokens: the tokens for `init: given_tokens`.
     """
 
     name: ClassVar[str] = "sparse_vocabulary_map"
@@ -36,18 +37,19 @@ class SparseVocabularyMap(_Map):
 
     def __init__(
         self,
-        words_per_symbol: Annotated[int, Ge(1), Le(4096)] = 8,
-        settle: Annotated[float, Gt(0), Le(1)] = 0.5,
-        init: Init = "random_words",
-        words: tuple[str, ...] | None = None,
+        tokens_per_symbol: Annotated[int, Ge(1), Le(4096)] = 8,
+        freeze_support_after: Annotated[float, Gt(0), Le(1)] = 0.5,
+        init: Init = "random_tokens",
+        init_tokens: tuple[str, ...] | None = None,
     ) -> None:
         super().__init__()
-        self.k, self.settle, self.init, self.words = words_per_symbol, settle, init, words
+        self.k, self.freeze_support_after = tokens_per_symbol, freeze_support_after
+        self.init, self.init_tokens = init, init_tokens
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Start E_T at rows of E; the coefficients are set by the projection that fixes the tokens."""
         alphabet, tokens = self._remember(spec, space)
-        rows = start_rows(self.init, self.words, alphabet, tokens, generator)
+        rows = start_rows(self.init, self.init_tokens, alphabet, tokens, generator)
         self.free = nn.Parameter(rows)
         self.coefficients = nn.Parameter(torch.zeros(len(rows), self.k))
         self.register_buffer("support", torch.zeros(len(rows), self.k, dtype=torch.long))
@@ -61,7 +63,7 @@ class SparseVocabularyMap(_Map):
         with torch.no_grad():
             support, coefficients = matching_pursuit(self.free, self.embedding, self.k)
             self.free.copy_(torch.einsum("ak,akd->ad", coefficients, self.embedding[support]))
-            if epoch >= self.settle * epochs:
+            if epoch >= self.freeze_support_after * epochs:
                 self.support.copy_(support)
                 self.coefficients.copy_(coefficients)
                 self.settled.fill_(True)

@@ -60,7 +60,7 @@ class SymbolTiles(Transform):
 
     Args:
         patch: side of a tile in pixels.
-        spread: standard deviation of theta at initialization.
+        init_std: standard deviation of theta at initialization.
         base: an image file shown behind the tiles (a cat that hides a protein); saved with the program.
         alpha: weight of the tiles over the base image.
     """
@@ -75,12 +75,12 @@ class SymbolTiles(Transform):
     def __init__(
         self,
         patch: Annotated[int, Ge(1), Le(1024)] = 16,
-        spread: Annotated[float, Gt(0)] = 1.0,
+        init_std: Annotated[float, Gt(0)] = 1.0,
         base: str | None = None,
         alpha: Annotated[float, Gt(0), Le(1)] = 1.0,
     ) -> None:
         super().__init__()
-        self.patch, self.spread, self.base, self.alpha = patch, spread, base, alpha
+        self.patch, self.init_std, self.base, self.alpha = patch, init_std, base, alpha
 
     def capacity(self, space: Space) -> int:
         """Number of tiles that fit the source's input. Raises RecipeError if none fits."""
@@ -99,7 +99,7 @@ class SymbolTiles(Transform):
         assert isinstance(space, PixelSpace)
         self.most, self.pixels = self.capacity(space), space
         side = (len(spec.letters), space.channels, self.patch, self.patch)
-        self.theta = nn.Parameter(torch.randn(side, generator=generator) * self.spread)
+        self.theta = nn.Parameter(torch.randn(side, generator=generator) * self.init_std)
         self.register_buffer("blends", spec.blends(), persistent=False)
         self.register_buffer("mean", torch.tensor(space.mean)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(space.std)[:, None, None], persistent=False)

@@ -26,18 +26,18 @@ class FreeEmbedding(SymbolTransform):
     Args:
         init: the initial embeddings: random tokens of the source, its own letters, given tokens, or random tokens
             mixed by BLOSUM62 similarity.
-        words: the tokens for `init: words`, one per letter in the order of the alphabet.
+        init_tokens: the tokens for `init: given_tokens`, one per letter in the order of the alphabet.
     """
 
-    def __init__(self, init: Init = "random_words", words: tuple[str, ...] | None = None) -> None:
+    def __init__(self, init: Init = "random_tokens", init_tokens: tuple[str, ...] | None = None) -> None:
         super().__init__()
-        self.init, self.words = init, words
+        self.init, self.init_tokens = init, init_tokens
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Start E_T at rows of E."""
         assert isinstance(space, TokenSpace)
         alphabet = self.register_alphabet(spec)
-        self.weight = nn.Parameter(start_rows(self.init, self.words, alphabet, space, generator))
+        self.weight = nn.Parameter(start_rows(self.init, self.init_tokens, alphabet, space, generator))
         return self
 
     def table(self) -> Tensor:
@@ -80,18 +80,18 @@ class VocabularyMap(_Map):
     Source: R2DL, arXiv 2301.02120, eq. 3; ReprogBERT, arXiv 2210.07144.
 
     Args:
-        init: each row of Theta starts at one token (`random_words`, `letters` or given `words`).
-        words: the tokens for `init: words`.
+        init: each row of Theta starts at one token (`random_tokens`, `letters` or `given_tokens`).
+        init_tokens: the tokens for `init: given_tokens`.
     """
 
-    def __init__(self, init: Init = "random_words", words: tuple[str, ...] | None = None) -> None:
+    def __init__(self, init: Init = "random_tokens", init_tokens: tuple[str, ...] | None = None) -> None:
         super().__init__()
-        self.init, self.words = init, words
+        self.init, self.init_tokens = init, init_tokens
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Each row of Theta starts at one token: uniform weights would make all rows nearly equal."""
         alphabet, tokens = self._remember(spec, space)
-        ids = word_ids(_plain(self.init), self.words, alphabet.letters, tokens, generator)
+        ids = word_ids(_plain(self.init), self.init_tokens, alphabet.letters, tokens, generator)
         theta = torch.zeros(len(alphabet.letters), len(tokens.embedding))
         theta[torch.arange(len(ids)), ids] = 1.0
         self.theta = nn.Parameter(theta)
@@ -110,29 +110,29 @@ class ConvexVocabularyMap(_Map):
     Args:
         tau: temperature of the softmax.
         top_k: keep only the k largest weights of a row, renormalized; all of them by default.
-        start: initial weight of a letter's first token.
+        init_weight: initial weight of a letter's first token.
         init: the initial tokens of the letters.
-        words: the tokens for `init: words`.
+        init_tokens: the tokens for `init: given_tokens`.
     """
 
     def __init__(
         self,
         tau: Annotated[float, Gt(0)] = 1.0,
         top_k: Annotated[int, Gt(0)] | None = None,
-        start: Annotated[float, Gt(0), Lt(1)] = 0.5,
-        init: Init = "random_words",
-        words: tuple[str, ...] | None = None,
+        init_weight: Annotated[float, Gt(0), Lt(1)] = 0.5,
+        init: Init = "random_tokens",
+        init_tokens: tuple[str, ...] | None = None,
     ) -> None:
         super().__init__()
-        self.tau, self.top_k, self.start, self.init, self.words = tau, top_k, start, init, words
+        self.tau, self.top_k, self.init_weight, self.init, self.init_tokens = tau, top_k, init_weight, init, init_tokens
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
-        """W starts at a logit that gives each letter's first token the weight `start`, the other tokens the rest."""
+        """W starts at logits that give each letter's first token the weight `init_weight`, the others the rest."""
         alphabet, tokens = self._remember(spec, space)
-        ids = word_ids(_plain(self.init), self.words, alphabet.letters, tokens, generator)
+        ids = word_ids(_plain(self.init), self.init_tokens, alphabet.letters, tokens, generator)
         vocabulary = len(tokens.embedding)
         logits = torch.randn(len(ids), vocabulary, generator=generator) * 1e-3
-        odds = torch.tensor(self.start / (1 - self.start) * (vocabulary - 1))
+        odds = torch.tensor(self.init_weight / (1 - self.init_weight) * (vocabulary - 1))
         logits[torch.arange(len(ids)), ids] = self.tau * torch.log(odds)
         self.logits = nn.Parameter(logits)
         return self
@@ -152,4 +152,4 @@ class ConvexVocabularyMap(_Map):
 
 def _plain(init: Init) -> Init:
     """A map starts at single tokens, so mixing them by similarity does not apply."""
-    return "random_words" if init == "similar_words" else init
+    return "random_tokens" if init == "similar_tokens" else init

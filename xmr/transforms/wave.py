@@ -16,7 +16,7 @@ from xmr.errors import Problem, RecipeError
 from xmr.transforms.base import Transform
 from xmr.transforms.front import front_of
 
-Locate = Literal["pad", "centre", "repeat", "stretch", "rates"]
+Layout = Literal["pad", "center", "repeat", "stretch", "rates"]
 
 
 class WavePattern(Transform):
@@ -28,7 +28,7 @@ class WavePattern(Transform):
     Voice2Series, arXiv 2106.09296, eq. 2.
 
     Args:
-        place: at the start; in the middle; as many copies as fit, at equal distances; stretched over the wave; or
+        layout: at the start; in the middle; as many copies as fit, at equal distances; stretched over the wave; or
             copies stretched to 1/8, 1/8, 1/4 and 1/2 of the wave, one after the other.
         repeats: copies of `repeat`; null: as many as fit.
         everywhere: add theta to the signal as well (M = 1), not only around it.
@@ -45,7 +45,7 @@ class WavePattern(Transform):
 
     def __init__(
         self,
-        place: Locate = "repeat",
+        layout: Layout = "repeat",
         repeats: Annotated[int, Ge(1), Le(4096)] | None = None,
         everywhere: bool = True,
         gain: Annotated[float, Gt(0)] = 0.1,
@@ -55,7 +55,7 @@ class WavePattern(Transform):
         front: Annotated[int, Ge(0), Le(256)] = 0,
     ) -> None:
         super().__init__()
-        self.place, self.repeats, self.everywhere, self.start_gain = place, repeats, everywhere, gain
+        self.layout, self.repeats, self.everywhere, self.start_gain = layout, repeats, everywhere, gain
         self.learn_gain, self.front_filters = learn_gain, front
         self.dropout, self.weight = Dropout(dropout), regularization
 
@@ -72,7 +72,7 @@ class WavePattern(Transform):
         self.front = front_of(spec.channels, 1, self.front_filters, generator)
         channels = 1 if self.front is not None else spec.channels
         self.inner = min(spec.length * channels, space.samples)
-        if self.place == "repeat" and self.repeats and self.repeats * self.inner > space.samples:
+        if self.layout == "repeat" and self.repeats and self.repeats * self.inner > space.samples:
             found = f"{self.repeats} copies of {self.inner} samples"
             raise RecipeError(Problem("transform.repeats", found, f"at most {space.samples // self.inner} of them"))
         self.theta = nn.Parameter(torch.zeros(space.samples))
@@ -84,19 +84,19 @@ class WavePattern(Transform):
     def placed(self, values: Tensor) -> Tensor:
         """(B, C, L) -> (B, samples): linear in the values, zero where there is no signal."""
         flat, samples = values.flatten(1), self.wave.samples
-        if flat.shape[1] > samples or self.place == "stretch":
+        if flat.shape[1] > samples or self.layout == "stretch":
             flat = _stretched(flat, min(samples, max(flat.shape[1], samples)))
         inner = flat.shape[1]
-        if self.place == "rates":
+        if self.layout == "rates":
             eighth = samples // 8
             parts = [_stretched(flat, size) for size in (eighth, eighth, 2 * eighth, samples - 4 * eighth)]
             return torch.cat(parts, dim=1)
-        if self.place == "repeat":
+        if self.layout == "repeat":
             copies = self.repeats or samples // inner
             gap = (samples - copies * inner) // copies
             flat = F.pad(flat, (0, gap)).repeat(1, copies)
             return F.pad(flat, (0, samples - flat.shape[1]))
-        before = (samples - inner) // 2 if self.place == "centre" else 0
+        before = (samples - inner) // 2 if self.layout == "center" else 0
         return F.pad(flat, (before, samples - inner - before))
 
     def precompute(self, encoded: Batch) -> Tensor | None:

@@ -26,7 +26,7 @@ class ContextWindow(SymbolTransform):
         width: number of symbols per window, odd.
         channels: d.
         init: the initial tokens of the letters.
-        words: the tokens for `init: words`.
+        init_tokens: the tokens for `init: given_tokens`.
     """
 
     norm: Tensor
@@ -35,13 +35,13 @@ class ContextWindow(SymbolTransform):
         self,
         width: Annotated[int, Ge(1), Le(101)] = 5,
         channels: Annotated[int, Ge(1), Le(1024)] = 32,
-        init: Init = "random_words",
-        words: tuple[str, ...] | None = None,
+        init: Init = "random_tokens",
+        init_tokens: tuple[str, ...] | None = None,
     ) -> None:
         super().__init__()
         if width % 2 == 0:
             raise RecipeError(Problem("transform.width", str(width), "an odd number of symbols"))
-        self.width, self.channels, self.init, self.words = width, channels, init, words
+        self.width, self.channels, self.init, self.init_tokens = width, channels, init, init_tokens
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Create E_T, e, the convolution and W."""
@@ -52,7 +52,7 @@ class ContextWindow(SymbolTransform):
         def normal(*shape: int, scale: float) -> nn.Parameter:
             return nn.Parameter(torch.randn(*shape, generator=generator) * scale)
 
-        self.weight = nn.Parameter(start_rows(self.init, self.words, alphabet, space, generator))
+        self.weight = nn.Parameter(start_rows(self.init, self.init_tokens, alphabet, space, generator))
         self.small = normal(letters, d, scale=1.0)
         self.kernel = normal(d, d, width, scale=(d * width) ** -0.5)
         self.bias = nn.Parameter(torch.zeros(d))

@@ -20,7 +20,7 @@ def image(sample: Sample) -> Draft:
         # A head in closed form chooses nothing on validation.
         "data": {"path": sample.path, **columns, "split": sample.split() | ({} if many else {"validation": 0})},
         "encoder": {"name": "image", "size": 224, "resize": "crop"},
-        "source": {"name": "hf_image", "model": "microsoft/resnet-18", **({} if many else {"taps": 8})},
+        "source": {"name": "hf_image", "model": "microsoft/resnet-18", **({} if many else {"feature_layers": 8})},
         "transform": {"name": "watermark"},
         "output": {"name": "linear" if many else "ridge"},
         "training": {"epochs": 20, "learning_rate": 0.01, "batch_size": 32, "patience": 6} if many else closed,

@@ -11,7 +11,7 @@ LONGEST_ALIGNED = 400  # nucleotides; what a source of 512 positions takes at on
 # How classes of proteins are learned: as in recipes/protein/amp.yaml (docs/results.md has what else was tried).
 PROTEIN_CLASSES: dict[str, Any] = {
     "source": {"name": "minilm", "layers": 2},
-    "transform": {"name": "free_embedding", "init": "random_words"},
+    "transform": {"name": "free_embedding", "init": "random_tokens"},
     "output": {"name": "ridge"},
     "training": {"epochs": 2, "min_steps": 200, "learning_rate": 3e-3, "batch_tokens": 256},
     "ensemble": 4,
@@ -80,7 +80,7 @@ def dna(sample: Sample) -> Draft:
 
 def text(sample: Sample) -> Draft:
     """Texts, which keep their own words."""
-    return _whole(sample, "texts", {"name": "free_embedding", "init": "own_words"}, 0.001)
+    return _whole(sample, "texts", {"name": "free_embedding", "init": "own_tokens"}, 0.001)
 
 
 def _whole(sample: Sample, what: str, transform: dict[str, Any], learning_rate: float) -> Draft:

@@ -25,7 +25,7 @@ def table(sample: Sample) -> Draft:
             "split": split,
         },
         "encoder": {"name": "table", "columns": {column.name: column.kind for column in encoder.seen}},
-        "source": {"name": "minilm", "layers": 2, **({"taps": 3} if numbers else {})},
+        "source": {"name": "minilm", "layers": 2, **({"feature_layers": 3} if numbers else {})},
         "transform": {"name": "feature_tokens"},
         "output": {"name": "ridge"},
         "training": {"epochs": 3, "learning_rate": 1e-5 if numbers else 1e-3, "batch_size": 32},

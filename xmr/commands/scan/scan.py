@@ -101,7 +101,7 @@ def score_source(name: str, overrides: list[str], source: str, reference: Path |
     started = perf_counter()
     blocks = create(SOURCES, recipe.source).blocks()
     if blocks:
-        recipe = load_recipe(name, [*overrides, "source.layers=null", f"source.taps={blocks + 1}"])
+        recipe = load_recipe(name, [*overrides, "source.layers=null", f"source.feature_layers={blocks + 1}"])
     job = load_job(recipe)
     features = job.program.features(job.sets["train"].data)
     own = reference_features(job.source, reference) if reference is not None else None
