@@ -35,32 +35,29 @@ def read_delimited(path: Path, handle: IO[str], suffix: str) -> tuple[Iterator[R
         first = 0
     rows: Iterator[Row]
     if delimiter is None:
-        rows = ((line, text.split()) for line, text in enumerate(chain(head[first:], handle), start=first + 1))
+        words = ((line, text.split()) for line, text in enumerate(chain(head[first:], handle), start=first + 1))
+        rows = (row for row in words if row[1])
     else:
         rows = _split(path, chain(head[first:], handle), first, delimiter, _quote(lines, delimiter))
-    return _filled(rows), DecimalCommas(path) if delimiter == SEMICOLON else None
-
-
-def _filled(rows: Iterator[Row]) -> Iterator[Row]:
-    """Without empty lines."""
-    return (row for row in rows if len(row[1]) > 1 or "".join(row[1]).strip())
+    return rows, DecimalCommas(path) if delimiter == SEMICOLON else None
 
 
 def _split(path: Path, lines: Iterable[str], before: int, delimiter: str, quote: str) -> Iterator[Row]:
-    """The line on which each row begins, and its cells; an empty line has none. before: lines before these.
+    """The line on which each row begins, and its cells, without empty rows. before: the number of lines before these.
 
     Raises DataError for broken quotes. Between tabs a cell with both tabs and line breaks is a lone quote that took
     whole rows in: refused.
     """
     rows = csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True, strict=True)
-    offset, end = before, before
+    end = before
     try:
         for row in rows:
-            line, end = end + 1, offset + rows.line_num
+            line, end = end + 1, before + rows.line_num
             if end > line and delimiter == "\t" and any("\t" in cell and "\n" in cell for cell in row):
                 found = f"a quote that goes on to line {end}, over tabs and line breaks"
                 raise DataError(Problem(f"{path}:{line}", found, "quotes that close in their row"))
-            yield line, row
+            if len(row) > 1 or (row and row[0].strip()):
+                yield line, row
     except csv.Error as error:
         expected = "well-formed quoting"
         if "limit" in str(error):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,19 @@ from xmr.errors import DataError, Problem
 DELIMITED = (".csv", ".tsv", ".txt", ".data", ".test")
 COLUMNAR = (*DELIMITED, ".parquet", ".xlsx")
 _DECIDING = 200  # rows that show whether the first is a header
+_AT_ONCE = 256  # rows turned into columns at once: many lists that live long cost time in the garbage collector
+
+
+@dataclass
+class Block:
+    """Rows next to each other: the line of each, and their cells column by column."""
+
+    lines: list[int]
+    columns: list[list[str]]
+
+    def column(self, at: int) -> list[str]:
+        """The cells of one column, without blanks around them."""
+        return list(map(str.strip, self.columns[at]))
 
 
 class Rows:
@@ -62,17 +76,31 @@ class Rows:
         self.header, self.place, self._named_by = names, f"{self.path}:1", "first row"
         return names
 
-    def cells(self, texts: Collection[int | None] = ()) -> Iterator[Row]:
-        """(line, cells) of every row. texts: columns in which commas are never decimal.
+    def blocks(self, size: int | None, texts: Collection[int | None] = ()) -> Iterator[Block]:
+        """All rows in blocks of `size`, or in one. texts: columns in which commas are never decimal.
 
         Raises DataError at the line of a row that is not as wide as the header.
         """
-        width, commas = len(self.header), self.commas
-        for line, row in self.rows:
-            if len(row) != width:
-                expected = f"{width} as in the {self._named_by}"
-                raise DataError(Problem(f"{self.path}:{line}", f"{len(row)} fields", expected))
-            yield line, row if commas is None else commas.points(line, row, texts)
+        while (first := next(self.rows, None)) is not None:
+            block = Block([], [[] for _ in self.header])
+            rows = chain([first], islice(self.rows, None if size is None else size - 1))
+            while some := list(islice(rows, _AT_ONCE)):
+                self._add(block, some, texts)
+            yield block
+
+    def _add(self, block: Block, rows: list[Row], texts: Collection[int | None]) -> None:
+        """Put rows at the end of a block."""
+        width = len(block.columns)
+        lines, cells = zip(*rows)
+        if set(map(len, cells)) != {width}:
+            line, row = next((line, row) for line, row in rows if len(row) != width)
+            expected = f"{width} as in the {self._named_by}"
+            raise DataError(Problem(f"{self.path}:{line}", f"{len(row)} fields", expected))
+        if self.commas is not None:
+            cells = tuple(self.commas.points(line, row, texts) for line, row in rows)
+        block.lines.extend(lines)
+        for column, more in zip(block.columns, zip(*cells)):
+            column.extend(more)
 
 
 @contextmanager
@@ -104,24 +132,19 @@ def _some(rows: Rows, expected: str) -> Rows:
     return rows
 
 
-def column(rows: list[Row], at: int) -> list[str]:
-    """The cells of one column, without blanks around them."""
-    return [cells[at].strip() for _, cells in rows]
-
-
-def facts_of(rows: list[Row], index: ColumnIndex, prefix: str = "") -> dict[str, Any]:
+def facts_of(block: Block, index: ColumnIndex, prefix: str = "") -> dict[str, Any]:
     """What the columns of ids, labels, splits and groups say, as arguments of `Records`.
 
     prefix: before the lines that are the ids where no column holds them.
     """
     roles: list[str] = []
     if index.set is not None:
-        validation = [""] * len(rows) if index.validation is None else column(rows, index.validation)
-        roles = list(map(role_of, column(rows, index.set), validation))
+        validation = [""] * len(block.lines) if index.validation is None else block.column(index.validation)
+        roles = list(map(role_of, block.column(index.set), validation))
     return {
-        "ids": [f"{prefix}{line}" for line, _ in rows] if index.id is None else column(rows, index.id),
-        "labels": {name: column(rows, at) for name, at in index.targets.items()},
+        "ids": [f"{prefix}{line}" for line in block.lines] if index.id is None else block.column(index.id),
+        "labels": {name: block.column(at) for name, at in index.targets.items()},
         "role": roles,
-        "group": [] if index.group is None else column(rows, index.group),
-        "line": [line for line, _ in rows],
+        "group": [] if index.group is None else block.column(index.group),
+        "line": block.lines,
     }

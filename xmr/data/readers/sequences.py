@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 from xmr.data.columns import USUAL, ColumnIndex, Columns, find_column
 from xmr.data.readers.header import name_columns
-from xmr.data.readers.rows import column, facts_of, open_rows
+from xmr.data.readers.rows import facts_of, open_rows
 from xmr.data.records import Records
 
 
@@ -23,6 +22,6 @@ def read_sequences(path: Path, columns: Columns, chunk: int) -> Iterator[Records
         index = ColumnIndex.of(header, columns, rows.place)
         inputs = find_column(header, columns.input, "input", rows.place, USUAL["input"], needed=True)
         assert inputs is not None
-        cells = rows.cells(texts={*range(len(header))} - {*index.targets.values()})  # only labels may be numbers
-        while part := list(islice(cells, chunk)):
-            yield Records(inputs=column(part, inputs), file=str(path), **facts_of(part, index)).noted(rows.commas)
+        texts = {*range(len(header))} - {*index.targets.values()}  # only labels may be numbers
+        for block in rows.blocks(chunk, texts):
+            yield Records(inputs=block.column(inputs), file=str(path), **facts_of(block, index)).noted(rows.commas)

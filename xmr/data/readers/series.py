@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from importlib.resources import files
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 
@@ -20,11 +20,10 @@ import numpy as np
 from xmr.data.columns import USUAL, ColumnIndex, Columns, find_column
 from xmr.data.dates import is_date, moment, way_of, ways_of
 from xmr.data.readers.arrays import load_arrays
-from xmr.data.readers.delimited import Row
 from xmr.data.readers.fasta import role_of
 from xmr.data.readers.numbers import as_numbers, is_gap, is_number, is_plain
 from xmr.data.readers.paths import check_file
-from xmr.data.readers.rows import COLUMNAR, Rows, column, facts_of, open_rows
+from xmr.data.readers.rows import COLUMNAR, Block, Rows, facts_of, open_rows
 from xmr.data.readers.text import open_text, reading
 from xmr.data.records import Records
 from xmr.errors import DataError, Problem, nearest, require
@@ -214,7 +213,7 @@ def _number_like(field: str) -> bool:
     return True
 
 
-def numbers(fields: list[str], place: str, names: Sequence[str] = ()) -> np.ndarray:
+def numbers(fields: Sequence[str], place: str, names: Sequence[str] = ()) -> np.ndarray:
     """Fields as float32; empty, ?, NA are NaN. Raises DataError naming the first field that is no number.
 
     names: what the fields are called; where they have no names their number is said.
@@ -231,12 +230,13 @@ def numbers(fields: list[str], place: str, names: Sequence[str] = ()) -> np.ndar
         raise DataError(Problem(f"{place}: {called}", repr(fields[index][:40]), expected)) from None
 
 
-def numbers_of(rows: list[Row], kept: list[int], path: Path, names: Sequence[str]) -> np.ndarray:
-    """The cells `kept` of rows of (line, cells), as (rows, kept) float32. Raises DataError with line and name."""
+def numbers_of(block: Block, kept: list[int], path: Path, names: Sequence[str]) -> np.ndarray:
+    """The columns `kept` as (rows, kept) float32. Raises DataError with line and name."""
+    columns = [block.columns[at] for at in kept]
     try:
-        return as_numbers([cells[at] for _, cells in rows for at in kept], np.float32).reshape(-1, len(kept))
+        return as_numbers(list(chain.from_iterable(zip(*columns))), np.float32).reshape(-1, len(kept))
     except ValueError:  # all at once is fast; line by line names the place
-        return np.stack([numbers([cells[at] for at in kept], f"{path}:{line}", names) for line, cells in rows])
+        return np.stack([numbers(row, f"{path}:{line}", names) for line, row in zip(block.lines, zip(*columns))])
 
 
 def _by_rows(rows: Rows, columns: Columns, chunk: int) -> Iterator[Records]:
@@ -269,9 +269,8 @@ def _wide(rows: Rows, index: ColumnIndex, chunk: int) -> Iterator[Records]:
     if not kept:
         raise DataError(Problem(rows.place, _listed(rows.header), "columns of values beside the label"))
     names = [rows.header[at] for at in kept]
-    cells = rows.cells(texts={index.id, index.set, index.group})
-    while part := list(islice(cells, chunk)):
-        yield _records(numbers_of(part, kept, rows.path, names)[:, None], part, index, rows.path)
+    for block in rows.blocks(chunk, texts={index.id, index.set, index.group}):
+        yield _records(numbers_of(block, kept, rows.path, names)[:, None], block, index, rows.path)
 
 
 def _long(rows: Rows, columns: Columns, index: ColumnIndex, clock: int) -> Records:
@@ -284,12 +283,11 @@ def _long(rows: Rows, columns: Columns, index: ColumnIndex, clock: int) -> Recor
         kept = [at for at in kept if header[at] == columns.input]
     if not kept:
         raise DataError(Problem(rows.place, _listed(header), "columns of values beside id, time and label"))
-    steps = list(rows.cells(texts={index.id, index.set, index.group}))
-    if not steps:
+    steps = next(rows.blocks(None, texts={index.id, index.set, index.group}), None)
+    if steps is None:
         raise DataError(Problem(str(path), "a header and no rows", "a row for every time step"))
     assert index.id is not None
-    names, times = column(steps, index.id), column(steps, clock)
-    lines = np.array([line for line, _ in steps])
+    names, times, lines = steps.column(index.id), steps.column(clock), np.array(steps.lines)
     begun = {name: number for number, name in enumerate(dict.fromkeys(names))}  # series in the order they begin
     rank = np.array([begun[name] for name in names])
     when = _times(times, path, lines)
@@ -302,19 +300,21 @@ def _long(rows: Rows, columns: Columns, index: ColumnIndex, clock: int) -> Recor
     values = numbers_of(steps, kept, path, [header[at] for at in kept])
     groups = np.split(order, np.cumsum(np.bincount(rank))[:-1])
     for at in index.targets.values():
-        labels = [_plain(label) for label in column(steps, at)]
+        labels = [_plain(label) for label in steps.column(at)]
         for group in groups:
             other = next((i for i in group if labels[i] != labels[group[0]]), None)
             if other is not None:
                 found = f"the labels {labels[group[0]]!r} and {labels[other]!r} in {names[other]!r}"
                 raise DataError(Problem(f"{path}:{lines[other]}", found, "one label per series"))
-    first = [(int(lines[group].min()), steps[group[0]][1]) for group in groups]
+    starts = [group[0] for group in groups]
+    facts = [[column[at] for at in starts] for column in steps.columns]
+    first = Block([int(lines[group].min()) for group in groups], facts)
     return _records([values[group].T for group in groups], first, index, path)
 
 
-def _records(values: np.ndarray | list[np.ndarray], rows: list[Row], index: ColumnIndex, path: Path) -> Records:
+def _records(values: np.ndarray | list[np.ndarray], block: Block, index: ColumnIndex, path: Path) -> Records:
     """Series, and what the other columns of their rows say."""
-    facts = facts_of(rows, index, "series-")
+    facts = facts_of(block, index, "series-")
     labels = {name: [_plain(label) for label in column] for name, column in facts["labels"].items()}
     records = series_records(values, labels, str(path), "", facts["line"], facts["ids"])
     return replace(records, role=facts["role"], group=facts["group"])

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -79,17 +77,22 @@ def _records(rows: Rows, columns: Columns, chunk: int) -> Iterator[Records]:
     kept = index.others(header)
     if not kept:
         raise DataError(Problem(rows.place, f"columns {', '.join(header)}", "at least one besides the label"))
-    values = itemgetter(*kept) if len(kept) > 1 else lambda row: (row[kept[0]],)
     names = tuple(header[at] for at in kept)
     dotted: dict[str, bool] | None = None
-    cells = rows.cells(texts={index.id, index.set, index.group})
-    while part := list(islice(cells, chunk)):
-        inputs = [SEPARATOR.join(map(str.strip, values(row))) for _, row in part]
-        if "".join(inputs).count(SEPARATOR) != len(part) * (len(kept) - 1):
-            line, at = next((line, at) for line, row in part for at in kept if SEPARATOR in row[at])
-            place = f"{rows.path}:{line}: {header[at]}"
+    for block in rows.blocks(chunk, texts={index.id, index.set, index.group}):
+        cells = [block.column(at) for at in kept]
+        inputs = list(map(SEPARATOR.join, zip(*cells)))
+        if "".join(inputs).count(SEPARATOR) != len(inputs) * (len(kept) - 1):
+            found = (
+                (row, name)
+                for row in range(len(inputs))
+                for name, column in zip(names, cells)
+                if SEPARATOR in column[row]
+            )
+            row, name = next(found)
+            place = f"{rows.path}:{block.lines[row]}: {name}"
             raise DataError(Problem(place, "the control character 0x1f", "text without it"))
-        facts = facts_of(part, index, columns.prefix)
+        facts = facts_of(block, index, columns.prefix)
         labels = facts["labels"]
         dotted = dotted or {name: _dotted(column[0]) for name, column in labels.items()}
         for name in labels:

@@ -14,7 +14,7 @@ import numpy as np
 from xmr.data.columns import Columns, check_unique, find_column
 from xmr.data.dates import moment, way_of, ways_of
 from xmr.data.readers.numbers import as_numbers, is_gap
-from xmr.data.readers.rows import Rows, column, open_rows
+from xmr.data.readers.rows import Rows, open_rows
 from xmr.data.readers.series import numbers_of
 from xmr.data.readers.text import reading
 from xmr.data.records import Records
@@ -65,18 +65,18 @@ def _table(rows: Rows, columns: Columns, most: int | None) -> TimeTable:
     times: list[str] = []
     lines: list[int] = []
     values: list[np.ndarray] = []
-    cells = islice(rows.cells(), most)
-    while part := list(islice(cells, CHUNK)):
-        moments = column(part, clock)
+    rows.rows = islice(rows.rows, most)
+    for block in rows.blocks(CHUNK):
+        moments = block.column(clock)
         if (gap := next((at for at, time in enumerate(moments) if is_gap(time)), None)) is not None:
-            place = f"{path}:{part[gap][0]}: {header[clock]}"
-            raise DataError(Problem(place, repr(part[gap][1][clock]), "a time in every row"))
-        found = numbers_of(part, kept, path, channels)
+            place = f"{path}:{block.lines[gap]}: {header[clock]}"
+            raise DataError(Problem(place, repr(block.columns[clock][gap]), "a time in every row"))
+        found = numbers_of(block, kept, path, channels)
         if len(endless := np.argwhere(np.isinf(found))):
             row, channel = endless[0]
-            raise DataError(Problem(f"{path}:{part[row][0]}: {channels[channel]}", "an infinite value", "a number"))
+            raise DataError(Problem(f"{path}:{block.lines[row]}: {channels[channel]}", "an infinite value", "a number"))
         times.extend(moments)
-        lines.extend(line for line, _ in part)
+        lines.extend(block.lines)
         values.append(found)
     if (back := _goes_back(times)) is not None:
         order = f"{header[clock]} {times[back]!r} after {times[back - 1]!r}"
