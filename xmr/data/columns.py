@@ -10,6 +10,7 @@ from xmr.errors import DataError, Problem, nearest
 
 ROLES = ("input", "id", "set", "time", "group")  # one column each
 SEVERAL = ("target", "skip")
+_FIELDS = {"set": "split_column", "group": "group_column", "skip": "ignore_columns"}  # recipe fields of other names
 USUAL: dict[str, tuple[str, ...]] = {
     "input": (
         *("sequence", "seq", "sequences", "protein", "peptide", "text", "input"),
@@ -121,17 +122,17 @@ def find_column(
     role: the field of the recipe that can name it. Raises DataError, with the nearest name, for a given one that is
     not there, and where a needed one is not found.
     """
-    listed = f"columns {', '.join(header[:_LISTED])}"
+    listed, field = f"columns {', '.join(header[:_LISTED])}", f"data.{_FIELDS.get(role or '', role)}"
     if name is not None:
         if name not in header:
-            field = f" (data.{role})" if role else ""
-            raise DataError(Problem(place, listed, f"a column {name!r}{field}", nearest(name, header)))
+            expected = f"a column {name!r} ({field})" if role else f"a column {name!r}"
+            raise DataError(Problem(place, listed, expected, nearest(name, header)))
         return header.index(name)
     folded = [column.casefold() for column in header]
     found = next((folded.index(one) for one in usual if one in folded), None)
     if found is None and needed:
         hint = f" (the last column is {header[-1]!r})" if role == "target" else ""
-        expected = f"a column named {' or '.join(usual[:3])}, or its name in data.{role}{hint}"
+        expected = f"a column named {' or '.join(usual[:3])}, or its name in {field}{hint}"
         raise DataError(Problem(place, listed, expected))
     return found
 

@@ -14,6 +14,7 @@ READERS = {
     "tables": "tables:Tables",
     "arff": "tables:Arff",
     "parquet": "parquet:Parquet",
+    "excel": "excel:Excel",
     "series": "series:Series",
     "forecast": "forecast:Forecast",
     "arrays": "arrays:Arrays",

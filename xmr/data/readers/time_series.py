@@ -61,6 +61,8 @@ def _table(rows: Rows, columns: Columns, most: int | None) -> TimeTable:
         find_column(header, name, None, rows.place)
     ignored = {clock, *(find_column(header, name, "skip", rows.place) for name in columns.skip)}
     kept = [at for at, name in enumerate(header) if at not in ignored and name in (columns.features or header)]
+    if not kept:
+        raise DataError(Problem(rows.place, f"columns {', '.join(header[:12])}", "a channel beside the time"))
     channels = [header[at] for at in kept]
     times: list[str] = []
     lines: list[int] = []
@@ -81,8 +83,8 @@ def _table(rows: Rows, columns: Columns, most: int | None) -> TimeTable:
     if (back := _goes_back(times)) is not None:
         order = f"{header[clock]} {times[back]!r} after {times[back - 1]!r}"
         raise DataError(Problem(f"{path}:{lines[back]}", order, "times in order: numbers, or dates (2020-12-31)"))
-    if not times or not kept:
-        raise DataError(Problem(str(path), f"{len(times)} rows of {len(header)} columns", "a time and a channel"))
+    if not times:
+        raise DataError(Problem(str(path), "a header and no rows", "a row for every time step"))
     notes = (rows.commas.note,) if rows.commas is not None and rows.commas.note else ()
     return TimeTable(np.concatenate(values), tuple(channels), times, str(path), lines, notes)
 
