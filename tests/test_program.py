@@ -24,7 +24,7 @@ from xmr.tasks.base import task_class
 
 def build(source, programs=1, seed=0, task="classification", transform="free_embedding", output=None, limit=40, n=24):
     encoder = create(ENCODERS, check_section("encoder", {"name": "protein", "max_length": limit}, ""))
-    encoder.bind(source.space.max_length)
+    encoder.configure(source.space.max_length)
     records = encoder.example(n, 0, task)
     output = output or ("per_position" if task == "sequence_labeling" else "linear")
     program = Program.build(

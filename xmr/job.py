@@ -41,13 +41,19 @@ class Job:
 def load_job(recipe: Recipe, device: str = "cpu") -> Job:
     """Read the data, load the source, build the program. Raises DataError and RecipeError for wrong input."""
     started = time.perf_counter()
-    encoder: Encoder = create(ENCODERS, recipe.encoder)
     source: Source = create(SOURCES, recipe.source).load(recipe.seed)
-    encoder.configure(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
+    encoder = make_encoder(recipe, source)
     prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
     job = assemble(recipe, encoder, source, prepared, device)
     job.load_seconds = time.perf_counter() - started
     return job
+
+
+def make_encoder(recipe: Recipe, source: Source) -> Encoder:
+    """The recipe's encoder, not fitted, told what the source and the transform leave room for."""
+    encoder: Encoder = create(ENCODERS, recipe.encoder)
+    capacity = create(TRANSFORMS, recipe.transform).capacity(source.space)
+    return encoder.configure(capacity, source.space.rate, source.tokenize)
 
 
 def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepared, device: str = "cpu") -> Job:

@@ -89,7 +89,7 @@ class Program(nn.Module):
             with use_generators(Generators(number)):  # for layers of plugins that do not use the generator
                 made.build(encoder.spec, source.space, generator)
                 made.set_feature_extractor(partial(_features, source), source.hidden_width, generator)
-                positions = length if length is not None else getattr(made, "positions", None)
+                positions = length if length is not None else made.positions
                 outputs.append(answer.build(source, targets.outputs, positions, generator))
             transforms.append(made)
         program = cls(encoder, transforms, source, outputs, targets)

@@ -24,7 +24,7 @@ from xmr import __version__
 from xmr.core import renamed
 from xmr.core.component import KINDS, check_section, create, section_model
 from xmr.core.files import json_sha256, write_json, write_tensors
-from xmr.core.registry import ENCODERS, SOURCES
+from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.data.columns import Columns
 from xmr.encoders.state import texts
 from xmr.errors import Problem, ProgramError, XmrError, XmrWarning, reason
@@ -230,8 +230,8 @@ def _assemble(facts: dict[str, Any], encoder_state: dict[str, Any], place: str) 
                 f"{expected[:12]}, the weights the program was trained on (another revision or version of the model)",
             )
         )
-    encoder = create(ENCODERS, sections["encoder"]).restore(encoder_state)
-    encoder.use_tokenizer(source.tokenize)
+    encoder, transform = create(ENCODERS, sections["encoder"]), create(TRANSFORMS, sections["transform"])
+    encoder.configure(transform.capacity(source.space), source.space.rate, source.tokenize).restore(encoder_state)
     program = Program.build(
         encoder,
         sections["transform"],

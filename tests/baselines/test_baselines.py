@@ -70,7 +70,7 @@ def baseline_input(reader, records, task, source, render=None, *, seed=0, valida
 
 def protein_parts(task, n=160, seed=0, validation=20):
     encoder = ProteinEncoder()
-    encoder.bind(64)
+    encoder.configure(64)
     more = {"seed": seed, "validation": validation, "predicts": task_class(task).predicts}
     return baseline_input(encoder, encoder.example(n, seed, task), task, tiny_source(), FreeEmbedding(), **more)
 

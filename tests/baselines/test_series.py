@@ -94,7 +94,7 @@ def test_series_as_read_whatever_length_the_encoder_makes():
 def test_baselines_of_recordings():
     pytest.importorskip("soundfile")
     encoder = AudioEncoder(seconds=0.5, rate=8000)
-    encoder.bind(512)
+    encoder.configure(512)
     data, truth = parts(
         encoder, encoder.example(70, 0), source=tiny_source(), transform={"name": "signal_patches"}, validation=0
     )
@@ -108,7 +108,7 @@ def test_baselines_of_recordings():
 def test_the_network_from_scratch_hears_the_varied_voices_too(monkeypatch):
     monkeypatch.setattr("xmr.baselines.series.STEPS", 1)
     encoder = AudioEncoder(seconds=0.1, rate=8000, speed=0.2)
-    encoder.bind(512)
+    encoder.configure(512)
     heard = []
     data, _ = parts(encoder, encoder.example(70, 0), source=tiny_source(), transform={"name": "signal_patches"})
     run_baseline("cnn", replace(data, augment=lambda *batch: heard.append(1) or encoder.augment(*batch)))

@@ -60,7 +60,7 @@ def job(
 
     source = create(SOURCES, check_section("source", {"name": "minilm", "layers": layers}, "")).load()
     encoder = create(ENCODERS, check_section("encoder", "protein", ""))
-    encoder.bind(510)
+    encoder.configure(510)
     targets = task_class("classification").fit(records)
     program = Program.build(
         encoder, check_section("transform", transform, ""), source, check_section("output", "linear", ""), targets

@@ -38,7 +38,7 @@ def test_a_step_beside_the_bare_source() -> None:
     """Forward and backward through column tokens and the source, beside the source alone on the same shape."""
     source = create(SOURCES, check_section("source", {"name": "minilm", "layers": 2}, "")).load(0)
     encoder = TableEncoder()
-    encoder.bind(512)
+    encoder.configure(512)
     records = encoder.example(256, 0)
     batch = encoder.fit(records).encode(records).batch(np.arange(64))
     for name in ("feature_tokens", "feature_prototypes"):

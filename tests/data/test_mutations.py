@@ -105,7 +105,7 @@ def through(path, reads):
     records = read_all(path, Columns(reads=reads, target=("label",) if reads == "table" else ()), "fail", Skipped())
     assert sum(map(len, stream(path, Columns(reads=reads, need_target=False), 1))) == len(records)
     encoder = {"table": TableEncoder, "series": SeriesEncoder, "sequences": ProteinEncoder}[reads]()
-    encoder.bind(128)
+    encoder.configure(128)
     if task_class("classification").check_labels(records) or encoder.check(records):
         return
     task_class("classification").fit(records).encode(records)

@@ -24,7 +24,7 @@ def tone(rate, seconds=0.5, pitch=440.0):
 
 def bound(clip_length=8000, clip_rate=16000, **arguments):
     encoder = AudioEncoder(**arguments)
-    encoder.bind(clip_length, clip_rate)
+    encoder.configure(clip_length, clip_rate)
     return encoder
 
 

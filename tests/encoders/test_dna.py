@@ -15,7 +15,7 @@ PAIRS = {"A": "T", "T": "A", "C": "G", "G": "C"}
 
 def encoder(limit=64, **settings):
     made = create(ENCODERS, check_section("encoder", {"name": "dna", **settings}, "test"))
-    made.bind(limit)
+    made.configure(limit)
     return made
 
 

@@ -21,7 +21,7 @@ def ids(text, **options):
 
 def bound(limit, length):
     encoder = ProteinEncoder(max_length=limit, length=length)
-    encoder.bind(100)
+    encoder.configure(100)
     return encoder
 
 

@@ -41,7 +41,7 @@ def test_records_are_shuffled_in_orders_of_their_own():
 @pytest.mark.parametrize("encoder", [ProteinEncoder(), DnaEncoder()])
 def test_a_line_break_inside_a_record_is_no_end_of_it(encoder):
     """A quoted cell may hold one; the records behind it keep their own symbols."""
-    encoder.bind(50)
+    encoder.configure(50)
     wrong = encoder.check(Records.of(["ACA", "AC\nGA", "CCA\n", "GGA"]))
     assert sorted(wrong) == [1, 2]
     assert "'\\n' at position 3" in wrong[1]

@@ -39,7 +39,7 @@ def test_what_each_column_is_and_why():
     ]  # fmt: skip
     names = ("number", "code", "size", "colour", "one", "day", "said", "half")
     made = encoder()
-    made.use_tokenizer(lambda texts: [[len(word) for word in text.split()] for text in texts])
+    made.configure(tokenize=lambda texts: [[len(word) for word in text.split()] for text in texts])
     made.fit(table(names, rows))
     wanted = ("skip", "skip", "number", "category", "skip", "date", "text", "category")
     assert kinds(made) == dict(zip(names, wanted))
@@ -48,7 +48,7 @@ def test_what_each_column_is_and_why():
     assert "column code: skip (a name of each row)" in said
     assert "column one: skip (constant: 'same')" in said
     assert "column half: category (1 values, 50% missing)" in said
-    made.use_tokenizer(None)
+    made.configure(tokenize=None)
     made.fit(table(names, rows))
     assert kinds(made)["said"] == "skip", "a source that reads no words leaves sentences out"
     named = encoder(columns={"code": "category", "size": "skip"}).fit(table(names, rows))
@@ -213,7 +213,7 @@ def test_scaled_numbers_keep_their_order_and_range(values):
 def test_words_are_cut_and_padded():
     rows = [(f"a b c d e {i}", i % 7, "xy"[i % 2]) for i in range(30)]
     made = encoder(columns={"said": "text"}, max_text_tokens=4)
-    made.use_tokenizer(lambda texts: [[len(word) for word in text.split()] for text in texts])
+    made.configure(tokenize=lambda texts: [[len(word) for word in text.split()] for text in texts])
     made.fit(table(("said", "n", "c"), rows))
     batch = made.encode(table(("said", "n", "c"), [("aa b", 1, "x"), ("?", 1, "x"), (rows[0][0], 2, "y")])).batch(
         np.array([0, 1, 2])
@@ -223,6 +223,6 @@ def test_words_are_cut_and_padded():
     assert made.spec.words == 4
     written = encoder(render=True)
     seen = []
-    written.use_tokenizer(lambda texts: seen.extend(texts) or [[1]] * len(texts))
+    written.configure(tokenize=lambda texts: seen.extend(texts) or [[1]] * len(texts))
     written.fit(table(("age", "job"), [(31, "clerk"), (40, "?"), (22, "smith")]))
     assert seen[:2] == ["age is 31, job is clerk", "age is 40"]

@@ -9,7 +9,7 @@ from xmr.errors import DataError
 
 def encoder(limit=64, **settings):
     made = create(ENCODERS, check_section("encoder", {"name": "text", **settings}, "test"))
-    made.bind(limit)
+    made.configure(limit)
     return made
 
 

@@ -67,7 +67,11 @@ class Ways:
         """Read, check, clean, split, fit, encode, and answer the test part by an untrained program."""
         recipe = self.recipe.model_copy(update={"data": self.recipe.data.model_copy(update={"path": str(path)})})
         encoder = create(ENCODERS, recipe.encoder)
-        encoder.configure(self.source, create(TRANSFORMS, recipe.transform).capacity(self.source.space))
+        encoder.configure(
+            create(TRANSFORMS, recipe.transform).capacity(self.source.space),
+            self.source.space.rate,
+            self.source.tokenize,
+        )
         prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
         job = assemble(recipe, encoder, self.source, prepared)
         digest = hashlib.sha256()

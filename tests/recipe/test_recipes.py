@@ -51,7 +51,7 @@ def test_every_recipe_runs_a_few_steps(path, tmp_path):
     }
     source = tiny[space_of(recipe.source["name"])]()
     capacity = create(TRANSFORMS, recipe.transform).capacity(source.space)
-    encoder.configure(source, capacity)
+    encoder.configure(capacity, source.space.rate, source.tokenize)
     records = encoder.example(24, 0, recipe.task)
     encoder.fit(records)
     targets = Forecasting.steps(encoder.horizon) if steps else task_class(recipe.task).fit(records)

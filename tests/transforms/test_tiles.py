@@ -71,7 +71,7 @@ def test_long_proteins_become_windows_of_what_the_picture_holds():
     source = tiny_vision()
     encoder = create(ENCODERS, check_section("encoder", "protein", ""))
     section = check_section("transform", {"name": "symbol_tiles", "patch": 8}, "")
-    encoder.bind(create(TRANSFORMS, section).capacity(source.space))
+    encoder.configure(create(TRANSFORMS, section).capacity(source.space))
     records = Records.of(["ACDEFGHIKLMNPQRSTVWY" * 2, "ACD"], {"label": ["a", "b"]})
     encoder.fit(records)
     assert encoder.encode(records).windowed

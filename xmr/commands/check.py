@@ -10,10 +10,10 @@ import torch
 
 from xmr.core.batching import tokens_at_once
 from xmr.core.component import create
-from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
+from xmr.core.registry import SOURCES
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataUnavailableError, MissingExtraError, SourceUnavailableError
-from xmr.job import load_job
+from xmr.job import load_job, make_encoder
 from xmr.program import Program
 from xmr.recipe.recipe import Recipe
 from xmr.tasks.base import Task, task_class
@@ -112,13 +112,14 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
 
 def _synthetic(recipe: Recipe) -> tuple[Program, LabelledSet]:
     """The recipe's program on synthetic records, where its data is not here."""
-    encoder = create(ENCODERS, recipe.encoder)
     source = create(SOURCES, recipe.source).load(recipe.seed)
-    encoder.configure(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
+    encoder = make_encoder(recipe, source)
     records = encoder.example(64, 0, recipe.task)
     encoder.fit(records)
-    forecasts = isinstance(encoder, ForecastEncoder)
-    targets: Task = Forecasting.steps(encoder.horizon) if forecasts else task_class(recipe.task).fit(records)
+    if isinstance(encoder, ForecastEncoder):
+        targets: Task = Forecasting.steps(encoder.horizon)
+    else:
+        targets = task_class(recipe.task).fit(records)
     data = encoder.encode(records)
     length = int(data.width[0]) if encoder.one_length else None
     program = Program.build(

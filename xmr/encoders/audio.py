@@ -17,6 +17,7 @@ from torch import Generator
 
 from xmr.core.kinds import Batch, SignalBatch, SignalSet, SignalSpec
 from xmr.core.kinds.signal import hop_of
+from xmr.core.spaces import Tokenize
 from xmr.data.readers.media import Media
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
@@ -154,18 +155,19 @@ class AudioEncoder(Encoder):
         assert self.samples is not None
         return SignalSpec(1, self.samples, self.heard_rate)
 
-    def bind(self, source_length: int, rate: int | None = None) -> None:
-        """rate: of a source that listens; source_length: its clip, in samples. Others take what the recipe says."""
+    def configure(self, capacity: int = 512, rate: int | None = None, tokenize: Tokenize | None = None) -> Self:
+        """rate: of a source of waves; capacity: its clip, in samples. Other sources take what the recipe says."""
         self.heard_rate = self.rate or rate or RATE
         if self.seconds is not None:
             self.samples = max(SHORTEST, round(self.seconds * self.heard_rate))
         elif rate is not None:
-            self.samples = round(source_length * self.heard_rate / rate)
+            self.samples = round(capacity * self.heard_rate / rate)
         else:
             self.samples = self.heard_rate
         if self.samples > LARGEST:
             found = f"clips of {self.samples:,} samples ({self.heard_rate:,} per second)"
             raise RecipeError(Problem("encoder.seconds", found, f"at most {LARGEST:,}"))
+        return self
 
     def _rules(self) -> _Rules:
         assert self.samples is not None
@@ -216,9 +218,7 @@ class AudioEncoder(Encoder):
 
     def encode(self, records: Records) -> SignalSet:
         """All clips. Raises DataError for what `check` would have named."""
-        wrong = self.check(records, fitted=True)
-        if wrong:
-            raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())])
+        self.require_valid(records)
         assert self.samples is not None
         each = [self._decoded.pop(key) for key in self._keys(records)]
         counts = np.array([len(clips) for clips in each], dtype=np.int64)

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
 from torch import Generator
 
 from xmr.core.kinds import Batch, EncodedSet, Spec
 from xmr.core.spaces import Tokenize
 from xmr.data.records import Records
-
-
-class Reader(Protocol):
-    """What an encoder is told of a source and of what stands before it."""
-
-    space: Any
-    tokenize: Tokenize | None
+from xmr.errors import DataError
 
 
 class Encoder(ABC):
     """Turns records of one modality into `Encoded` values. Constructor arguments are its recipe section.
 
-    `bind` is called once with the longest input the source takes; `fit` sees training records only; `state` is plain
-    JSON, saved beside the program, from which `restore` makes an equal encoder.
+    `configure` is called first, with what the source takes; `fit` sees training records only; `state` is plain JSON,
+    saved with the program, from which `restore` makes an equal encoder.
     """
 
     section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
     emits: ClassVar[str]
     reads: ClassVar[str] = "text"  # what a file of records holds: see `xmr.data.columns.Columns.reads`
     season: int = 1  # steps after which a series repeats, for the seasonal-naive forecast
-    chunk: ClassVar[int] = 4096  # records read and answered at a time when a file is predicted
+    chunk: ClassVar[int] = 4096  # records read and predicted at a time when a file is predicted
+    tabular: ClassVar[bool] = False  # whether arrays are rows of columns, which scikit-learn checks by name and number
 
     @property
     @abstractmethod
@@ -42,16 +37,13 @@ class Encoder(ABC):
         """Whether every record has the training records' length, so that `pool: concat` may keep positions apart."""
         return False
 
-    def bind(self, source_length: int, rate: int | None = None) -> None:  # noqa: B027  (most need no binding)
-        """Tell the encoder the longest content of the source, in its units, and the samples a second it expects."""
+    def configure(self, capacity: int = 512, rate: int | None = None, tokenize: Tokenize | None = None) -> Self:
+        """Tell the encoder what it may need to know of the source; called once, before any record is read.
 
-    def configure(self, source: Reader, capacity: int) -> None:
-        """Tell the encoder all of a source that it may need. capacity: the longest content beside the transform's."""
-        self.bind(capacity, getattr(source.space, "rate", None))
-        self.use_tokenizer(source.tokenize)
-
-    def use_tokenizer(self, tokenize: Tokenize | None) -> None:  # noqa: B027  (most read no words)
-        """Give the encoder the source's own tokenizer (texts -> token ids), or None where it has none."""
+        capacity: the longest content the source takes next to what the transform adds, in the source's units; rate: the
+        samples per second it expects, where it takes waves; tokenize: its own tokenizer, where it reads text.
+        """
+        return self
 
     def describe(self) -> list[str]:
         """What `fit` decided about the data and users should see, line by line."""
@@ -60,6 +52,12 @@ class Encoder(ABC):
     @abstractmethod
     def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
         """Records this encoder cannot take: index -> "found ...; expected ...". `fitted`: also what fit learned."""
+
+    def require_valid(self, records: Records, *, fitted: bool = True) -> None:
+        """Raises DataError naming file and line of every record that `check` refuses."""
+        wrong = self.check(records, fitted=fitted)
+        if wrong:
+            raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())])
 
     @abstractmethod
     def fit(self, records: Records) -> Self:
@@ -73,9 +71,19 @@ class Encoder(ABC):
         """A training batch, varied; all randomness comes from `generator`, which the loop begins anew at every step."""
         return encoded
 
+    @classmethod
+    def from_array(cls, X: Any) -> Records:
+        """Data in memory as records: texts, a frame, or an array. Raises ValueError for another shape or type."""
+        raise ValueError(f"found {type(X).__name__}; expected files: {cls.__name__} takes no data in memory")
+
+    @classmethod
+    def fields_for(cls, X: Any) -> dict[str, Any]:
+        """Fields of the recipe's section that follow from data in memory."""
+        return {}
+
     @abstractmethod
     def state(self) -> dict[str, Any]:
-        """What `fit` and `bind` learned, as plain JSON."""
+        """What `fit` and `configure` learned, as plain JSON."""
 
     @abstractmethod
     def restore(self, state: dict[str, Any]) -> Self:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from annotated_types import Ge, Le, Lt
 
 from xmr.core.kinds import Spec, SymbolSet, SymbolSpec
 from xmr.data.records import Records
-from xmr.encoders.base import Encoder
-from xmr.encoders.sequence import as_bytes, shuffled
+from xmr.encoders.sequence import SequenceEncoder, as_bytes
 from xmr.encoders.state import whole
 from xmr.errors import DataError, Problem, RecipeError
 from xmr.tasks.base import task_class
@@ -43,7 +42,7 @@ def _lookup() -> np.ndarray:
 _LOOKUP = _lookup()
 
 
-class DnaEncoder(Encoder):
+class DnaEncoder(SequenceEncoder):
     """One symbol a nucleotide, or a k-mer.
 
     Upper and lower case read alike, U as T; gaps (`-`, `.`, blanks) are removed. Ambiguity codes (IUPAC: R Y S W K M B
@@ -61,9 +60,6 @@ class DnaEncoder(Encoder):
             (`output.pool: concat` keeps positions apart); another length is then an error.
         shuffle: control; `positions` permutes the symbols of every sequence, each in an order of its own.
     """
-
-    emits: ClassVar[str] = "symbols"
-    reads: ClassVar[str] = "sequences"
 
     def __init__(
         self,
@@ -97,10 +93,6 @@ class DnaEncoder(Encoder):
     def one_length(self) -> bool:
         """Aligned windows have one."""
         return self.aligned
-
-    def bind(self, source_length: int, rate: int | None = None) -> None:
-        """The longest row is the smaller of `max_length` and what the source takes."""
-        self.limit = min(self.max_length or source_length, source_length)
 
     def _codes(self, inputs: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """All inputs at once -> codes with an end mark after each, and the record each belongs to."""
@@ -161,9 +153,7 @@ class DnaEncoder(Encoder):
 
     def encode(self, records: Records) -> SymbolSet:
         """Encode every record once. Raises DataError naming file and line of what cannot be read."""
-        wrong = self.check(records, fitted=True)
-        if wrong:
-            raise DataError([records.problem(index, message) for index, message in wrong.items()])
+        self.require_valid(records)
         codes, owner = self._codes(records.inputs)
         inside = codes >= 0
         flat, lengths = codes[inside], np.bincount(owner[inside], minlength=len(records))
@@ -172,12 +162,7 @@ class DnaEncoder(Encoder):
             other, _ = self._symbols(COMPLEMENT[_turned(codes[inside], lengths)], lengths)
             flat = _in_turn(flat, other, symbols)
             symbols = np.repeat(symbols, 2)
-        if self.shuffle == "positions":
-            flat = shuffled(flat, symbols)
-        if self.length == "truncate":
-            within = np.arange(len(flat)) - np.repeat(np.cumsum(symbols) - symbols, symbols)
-            flat, symbols = flat[within < self.limit], np.minimum(symbols, self.limit)
-        return SymbolSet(flat, symbols, self.limit, self.overlap, 2 if self.strands == "both" else 1)
+        return self.encoded(flat, symbols, pieces=2 if self.strands == "both" else 1)
 
     def _symbols(self, flat: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Codes of all records end to end -> symbol ids, and how many of each record."""

@@ -123,9 +123,6 @@ class ForecastEncoder(Encoder):
         shift = 0 if spread else np.array(self.mean)[place][:, None]
         return values * np.array(self.std)[place][:, None] + shift
 
-    def bind(self, source_length: int, rate: int | None = None) -> None:
-        """Nothing of the source matters here; its transform refuses what is too long."""
-
     def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
         """Windows are checked when the table is read."""
         if records.arrays is None or records.arrays.shape[2] < self.context_length:
@@ -140,9 +137,7 @@ class ForecastEncoder(Encoder):
 
     def encode(self, records: Records) -> SignalSet:
         """What is seen of each window. Raises DataError for what `check` would have named."""
-        wrong = self.check(records, fitted=True)
-        if wrong:
-            raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())])
+        self.require_valid(records)
         assert records.arrays is not None
         seen = records.arrays[:, :, : self.context_length]
         return SignalSet(seen, np.full(len(seen), self.context_length))

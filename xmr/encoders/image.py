@@ -164,19 +164,14 @@ class ImageEncoder(Encoder):
             self.height, self.width = records.arrays.shape[1:3]
             self.channels = 1 if records.arrays.shape[3] == 1 else self.channels
         elif self.size is None:
-            self._demand(records)
+            self.require_valid(records)
             block, row = self._decoded[self._keys(records)[0]]
             self.height, self.width = block[row].shape[:2]
         return self
 
-    def _demand(self, records: Records) -> None:
-        wrong = self.check(records, fitted=True)
-        if wrong:
-            raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())])
-
     def encode(self, records: Records) -> ImageSet:
         """All pictures as one array. Raises DataError for what `check` would have named."""
-        self._demand(records)
+        self.require_valid(records)
         spec = self.spec
         if records.arrays is not None:
             values = self._fitted_arrays(records.arrays)
@@ -241,6 +236,11 @@ class ImageEncoder(Encoder):
         grid = F.affine_grid(theta, list(values.shape), align_corners=False)
         varied = F.grid_sample(values, grid, padding_mode="border", align_corners=False)
         return ImageBatch(shuffle(varied.flatten(2)).view_as(varied) if self.shuffle == "positions" else varied)
+
+    @classmethod
+    def from_array(cls, X: Any) -> Records:
+        """An array (n, height, width) or (n, height, width, channels)."""
+        return records_of(np.asarray(X), None, "<memory>")
 
     def state(self) -> dict[str, Any]:
         """Size and channels."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
@@ -13,8 +13,7 @@ from torch import Generator
 from xmr.core.kinds import Batch, Spec, SymbolBatch, SymbolSet, SymbolSpec
 from xmr.data.blosum import AMINO_ACIDS, blosum_softmax
 from xmr.data.records import Records
-from xmr.encoders.base import Encoder
-from xmr.encoders.sequence import as_bytes, shuffled
+from xmr.encoders.sequence import SequenceEncoder, as_bytes
 from xmr.encoders.state import whole
 from xmr.errors import DataError, Problem
 from xmr.tasks.base import task_class
@@ -39,7 +38,7 @@ def _lookup() -> np.ndarray:
 _LOOKUP = _lookup()
 
 
-class ProteinEncoder(Encoder):
+class ProteinEncoder(SequenceEncoder):
     """One symbol a residue.
 
     Upper and lower case read alike. Gaps (`-`, `.`, blanks) are removed. A stop `*` at the end is removed; inside a
@@ -60,8 +59,6 @@ class ProteinEncoder(Encoder):
         shuffle: control; `positions` permutes the residues of every sequence, each in an order of its own.
     """
 
-    emits: ClassVar[str] = "symbols"
-    reads: ClassVar[str] = "sequences"
     alphabet = PROTEIN
 
     def __init__(
@@ -96,10 +93,6 @@ class ProteinEncoder(Encoder):
     def one_length(self) -> bool:
         """Aligned variants have one."""
         return self.aligned
-
-    def bind(self, source_length: int, rate: int | None = None) -> None:
-        """The longest row is the smaller of `max_length` and what the source takes."""
-        self.limit = min(self.max_length or source_length, source_length)
 
     def _symbols(self, inputs: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """All inputs at once -> codes with an end mark after each, and the record each code belongs to."""
@@ -204,21 +197,14 @@ class ProteinEncoder(Encoder):
 
     def encode(self, records: Records) -> SymbolSet:
         """Encode every record once. Raises DataError naming file and line of what cannot be read."""
-        wrong = self.check(records, fitted=True)
-        if wrong:
-            raise DataError([records.problem(index, message) for index, message in wrong.items()])
+        self.require_valid(records)
         codes, owner = self._symbols(records.inputs)
         residue = codes >= 0
         flat, lengths = codes[residue], np.bincount(owner[residue], minlength=len(records))
         if self.kept is not None and self.template is not None:
             flat = flat.reshape(len(records), len(self.template))[:, self.kept].reshape(-1)
             lengths = np.full(len(records), len(self.kept))
-        if self.shuffle == "positions":
-            flat = shuffled(flat, lengths)
-        if self.length == "truncate":
-            within = np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-            flat, lengths = flat[within < self.limit], np.minimum(lengths, self.limit)
-        return SymbolSet(flat, lengths, self.limit, self.overlap)
+        return self.encoded(flat, lengths)
 
     def augment(self, encoded: Batch, generator: Generator) -> Batch:
         """Draw some residues anew by their BLOSUM62 rows; ambiguous residues stay."""

@@ -2,7 +2,48 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar, Self
+
 import numpy as np
+
+from xmr.core.kinds import SymbolSet
+from xmr.core.spaces import Tokenize
+from xmr.data.records import Records
+from xmr.encoders.base import Encoder
+
+
+class SequenceEncoder(Encoder):
+    """An encoder of sequences of symbols. The recipe fields named here are those that all of them have."""
+
+    emits: ClassVar[str] = "symbols"
+    reads: ClassVar[str] = "sequences"
+    max_length: int | None
+    length: str
+    overlap: float
+    shuffle: str
+    limit: int  # symbols of the longest row
+
+    def configure(self, capacity: int = 512, rate: int | None = None, tokenize: Tokenize | None = None) -> Self:
+        """The longest row is the smaller of `max_length` and what the source takes."""
+        self.limit = min(self.max_length or capacity, capacity)
+        return self
+
+    @classmethod
+    def from_array(cls, X: Any) -> Records:
+        """Texts, one per record. Raises ValueError for anything else."""
+        texts = [str(text) for text in X]
+        if not texts or not all(isinstance(text, str) for text in X):
+            raise ValueError(f"found {type(X).__name__} of {len(texts)}; expected texts, one per record")
+        return Records.of(texts)
+
+    def encoded(self, flat: np.ndarray, lengths: np.ndarray, pieces: int = 1) -> SymbolSet:
+        """Symbol ids of all records end to end, shuffled or truncated as the recipe says, as a data set."""
+        if self.shuffle == "positions":
+            flat = shuffled(flat, lengths)
+        if self.length == "truncate":
+            within = np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+            flat, lengths = flat[within < self.limit], np.minimum(lengths, self.limit)
+        return SymbolSet(flat, lengths, self.limit, self.overlap, pieces)
 
 
 def as_bytes(inputs: list[str]) -> np.ndarray:

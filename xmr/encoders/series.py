@@ -14,7 +14,6 @@ from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.positions import shuffled_order
 from xmr.encoders.state import numbers, whole
-from xmr.errors import DataError
 from xmr.tasks.base import task_class
 
 FLAT = 1e-8  # a channel whose deviation is below this is constant: it becomes zeros
@@ -115,9 +114,7 @@ class SeriesEncoder(Encoder):
 
     def encode(self, records: Records) -> SignalSet:
         """All series at once. Raises DataError for what `check` would have named."""
-        wrong = self.check(records, fitted=True)
-        if wrong:
-            raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())])
+        self.require_valid(records)
         assert records.arrays is not None
         assert self.samples is not None
         lengths = _lengths(records.arrays)
@@ -169,6 +166,15 @@ class SeriesEncoder(Encoder):
                 known = np.flatnonzero(~gaps[row, column, :n])
                 series[:n] = np.interp(np.arange(n), known, series[known])
         return np.nan_to_num(values, nan=0.0)
+
+    @classmethod
+    def from_array(cls, X: Any) -> Records:
+        """An array (n, length) or (n, channels, length) of numbers."""
+        values = np.asarray(X)
+        values = values[:, None] if values.ndim == 2 else values
+        if values.ndim != 3 or values.dtype.kind not in "fiu":
+            raise ValueError(f"found an array of shape {values.shape}; expected (n, length) or (n, channels, length)")
+        return series_records(values.astype(np.float32), None, "<memory>")
 
     def state(self) -> dict[str, Any]:
         """See `Encoder.state`."""

@@ -16,7 +16,7 @@ from xmr.core.kinds import Category, Spec, TableSet, TableSpec
 from xmr.core.spaces import Tokenize
 from xmr.data.dates import ISO, in_words, is_date, way_of
 from xmr.data.readers.numbers import MISSING, is_gap, is_number
-from xmr.data.readers.tables import SEPARATOR
+from xmr.data.readers.tables import SEPARATOR, from_frame
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.columns import (
@@ -64,6 +64,7 @@ class TableEncoder(Encoder):
 
     emits: ClassVar[str] = "table"
     reads: ClassVar[str] = "table"
+    tabular: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -82,13 +83,25 @@ class TableEncoder(Encoder):
         self.file_columns: tuple[str, ...] = ()
         self.tokenize: Tokenize | None = None
 
-    def bind(self, source_length: int, rate: int | None = None) -> None:
-        """Text is cut at `max_text_tokens`, or at what the source takes."""
-        self.room = source_length
-
-    def use_tokenizer(self, tokenize: Tokenize | None) -> None:
-        """The source's own tokenizer: texts -> token ids. Without one there are no columns of text."""
+    def configure(self, capacity: int = 512, rate: int | None = None, tokenize: Tokenize | None = None) -> Self:
+        """Without a tokenizer there are no columns of text."""
         self.tokenize = tokenize
+        return self
+
+    @classmethod
+    def from_array(cls, X: Any) -> Records:
+        """A frame, or an array (n, columns) of numbers in which NaN is a gap."""
+        if hasattr(X, "columns"):
+            return from_frame(X)
+        cells = [["" if np.isnan(value) else repr(value) for value in row] for row in X.tolist()]
+        records = Records.of([SEPARATOR.join(row) for row in cells])
+        records.columns = records.header = _array_columns(X)
+        return records
+
+    @classmethod
+    def fields_for(cls, X: Any) -> dict[str, Any]:
+        """Columns of an array are numbers, whatever they look like."""
+        return {"columns": dict.fromkeys(_array_columns(X), "number")} if isinstance(X, np.ndarray) else {}
 
     @property
     def spec(self) -> Spec:
@@ -256,9 +269,7 @@ class TableEncoder(Encoder):
 
     def encode(self, records: Records) -> TableSet:
         """Encode every row once. Raises DataError naming file and line of what cannot be read."""
-        wrong = self.check(records, fitted=True)
-        if wrong:
-            raise DataError([records.problem(index, message) for index, message in wrong.items()])
+        self.require_valid(records)
         table = cells_by_column(records)
         numbers: list[np.ndarray] = []
         missing: list[np.ndarray] = []
@@ -345,6 +356,10 @@ class TableEncoder(Encoder):
         made = Records.of(rows, columns)
         made.columns = ("an age", "a wage", "a trade", "a town", *more)
         return made
+
+
+def _array_columns(X: np.ndarray) -> tuple[str, ...]:
+    return tuple(f"x{number}" for number in range(X.shape[1]))
 
 
 def _fits(column: Column, cell: str) -> bool:

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from annotated_types import Ge, Lt
 
 from xmr.core.kinds import Spec, SymbolSet, SymbolSpec
 from xmr.data.records import Records
-from xmr.encoders.base import Encoder
-from xmr.encoders.sequence import shuffled
+from xmr.encoders.sequence import SequenceEncoder
 from xmr.encoders.state import whole
-from xmr.errors import DataError
 from xmr.tasks.base import task_class
 
 _WORDS = re.compile(r"\w+|[^\w\s]")
 _UNKNOWN = "(unknown)"
 
 
-class TextEncoder(Encoder):
+class TextEncoder(SequenceEncoder):
     """One symbol a word or a character, of those the training part holds most often.
 
     A word (a run of letters and digits, or one other sign) or character that is not among them is the mean of all that
@@ -36,9 +34,6 @@ class TextEncoder(Encoder):
         overlap: share of a window that neighbouring windows have in common.
         shuffle: control; `positions` permutes the symbols of every text, each in an order of its own.
     """
-
-    emits: ClassVar[str] = "symbols"
-    reads: ClassVar[str] = "sequences"
 
     def __init__(
         self,
@@ -59,10 +54,6 @@ class TextEncoder(Encoder):
     def spec(self) -> Spec:
         """The symbols kept, and the unknown one."""
         return SymbolSpec(self.letters, ((_UNKNOWN, self.letters),))
-
-    def bind(self, source_length: int, rate: int | None = None) -> None:
-        """The longest row is the smaller of `max_length` and what the source takes."""
-        self.limit = min(self.max_length or source_length, source_length)
 
     def _units(self, text: str) -> list[str]:
         text = text.lower() if self.lowercase else text
@@ -93,19 +84,12 @@ class TextEncoder(Encoder):
 
     def encode(self, records: Records) -> SymbolSet:
         """Encode every text once. Raises DataError naming file and line of what cannot be read."""
-        wrong = self.check(records, fitted=True)
-        if wrong:
-            raise DataError([records.problem(index, message) for index, message in wrong.items()])
+        self.require_valid(records)
         number = {letter: index for index, letter in enumerate(self.letters)}
         rows = [[number.get(unit, len(number)) for unit in self._units(text)] for text in records.inputs]
         lengths = np.array([len(row) for row in rows], dtype=np.int64)
         flat = np.array([symbol for row in rows for symbol in row], dtype=np.int64)
-        if self.shuffle == "positions":
-            flat = shuffled(flat, lengths)
-        if self.length == "truncate":
-            within = np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-            flat, lengths = flat[within < self.limit], np.minimum(lengths, self.limit)
-        return SymbolSet(flat, lengths, self.limit, self.overlap)
+        return self.encoded(flat, lengths)
 
     def state(self) -> dict[str, Any]:
         """The symbols and the row limit."""

@@ -18,14 +18,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from xmr.core.component import create
-from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
-from xmr.data.readers.images import records_of as picture_records
-from xmr.data.readers.series import series_records
-from xmr.data.readers.tables import SEPARATOR, from_frame
+from xmr.core.registry import ENCODERS, SOURCES
 from xmr.data.records import Records, Skipped
 from xmr.data.splits import Split, random_split
-from xmr.errors import DataError
-from xmr.job import assemble
+from xmr.encoders.base import Encoder
+from xmr.job import assemble, make_encoder
 from xmr.prepare import Prepared
 from xmr.program import Program
 from xmr.recipe.load import load_recipe
@@ -58,19 +55,15 @@ class _ProgramEstimator(BaseEstimator):
             seed = check_random_state(seed).randint(2**31)
         recipe = load_recipe(self.recipe, [f"task={self._task}", *self.overrides, f"seed={seed}", "baselines=[]"])
         recipe.data = recipe.data.model_copy(update={"dataset": None, "path": "<memory>", "positive": None})
-        kind = ENCODERS.entry(recipe.encoder["name"]).fact("emits")
-        records = self._records(X, kind, reset=True)
+        reader = ENCODERS.get(recipe.encoder["name"])
+        records = self._records(X, reader, reset=True)
         records.labels = {LABEL: labels}
-        if isinstance(X, np.ndarray) and kind == "table":  # numeric columns, even if they look like ids
-            recipe.encoder["columns"] = dict.fromkeys(records.columns, "number")
-        encoder, source = create(ENCODERS, recipe.encoder), create(SOURCES, recipe.source).load(seed)
-        encoder.configure(source, create(TRANSFORMS, recipe.transform).capacity(source.space))
-        wrong = encoder.check(records)
-        if wrong:
-            raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())])
-        whole = random_split(
-            task_class(self._task).strata(records), len(records), 0, recipe.data.split.validation, None, seed
-        )
+        recipe.encoder |= reader.fields_for(X)  # type: ignore[attr-defined]
+        source = create(SOURCES, recipe.source).load(seed)
+        encoder = make_encoder(recipe, source)
+        encoder.require_valid(records, fitted=False)
+        strata = task_class(self._task).strata(records)
+        whole = random_split(strata, len(records), 0, recipe.data.split.validation, None, seed)
         split = Split(whole.train, whole.validation, np.zeros(0, dtype=np.int64), "no test part")
         job = assemble(recipe, encoder, source, Prepared(records, split, Skipped(), len(records), 0, 0, ""))
         with tempfile.TemporaryDirectory() as folder:
@@ -85,30 +78,16 @@ class _ProgramEstimator(BaseEstimator):
     def _answer(self, X: Any) -> np.ndarray:
         """Probabilities (n, K), or values (n, 1)."""
         check_is_fitted(self, "program_")
-        emits = ENCODERS.entry(self.program_.encoder.section["name"]).fact("emits")
-        return self.program_.predict(self._records(X, emits, reset=False)).values
+        return self.program_.predict(self._records(X, type(self.program_.encoder), reset=False)).values
 
-    def _records(self, X: Any, kind: str, reset: bool) -> Records:
+    def _records(self, X: Any, encoder: type[Encoder], reset: bool) -> Records:
         """X as records. Raises ValueError for another shape or type."""
-        if kind == "symbols":
-            texts = [str(text) for text in X]
-            if not texts or not all(isinstance(text, str) for text in X):
-                raise ValueError(f"found {type(X).__name__} of {len(texts)}; expected texts, one per record")
-            return Records.of(texts)
-        if kind == "table" and hasattr(X, "columns"):
-            names = {"skip_check_array": True, "reset": reset}
-            validate_data(self, X, **names)
-            return from_frame(X)
-        if kind == "table":
-            values = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=reset)
-            return _rows(values)
-        values = np.asarray(X)
-        if kind == "image":
-            return picture_records(values, None, "<memory>")
-        values = values[:, None] if values.ndim == 2 else values
-        if values.ndim != 3 or values.dtype.kind not in "fiu":
-            raise ValueError(f"found an array of shape {values.shape}; expected (n, length) or (n, channels, length)")
-        return series_records(values.astype(np.float32), None, "<memory>")
+        if encoder.tabular and hasattr(X, "columns"):
+            checks = {"skip_check_array": True, "reset": reset}
+            validate_data(self, X, **checks)
+        elif encoder.tabular:
+            X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=reset)
+        return encoder.from_array(X)
 
     def save(self, folder: Path | str) -> None:
         """Write the program folder: `Program.load` and `xmr predict` read it."""
@@ -188,11 +167,3 @@ class ProgramRegressor(RegressorMixin, _ProgramEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """The value of each record: (n,)."""
         return self._answer(X)[:, 0]
-
-
-def _rows(values: np.ndarray) -> Records:
-    """An array (n, columns) of numbers as rows of a table; NaN is a missing value."""
-    cells = [["" if np.isnan(value) else repr(value) for value in row] for row in values.tolist()]
-    made = Records.of([SEPARATOR.join(row) for row in cells])
-    made.columns = made.header = tuple(f"x{number}" for number in range(values.shape[1]))
-    return made

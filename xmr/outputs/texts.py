@@ -36,7 +36,7 @@ class TextMapping(Output):
         """Find the texts of each target. Raises RecipeError for a target class without text, or a source without
         texts.
         """
-        owners = getattr(source, "text_of", None)
+        owners = source.text_of
         if owners is None:
             raise RecipeError(
                 Problem("output.name", "a source whose classes are not texts", "source: {name: clip, ...}")

@@ -40,6 +40,7 @@ class Source(nn.Module, ABC):
     feature_layers: int = 1  # hidden states of so many layers side by side
     class_names: tuple[str, ...] = ()  # of the source classes, if known
     tokenize: Tokenize | None = None  # texts -> token ids, if the source has a tokenizer
+    text_of: tuple[str, ...] | None = None  # the text each class stands for, of sources that compare images with texts
 
     @abstractmethod
     def load(self, seed: int = 0) -> Self:

@@ -59,7 +59,7 @@ def _encoder_for(takes: str) -> str:
 def check_encoder(section: dict[str, Any] | str, task: str = "classification") -> None:
     """Shapes, masks, batch invariance, training-only statistics, state round trip, determinism."""
     encoder: Encoder = create(ENCODERS, _section("encoder", section))
-    encoder.bind(64)
+    encoder.configure(64)
     records = encoder.example(24, 0, task)
     assert encoder.emits == ENCODERS.entry(encoder.section["name"]).fact("emits")
     assert encoder.example(24, 0, task).inputs == records.inputs, "example must depend only on its seed"
@@ -86,8 +86,7 @@ def check_transform(section: dict[str, Any] | str, source: Source, encoder: dict
     assert entry.fact("takes") == entry.load().takes, "the registry and the class must name the same cell"  # type: ignore[attr-defined]
     assert entry.fact("space") == entry.load().space  # type: ignore[attr-defined]
     made: Encoder = create(ENCODERS, _section("encoder", encoder or _encoder_for(entry.fact("takes"))))
-    made.bind(40)
-    made.use_tokenizer(source.tokenize)
+    made.configure(40, tokenize=source.tokenize)
     records = made.example(6, 1)
     made.fit(records)
 
@@ -229,7 +228,7 @@ def check_output(section: dict[str, Any] | str, source: Source, task: str = "cla
     if source.space_kind in ("pixel", "wave"):
         modality, cell = ("image", "border") if pixel else ("series", "wave_pattern")
     encoder: Encoder = create(ENCODERS, check_section("encoder", modality, "conformance"))
-    encoder.bind(30)
+    encoder.configure(30)
     records = encoder.example(20, 3, task)
     encoder.fit(records)
     targets = task_class(task).fit(records)

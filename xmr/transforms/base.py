@@ -30,6 +30,7 @@ class Transform(nn.Module, ABC):
 
     member: int = 0  # which program of an ensemble it belongs to, set before `build`
     programs: int = 1  # size of the ensemble, set before `build`
+    positions: int | None = None  # content tokens per record, where every record has as many
 
     section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
     takes: ClassVar[str]

@@ -35,11 +35,6 @@ class SignalTokens(Transform):
         super().__init__()
         self.patch, self.stride, self.front_filters, self.instance_norm = patch, stride, front, instance_norm
 
-    @property
-    def positions(self) -> int:
-        """Number of tokens per signal."""
-        return self.tokens
-
     def cut(self, spec: Spec, space: Space, generator: Generator) -> tuple[int, TokenSpace]:
         """Set the patch length, create the front end -> number of values per patch. Raises RecipeError if patches do
         not fit.
@@ -52,7 +47,7 @@ class SignalTokens(Transform):
                 Problem("transform.patch", str(self.size), f"at most {spec.length}, the signal's samples")
             )
         self.step = self.stride or (self.patch or self.size + 1) // 2 or 1
-        self.tokens = -(-(spec.length - self.size) // self.step) + 1
+        self.positions = self.tokens = -(-(spec.length - self.size) // self.step) + 1
         if self.tokens > space.max_length:
             found = f"{self.step}, which makes {self.tokens} tokens"
             raise RecipeError(Problem("transform.stride", found, f"at most {space.max_length} tokens"))

@@ -204,7 +204,7 @@ def test_a_missing_extra_names_the_pip_line():
 
 def test_residue_order_of_windows():
     encoder = ProteinEncoder(max_length=4)
-    encoder.bind(4)
+    encoder.configure(4)
     data = encoder.encode(Records.of(["ACDEFGHIKL", "AC"]))
     batch = data.batch(np.array([0, 1]))
     assert batch.windows is not None

@@ -53,7 +53,7 @@ def draft(
     if domain not in OF_RECORDS:
         raise RecipeError(one_of("new", domain, (*OF_RECORDS, "forecast")))
     encoder = create(ENCODERS, {"name": domain})
-    encoder.bind(512)
+    encoder.configure(512)
     columns = Columns(column, target, reads=encoder.reads, skip=skip)
     records = read_all(source, columns, on_error, skipped)
     records = without_bad(records, encoder.check(records), on_error, skipped)

@@ -11,7 +11,7 @@ from xmr.encoders.table import TableEncoder
 def table(sample: Sample) -> Draft:
     """Rows of a table; the guess on each column is written out."""
     encoder = TableEncoder()
-    encoder.use_tokenizer(lambda texts: [[] for _ in texts])
+    encoder.configure(tokenize=lambda texts: [[] for _ in texts])
     said = encoder.fit(sample.records).describe()
     numbers = not sample.task.probabilistic
     split = sample.split(validation=0)
