@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -73,6 +74,13 @@ def test_nothing_imports_upwards():
                 other = node.module.split(".")[1]
                 if (own, other) not in lazy_upwards:
                     assert level[other] <= level[own], f"{path.name} imports {node.module}"
+
+
+def test_the_docs_show_these_layers():
+    """The rows of the first table of docs/architecture.md are `LAYERS`."""
+    text = (ROOT / "docs" / "architecture.md").read_text().split("\n\n## ")[0]
+    rows = [row.split("|")[1] for row in text.splitlines() if row.startswith("| `")]
+    assert [set(re.findall(r"`(\w+)(?:/|\.py)`", row)) for row in rows] == LAYERS
 
 
 def test_nothing_unsafe_in_the_sources():
