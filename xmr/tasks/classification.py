@@ -52,7 +52,7 @@ class Classification(Task):
             found = f"{classes} different labels in {len(labels)} records (column {column!r})"
             raise DataError(Problem("data.target", found, "a column of classes, or task: regression"))
         if len({labels[i] for i in train}) < 2:
-            raise DataError(Problem("data.target", "one class only in the training part", "at least two"))
+            raise DataError(Problem("data.target", "only one class in the training part", "at least two"))
 
     @classmethod
     def strata(cls, records: Records) -> np.ndarray | None:
