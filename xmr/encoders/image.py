@@ -264,7 +264,7 @@ class ImageEncoder(Encoder):
         brightness = images.mean(axis=(1, 2, 3))
         records = records_of(images, None, "<example>")
         bright = (brightness > np.median(brightness)).tolist()
-        records.labels = task_class(task).example_labels((label + brightness / 256).tolist(), bright)
+        records.labels = task_class(task).example_labels((brightness / 256 - label).tolist(), bright)
         return records
 
     def canonical(self, records: Records) -> list[str]:

@@ -193,7 +193,7 @@ class SeriesEncoder(Encoder):
         clock = np.arange(64) / 64
         waves = np.sin(2 * np.pi * (clock * (2 + 3 * kind[:, None]) + rng.random((n, 1))))
         values = np.stack([waves, -0.5 * waves], axis=1) + 0.3 * rng.standard_normal((n, 2, 64))
-        scores = kind + 0.1 * rng.standard_normal(n)
+        scores = 0.1 * rng.standard_normal(n) - kind
         records = series_records(values, None, "<example>", ids=[str(i) for i in range(n)])
         records.labels = task_class(task).example_labels(scores.tolist(), (kind == 0).tolist())
         return records
