@@ -1,4 +1,7 @@
-"""What every task answers for, and that a recipe's task is checked against the registry."""
+"""What every task answers for, and that no other file asks which task it holds."""
+
+import ast
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,3 +78,34 @@ def test_labels_are_shuffled_over_records_or_positions():
 def test_an_unknown_task_is_named_with_the_nearest():
     with pytest.raises(RecipeError, match="did you mean regression"):
         load_recipe("protein/amp", ["task=regresion"])
+
+
+def asked(tree: ast.AST) -> list[int]:
+    """Lines that choose by a task's name: comparisons, cases of a match, keys of a dictionary."""
+    names = set(TASKS.names())
+
+    def named(node: ast.AST | None) -> bool:
+        return node is not None and any(
+            isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value in names
+            for part in ast.walk(node)
+        )
+
+    return [
+        node.lineno if hasattr(node, "lineno") else node.pattern.lineno
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Compare) and named(node))
+        or (isinstance(node, ast.match_case) and named(node.pattern))
+        or (isinstance(node, ast.Dict) and any(isinstance(key, ast.Constant) and named(key) for key in node.keys))
+    ]
+
+
+def test_only_tasks_ask_which_task_it_is():
+    package = Path(__file__).parents[2] / "xmr"
+    files = [path for path in package.rglob("*.py") if "tasks" not in path.relative_to(package).parts]
+    found = [f"{path.relative_to(package)}:{line}" for path in files for line in asked(ast.parse(path.read_text()))]
+    assert not found, f"give the task an attribute or a method (xmr/tasks/base.py): {found}"
+
+
+def test_what_counts_as_asking():
+    assert len(asked(ast.parse("a == 'regression'\nb in ('x', 'forecasting')\n{'multilabel': 1}"))) == 3
+    assert not asked(ast.parse("f('regression'); {'task': 'regression'}; tasks = ('classification',)"))
