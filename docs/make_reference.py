@@ -22,7 +22,7 @@ from xmr.core.registry import ENCODED_KINDS, REGISTRIES, SPACE_KINDS, TRANSFORMS
 from xmr.data.public.catalog import DOMAINS
 from xmr.data.public.dataset import Dataset, file_name
 from xmr.data.settings import DataSettings, SplitSettings
-from xmr.metrics.metrics import higher_is_better
+from xmr.metrics.registry import higher_is_better
 from xmr.recipe.plain_yaml import MAX_BYTES, MAX_DEPTH, MAX_VALUES
 from xmr.recipe.recipe import Recipe
 from xmr.training.settings import TrainingSettings

@@ -8,20 +8,26 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from xmr.data.records import Records
-from xmr.errors import DataError
+from xmr.errors import DataError, RecipeError
+from xmr.metrics.base import Metric, headline
+from xmr.metrics.classes import ClassPredictions, calibration_error
 from xmr.metrics.intervals import bootstrap
-from xmr.metrics.metrics import (
-    calibration_error,
-    classification_metrics,
-    headline,
-    regression_metrics,
-)
+from xmr.metrics.numbers import NumberPredictions
+from xmr.metrics.registry import METRICS, MetricRegistry, higher_is_better
 from xmr.metrics.seeds import paired_p, summarise
 from xmr.tasks.base import IGNORE, restore_task, task_class
 from xmr.tasks.classification import Classification
 from xmr.tasks.multilabel import Multilabel
 from xmr.tasks.regression import Regression
 from xmr.tasks.sequence_labeling import SequenceLabeling
+
+
+def classification_metrics(values, label):
+    return METRICS.scores("classification", ClassPredictions(values, label))
+
+
+def regression_metrics(value, truth):
+    return METRICS.scores("regression", NumberPredictions(value, truth))
 
 
 def test_binary_by_hand():
@@ -175,3 +181,31 @@ def test_summary_over_seeds():
     assert np.isclose(summary["rows"]["program"]["auroc"]["sd"], 0.05)
     assert 0 < summary["paired"]["b"]["auroc"] < 0.1
     assert "seconds" not in summary["rows"]["b"]
+
+
+def test_an_unknown_metric_is_named_with_the_nearest():
+    assert not higher_is_better("rmse")
+    assert higher_is_better("auroc[kinase]")
+    with pytest.raises(RecipeError, match=r"metric: found 'rmes'; expected one of .* did you mean rmse"):
+        higher_is_better("rmes")
+
+
+def test_a_metric_of_a_third_party_is_reported(monkeypatch):
+    monkeypatch.setattr(METRICS, "_metrics", dict(METRICS._metrics))
+    METRICS.add(Metric("errors", "how many are wrong", lambda found: float((found.predicted != found.label).sum()),
+                       ("classification",), higher_is_better=False))  # fmt: skip
+    values = np.array([[0.9, 0.1], [0.2, 0.8]])
+    assert Classification(("a", "b")).metrics(values, torch.tensor([0, 0]))["errors"] == 1
+    assert "errors" not in SequenceLabeling(("a", "b")).metrics(values, torch.tensor([0, 0]))
+    assert not higher_is_better("errors")
+    with pytest.raises(RecipeError, match="already registered"):
+        METRICS.add(METRICS.get("errors"))
+
+
+def test_metrics_of_a_package_are_discovered(monkeypatch):
+    class Point:
+        def load(self):
+            return Metric("always", "one", lambda found: 1.0, ("classification",))
+
+    monkeypatch.setattr("xmr.metrics.registry.entry_points", lambda group: [Point()] if group == "xmr.metrics" else [])
+    assert MetricRegistry([]).scores("classification", None) == {"always": 1.0}

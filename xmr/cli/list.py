@@ -13,10 +13,11 @@ from xmr.cli.lines import line
 
 def catalogue(
     kind: Annotated[
-        str | None, typer.Argument(help="One of encoders, transforms, sources, outputs, baselines, recipes.")
+        str | None,
+        typer.Argument(help="One of encoders, transforms, sources, outputs, tasks, metrics, baselines, recipes."),
     ] = None,
 ) -> None:
-    """List encoders, transforms, sources, outputs, baselines or recipes, with their arguments."""
+    """List encoders, transforms, sources, outputs, tasks, metrics, baselines or recipes, with their arguments."""
     from xmr.commands.list import grid_rows, listed, names
 
     console = Console(highlight=False)

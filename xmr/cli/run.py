@@ -45,7 +45,7 @@ def run(
         return
     from xmr.core.files import write_json
     from xmr.core.output_folder import check_folder, held
-    from xmr.metrics.metrics import headline
+    from xmr.metrics.base import headline
     from xmr.metrics.seeds import summarise
 
     check_folder(folder)  # before hours of training
@@ -82,7 +82,7 @@ def _one(
 ) -> dict[str, Any]:
     from xmr.cli.progress import TrainingBar
     from xmr.commands.run import run as run_job
-    from xmr.metrics.metrics import headline, is_defined
+    from xmr.metrics.base import headline, is_defined
 
     with TrainingBar(console, quiet) as bar:
         result = run_job(

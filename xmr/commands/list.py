@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from xmr.baselines.registry import BASELINES
 from xmr.core.component import help_of, section_model
-from xmr.core.registry import ENCODED_KINDS, REGISTRIES, SPACE_KINDS, Registry, grid
+from xmr.core.registry import ENCODED_KINDS, REGISTRIES, SPACE_KINDS, TASKS, Registry, grid
 from xmr.errors import RecipeError, one_of
+from xmr.metrics.registry import METRICS
 from xmr.recipe.load import recipe_names
 
 
@@ -30,7 +31,8 @@ def grid_rows() -> list[list[str]]:
 def names() -> dict[str, list[str]]:
     """Kind -> the registered names."""
     found = {kind: registry.names() for kind, registry in REGISTRIES.items()}
-    return {**found, "baselines": list(dict.fromkeys(baseline.name for baseline in BASELINES))}
+    baselines = list(dict.fromkeys(baseline.name for baseline in BASELINES))
+    return {**found, "tasks": TASKS.names(), "metrics": [metric.name for metric in METRICS], "baselines": baselines}
 
 
 def listed(kind: str) -> list[Listed]:
@@ -42,9 +44,13 @@ def listed(kind: str) -> list[Listed]:
         for baseline in BASELINES:
             summaries.setdefault(baseline.name, []).append(baseline.summary)
         return [Listed(name, "; ".join(dict.fromkeys(found))) for name, found in summaries.items()]
+    if kind == "tasks":
+        return [Listed(entry.name, entry.summary) for entry in TASKS]
+    if kind == "metrics":
+        return [Listed(metric.name, f"{metric.summary}; {', '.join(metric.tasks)}") for metric in METRICS]
     if kind == "recipes":
         return [Listed(name) for name in recipe_names()]
-    raise RecipeError(one_of("list", kind, [*REGISTRIES, "baselines", "recipes"]))
+    raise RecipeError(one_of("list", kind, [*REGISTRIES, "tasks", "metrics", "baselines", "recipes"]))
 
 
 def _components(registry: Registry) -> list[Listed]:

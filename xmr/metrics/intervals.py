@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xmr.metrics.metrics import Array
+from xmr.metrics.base import Array
 
 Metrics = Callable[[Array, Tensor], dict[str, float]]
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from xmr.core.files import write_text
 from xmr.errors import visible
-from xmr.metrics.metrics import headline
+from xmr.metrics.base import headline
 from xmr.report import plots
 from xmr.report.attribution import attribution
 from xmr.report.figures import FIGURES

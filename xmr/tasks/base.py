@@ -9,17 +9,17 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xmr.core.kinds import EncodedSet
 from xmr.core.registry import TASKS
 from xmr.data.records import Records
+from xmr.metrics.base import Array
 from xmr.metrics.intervals import bootstrap
+from xmr.metrics.registry import METRICS
 from xmr.tasks.prediction import Prediction
 
 IGNORE = -100  # a position that is not scored (torch's own convention for cross-entropy)
-Array = NDArray[np.floating]
 Table = tuple[list[str], list[list[Any]]]  # header and rows
 
 
@@ -162,11 +162,15 @@ class Task(ABC):
     # Results
 
     @abstractmethod
+    def scored(self, values: Array, truth: Array) -> Any:
+        """What the metrics are computed from (see `Metric.function`); arguments as those of `metrics`."""
+
     def metrics(self, values: Array, target: Tensor | Array) -> dict[str, float]:
-        """All metrics, computed over all records at once; NaN where one is not defined (AUROC of a single class).
+        """All metrics registered for the task; NaN where one is not defined (AUROC of a single class).
 
         values: (n, K) as `probabilities` gives them; target: as `encode` gives it.
         """
+        return METRICS.scores(self.name, self.scored(values, np.asarray(target)))
 
     @property
     @abstractmethod
@@ -189,12 +193,6 @@ class Task(ABC):
     def errors(self, values: Array, truth: np.ndarray) -> tuple[Array, list[tuple[str, str]]] | None:
         """Loss of each record (-inf: right), with the true and the predicted label as text; None: not to be listed."""
         return None
-
-    # The target as this class was called before; goes when nothing asks for it any more.
-    @property
-    def task(self) -> str:
-        """The task's name."""
-        return self.name
 
 
 def task_class(name: str, place: str = "task") -> type[Task]:

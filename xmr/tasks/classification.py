@@ -13,8 +13,9 @@ from torch import Tensor
 from xmr.data.readers.numbers import is_number
 from xmr.data.records import Records
 from xmr.errors import DataError, Problem, nearest, one_of
-from xmr.metrics.metrics import classification_metrics
-from xmr.tasks.base import IGNORE, Array, Table, Task
+from xmr.metrics.base import Array
+from xmr.metrics.classes import ClassPredictions
+from xmr.tasks.base import IGNORE, Table, Task
 from xmr.tasks.prediction import Prediction
 
 
@@ -115,9 +116,10 @@ class Classification(Task):
         """See `Task.probabilities`."""
         return torch.softmax(logits, dim=-1)
 
-    def metrics(self, values: Array, target: Tensor | Array) -> dict[str, float]:
-        """See `Task.metrics`."""
-        return classification_metrics(values, np.asarray(target), positive=self.positive_class)
+    def scored(self, values: Array, truth: Array) -> ClassPredictions:
+        """Of the records, or positions, that are not ignored; see `Task.scored`."""
+        known = truth != IGNORE
+        return ClassPredictions(values[known], truth[known], self.positive_class)
 
     @property
     def main_metric(self) -> str:

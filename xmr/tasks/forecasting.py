@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from xmr.data.records import Records
-from xmr.metrics.metrics import forecast_metrics
-from xmr.tasks.base import Array, Table, Task
+from xmr.metrics.base import Array
+from xmr.metrics.numbers import NumberPredictions
+from xmr.tasks.base import Table, Task
 from xmr.tasks.prediction import Prediction
 
 
@@ -66,9 +67,9 @@ class Forecasting(Task):
         """Values in z-scores; see `Task.probabilities`."""
         return logits
 
-    def metrics(self, values: Array, target: Tensor | Array) -> dict[str, float]:
-        """See `Task.metrics`."""
-        return forecast_metrics(values, np.asarray(target))
+    def scored(self, values: Array, truth: Array) -> NumberPredictions:
+        """All windows, channels and steps, in z-scores; see `Task.scored`."""
+        return NumberPredictions(values, truth)
 
     @property
     def main_metric(self) -> str:

@@ -12,8 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from xmr.data.records import Records
-from xmr.metrics.metrics import multilabel_metrics
-from xmr.tasks.base import Array, Table, Task
+from xmr.metrics.base import Array, mean_of_defined
+from xmr.metrics.classes import ClassPredictions
+from xmr.metrics.registry import METRICS
+from xmr.tasks.base import Table, Task
 from xmr.tasks.classification import combinations, is_probability_header, probability_table
 from xmr.tasks.prediction import Prediction
 
@@ -72,9 +74,22 @@ class Multilabel(Task):
         """See `Task.probabilities`."""
         return torch.sigmoid(logits)
 
+    def scored(self, values: Array, truth: Array) -> list[ClassPredictions]:
+        """Each label's own yes and no where it is known; see `Task.scored`."""
+        found = []
+        for value, label in zip(values.T, truth.T):
+            known = ~np.isnan(label)
+            both = np.stack([1 - value[known], value[known]], axis=1)
+            found.append(ClassPredictions(both, label[known].astype(int)))
+        return found
+
     def metrics(self, values: Array, target: Tensor | Array) -> dict[str, float]:
-        """See `Task.metrics`."""
-        return multilabel_metrics(values, np.asarray(target), self.names)
+        """The mean over labels of each metric, and AUROC and accuracy of every label by name; see `Task.metrics`."""
+        each = [METRICS.scores(self.name, label) for label in self.scored(values, np.asarray(target))]
+        result = {name: mean_of_defined([one[name] for one in each]) for name in each[0]}
+        for name, one in zip(self.names, each):
+            result |= {f"{metric}[{name}]": one[metric] for metric in ("auroc", "accuracy")}
+        return result
 
     @property
     def main_metric(self) -> str:

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from xmr.data.readers.numbers import is_number
 from xmr.data.records import Records
-from xmr.metrics.metrics import regression_metrics
-from xmr.tasks.base import Array, Table, Task
+from xmr.metrics.base import Array
+from xmr.metrics.numbers import NumberPredictions
+from xmr.tasks.base import Table, Task
 from xmr.tasks.prediction import Prediction
 
 _LEVELS = (np.arange(101) + 0.5) / 101
@@ -108,9 +109,9 @@ class Regression(Task):
         flat = logits.reshape(-1, logits.shape[-1]).double().cpu().numpy()
         return torch.from_numpy(self.own_units(flat)).to(logits).reshape(logits.shape)
 
-    def metrics(self, values: Array, target: Tensor | Array) -> dict[str, float]:
-        """Of the first column, in its own units; see `Task.metrics`."""
-        return regression_metrics(values[:, 0], self.own_units(np.asarray(target))[:, 0])
+    def scored(self, values: Array, truth: Array) -> NumberPredictions:
+        """The first column, in its own units; see `Task.scored`."""
+        return NumberPredictions(values[:, 0], self.own_units(truth)[:, 0])
 
     @property
     def main_metric(self) -> str:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from xmr.data.records import Records
-from xmr.metrics.metrics import classification_metrics
-from xmr.tasks.base import IGNORE, Array, Table, Task
+from xmr.metrics.base import Array
+from xmr.tasks.base import IGNORE, Table, Task
 from xmr.tasks.classification import Classification
 from xmr.tasks.prediction import Prediction
 
@@ -96,12 +96,6 @@ class SequenceLabeling(Classification):
             scored = "".join(mask or "1" * len(label) for mask, label in zip(records.mask, labels))
             codes[np.frombuffer(scored.encode(), dtype=np.uint8) == ord("0")] = IGNORE
         return torch.from_numpy(codes)
-
-    def metrics(self, values: Array, target: Tensor | Array) -> dict[str, float]:
-        """Of the positions that are scored; see `Task.metrics`."""
-        truth = np.asarray(target)
-        scored = truth != IGNORE
-        return classification_metrics(values[scored], truth[scored], full=False, positive=self.positive_class)
 
     @property
     def main_metric(self) -> str:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from xmr.core.generators import Generators, share_generators
 from xmr.core.kinds import Batch, EncodedSet
-from xmr.metrics.metrics import higher_is_better
+from xmr.metrics.registry import higher_is_better
 from xmr.outputs.mapping import CountedMapping
 from xmr.outputs.ridge import Ridge
 from xmr.program import Program, source_features

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from xmr.baselines.registry import BASELINES
-from xmr.metrics.metrics import higher_is_better
+from xmr.metrics.registry import higher_is_better
 from xmr.metrics.seeds import paired_p
 
 PROGRAM = "program"

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from xmr.core.component import Section, problems_of
 from xmr.errors import DataError, Problem
-from xmr.metrics.metrics import higher_is_better
+from xmr.metrics.registry import higher_is_better
 from xmr.metrics.seeds import paired_p
 
 SIGNIFICANT = 0.05  # a p below this is called a difference

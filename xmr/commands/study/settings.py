@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from xmr.core.component import Section, problems_of
 from xmr.errors import Problem, RecipeError, one_of, shortened
+from xmr.metrics.registry import METRICS
 from xmr.recipe.plain_yaml import read_file
 
 Overrides = list[str]
@@ -107,6 +108,11 @@ def load_study(path: Path) -> Study:
         study = Study.model_validate(raw)
     except ValidationError as error:
         raise RecipeError(problems_of(error, Study, place)) from None
+    if study.metric is not None:
+        METRICS.get(study.metric, place(("metric",)))
+    for name, column in study.columns.items():
+        if column.metric is not None:
+            METRICS.get(column.metric, place(("columns", name, "metric")))
     earlier: list[str] = []
     for name, row in study.rows.items():
         if row.like is not None and row.like not in earlier:

@@ -22,7 +22,7 @@ from xmr.commands.workers import Run, Workers, outcome
 from xmr.core.files import write_json, write_text
 from xmr.core.output_folder import held
 from xmr.errors import Problem, RecipeError
-from xmr.metrics.metrics import is_defined
+from xmr.metrics.base import is_defined
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.recipe import Recipe
 

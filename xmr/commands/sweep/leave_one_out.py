@@ -17,7 +17,7 @@ from xmr.core.files import write_json
 from xmr.core.output_folder import held
 from xmr.errors import Problem, RecipeError
 from xmr.job import Job, load_job
-from xmr.metrics.metrics import higher_is_better
+from xmr.metrics.registry import higher_is_better
 from xmr.outputs.ridge import Ridge, leave_one_out, numbers_of
 from xmr.recipe.load import dump_recipe
 from xmr.recipe.recipe import Recipe

@@ -22,7 +22,7 @@ from xmr.commands.workers import Run, Workers, outcome
 from xmr.core.files import write_csv, write_json, write_text
 from xmr.core.output_folder import held
 from xmr.errors import Problem, RecipeError
-from xmr.metrics.metrics import higher_is_better
+from xmr.metrics.registry import higher_is_better
 from xmr.recipe.load import load_recipe
 from xmr.recipe.recipe import Recipe
 

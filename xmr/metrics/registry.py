@@ -1,0 +1,77 @@
+"""The metrics by name. A third party adds one by the entry-point group `xmr.metrics` or in a plugin:
+
+`METRICS.add(Metric("top_3", "the true class among the likeliest three", function, ("classification",)))`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from typing import Any
+
+from xmr.errors import RecipeError, one_of
+from xmr.metrics import classes, numbers
+from xmr.metrics.base import Metric
+
+GROUP = "xmr.metrics"
+
+
+class MetricRegistry:
+    """Metrics in the order of their registration, which is that of metrics.json."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = {metric.name: metric for metric in metrics}
+        self._discovered = False
+
+    def add(self, metric: Metric) -> None:
+        """Register a metric. Raises RecipeError if the name is taken."""
+        if metric.name in self._metrics:
+            raise RecipeError(f"metric {metric.name!r} is already registered")
+        self._metrics[metric.name] = metric
+
+    def __iter__(self) -> Iterator[Metric]:
+        if not self._discovered:
+            self._discovered = True
+            for point in entry_points(group=GROUP):
+                self.add(point.load())
+        return iter(self._metrics.values())
+
+    def get(self, name: str, place: str = "metric") -> Metric:
+        """The metric `name`; `auroc[label]` is that of one label. Raises RecipeError with the nearest names."""
+        known = {metric.name: metric for metric in self}
+        plain = name.partition("[")[0]
+        if plain not in known:
+            raise RecipeError(one_of(place, name, known))
+        return known[plain]
+
+    def scores(self, task: str, predictions: Any) -> dict[str, float]:
+        """Every metric of a task: name -> value."""
+        return {metric.name: metric.function(predictions) for metric in self if task in metric.tasks}
+
+
+def higher_is_better(name: str) -> bool:
+    """Whether larger values of the metric `name` are better. Raises RecipeError if there is no such metric."""
+    return METRICS.get(name).higher_is_better
+
+
+_CLASSES = ("classification", "multilabel", "sequence_labeling")
+_RANKED = ("classification", "multilabel")
+_NUMBERS = ("regression",)
+METRICS = MetricRegistry(
+    [
+        Metric("accuracy", "fraction of records predicted right", classes.accuracy, _CLASSES),
+        Metric("balanced_accuracy", "mean accuracy over classes", classes.balanced_accuracy, _CLASSES),
+        Metric("mcc", "Matthews correlation", classes.matthews, _CLASSES),
+        Metric("f1", "macro F1", classes.f1, _CLASSES),
+        Metric("auroc", "area under the ROC curve", classes.auroc, _RANKED),
+        Metric("auprc", "average precision", classes.auprc, _RANKED),
+        Metric("brier", "squared error of probabilities", classes.brier, _CLASSES, higher_is_better=False),
+        Metric("ece", "expected calibration error", classes.expected_calibration_error, _CLASSES, False),
+        Metric("spearman", "rank correlation", numbers.spearman, _NUMBERS),
+        Metric("pearson", "correlation", numbers.pearson, _NUMBERS),
+        Metric("mse", "mean squared error", numbers.mean_squared_error, ("forecasting",), higher_is_better=False),
+        Metric("rmse", "root mean squared error", numbers.root_mean_squared_error, _NUMBERS, higher_is_better=False),
+        Metric("mae", "mean absolute error", numbers.mean_absolute_error, (*_NUMBERS, "forecasting"), False),
+        Metric("r2", "explained fraction of the variance", numbers.r2, _NUMBERS),
+    ]
+)
