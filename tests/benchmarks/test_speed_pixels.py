@@ -68,7 +68,7 @@ def sync() -> None:
 
 @pytest.mark.parametrize("precision", ["full", "bf16"])
 def test_step_beside_the_bare_model(precision: str) -> None:
-    """A whole step (batch, transform, source, mapping, loss, optimiser) beside the model's own forward + backward."""
+    """A whole step (batch, transform, source, mapping, loss, optimizer) beside the model's own forward + backward."""
     if precision == "bf16" and resolve_precision("auto", DEVICE) != "bf16":
         pytest.skip("this processor does not compute in bfloat16")
     print()

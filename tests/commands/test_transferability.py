@@ -33,10 +33,10 @@ def test_h_score_by_its_definition(n, width):
     rng = np.random.default_rng(2)
     features, label = rng.normal(size=(n, width)), np.arange(n) % 3
     features[:, 0] += label
-    centred = features - features.mean(axis=0)
-    covariance = centred.T @ centred / n
+    centered = features - features.mean(axis=0)
+    covariance = centered.T @ centered / n
     shrunk = 0.9 * covariance + 0.1 * np.trace(covariance) / width * np.eye(width)
-    means = np.stack([centred[label == k].mean(axis=0) for k in label])
+    means = np.stack([centered[label == k].mean(axis=0) for k in label])
     assert h_score(features, label) == pytest.approx(np.trace(np.linalg.inv(shrunk) @ (means.T @ means / n)))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +82,18 @@ def test_an_override_with_an_old_name(recipe, override, notice):
     assert str(error.value).startswith(f"override {override}: {path}")
     assert str(error.value).endswith(notice)
     assert "\n" not in str(error.value)
+
+
+def test_the_changelog_lists_every_name():
+    def where(section, old):
+        component, _, name = old.rpartition(".")
+        return (f"{section} ({component})" if component else section, name)
+
+    tables = [*renamed.COMPONENTS.items(), *renamed.FIELDS.items(), *renamed.VALUES.items()]
+    expected = [(*where(section, old), new) for section, names in tables for old, new in names.items()]
+    text = (Path(__file__).parents[2] / "CHANGELOG.md").read_text()
+    section = text.partition("### Renamed")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| (.+?) \| `(.+?)` \| `(.+?)` \|$", section, flags=re.M) == expected
 
 
 def test_a_section_of_an_old_program():

@@ -59,8 +59,8 @@ def test_short_and_long_recordings(tmp_path):
     plain = {"normalize": "none"}
     np.testing.assert_allclose(clip(bound(align="start", **plain), tmp_path, "long.wav"), ramp[:8000], atol=1e-6)
     np.testing.assert_allclose(clip(bound(**plain), tmp_path, "long.wav"), ramp[4000:12000], atol=1e-6)
-    centred = clip(bound(**plain), tmp_path, "short.wav")
-    assert np.flatnonzero(centred)[[0, -1]].tolist() == [3500, 4499]
+    centered = clip(bound(**plain), tmp_path, "short.wav")
+    assert np.flatnonzero(centered)[[0, -1]].tolist() == [3500, 4499]
     assert np.flatnonzero(clip(bound(align="start", **plain), tmp_path, "short.wav"))[-1] == 999
     with pytest.raises(DataError, match=r"found long\.wav, 1\.00 seconds; expected at most 0\.50"):
         clip(bound(length="fail"), tmp_path, "long.wav")

@@ -41,8 +41,8 @@ def folder_of(root, pictures):
     return read_all(root, Columns(reads="images"), "fail", Skipped())
 
 
-def solid(mode, colour, size=(6, 4)):
-    return Pillow.new(mode, size, colour)
+def solid(mode, color, size=(6, 4)):
+    return Pillow.new(mode, size, color)
 
 
 def encoded(records, **more):
@@ -56,7 +56,7 @@ def test_modes_and_depths(tmp_path):
     records = folder_of(
         tmp_path,
         {
-            "a/grey.png": solid("L", 51),
+            "a/gray.png": solid("L", 51),
             "a/rgb.png": solid("RGB", (255, 102, 0)),
             "a/rgba.png": solid("RGBA", (255, 0, 0, 51)),
             "b/sixteen.png": deep,
@@ -66,7 +66,7 @@ def test_modes_and_depths(tmp_path):
     )
     assert records.labels["label"] == ["a", "a", "a", "b", "b", "b"]
     values = dict(zip(records.ids, encoded(records)))
-    assert torch.allclose(values["a/grey.png"], torch.tensor(51 / 255))
+    assert torch.allclose(values["a/gray.png"], torch.tensor(51 / 255))
     assert torch.allclose(values["a/rgb.png"][:, 0, 0], torch.tensor([1.0, 0.4, 0.0]))
     # a fifth of red over white: (1, 0.8, 0.8)
     assert torch.allclose(values["a/rgba.png"][:, 0, 0], torch.tensor([1.0, 0.8, 0.8]), atol=0.005)
@@ -414,7 +414,7 @@ def test_bands_change_nothing(tmp_path, monkeypatch, mode):
 
 
 def test_frames_colours_and_deep_colours_by_rule(tmp_path):
-    """The first frame; CMYK as RGB; of 16-bit colours the upper eight bits; LAB and floats are refused."""
+    """The first frame; CMYK as RGB; of 16-bit colors the upper eight bits; LAB and floats are refused."""
     frames = [solid("L", level) for level in (30, 200)]
     frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
     frames[0].save(tmp_path / "x.tif", save_all=True, append_images=frames[1:])
@@ -429,7 +429,7 @@ def test_frames_colours_and_deep_colours_by_rule(tmp_path):
 
     assert read("x.gif")[0, 0].tolist() == read("x.tif")[0, 0].tolist() == [30, 30, 30]
     assert read("cmyk.tif")[0, 0].tolist() == [255, 0, 0]
-    with pytest.raises(ValueError, match="found a picture in LAB colours; expected grey, RGB or CMYK"):
+    with pytest.raises(ValueError, match="found a picture in LAB colors; expected gray, RGB or CMYK"):
         read("lab.tif")
     with pytest.raises(ValueError, match="found a picture of floats"):
         read("float.tif")

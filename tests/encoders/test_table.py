@@ -37,7 +37,7 @@ def test_what_each_column_is_and_why():
          " ".join(rng.choice(["the", "cat", "sat", "here"], 6)) + f" {i}", "?" if i % 2 else "yes")
         for i in range(40)
     ]  # fmt: skip
-    names = ("number", "code", "size", "colour", "one", "day", "said", "half")
+    names = ("number", "code", "size", "color", "one", "day", "said", "half")
     made = encoder()
     made.configure(tokenize=lambda texts: [[len(word) for word in text.split()] for text in texts])
     made.fit(table(names, rows))

@@ -78,6 +78,9 @@ FILES: list[tuple[str, str, str | bytes, str]] = [
 # name, overrides, what the message must hold
 OVERRIDES: list[tuple[str, list[str], str]] = [
     ("an unknown key", ["training.epoch=2"], r"training\.epoch: found the unknown key 'epoch'.*did you mean epochs"),
+    ("a field that was renamed", ["data.longest=60"], r"`data\.longest` is now `data\.max_length`"),
+    ("a component that was renamed", ["source=none"], r"the source `none` is now `identity`"),
+    ("a batch field without effect", ["training.batch_size=8"], r"found 8, which has no effect for symbols"),
     ("a name misspelt", ["output.nam=linear"], r"output\.nam: found the unknown key 'nam'.*did you mean name"),
     ("an unknown section", ["trainning.epochs=2"], r"'trainning'.*did you mean training"),
     ("an unknown transform", ["transform.name=free_embeding"], r"did you mean free_embedding"),

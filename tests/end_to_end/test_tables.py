@@ -100,7 +100,7 @@ def test_other_tasks_of_tables(tmp_path, task):
     path = tmp_path / "t.csv"
     rng = np.random.default_rng(0)
     with path.open("w") as handle:
-        handle.write("x,colour,label,other\n")
+        handle.write("x,color,label,other\n")
         for _ in range(80):
             x = rng.normal()
             value = f"{2 * x + 1:.3f}" if task == "regression" else str(int(x > 0))

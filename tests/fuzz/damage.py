@@ -108,7 +108,7 @@ def duplicate_block(random: Random, data: bytes) -> bytes:
 
 
 def swap_blocks(random: Random, data: bytes) -> bytes:
-    """Two neighbouring stretches change places."""
+    """Two neighboring stretches change places."""
     a, b, c = sorted(random.randrange(len(data) + 1) for _ in range(3))
     return data[:a] + data[b:c] + data[a:b] + data[c:]
 

@@ -14,7 +14,7 @@ from xmr.metrics.classes import ClassPredictions, calibration_error
 from xmr.metrics.intervals import bootstrap
 from xmr.metrics.numbers import NumberPredictions
 from xmr.metrics.registry import METRICS, MetricRegistry, higher_is_better
-from xmr.metrics.seeds import paired_p, summarise
+from xmr.metrics.seeds import paired_p, summarize
 from xmr.tasks.base import IGNORE, restore_task, task_class
 from xmr.tasks.classification import Classification
 from xmr.tasks.multilabel import Multilabel
@@ -176,7 +176,7 @@ def test_summary_over_seeds():
             "trainable_parameters": 5,
         }
 
-    summary = summarise([result(0, 0.9, 0.8), result(1, 0.8, 0.75), result(2, 0.85, 0.76)])
+    summary = summarize([result(0, 0.9, 0.8), result(1, 0.8, 0.75), result(2, 0.85, 0.76)])
     assert np.isclose(summary["rows"]["program"]["auroc"]["mean"], 0.85)
     assert np.isclose(summary["rows"]["program"]["auroc"]["sd"], 0.05)
     assert 0 < summary["paired"]["b"]["auroc"] < 0.1

@@ -200,7 +200,7 @@ def test_similarity_by_hand(generator):
     from xmr.outputs.mapping import SimilarityMapping, cosines
 
     classes, means = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]]), torch.tensor([[2.0, 0.0], [0.0, 2.0]])
-    # centred: classes are already (sum zero); means become (1, -1) and (-1, 1)
+    # centered: classes are already (sum zero); means become (1, -1) and (-1, 1)
     by_hand = torch.tensor([[1.0, -1.0], [-1.0, 1.0], [0.0, 0.0]]).double() / 2**0.5
     assert torch.allclose(cosines(classes, means), by_hand)
     source = tiny_vision()

@@ -193,7 +193,7 @@ def test_a_damaged_tokenizer_is_no_missing_one(bert, marker):
         ({"size": {"height": 10**9, "width": 32}}, "of 1000000000 x 32 pixels; expected sides of 1 to"),
         ({"size": 0, "image_mean": [0.5]}, "image_mean"),
         ({"image_std": [0, 1, 1]}, "expected a finite mean and a standard deviation above zero"),
-        ({"image_mean": "grey"}, "cannot be loaded"),
+        ({"image_mean": "gray"}, "cannot be loaded"),
     ],
 )
 def test_a_preprocessor_is_data(tmp_path, marker, facts, said):
@@ -217,7 +217,7 @@ def test_a_feature_extractor_is_data(tmp_path, marker, facts, said):
     convolutions = {"conv_dim": [8], "conv_stride": [80], "conv_kernel": [100], "num_conv_pos_embeddings": 4}
     config = Wav2Vec2Config(**small, **convolutions, num_conv_pos_embedding_groups=2)
     Wav2Vec2Model(config).save_pretrained(tmp_path / "m")
-    assert made("hf_audio", tmp_path / "m", n_n_samples=800).space.rate == 16000
+    assert made("hf_audio", tmp_path / "m", n_samples=800).space.rate == 16000
     evil(tmp_path / "m", marker, preprocessor_config=facts)
     assert said in refused(marker, "hf_audio", tmp_path / "m", n_samples=800)
 

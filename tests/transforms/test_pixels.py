@@ -31,7 +31,7 @@ def test_border_by_hand():
     border = made("border", scale=4 / 7, interpolation="nearest")
     with torch.no_grad():
         border.delta.fill_(2.0)
-    pixels = unnormalised(border(ImageBatch(torch.full((1, 1, 4, 4), 0.3))))[0]
+    pixels = unnormalized(border(ImageBatch(torch.full((1, 1, 4, 4), 0.3))))[0]
     assert pixels.shape == (3, 7, 7)
     inside = pixels[:, 2:6, 2:6]  # 7 - 4 = 3: two before, one after
     assert torch.allclose(inside, torch.tensor(0.3))
@@ -42,7 +42,7 @@ def test_border_by_hand():
     assert len(around) == 3 * (49 - 16)
 
 
-def unnormalised(inputs):
+def unnormalized(inputs):
     """Pixels in [0, 1], in whichever units the transform handed them over."""
     if not inputs.normalized:
         return inputs.pixels
@@ -50,7 +50,7 @@ def unnormalised(inputs):
     return inputs.pixels * std + mean
 
 
-def test_border_starts_mid_grey():
+def test_border_starts_mid_gray():
     assert float(made("border").frame().mean().detach()) == 0.5
 
 
@@ -120,7 +120,7 @@ def test_learned_scale_equals_the_fixed_one_where_it_starts():
     fixed = made("border", PixelSpace(32, 32, (0.0,) * 3, (1.0,) * 3), scale=0.5)
     learned = made("border", PixelSpace(32, 32, (0.0,) * 3, (1.0,) * 3), scale=0.5, learn_scale=True)
     image = ImageBatch(torch.rand(1, 1, 32, 32).round())
-    a, b = fixed(image).pixels, learned(image).pixels  # normalising changes nothing with mean 0 and deviation 1
+    a, b = fixed(image).pixels, learned(image).pixels  # normalizing changes nothing with mean 0 and deviation 1
     assert torch.allclose(a[:, :, :7], b[:, :, :7], atol=1e-5)  # the border
     smooth = ImageBatch(torch.full((1, 1, 32, 32), 0.8))
     assert torch.allclose(fixed(smooth).pixels, learned(smooth).pixels, atol=1e-4)
@@ -145,7 +145,7 @@ def test_clustered_border_gives_each_cluster_its_own():
     with torch.no_grad():
         border.delta[first].fill_(5.0)
         border.delta[second].fill_(-5.0)
-    pixels = unnormalised(border(ImageBatch(torch.cat([dark, bright]))))
+    pixels = unnormalized(border(ImageBatch(torch.cat([dark, bright]))))
     pixels = pixels.detach()
     assert float(pixels[0, 0, 0, 0]) == pytest.approx(0.9933, abs=1e-4)
     assert float(pixels[1, 0, 0, 0]) == pytest.approx(0.0067, abs=1e-4)
@@ -206,9 +206,9 @@ def test_gradients_equal_finite_differences(name):
 
 
 def test_grey_and_colour():
-    grey = torch.rand(2, 1, 4, 4)
-    assert torch.equal(with_channels(grey, 3)[:, 2], grey[:, 0])
-    assert torch.allclose(with_channels(torch.rand(2, 3, 4, 4), 1).shape and with_channels(grey, 1), grey)
+    gray = torch.rand(2, 1, 4, 4)
+    assert torch.equal(with_channels(gray, 3)[:, 2], gray[:, 0])
+    assert torch.allclose(with_channels(torch.rand(2, 3, 4, 4), 1).shape and with_channels(gray, 1), gray)
     assert offset(7, 4) == 2
     assert offset(8, 4) == 2
 

@@ -193,7 +193,7 @@ def test_each_program_draws_the_next_combination():
         made.member, made.programs = member, 8
         torch.testing.assert_close(made(batch).pixels, one(batch).pixels)
     kept = made.precompute(batch)
-    assert kept.shape[:3] == (3, 8, 1)  # one drawing, spread over the colours where it is used
+    assert kept.shape[:3] == (3, 8, 1)  # one drawing, spread over the colors where it is used
     assert len({kept[:, view].numpy().tobytes() for view in range(8)}) == 8
 
 
@@ -216,10 +216,10 @@ def test_drawings_take_the_colours_in_turn():
     made = built({"name": "signal_image", "encodings": drawings}, SignalSpec(1, 40), tiny_vision().space)
     batch = signal(torch.randn(2, 1, 40))
     pixels = made(batch).pixels
-    for colour in range(3):
-        one = {"name": "signal_image", "encodings": [drawings[colour % 2]]}
+    for color in range(3):
+        one = {"name": "signal_image", "encodings": [drawings[color % 2]]}
         alone = built(one, SignalSpec(1, 40), tiny_vision().space)(batch).pixels
-        torch.testing.assert_close(pixels[:, colour], alone[:, colour])
+        torch.testing.assert_close(pixels[:, color], alone[:, color])
 
 
 def test_patches_hold_the_samples_they_say():

@@ -114,7 +114,7 @@ BASELINES = BaselineRegistry(
             "mfcc_logistic", "series:mfcc_logistic", _SIGNAL, "linear on statistics of MFCCs; needs a sample rate"
         ),
         _built_in("minirocket", "series:minirocket", _SIGNAL, "random convolutions and a ridge regression (aeon)"),
-        _built_in("dtw_1nn", "series:dtw_1nn", _SIGNAL, "nearest neighbour by dynamic time warping (aeon)"),
+        _built_in("dtw_1nn", "series:dtw_1nn", _SIGNAL, "nearest neighbor by dynamic time warping (aeon)"),
         _built_in("logistic", "tables:logistic", _TABLE, "linear on one-hot columns"),
         _built_in("hist_gradient_boosting", "tables:hist_gradient_boosting", _TABLE, "gradient-boosted trees"),
         _built_in("random_forest", "tables:random_forest", _TABLE, "random forest on the columns"),

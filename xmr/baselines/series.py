@@ -111,7 +111,7 @@ def minirocket(data: BaselineInput) -> np.ndarray:
 
 
 def dtw_1nn(data: BaselineInput) -> np.ndarray:
-    """The nearest neighbour under dynamic time warping, as in aeon: (n, K)."""
+    """The nearest neighbor under dynamic time warping, as in aeon: (n, K)."""
     made = _aeon_model("distance_based", "KNeighborsTimeSeries", data)
     return _fit_aeon(made(distance="dtw", n_neighbors=1), series_of(data), data)
 

@@ -39,7 +39,7 @@ def linear(data: BaselineInput) -> np.ndarray:
     values, target = _windows(data, "train"), data.targets["train"]
     for begin in range(0, len(values), 8192):
         some = slice(begin, begin + 8192)
-        x, mean = _centred(values[some])
+        x, mean = _centered(values[some])
         to_come = carried(np.concatenate([values[some, -1:], target[some]], axis=1).T).T[:, 1:]
         gram += x.T @ x
         cross += x.T @ (to_come - mean)
@@ -51,16 +51,16 @@ def linear(data: BaselineInput) -> np.ndarray:
         weight = np.linalg.solve(gram + np.diag(penalty + 1e-6), cross)
         error = 0.0
         if len(checked):
-            x, mean = _centred(checked)
+            x, mean = _centered(checked)
             error = float(np.nanmean((x @ weight + mean - data.targets["validation"]) ** 2))
         if best is None or error < best[0]:
             best = error, weight
     assert best is not None
-    x, mean = _centred(seen)
+    x, mean = _centered(seen)
     return x @ best[1] + mean
 
 
-def _centred(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _centered(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Windows without their mean and with a constant column, and the mean: (n, L + 1), (n, 1)."""
     mean = values.mean(axis=1, keepdims=True, dtype=np.float64)
     return np.concatenate([values - mean, np.ones((len(values), 1))], axis=1), mean

@@ -46,7 +46,7 @@ def run(
     from xmr.core.files import write_json
     from xmr.core.output_folder import check_folder, held
     from xmr.metrics.base import headline
-    from xmr.metrics.seeds import summarise
+    from xmr.metrics.seeds import summarize
 
     check_folder(folder)  # before hours of training
     results = []
@@ -57,7 +57,7 @@ def run(
         )
     if not all(results):
         return  # one of several processes: the first one writes
-    summary = summarise(results)
+    summary = summarize(results)
     with held(folder):
         write_json(folder / "summary.json", summary)
     metric = headline(results[0]["metric"], {name: row["mean"] for name, row in summary["rows"]["program"].items()})

@@ -203,7 +203,7 @@ class TokenInput(SourceInput):
 @dataclass(frozen=True)
 class PixelInput(SourceInput):
     """The input of a vision source. pixels: (B, C, H, W) in [0, 1], or already in the source's
-    normalised units where `normalized` says so."""
+    normalized units where `normalized` says so."""
 
     pixels: Float[Tensor, "B C H W"]
     normalized: bool = False

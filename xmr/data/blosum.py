@@ -1,4 +1,4 @@
-"""How alike amino acids are: rows of exp(BLOSUM62), normalised."""
+"""How alike amino acids are: rows of exp(BLOSUM62), normalized."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class DataSettings(Section):
     input: str | None = Field(None, description="column of the input; by default the usual names, e.g. sequence")
     target: str | list[str] | None = Field(None, description="column of the label, or several for multilabel")
     target_scale: Literal["standard", "quantile"] = Field(
-        "standard", description="regression: standardised, or normal scores of the training quantiles (skewed values)"
+        "standard", description="regression: standardized, or normal scores of the training quantiles (skewed values)"
     )
     positive: str | None = Field(
         None, description="binary tasks: the class of interest, which AUROC's curve and average precision are about"

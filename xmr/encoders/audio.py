@@ -114,7 +114,7 @@ class AudioEncoder(Encoder):
         seconds: of a clip; null: as long as the source listens, or one second.
         rate: samples per second; null: the source's, or 16,000.
         length: a longer recording is cut, seen through overlapping windows whose answers are pooled, or refused.
-        overlap: fraction of a clip that neighbouring clips have in common.
+        overlap: fraction of a clip that neighboring clips have in common.
         align: where a shorter recording stands in its clip, and which part of a longer one is kept.
         normalize: bring each clip to a peak of 1, to a root mean square of 0.1, or leave it.
         trim_silence: cut silence (40 dB below the peak) off both ends first.

@@ -90,7 +90,7 @@ class Decoding:
         Pillow.core.set_block_size(BLOCK)
 
     def array(self, picture: Any) -> np.ndarray:
-        """Any mode to grey or RGB of eight bits, then to the size asked for."""
+        """Any mode to gray or RGB of eight bits, then to the size asked for."""
         picture = self._plain(picture, "L" if self.channels == 1 else "RGB")
         if self.size is not None:
             picture = _sized(picture, self.size, self.resize, self.interpolation, self.background)
@@ -106,7 +106,7 @@ class Decoding:
         if picture.mode == "F":
             raise _Refused("found a picture of floats; expected 8 or 16 bits a channel")
         if picture.mode in ("LAB", "HSV"):
-            raise _Refused(f"found a picture in {picture.mode} colours; expected grey, RGB or CMYK")
+            raise _Refused(f"found a picture in {picture.mode} colors; expected gray, RGB or CMYK")
         if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
             return _in_bands(picture, mode, lambda band: self._over_background(band).convert(mode))
         return picture if picture.mode == mode else picture.convert(mode)

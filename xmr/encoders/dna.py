@@ -55,7 +55,7 @@ class DnaEncoder(SequenceEncoder):
         strands: `both` feeds each sequence and its reverse complement, pooled, so that the strand does not matter.
         max_length: symbols fed to the source at once; by default what the source takes.
         length: what happens to a longer sequence: overlapping windows pooled together, cut at the end, or an error.
-        overlap: share of a window that neighbouring windows have in common.
+        overlap: share of a window that neighboring windows have in common.
         aligned: all sequences are windows of one length around a site, so that a position means the same in each
             (`output.pool: concat` keeps positions apart); another length is then an error.
         shuffle: control; `positions` permutes the symbols of every sequence, each in an order of its own.

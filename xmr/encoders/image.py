@@ -31,15 +31,15 @@ THREADS = 8
 class ImageEncoder(Encoder):
     """Pictures of one size and number of channels.
 
-    Files: PNG, JPEG, BMP, GIF (first frame), TIFF, WebP, PPM; grey, RGB, palette, with or without transparency, 8 or 16
+    Files: PNG, JPEG, BMP, GIF (first frame), TIFF, WebP, PPM; gray, RGB, palette, with or without transparency, 8 or 16
     bits; turned as their EXIF orientation says. Arrays: see `readers/images.py`. Each file is decoded once, in threads.
 
     Args:
         size: side in pixels; null takes the pictures as they are, all of one size.
         resize: how another shape becomes square: stretched, cropped in the middle, or padded with `background`.
         interpolation: how a picture is resized.
-        channels: 3 (RGB) or 1 (grey).
-        background: grey level, 0 to 255, behind transparent and padded pixels.
+        channels: 3 (RGB) or 1 (gray).
+        background: gray level, 0 to 255, behind transparent and padded pixels.
         flip: in training, mirror every second picture left to right, at random.
         crop: in training, cut a random window of 1 - crop of each side and resize it (32 of 256 pixels: 0.125).
         shuffle: control; `positions` permutes the pixels of every picture by one fixed rule.
@@ -202,8 +202,8 @@ class ImageEncoder(Encoder):
     def _fitted_arrays(self, arrays: np.ndarray) -> np.ndarray:
         """Arrays with the encoder's channels and size."""
         if arrays.shape[3] != self.channels:
-            grey = arrays.mean(axis=3, keepdims=True).round().astype(np.uint8)
-            arrays = grey if self.channels == 1 else np.repeat(arrays[..., :1], 3, axis=3)
+            gray = arrays.mean(axis=3, keepdims=True).round().astype(np.uint8)
+            arrays = gray if self.channels == 1 else np.repeat(arrays[..., :1], 3, axis=3)
         if self.size is None or arrays.shape[1:3] == (self.height, self.width):
             return arrays
         from PIL import Image as Pillow

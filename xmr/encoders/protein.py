@@ -48,14 +48,14 @@ class ProteinEncoder(SequenceEncoder):
     Args:
         max_length: residues fed to the source at once; by default what the source takes.
         length: what happens to a longer sequence: overlapping windows pooled together, cut at the end, or an error.
-        overlap: share of a window that neighbouring windows have in common.
+        overlap: share of a window that neighboring windows have in common.
         ambiguous: accept B Z J X U O by the rule above, or refuse them.
         aligned: all sequences are variants of one length, so that a position means the same in each; only the columns
             that vary in the training part are fed, and a change in any other is an error, not a silent loss.
         fixed_columns: with `aligned: true`, `ignore` reads a change in a column that does not vary as the residue seen
             in training.
         substitution_rate: in training, the chance of a residue to be drawn anew by its BLOSUM62 row (itself most
-            likely), a regulariser for small sets: sequences nature might as well have written.
+            likely), a regularizer for small sets: sequences nature might as well have written.
         shuffle: control; `positions` permutes the residues of every sequence, each in an order of its own.
     """
 

@@ -1,4 +1,4 @@
-"""Time series of one or more channels: missing values, unequal lengths and normalisation, each by a stated rule."""
+"""Time series of one or more channels: missing values, unequal lengths and normalization, each by a stated rule."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FLAT = 1e-8  # a channel whose deviation is below this is constant: it becomes z
 class SeriesEncoder(Encoder):
     """Series (C, L) of numbers, brought to one length and scale.
 
-    A missing value is interpolated or set to zero after normalisation (the mean); missing values at the end of every
+    A missing value is interpolated or set to zero after normalization (the mean); missing values at the end of every
     channel are the end of the series. A constant channel becomes zeros.
 
     Args:
@@ -31,8 +31,8 @@ class SeriesEncoder(Encoder):
             in training are refused by `pad` and `fail`.
         size: samples of the common length or of a window; null: the longest training series (`truncate`, `window`:
             the shortest).
-        overlap: fraction of a window that neighbouring windows have in common.
-        missing: interpolated between their neighbours, set to the mean, or refused.
+        overlap: fraction of a window that neighboring windows have in common.
+        missing: interpolated between their neighbors, set to the mean, or refused.
         normalize: mean 0 and deviation 1 of each channel of each series, of each series over all channels, by the
             training series' statistics of each channel, or not at all.
         shuffle: control; `positions` permutes the samples of every series by one fixed rule.
@@ -119,7 +119,7 @@ class SeriesEncoder(Encoder):
         assert self.samples is not None
         lengths = _lengths(records.arrays)
         values = records.arrays[:, : self.channels].astype(np.float32)
-        values = self._filled(self._normalised(values), lengths)
+        values = self._filled(self._normalized(values), lengths)
         owner = start = None
         if self.length == "resample":
             values, lengths = _stretched(values, lengths, self.samples), np.full(len(values), self.samples)
@@ -135,7 +135,7 @@ class SeriesEncoder(Encoder):
             lengths = np.full(len(values), self.samples)
         return SignalSet(values, lengths, owner, start)
 
-    def _normalised(self, values: np.ndarray) -> np.ndarray:
+    def _normalized(self, values: np.ndarray) -> np.ndarray:
         """Mean 0, deviation 1 by the chosen statistics; NaN stays NaN."""
         if self.normalize == "none" or not values.size:
             return values

@@ -54,7 +54,7 @@ class TableEncoder(Encoder):
     Args:
         columns: what a column is where the guess is wrong: name -> number, category, date, text or skip.
         scaling: numbers as even ranks of the training part (in -1 to 1), or less the median over the interquartile
-            range in deviations of a normal column, or standardised (both cut at 3).
+            range in deviations of a normal column, or standardized (both cut at 3).
         max_categories: values a column may have; what is rarer shares one category, or is hashed.
         rare: with more values than that, the rarer ones share one category, or all are hashed into so many buckets.
         unknown: a category that training did not see is the mean of those it saw, or an error.

@@ -31,7 +31,7 @@ class TextEncoder(SequenceEncoder):
         lowercase: read upper case as lower case.
         max_length: symbols fed to the source at once; by default what the source takes.
         length: what happens to a longer text: overlapping windows pooled together, cut at the end, or an error.
-        overlap: share of a window that neighbouring windows have in common.
+        overlap: share of a window that neighboring windows have in common.
         shuffle: control; `positions` permutes the symbols of every text, each in an order of its own.
     """
 

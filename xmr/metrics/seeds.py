@@ -21,7 +21,7 @@ def paired_p(ours: Sequence[float], theirs: Sequence[float]) -> float:
         return float(ttest_rel(ours, theirs).pvalue)
 
 
-def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
+def summarize(results: list[dict[str, Any]]) -> dict[str, Any]:
     """metrics.json of several seeds -> mean, standard deviation and values by row and metric.
 
     `paired`: for each baseline and metric, the two-sided p of a paired t-test over the seeds.

@@ -81,7 +81,7 @@ def optimal(counts: Tensor, size: int = 1) -> Tensor:
 def cosines(classes: Tensor, means: Tensor) -> Tensor:
     """Cosine of every source class's vector (K_S, D') with every target's mean feature (K_T, D'): (K_S, K_T).
 
-    Both are centred first: features of a network with ReLU all point the same way. A mean of zeros gives zeros.
+    Both are centered first: features of a network with ReLU all point the same way. A mean of zeros gives zeros.
     """
     unit = [x - x.mean(dim=0, keepdim=True) for x in (classes.double(), means.double())]
     left, right = (x / x.norm(dim=1, keepdim=True).clamp(min=1e-12) for x in unit)

@@ -1,4 +1,4 @@
-"""Occlusion as HTML: symbols, samples, pixels and columns coloured by how much the prediction depends on them."""
+"""Occlusion as HTML: symbols, samples, pixels and columns colored by how much the prediction depends on them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RECORDS, MAX_COLUMNS = 4, 20
 
 
 def attribution(program: Program, encoded: Batch | None) -> str:
-    """A few test records coloured by what their predictions depend on; empty where occlusion is not defined.
+    """A few test records colored by what their predictions depend on; empty where occlusion is not defined.
 
     Computed in the processor's fastest precision, which is enough for colors.
     """
@@ -63,8 +63,8 @@ def _letters(symbols: list[str], found: Occlusion, row: int, title: str) -> str:
     spans = []
     for symbol, patch in zip(symbols, found.patches[row]):
         strength = float(drops[patch]) / most
-        colour = "217,130,43" if strength > 0 else "47,109,179"
-        style = f"background:rgba({colour},{abs(strength):.2f})"
+        color = "217,130,43" if strength > 0 else "47,109,179"
+        style = f"background:rgba({color},{abs(strength):.2f})"
         spans.append(f'<span style="{style}" title="{drops[patch]:+.2f}">{escape(symbol)}</span>')
     return (
         f'<p style="font-family:monospace;overflow-wrap:anywhere;margin:.3rem 0">{gap.join(spans)} '
@@ -73,7 +73,7 @@ def _letters(symbols: list[str], found: Occlusion, row: int, title: str) -> str:
 
 
 def _signal(values: np.ndarray, found: Occlusion, row: int, title: str) -> Callable[[Axes], None]:
-    """Channels (C, samples) as lines over stretches coloured by their drop."""
+    """Channels (C, samples) as lines over stretches colored by their drop."""
     length = values.shape[1]
 
     def draw(axes: Axes) -> None:

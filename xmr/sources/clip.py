@@ -86,7 +86,7 @@ class Clip(VisionSource):
         with torch.no_grad():
             self.head.weight.copy_(vectors * model.logit_scale.exp())
         self.space = space
-        self.keep_normalisation(space)
+        self.keep_normalization(space)
         self.hidden_width = self.own_width = vectors.shape[1]
         self._classes = len(vectors)
         self._folded = []

@@ -103,7 +103,7 @@ class HFSpectrogram(WaveSource):
         return linear[-1].weight if linear else super().classifier_weight()
 
     def pre_classifier(self, hidden: Tensor) -> Tensor:
-        """AST's classifier normalises first."""
+        """AST's classifier normalizes first."""
         own = hidden[..., : self.own_width]
         norm = getattr(self.head, "layernorm", None)
         return own if norm is None else norm(own)

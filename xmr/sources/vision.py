@@ -32,7 +32,7 @@ class VisionSource(PooledSource):
     factor: Tensor
     shift: Tensor
 
-    def keep_normalisation(self, space: PixelSpace) -> None:
+    def keep_normalization(self, space: PixelSpace) -> None:
         """(x - mean) / std as x * factor + shift, one pass over the pixels."""
         mean, std = torch.tensor(space.mean)[:, None, None], torch.tensor(space.std)[:, None, None]
         self.register_buffer("factor", 1 / std, persistent=False)
@@ -48,7 +48,7 @@ class VisionSource(PooledSource):
         # On CPUs and GPUs convolutions are fastest in this memory format (docs/performance.md).
         self.body = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.space = space
-        self.keep_normalisation(space)
+        self.keep_normalization(space)
         self.eval()
         with torch.no_grad():
             features = self.features(PixelInput(torch.zeros(1, space.channels, space.height, space.width)))

@@ -120,14 +120,14 @@ class HFAudio(WaveSource):
         self.seed = seed
         with opened(self.model_name, self.revision) as (checkpoint, config):
             model, names = audio_model(checkpoint, config, self.weights, seed)
-            rate, normalise = _front_of(checkpoint)
-            return self.adopt(model, rate, normalise, names)
+            rate, normalize = _front_of(checkpoint)
+            return self.adopt(model, rate, normalize, names)
 
-    def adopt(self, model: Any, rate: int = 16000, normalise: bool = True, names: tuple[str, ...] = ()) -> Self:
-        """Use a model in memory as the source. normalise: scale each wave to mean 0 and standard deviation 1, as in
+    def adopt(self, model: Any, rate: int = 16000, normalize: bool = True, names: tuple[str, ...] = ()) -> Self:
+        """Use a model in memory as the source. normalize: scale each wave to mean 0 and standard deviation 1, as in
         its training.
         """
-        self.body, self.normalise = model.base_model, normalise
+        self.body, self.normalize = model.base_model, normalize
         self.projector, self.head = (
             getattr(model, name, None) or nn.Identity() for name in ("projector", "classifier")
         )
@@ -138,7 +138,7 @@ class HFAudio(WaveSource):
         """See `WaveSource.depths`."""
         waves = inputs.waves
         assert waves is not None
-        if self.normalise:
+        if self.normalize:
             waves = F.layer_norm(waves, waves.shape[-1:], eps=1e-7)
         answer = self.body(waves, output_hidden_states=self.feature_layers > 1)
         return self.projector(answer.last_hidden_state).mean(dim=1), list(answer.hidden_states or ())

@@ -106,7 +106,7 @@ class Task(ABC):
     ) -> Self:
         """The task as the training part has it. records: checked by `check_labels`.
 
-        positive: the class of interest of a binary task; scale: how numbers are standardised.
+        positive: the class of interest of a binary task; scale: how numbers are standardized.
         """
         columns = tuple(records.labels)
         return cls(columns, columns[0])

@@ -24,9 +24,9 @@ _SCORES = ndtri(_LEVELS)  # normal scores of the stored quantiles
 
 @dataclass(frozen=True)
 class Regression(Task):
-    """Numbers of the columns `names`. Targets: (n, K) float, standardised.
+    """Numbers of the columns `names`. Targets: (n, K) float, standardized.
 
-    mean, std: of each column on the training part; targets are standardised with them. quantiles: of each column, when
+    mean, std: of each column on the training part; targets are standardized with them. quantiles: of each column, when
     targets are brought to normal scores instead (skewed values whose order matters, such as fitness).
     """
 
@@ -101,7 +101,7 @@ class Regression(Task):
 
     @classmethod
     def loss(cls, logits: Tensor, target: Tensor, weights: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
-        """Mean squared error of standardised targets; see `Task.loss`."""
+        """Mean squared error of standardized targets; see `Task.loss`."""
         return ((logits - target) ** 2).reshape(len(logits), -1).mean(dim=1)
 
     def probabilities(self, logits: Tensor) -> Tensor:

@@ -35,8 +35,8 @@ def with_channels(values: Tensor, channels: int) -> Tensor:
     """(B, C, H, W) -> (B, channels, H, W): gray is repeated, colors become gray by their mean."""
     if values.shape[1] == channels:
         return values
-    grey = values if values.shape[1] == 1 else values.mean(dim=1, keepdim=True)
-    return grey.expand(-1, channels, -1, -1)
+    gray = values if values.shape[1] == 1 else values.mean(dim=1, keepdim=True)
+    return gray.expand(-1, channels, -1, -1)
 
 
 def channels_last(values: Tensor) -> Tensor:

@@ -97,28 +97,28 @@ class SignalImage(Transform):
             inner = Watermark(interpolation=self.interpolation)
             self.size = space.height, space.width
         self.inner = inner.build(ImageSpec(space.channels, *self.size), space, generator)
-        self.colours = space.channels
+        self.colors = space.channels
         return self
 
     def drawn(self, values: Tensor, mask: Tensor, view: View) -> Tensor:
-        """(B, C, L), (B, L) -> (B, encodings, h, w) in [0, 1], each encoding once; `coloured` assigns them to
+        """(B, C, L), (B, L) -> (B, encodings, h, w) in [0, 1], each encoding once; `colored` assigns them to
         channels.
         """
         rows, channels, length = values.shape
         flat, made = values.reshape(rows * channels, length), []
         if view.difference:
             flat = differences(flat, mask.repeat_interleave(channels, dim=0))
-        for name in self.encodings[: self.colours]:
+        for name in self.encodings[: self.colors]:
             picture = self._drawing(name, flat, view)
             whole = mosaic(picture.reshape(rows, channels, *picture.shape[1:]))
             made.append(resize(whole[:, None], *self.size, self.interpolation))
         return torch.cat(made, dim=1)
 
-    def coloured(self, drawn: Tensor) -> Tensor:
-        """(B, encodings, h, w) -> (B, colours, h, w): the encodings in turn."""
+    def colored(self, drawn: Tensor) -> Tensor:
+        """(B, encodings, h, w) -> (B, colors, h, w): the encodings in turn."""
         if drawn.shape[1] == 1:
-            return drawn.expand(-1, self.colours, -1, -1)
-        return drawn[:, [colour % drawn.shape[1] for colour in range(self.colours)]]
+            return drawn.expand(-1, self.colors, -1, -1)
+        return drawn[:, [color % drawn.shape[1] for color in range(self.colors)]]
 
     def _drawing(self, name: Encoding, flat: Tensor, view: View) -> Tensor:
         """Render signals (n, L) with one encoding: (n, h, w)."""
@@ -142,7 +142,7 @@ class SignalImage(Transform):
         return (self.drawn(encoded.values, encoded.mask, view) * 255).round().to(torch.uint8)
 
     def forward(self, encoded: Batch) -> PixelInput:
-        """(B, C, L) -> (B, colours, H, W)."""
+        """(B, C, L) -> (B, colors, H, W)."""
         assert isinstance(encoded, SignalBatch)
         mine = self.member % len(self.views)
         if self.front is not None:
@@ -151,4 +151,4 @@ class SignalImage(Transform):
             held = encoded.precomputed
             pictures = self.eight_bit(encoded, self.views[mine]) if held is None else held[:, mine]
             pictures = pictures.float() / 255
-        return self.inner(ImageBatch(self.coloured(pictures)))
+        return self.inner(ImageBatch(self.colored(pictures)))

@@ -78,7 +78,7 @@ class SignalTokens(Transform):
 
 
 def window_scale(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each channel of each signal, (B, C, 1) each: reversible instance normalisation
+    """Mean and standard deviation of each channel of each signal, (B, C, 1) each: reversible instance normalization
     (RevIN).
     """
     mean = values.mean(dim=2, keepdim=True)

@@ -65,7 +65,7 @@ def test_all_categories_without_a_header_are_no_header(tmp_path):
     path = tmp_path / "words.csv"
     path.write_text("red,round,yes\nblue,round,no\nred,long,yes\n")
     assert len(read(path, "column_3")) == 3
-    path.write_text("colour,shape,label\nblue,round,no\nred,long,yes\n")
+    path.write_text("color,shape,label\nblue,round,no\nred,long,yes\n")
     assert len(read(path)) == 2
     path.write_text("red,round,yes\nblue,long,no\n")  # nothing repeats: it looks like a header, so it can be said
     assert len(read(path, "column_3", header=False)) == 2

@@ -210,15 +210,15 @@ class Arrays(FileReader):
     mutators: ClassVar[tuple[Mutator, ...]] = ARRAYS
 
     def seeds(self) -> list[Seed]:
-        """Bytes, floats, 16 bits; grey and RGB; with parts."""
+        """Bytes, floats, 16 bits; gray and RGB; with parts."""
         rng = np.random.default_rng(1)
         labels = np.array(["cat", "Łama"] * 6)
         rgb = rng.integers(0, 256, (12, 8, 8, 3), dtype=np.uint8)
-        grey = rng.random((12, 8, 8)).astype(np.float32)
+        gray = rng.random((12, 8, 8)).astype(np.float32)
         parts = np.array(["train"] * 8 + ["test"] * 4)
         return [
             Seed("rgb.npz", npz(images=rgb, labels=labels), IMAGE),
-            Seed("grey.npz", npz(x=grey, y=np.arange(12) % 2), {**IMAGE, "channels": 1}),
+            Seed("gray.npz", npz(x=gray, y=np.arange(12) % 2), {**IMAGE, "channels": 1}),
             Seed("parts.npz", npz(images=rgb.astype(np.uint16) * 257, labels=labels, set=parts), IMAGE,
             {"split": {"by": "predefined"}}),
         ]  # fmt: skip

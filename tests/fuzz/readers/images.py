@@ -120,13 +120,13 @@ class Images(FolderReader):
         exif = Image.Exif()
         exif[0x0112] = 6
         kinds: dict[str, tuple[str, str, dict[str, Any]]] = {
-            "grey.png": ("L", "PNG", {}), "rgb.png": ("RGB", "PNG", {}), "rgba.png": ("RGBA", "PNG", {}),
+            "gray.png": ("L", "PNG", {}), "rgb.png": ("RGB", "PNG", {}), "rgba.png": ("RGBA", "PNG", {}),
             "palette.png": ("P", "PNG", {"transparency": 3}), "deep.png": ("I;16", "PNG", {}), "bit.png": ("1", "PNG",
             {}),
-            "rgb.jpg": ("RGB", "JPEG", {}), "grey.jpg": ("L", "JPEG", {}), "cmyk.jpg": ("CMYK", "JPEG", {}),
+            "rgb.jpg": ("RGB", "JPEG", {}), "gray.jpg": ("L", "JPEG", {}), "cmyk.jpg": ("CMYK", "JPEG", {}),
             "slow.jpg": ("RGB", "JPEG", {"progressive": True}), "turned.jpg": ("RGB", "JPEG", {"exif": exif}),
             "palette.gif": ("P", "GIF", {}), "rgb.bmp": ("RGB", "BMP", {}), "rgb.ppm": ("RGB", "PPM", {}),
-            "grey.ppm": ("L", "PPM", {}), "rgb.webp": ("RGB", "WEBP", {"lossless": True}), "lossy.webp": ("RGBA",
+            "gray.ppm": ("L", "PPM", {}), "rgb.webp": ("RGB", "WEBP", {"lossless": True}), "lossy.webp": ("RGBA",
             "WEBP", {}),
             "rgb.tiff": ("RGB", "TIFF", {}), "lzw.tiff": ("RGB", "TIFF", {"compression": "tiff_lzw"}),
             "deep.tiff": ("I;16", "TIFF", {}), "jpeg.tiff": ("RGB", "TIFF", {"compression": "jpeg"}),

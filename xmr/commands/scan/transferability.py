@@ -93,12 +93,12 @@ def h_score(features: np.ndarray, label: np.ndarray, shrink: float = 0.1) -> flo
     cov(f) is shrunk towards a multiple of the identity, without which it cannot be inverted for few records. Sources:
     Bao et al. 2019 (H-score); Ibrahim et al., arXiv 2110.06893 (shrinkage).
     """
-    centred = features - features.mean(axis=0)
-    n, width = centred.shape
+    centered = features - features.mean(axis=0)
+    n, width = centered.shape
     classes, number = np.unique(label, return_inverse=True)
-    means = np.stack([centred[number == index].mean(axis=0) for index in range(len(classes))])
+    means = np.stack([centered[number == index].mean(axis=0) for index in range(len(classes))])
     between = means * np.sqrt(np.bincount(number) / n)[:, None]  # cov(E[f|y]) = between^T between
-    _, singular, axes = np.linalg.svd(centred / np.sqrt(n), full_matrices=False)
+    _, singular, axes = np.linalg.svd(centered / np.sqrt(n), full_matrices=False)
     scale = shrink * float((singular**2).sum()) / width
     along = between @ axes.T  # (K, r) in the axes of the covariance; beyond them there is nothing between the classes
     return float((along**2 / ((1 - shrink) * singular**2 + scale)).sum())

@@ -53,9 +53,9 @@ class ImageBatch(Batch):
         return (down[:, None] * most + across).expand(rows, -1, -1)
 
     def hide(self, patches: Tensor, patch: int, spec: ImageSpec) -> ImageBatch:
-        """The patch takes the image's mean colour."""
-        colour = self.values.mean(dim=(2, 3), keepdim=True)
-        return ImageBatch(torch.where(patches[:, None] == patch, colour, self.values))
+        """The patch takes the image's mean color."""
+        color = self.values.mean(dim=(2, 3), keepdim=True)
+        return ImageBatch(torch.where(patches[:, None] == patch, color, self.values))
 
     def display(self, row: int, spec: ImageSpec) -> np.ndarray:
         """The image: (C, H, W)."""

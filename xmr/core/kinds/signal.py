@@ -114,7 +114,7 @@ class SignalSet(EncodedSet):
 
 
 def hop_of(size: int, overlap: float) -> int:
-    """Samples from the start of one window of `size` to the next; overlap: the fraction that two neighbours share."""
+    """Samples from the start of one window of `size` to the next; overlap: the fraction that two neighbors share."""
     return max(1, round(round((1 - overlap) * size, 6)))  # rounded first: 1 - 0.9 is a little below 0.1
 
 

@@ -114,7 +114,7 @@ class Rows:
 
 
 def plan_rows(lengths: np.ndarray, limit: int, overlap: float) -> Rows:
-    """Cover every record with windows of at most `limit` symbols; neighbours share at least `overlap` of a window.
+    """Cover every record with windows of at most `limit` symbols; neighbors share at least `overlap` of a window.
 
     lengths: (records,) int64. Windows are spread evenly, the first at 0 and the last at the end, so nothing is cut.
     """

@@ -16,7 +16,7 @@ _FONTS = ("DejaVuSans", "DejaVuSerif", "STIXGeneral", "cmb10", "cmr10", "cmss10"
 
 
 def glyphs() -> Records:
-    """Fifteen capital letters in twenty fonts, each four times: turned, shifted, resized, in grey on grey, 32 x 32.
+    """Fifteen capital letters in twenty fonts, each four times: turned, shifted, resized, in gray on gray, 32 x 32.
 
     Always the same pictures: all that is random is drawn from one fixed seed. Raises DataError where matplotlib was
     installed without some of its fonts, which would make another set of the same name.
