@@ -1,13 +1,16 @@
 """Splits are disjoint, complete, seeded, and keep near-copies on one side."""
 
 import shutil
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
+from sklearn.neighbors import NearestNeighbors
 
 from xmr.data.splits import (
     cluster_split,
@@ -140,3 +143,27 @@ def test_mmseqs_finds_the_families():
     ours = kmer_clusters(texts, 0.4)
     assert len(set(clusters.tolist())) == len(set(ours.tolist())) == 12
     assert all(len(set(clusters[ours == c].tolist())) == 1 for c in set(ours.tolist()))
+
+
+@pytest.mark.parametrize("similarity", [0.3, 0.5, 0.8])
+def test_clusters_by_blocks_are_those_of_all_at_once(similarity, monkeypatch):
+    rng = np.random.default_rng(0)
+    texts = ["", "AB", *("".join(rng.choice(list("ACD"), rng.integers(1, 9))) for _ in range(200))]
+    kmers = CountVectorizer(analyzer="char", ngram_range=(3, 3), binary=True, lowercase=False).fit_transform(texts)
+    whole = np.flatnonzero(np.asarray(kmers.sum(axis=1)).ravel())
+    near = NearestNeighbors(radius=1 - similarity + 1e-9, metric="cosine").fit(kmers[whole]).radius_neighbors_graph()
+    expected = connected_components(near, directed=False)[1]
+    monkeypatch.setattr("xmr.data.splits.BLOCK", 17)
+    _, found = np.unique(kmer_clusters(texts, similarity)[whole], return_inverse=True)
+    assert np.array_equal(found, expected)
+    assert kmer_clusters(["A", "AC", "A"], 0.5).tolist() == [1, 2, 1]
+
+
+def test_clusters_need_memory_for_a_block_alone(monkeypatch):
+    monkeypatch.setattr("xmr.data.splits.BLOCK", 32)
+    texts = ["ACDEFGHIKL" * 20 + letter for letter in "ACDEFGHIKLMNPQRSTVWY" * 100]
+    tracemalloc.start()
+    assert len(set(kmer_clusters(texts, 0.4))) == 1
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30e6  # all pairs would be 48 MB and more

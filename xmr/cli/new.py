@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from xmr.cli.lines import line
-from xmr.cli.options import Domain, OnError, Skipping
+from xmr.cli.options import Domain, OnError, Skipping, SplitBy
 
 MAX_LINES = 20  # of skipped records
 
@@ -31,6 +31,16 @@ def new(
     target: Annotated[
         list[str] | None, typer.Option(help="Column of the label. May be repeated for several labels.")
     ] = None,
+    record_id: Annotated[str | None, typer.Option("--id", help="Column of the record ids.")] = None,
+    time: Annotated[str | None, typer.Option(help="Column of the time, for series of one row per time step.")] = None,
+    group: Annotated[str | None, typer.Option(help="Column that says who a record comes from.")] = None,
+    pattern: Annotated[
+        str | None, typer.Option(help="File names that hold the label, such as {label}_{group}_{take}.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="Task, if not the one that the labels suggest.")] = None,
+    split: Annotated[
+        SplitBy | None, typer.Option(help="How to choose the test records, if not as the file suggests.")
+    ] = None,
     ignore_column: Annotated[
         list[str] | None,
         typer.Option(help="Column to ignore. May be repeated."),
@@ -39,18 +49,34 @@ def new(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing recipe.")] = False,
 ) -> None:
     """Inspect your file and write a recipe for it."""
+    from xmr.commands.new.base import Asked
     from xmr.commands.new.new import draft
     from xmr.core.files import write_text
     from xmr.data.records import Skipped
-    from xmr.errors import RecipeError
+    from xmr.errors import DataError, RecipeError
 
     path = out or source.with_suffix(".yaml")
     if path.exists() and not force:
         raise RecipeError(f"{path}: found a file; expected none (--force replaces it)")
     skipped = Skipped()
-    made = draft(
-        domain.value, source, path, column, tuple(target or ()), on_error.value, skipped, tuple(ignore_column or ())
+    asked = Asked(
+        column,
+        tuple(target or ()),
+        record_id,
+        time,
+        group,
+        pattern,
+        task,
+        split and split.value,
+        tuple(ignore_column or ()),
+        on_error.value,
     )
+    try:
+        made = draft(domain.value, source, path, asked, skipped)
+    except DataError as error:
+        if len(error.problems) < 2 or on_error is OnError.skip:
+            raise
+        raise DataError(f"{error}\n--on-error skip leaves such records out, and lists them") from error
     write_text(path, made.text(path))
     console = Console(highlight=False)
     for place, name, reason in skipped.rows[:MAX_LINES]:

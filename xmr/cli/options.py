@@ -47,6 +47,17 @@ RENAMED = {
     "--skip": "--ignore-column",
 }
 
+
+class SplitBy(StrEnum):
+    """How `xmr new` may be told to choose the test records."""
+
+    random = "random"
+    cluster = "cluster"
+    predefined = "predefined"
+    fold = "fold"
+    group = "group"
+
+
 Recipe = Annotated[str, typer.Argument(help="Name of a packaged recipe (such as protein/amp), or path to a recipe.")]
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Recipe fields to change, as section.key=value. May be repeated.")

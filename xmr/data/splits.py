@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import StratifiedKFold, train_test_split
-from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import normalize
 
 from xmr.errors import DataError, Problem, RecipeError, nearest
+
+BLOCK = 512  # sequences that are compared with all others at a time
 
 
 @dataclass(frozen=True)
@@ -94,12 +97,30 @@ def kmer_clusters(sequences: Sequence[str], similarity: float, k: int = 3) -> np
     long = np.array([len(name) == k for name in vectors.get_feature_names_out()])
     shorter = np.flatnonzero(np.asarray(matrix[:, long].sum(axis=1)).ravel() == 0)
     kmers = matrix[:, long].tocsr()
-    graph = NearestNeighbors(radius=1 - similarity + 1e-9, metric="cosine").fit(kmers).radius_neighbors_graph()
-    clusters = connected_components(graph, directed=False)[1]
+    clusters = np.zeros(len(sequences), dtype=np.int64)
+    if kmers.shape[1]:
+        clusters = _linked(normalize(kmers.astype(np.float64)), 1 - similarity + 1e-9)
     if len(shorter):  # too short for a single k-mer: equal texts only
         _, groups = np.unique(np.array(sequences, dtype=object)[shorter].astype(str), return_inverse=True)
         clusters[shorter] = clusters.max() + 1 + groups
     return clusters
+
+
+def _linked(rows: csr_matrix, radius: float) -> np.ndarray:
+    """Clusters of unit vectors linked by a cosine distance of at most `radius`, numbered as they first occur.
+
+    A block of distances at a time, so that memory grows with the number of rows and not with its square.
+    """
+    n = rows.shape[0]
+    clusters = np.arange(n)
+    for begin in range(0, n, BLOCK):
+        near = (rows[begin : begin + BLOCK] @ rows.T).tocoo()
+        close = 1 - near.data <= radius
+        pairs = np.unique(np.stack([clusters[begin + near.row[close]], clusters[near.col[close]]]), axis=1)
+        graph = coo_matrix((np.ones(pairs.shape[1], dtype=bool), (pairs[0], pairs[1])), shape=(n, n))
+        clusters = connected_components(graph, directed=False)[1][clusters]
+    _, first, inverse = np.unique(clusters, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]
 
 
 def mmseqs_clusters(sequences: Sequence[str], similarity: float) -> np.ndarray:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
@@ -13,12 +15,32 @@ from ruamel.yaml import YAML
 
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
-from xmr.errors import printable
+from xmr.errors import Problem, RecipeError, printable
 from xmr.tasks.base import Task
 
 SMALL = 1000  # up to so many records: several programs, nothing held back for validation where nothing is chosen
 HUB = "   (source.model: a hub name or a folder)"
 PLAIN = (".fasta", ".fa", ".faa", ".fna", ".fas", ".gz")  # sequences without columns that could be named
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user states, as the options of `xmr new` are called; what he leaves out is read off the file."""
+
+    input: str | None = None
+    target: tuple[str, ...] = ()
+    id: str | None = None
+    time: str | None = None
+    group: str | None = None
+    pattern: str | None = None
+    task: str | None = None
+    split: str | None = None
+    ignore: tuple[str, ...] = ()
+    on_error: str = "fail"
+
+    def given(self) -> list[str]:
+        """The options that were given, but for those that every kind of data takes."""
+        return [f"--{name}" for name in ("target", "id", "group", "pattern", "task", "split") if getattr(self, name)]
 
 
 @dataclass
@@ -29,10 +51,29 @@ class Draft:
     found: list[str]
     hint: str = ""
 
-    def without(self, skip: tuple[str, ...]) -> Self:
-        """With these columns not read."""
-        if skip:
-            self.body["data"]["ignore_columns"] = list(skip)
+    def stating(self, asked: Asked, ignored: tuple[str, ...], groups: Sequence[str] = ()) -> Self:
+        """With what the user stated, and with these columns ignored. groups: of the records, where they have one.
+
+        Raises RecipeError for a split by groups where there are none.
+        """
+        data = self.body["data"]
+        stated = {"id": asked.id, "group_column": asked.group, "time": asked.time, "pattern": asked.pattern}
+        data |= {field: value for field, value in stated.items() if value}
+        if ignored:
+            data["ignore_columns"] = list(ignored)
+        how = asked.split
+        if how == "group" or (how is None and len(set(groups)) > 1 and data["split"]["by"] == "random"):
+            if not any(groups):
+                expected = "--group COLUMN, or {group} in --pattern"
+                raise RecipeError(Problem("--split group", "no groups", expected))
+            held_out = _near_a_fifth(groups)
+            data["split"] = {**data["split"], "by": "group", "held_out_group": held_out}
+            data["split"].pop("test", None)
+            self.found = [line for line in self.found if not line.startswith("test part")]
+            self.found.append(f"test part: the group {held_out}, so that nobody is in training and test")
+        elif how is not None:
+            data["split"] = {"by": how} if how in ("predefined", "fold") else {"test": 0.2, **data["split"], "by": how}
+            self.found = [line for line in self.found if not line.startswith("test part")]
         return self
 
     def text(self, recipe: Path) -> str:
@@ -41,6 +82,12 @@ class Draft:
         YAML().dump(self.body, out)
         said = [*self.found, f"Run: xmr run {recipe.name}{self.hint}"]
         return "".join(f"# {printable(line)}\n" for line in said) + out.getvalue()
+
+
+def _near_a_fifth(groups: Sequence[str]) -> str:
+    """The group that holds as near to a fifth of the records as any."""
+    counts = Counter(groups)
+    return min(counts, key=lambda group: (abs(counts[group] - 0.2 * len(groups)), group))
 
 
 @dataclass(frozen=True)

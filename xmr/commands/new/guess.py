@@ -17,8 +17,11 @@ from xmr.tasks.sequence_labeling import SequenceLabeling
 WEEKEND = (5, 6)  # as datetime counts weekdays
 
 
-def guess_task(records: Records, texts: list[str]) -> tuple[type[Task], str]:
-    """The task a label column suggests, and why. texts: sequences a label for each of whose residues may be given."""
+def guess_task(records: Records, texts: list[str], archived: bool = False) -> tuple[type[Task], str]:
+    """The task a label column suggests, and why. texts: sequences a label for each of whose residues may be given.
+
+    archived: whole numbers are classes however many there are, as in the files of the UCR/UEA archive.
+    """
     if len(records.labels) > 1:
         return _guess_of_several(records)
     labels = next(iter(records.labels.values()))
@@ -31,7 +34,7 @@ def guess_task(records: Records, texts: list[str]) -> tuple[type[Task], str]:
         numbers = {float(label) for label in distinct}
     except ValueError:
         return Classification, f"{len(distinct)} distinct labels: {', '.join(sorted(distinct)[:5])}"
-    if len(numbers) > 10 or any(number != int(number) for number in numbers):
+    if any(number != int(number) for number in numbers) or (len(numbers) > 10 and not archived):
         return Regression, f"{len(numbers)} distinct numbers"
     return Classification, f"{len(numbers)} distinct whole numbers"
 

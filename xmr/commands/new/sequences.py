@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xmr.commands.new.base import Draft, Sample
+from xmr.commands.new.likeness import split_by_likeness
 
 ALIGNED = 300_000  # up to so many nucleotides in all, a head in closed form on every position fits into memory
 LONGEST_ALIGNED = 400  # nucleotides; what a source of 512 positions takes at once
@@ -21,7 +22,7 @@ PROTEIN_CLASSES: dict[str, Any] = {
 def protein(sample: Sample) -> Draft:
     """Proteins, peptides and variants of one protein."""
     aligned = not sample.task.per_position and len(sample.lengths) == 1 and len(sample.records) > 1
-    split = sample.split() if sample.small else sample.split(by="cluster")
+    split, why = split_by_likeness(sample)
     if sample.task.per_position:
         baselines = ["majority", "window_linear"]
     else:
@@ -38,7 +39,7 @@ def protein(sample: Sample) -> Draft:
     found = sample.found("records")
     if aligned:
         found += "; all of one length, so only the columns that vary are fed (encoder.aligned: true)"
-    return Draft(body, [found])
+    return Draft(body, [found, why])
 
 
 def _other_protein(sample: Sample, aligned: bool) -> dict[str, Any]:

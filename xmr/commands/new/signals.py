@@ -19,7 +19,7 @@ def series(sample: Sample) -> Draft:
         "data": _data(sample),
         "encoder": {"name": "series"},
         "source": {"name": "hf_image", "model": "google/mobilenet_v1_0.75_192", "feature_layers": 8},
-        "transform": {"name": "signal_image", "segment": [0.5, 1.0, 2.0]},
+        "transform": {"name": "signal_image", "segment_width": [0.5, 1.0, 2.0]},
         "output": {"name": "ridge"},
         "training": {"epochs": 1, "learning_rate": 1e-4, "batch_size": 32},
         "ensemble": 3,

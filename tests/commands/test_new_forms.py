@@ -1,0 +1,279 @@
+"""Ordinary files as people of the field have them: drafted as meant, or one sentence that says what to type."""
+
+import random
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from xmr.cli.app import execute
+from xmr.core.component import create
+from xmr.core.registry import ENCODERS
+from xmr.data.public.catalog import DATASETS
+from xmr.prepare import prepare
+from xmr.recipe.load import load_recipe
+
+RNG = random.Random(0)
+
+
+def protein(n=12):
+    return "".join(RNG.choices("ACDEFGHIKLMNPQRSTVWY", k=n))
+
+
+def nucleotides(n=12):
+    return "".join(RNG.choices("ACGT", k=n))
+
+
+PROTEINS = [protein(9 + i % 4) for i in range(24)]
+
+
+def new(folder, domain, name, content, *options):
+    """Write the file and draft a recipe for it."""
+    path = folder / name
+    if content is not None:
+        path.write_text(content)
+    assert execute(["new", domain, str(path), "-o", str(folder / "r.yaml"), "--force", *options]) == 0
+
+
+def drafted(folder, domain, name, content, *options):
+    """Draft a recipe, and read the data as a run would -> recipe, prepared records."""
+    new(folder, domain, name, content, *options)
+    recipe = load_recipe(str(folder / "r.yaml"), ["baselines=[]"])
+    encoder = create(ENCODERS, recipe.encoder)
+    encoder.configure(512)
+    return recipe, prepare(recipe.data, recipe.task, encoder, 0)
+
+
+def table(header, rows):
+    return "\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n"
+
+
+@pytest.mark.parametrize("name", ["activity", "fitness", "Score", "DMS_score", "class", "y"])
+def test_usual_names_of_labels(tmp_path, name, capsys):
+    rows = [(text, f"x{i}", i / 7) for i, text in enumerate(PROTEINS)]
+    recipe, prepared = drafted(tmp_path, "protein", "x.csv", table(f"sequence,remark,{name}", rows))
+    assert recipe.task == "regression"
+    assert list(prepared.records.labels) == [name]
+    assert f"{name}: 0 to 3.28571, median 1.64286" in capsys.readouterr().out
+
+
+def test_the_only_column_left_is_the_label(tmp_path, capsys):
+    rows = [(f"p{i}", text, "AB"[i % 2]) for i, text in enumerate(PROTEINS)]
+    recipe, prepared = drafted(tmp_path, "protein", "x.csv", table("id,Sequence,Result", rows))
+    assert (recipe.task, recipe.data.target) == ("classification", "Result")
+    assert prepared.records.ids[0] == "p0"
+    said = capsys.readouterr().out
+    assert "label Result: the only column left" in said
+    assert "Result: A 12, B 12" in said
+    assert "lengths 9 to 12, median 10" in said
+
+
+def test_the_input_is_the_only_column_of_sequences(tmp_path, capsys):
+    rows = [(i, text, "train" if i % 4 else "test", i % 2) for i, text in enumerate(PROTEINS)]
+    recipe, prepared = drafted(
+        tmp_path, "protein", "x.csv", table("number,VH Sequence,set,binding", rows), "--target", "binding"
+    )
+    assert (recipe.data.input, recipe.data.target) == ("VH Sequence", "binding")
+    assert prepared.records.inputs[0] in PROTEINS
+    assert "input 'VH Sequence': the only column of sequences" in capsys.readouterr().out
+
+
+def test_columns_of_zero_and_one_are_several_labels(tmp_path):
+    rows = [(text, i % 2, i // 2 % 2, "") for i, text in enumerate(PROTEINS)]
+    recipe, prepared = drafted(tmp_path, "protein", "x.csv", table("sequence,kinase,membrane,comment", rows))
+    assert (recipe.task, recipe.data.target) == ("multilabel", ["kinase", "membrane"])
+    assert list(prepared.records.labels) == ["kinase", "membrane"]
+
+
+def test_a_label_that_could_be_any_of_several_is_asked_for(tmp_path, capsys):
+    (tmp_path / "x.csv").write_text(
+        table("sequence,mass,charge", [(text, i / 3, i / 5) for i, text in enumerate(PROTEINS)])
+    )
+    assert execute(["new", "protein", str(tmp_path / "x.csv")]) == 2
+    assert capsys.readouterr().err.endswith(
+        "x.csv: found columns sequence, mass, charge; expected the label: --target NAME, once for each label\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "index"])
+def test_the_numbers_of_the_rows_are_never_data(tmp_path, name, capsys):
+    rng = np.random.default_rng(0)
+    rows = [(i, i % 2, *rng.normal(size=6).round(3)) for i in range(30)]
+    content = table(f"{name},label,s_0,s_1,s_2,s_3,s_4,s_5", rows)
+    recipe, prepared = drafted(tmp_path, "series", "x.csv", content)
+    assert prepared.records.arrays.shape == (30, 1, 6)
+    assert f"column {name!r} counts the rows, so it is ignored" in capsys.readouterr().out
+    recipe, prepared = drafted(tmp_path, "table", "y.csv", content.replace("s_", "x"))
+    assert prepared.records.columns == ("x0", "x1", "x2", "x3", "x4", "x5")
+    assert name not in recipe.encoder["columns"]
+
+
+def test_whole_numbers_of_an_archive_are_classes(tmp_path):
+    head = "@problemName x\n@timeStamps false\n@univariate true\n@classLabel true {}\n@data\n"
+    classes = [str(i) for i in range(12)]
+    for part, first in (("TRAIN", 0), ("TEST", 36)):
+        rows = "".join(f"{i},{i % 5},2.5,{i % 3}:{i % 12}\n" for i in range(first, first + 36))
+        (tmp_path / "x").mkdir(exist_ok=True)
+        (tmp_path / "x" / f"x_{part}.ts").write_text(head.format(" ".join(classes)) + rows)
+    assert drafted(tmp_path, "series", "x", None)[0].task == "classification"
+    assert drafted(tmp_path, "series", "x/x_TRAIN.ts", None)[0].task == "classification"
+
+
+def test_sequences_of_the_other_domain_are_one_message(tmp_path, capsys):
+    letters = table("sequence,label", [(nucleotides(), i % 2) for i in range(40)])
+    (tmp_path / "n.csv").write_text(letters)
+    (tmp_path / "p.csv").write_text(table("sequence,label", [(protein(), i % 2) for i in range(40)]))
+    assert execute(["new", "protein", str(tmp_path / "n.csv")]) == 2
+    assert capsys.readouterr().err.endswith(
+        "n.csv: found sequences of A, C, G and T alone; expected protein sequences (xmr new dna n.csv reads them)\n"
+    )
+    assert execute(["new", "dna", str(tmp_path / "p.csv")]) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "found letters of amino acids; expected dna sequences (xmr new protein p.csv reads them)" in message
+
+
+def test_peptides_of_few_kinds_of_letters_are_still_proteins(tmp_path):
+    content = table(
+        "sequence,label", [("GAGATCA"[: 4 + i % 3] if i % 5 == 0 else protein(5 + i % 3), i % 2) for i in range(30)]
+    )
+    assert drafted(tmp_path, "protein", "x.csv", content)[0].task == "classification"
+
+
+def test_what_the_user_states_is_in_the_recipe(tmp_path):
+    rows = [(f"r{i}", text, i % 12, f"g{i % 4}") for i, text in enumerate(PROTEINS)]
+    options = (
+        "--target",
+        "level",
+        "--id",
+        "code",
+        "--group",
+        "patient",
+        "--task",
+        "classification",
+        "--split",
+        "group",
+    )
+    recipe, prepared = drafted(tmp_path, "protein", "x.csv", table("code,sequence,level,patient", rows), *options)
+    assert recipe.task == "classification"
+    assert (recipe.data.split.by, recipe.data.split.held_out_group) == ("group", "g0")
+    assert prepared.records.ids[0].startswith("r")
+    assert {*prepared.records.group} == {"g0", "g1", "g2", "g3"}
+    recipe, prepared = drafted(tmp_path, "protein", "x.csv", None, *options[:-1], "cluster")
+    assert recipe.data.split.by == "cluster"
+
+
+def test_a_wrong_task_names_the_nearest(tmp_path, capsys):
+    (tmp_path / "x.csv").write_text("sequence,label\nACDE,1\nCDEF,0\n")
+    assert execute(["new", "protein", str(tmp_path / "x.csv"), "--task", "regresion"]) == 2
+    assert "--task: found 'regresion'" in (message := capsys.readouterr().err)
+    assert "did you mean regression?" in message
+
+
+def test_a_flat_folder_of_clips_by_pattern(tmp_path, capsys):
+    (tmp_path / "clips").mkdir()
+    for i in range(12):
+        name = f"{'yes' if i % 2 else 'no'}_{'ab'[i // 6]}_{i}.wav"
+        soundfile.write(tmp_path / "clips" / name, np.random.default_rng(i).normal(size=800) / 9, 8000)
+    recipe, prepared = drafted(tmp_path, "audio", "clips", None, "--pattern", "{label}_{group}_{take}")
+    assert recipe.data.pattern == "{label}_{group}_{take}"
+    assert {*prepared.records.labels["label"]} == {"yes", "no"}
+    assert {*prepared.records.group} == {"a", "b"}
+    assert {prepared.records.group[i] for i in prepared.split.test} == {"a"}
+    assert "test part: the group a, so that nobody is in training and test" in capsys.readouterr().out
+    assert execute(["new", "protein", str(tmp_path / "clips"), "--split", "group"]) == 2
+
+
+def test_series_of_a_row_per_time_step(tmp_path):
+    rows = [(f"s{i // 5}", i % 5, i / 3, (i // 5) % 2) for i in range(60)]
+    content = table("case,hour,load,label", rows)
+    recipe, prepared = drafted(tmp_path, "series", "x.csv", content, "--id", "case", "--time", "hour")
+    assert (recipe.data.id, recipe.data.time) == ("case", "hour")
+    assert prepared.records.arrays.shape == (12, 1, 5)
+
+
+def test_what_a_person_should_beware_of(tmp_path, capsys):
+    rows = [(PROTEINS[i % 20], "rare" if i < 1 else "Common") for i in range(24)]
+    rows += [(protein(), "common"), (PROTEINS[1], "rare")]
+    new(tmp_path, "protein", "x.csv", table("sequence,label", rows))
+    said = capsys.readouterr().out.replace("\n", " ")
+    for sentence in (
+        "label: Common 23, rare 2, common 1",
+        "beware: classes that differ only in upper and lower case: Common, common",
+        "beware: about 0 test records of the class common: too few to measure it",
+        "5 records repeat an earlier input",
+        "beware: 2 inputs have two different labels",
+        "beware: 26 records are too few for a result that would hold for others",
+    ):
+        assert sentence in said
+    rows = [(protein(), "b" if i < 3 else "a", "train" if i > 5 else "test") for i in range(60)]
+    new(tmp_path, "protein", "x.csv", table("sequence,label,set", rows))
+    said = capsys.readouterr().out
+    assert "beware: 5.0% of the records are b; read average precision and MCC, not accuracy" in said
+    assert "beware: no training record has the class b of the test part" in said
+
+
+def test_a_forecast_takes_no_label(tmp_path, capsys):
+    content = "date,load\n" + "".join(f"2020-01-{1 + i // 24:02} {i % 24:02}:00,{i % 24}\n" for i in range(120))
+    (tmp_path / "t.csv").write_text(content)
+    for option in ("--target", "--group", "--task"):
+        assert execute(["new", "forecast", str(tmp_path / "t.csv"), option, "load"]) == 2
+        assert f"new forecast: found {option}; expected no such option" in capsys.readouterr().err
+    assert execute(["new", "forecast", str(tmp_path / "t.csv"), "--time", "date"]) == 0
+
+
+def test_real_peptides_in_one_look(tmp_path, capsys):
+    chosen = DATASETS["amp_vs_uniprot"]
+    records = chosen.records()
+    rows = zip(records.inputs, records.labels["label"])
+    recipe, _ = drafted(tmp_path, "protein", "amp.csv", table("Sequence,Kind", rows))
+    said = capsys.readouterr().out
+    assert recipe.data.split.by == "cluster"
+    assert "Kind: AMP 2,600, UniProt 2,600" in said
+    assert "558 records repeat an earlier input" in said
+    assert "beware: 22 inputs have two different labels" in said
+
+
+@pytest.mark.parametrize(
+    ("sequences", "by", "why"),
+    [
+        ([protein(40) for _ in range(40)], "random", "only 0% of the sequences have a near copy"),
+        (
+            ["ACDEFGHIKLMNPQRSTVWY" * 2 + letter for letter in "ACDEFGHIKL" * 4],
+            "random",
+            "100% of the sequences are one family",
+        ),
+        (
+            [base + tail for base in (protein(40) for _ in range(20)) for tail in ("A", "C")],
+            "cluster",
+            "100% of the sequences have a near copy",
+        ),
+    ],
+)
+def test_the_split_is_decided_by_what_is_in_the_file(tmp_path, sequences, by, why, capsys):
+    recipe, _ = drafted(tmp_path, "protein", "x.csv", table("sequence,label", zip(sequences, "01" * 20)))
+    assert recipe.data.split.by == by
+    assert f"test part: {'by ' if by == 'cluster' else ''}{by}, because {why}" in capsys.readouterr().out
+    assert drafted(tmp_path, "protein", "x.csv", None, "--split", "random")[0].data.split.by == "random"
+    assert "test part" not in capsys.readouterr().out
+
+
+def test_many_records_that_cannot_be_read_end_with_the_remedy(tmp_path, capsys):
+    (tmp_path / "x.csv").write_text(table("sequence,label", [(f"AC{i}", i % 2) for i in range(40)]))
+    assert execute(["new", "protein", str(tmp_path / "x.csv")]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) <= 12
+    assert lines[-1] == "xmr: --on-error skip leaves such records out, and lists them"
+
+
+def test_many_variants_are_drafted_at_once(tmp_path):
+    wild = protein(200)
+    rows = [
+        (wild[: 7 + i % 90] + "ACDEFGHIKL"[i % 10] + wild[8 + i % 90 : 150] + "LMNPQRSTVWY"[i % 11] + wild[151:], i / 9)
+        for i in range(8000)
+    ]
+    begun = time.perf_counter()
+    new(tmp_path, "protein", "x.csv", table("sequence,fitness", rows))
+    assert time.perf_counter() - begun < 60
+    assert load_recipe(str(tmp_path / "r.yaml")).data.split.by == "random"

@@ -1,0 +1,142 @@
+"""Which column of the user's file is the label, which the input, and which is no data, where nobody says so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from xmr.data.columns import USUAL, Columns, find_column
+from xmr.data.readers.header import name_columns
+from xmr.data.readers.numbers import is_gap
+from xmr.data.readers.rows import COLUMNAR, open_rows
+from xmr.data.readers.series import TIME
+from xmr.errors import DataError, Problem
+
+LABELS = (
+    *("activity", "fitness", "score", "dms_score", "category", "annotation", "outcome", "property", "affinity"),
+    *("value", "family", "type", "species", "response"),
+)
+SHOWN = 8  # columns that a message lists
+_UNNAMED = re.compile(r"(unnamed: ?\d+|index|)", re.IGNORECASE)  # what pandas and R call the numbers of rows
+_LETTERS = re.compile(r"[A-Za-z*.-]{4,}")
+
+
+@dataclass(frozen=True)
+class Guessed:
+    """The columns of a file, with what was guessed, and a sentence for each guess."""
+
+    columns: Columns
+    why: tuple[str, ...] = ()
+
+
+def guess_columns(source: Path, columns: Columns, letters: bool) -> Guessed:
+    """The columns as the user names them, and a guess for those that he does not and that have no usual name.
+
+    letters: whether the inputs are sequences of letters (else texts). Raises DataError that lists the columns where
+    the label could be any of several.
+    """
+    suffix = (Path(source.stem).suffix if source.suffix == ".gz" else source.suffix).lower()
+    if source.is_dir() or suffix not in COLUMNAR:
+        return Guessed(columns)
+    with open_rows(source, "records") as rows:
+        if columns.reads in ("table", "series") and not rows.stated and not _has_names(rows.peek(1)[0][1]):
+            return Guessed(columns)  # UCR's own form, or a table without a header
+        header = name_columns(rows, columns) if columns.reads == "table" else rows.take_header()
+        held = [cells for _, cells in rows.peek() if len(cells) == len(header)]
+    table = _Table(str(source), header, held, columns)
+    ignored = table.row_numbers()
+    columns = replace(columns, skip=(*columns.skip, *(header[at] for at in ignored)))
+    why = [f"column {header[at]!r} counts the rows, so it is ignored" for at in ignored]
+    table = replace(table, columns=columns)
+    asked = columns.reads != "sequences" or columns.input is not None or table.usual("input")
+    if not asked and (name := table.guess_input(letters)):
+        columns = replace(columns, input=name)
+        why.append(f"input {name!r}: the only column of {'sequences' if letters else 'texts'}")
+        table = replace(table, columns=columns)
+    if not columns.target and columns.need_target and not table.usual("target"):
+        names, reason = table.guess_target()
+        columns = replace(columns, target=names)
+        why.append(f"label {', '.join(names)}: {reason}")
+    return Guessed(columns, tuple(why))
+
+
+def _has_names(cells: list[str]) -> bool:
+    """Whether a first row may be a header: two cells or more are no numbers."""
+    return sum(not _is_number(cell) for cell in cells) >= 2
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The first rows of a file with a header."""
+
+    file: str
+    header: list[str]
+    rows: list[list[str]]
+    columns: Columns
+
+    def cells(self, at: int) -> list[str]:
+        """The cells of a column that hold something."""
+        return [cell for row in self.rows if not is_gap(cell := row[at].strip())]
+
+    def usual(self, role: str) -> bool:
+        """Whether a column has a usual name of this role."""
+        return find_column(self.header, None, role, self.file, USUAL[role]) is not None
+
+    def row_numbers(self) -> list[int]:
+        """Columns without a name of their own that count 0, 1, 2 ... or 1, 2, 3 ..."""
+        named = {self.columns.id, self.columns.time, self.columns.group, *self.columns.target, *self.columns.skip}
+        found = []
+        for at, name in enumerate(self.header):
+            if name in named or not _UNNAMED.fullmatch(name.strip()) or len(self.rows) < 2:
+                continue
+            counted = [row[at].strip() for row in self.rows]
+            if any(counted == [str(first + step) for step in range(len(counted))] for first in (0, 1)):
+                found.append(at)
+        return found
+
+    def left(self) -> list[int]:
+        """The columns that are neither the input nor anything else that has a name."""
+        given = self.columns
+        named = {given.input, given.id, given.set, given.time, given.group, *given.skip}
+        roles = ("id", "set", "validation") if given.input else ("input", "id", "set", "validation")
+        usual = {name for role in roles for name in USUAL[role]} | {*TIME}
+        return [at for at, name in enumerate(self.header) if name not in named and name.casefold() not in usual]
+
+    def guess_input(self, letters: bool) -> str | None:
+        """The only column of sequences, or of texts of several words."""
+        named = {*self.columns.target, *self.columns.skip, self.columns.id, self.columns.group}
+
+        def fits(cell: str) -> bool:
+            return bool(_LETTERS.fullmatch(cell)) if letters else " " in cell
+
+        found = [
+            name
+            for at, name in enumerate(self.header)
+            if name not in named and (held := self.cells(at)) and sum(map(fits, held)) > 0.9 * len(held)
+        ]
+        if letters and len(found) > 1:  # words such as `train` have few letters; sequences differ
+            found = [name for name in found if len({*self.cells(self.header.index(name))}) > 0.5 * len(self.rows)]
+        return found[0] if len(found) == 1 else None
+
+    def guess_target(self) -> tuple[tuple[str, ...], str]:
+        """The label column or columns and why. Raises DataError where it could be any of several."""
+        left = self.left()
+        folded = {self.header[at].casefold(): self.header[at] for at in left}
+        if name := next((folded[name] for name in LABELS if name in folded), None):
+            return (name,), "a usual name of labels"
+        if len(left) == 1:
+            return (self.header[left[0]],), "the only column left"
+        binary = [at for at in left if (held := {*self.cells(at)}) and held <= {"0", "1", "0.0", "1.0"}]
+        if len(binary) > 1 and self.columns.reads not in ("table", "series"):
+            return tuple(self.header[at] for at in binary), "columns of 0 and 1"
+        listed = ", ".join(self.header[:SHOWN]) + (", ..." if len(self.header) > SHOWN else "")
+        raise DataError(Problem(self.file, f"columns {listed}", "the label: --target NAME, once for each label"))

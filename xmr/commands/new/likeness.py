@@ -1,0 +1,36 @@
+"""How alike the sequences of a file are, and which split that asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xmr.commands.new.base import Sample
+from xmr.data.splits import kmer_clusters
+
+LOOKED_AT = 3000  # sequences that are compared with each other
+SIMILARITY = 0.4  # the default of data.split.similarity
+MOSTLY = 0.5  # fraction of the sequences in one cluster from which on no split can separate clusters
+HARDLY = 0.05  # fraction of sequences with a near copy below which a random split separates them as well
+
+
+def split_by_likeness(sample: Sample) -> tuple[dict[str, Any], str]:
+    """The split for a file of proteins, and a sentence that says why.
+
+    By the file's own column where it has one; by cluster where near copies would stand in training and test; at random
+    where nearly nothing or nearly everything is alike.
+    """
+    if "test" in sample.records.role and "train" in sample.records.role:
+        return sample.split(), "test part: as the file says"
+    texts = list(dict.fromkeys(sample.encoder.canonical(sample.records)))
+    texts = texts[:: -(-len(texts) // LOOKED_AT)]
+    sizes = np.bincount(kmer_clusters(texts, SIMILARITY))
+    largest, near = sizes.max() / len(texts), sizes[sizes > 1].sum() / len(texts)
+    if largest > MOSTLY:
+        why = f"{largest:.0%} of the sequences are one family, which no split can separate"
+        return sample.split(), f"test part: random, because {why}"
+    if near < HARDLY:
+        return sample.split(), f"test part: random, because only {near:.0%} of the sequences have a near copy"
+    why = f"{near:.0%} of the sequences have a near copy, which must not stand on both sides"
+    return sample.split(by="cluster"), f"test part: by cluster, because {why}"
