@@ -39,7 +39,7 @@ def test_a_test_record_left_out_late_leaves_the_others_aligned(tmp_path):
     recipe = write(tmp_path)
     job = load_job(recipe)
     kept = [f"r{i}" for i in range(28, 40) if i not in (31, 35)]
-    assert job.parts["test"].ids == kept
+    assert job.records["test"].ids == kept
     result = run(recipe, tmp_path / "out", device="cpu")
     assert result["n_test"] == len(kept)
     assert set(result["baselines"]) == {"majority", "kmer_logistic"}

@@ -20,16 +20,16 @@ from xmr.tasks.base import Task, task_class
 from xmr.tasks.forecasting import Forecasting
 from xmr.training.loop import LabelledSet
 
-PARTS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass
 class Job:
-    """Everything that a recipe names, loaded and encoded, before training. parts: the records of `sets`, in order."""
+    """Everything that a recipe names, loaded and encoded, before training. records: of `sets`, in the same order."""
 
     recipe: Recipe
     prepared: Prepared
-    parts: dict[str, Records]
+    records: dict[str, Records]
     encoder: Encoder
     source: Source
     targets: Task
@@ -57,32 +57,32 @@ def make_encoder(recipe: Recipe, source: Source) -> Encoder:
 
 
 def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepared, device: str = "cpu") -> Job:
-    """Fit the encoder on the training set, encode all parts, build the program.
+    """Fit the encoder on the training set, encode all splits, build the program.
 
     encoder: an encoder configured for the source.
     """
-    parts = {name: prepared.part(name) for name in PARTS}
-    encoder.fit(parts["train"])
+    records = {name: prepared.subset(name) for name in SPLITS}
+    encoder.fit(records["train"])
     if isinstance(encoder, ForecastEncoder):
         targets: Task = Forecasting.steps(encoder.horizon)
     else:
-        targets = task_class(recipe.task).fit(parts["train"], positive_of(recipe.data), recipe.data.target_scale)
-    for name in PARTS:
-        parts[name] = _known(parts[name], encoder, targets, recipe.data.on_error, prepared)
+        targets = task_class(recipe.task).fit(records["train"], positive_of(recipe.data), recipe.data.target_scale)
+    for name in SPLITS:
+        records[name] = _known(records[name], encoder, targets, recipe.data.on_error, prepared)
     if recipe.data.shuffle_labels:
         for name, salt in (("train", 7), ("validation", 8)):
-            targets.shuffle_labels(parts[name], np.random.default_rng(recipe.seed + salt))
-    sets = {name: LabelledSet(encoder.encode(part), targets.encode(part)) for name, part in parts.items()}
+            targets.shuffle_labels(records[name], np.random.default_rng(recipe.seed + salt))
+    sets = {name: LabelledSet(encoder.encode(subset), targets.encode(subset)) for name, subset in records.items()}
     widths = np.unique(sets["train"].data.width)
     length = int(widths[0]) if encoder.one_length else None
     program = Program.build(
         encoder, recipe.transform, source, recipe.output, targets, recipe.ensemble, recipe.seed, length
     )
     program.columns = prepared.columns
-    return Job(recipe, prepared, parts, encoder, source, targets, sets, program.to(device))
+    return Job(recipe, prepared, records, encoder, source, targets, sets, program.to(device))
 
 
-def _known(part: Records, encoder: Encoder, targets: Task, on_error: str, prepared: Prepared) -> Records:
+def _known(records: Records, encoder: Encoder, targets: Task, on_error: str, prepared: Prepared) -> Records:
     """Only records whose label occurs in training and which the fitted encoder accepts."""
-    wrong = {**targets.check(part), **encoder.check(part, fitted=True)}
-    return without_bad(part, wrong, on_error, prepared.skipped)
+    wrong = {**targets.check(records), **encoder.check(records, fitted=True)}
+    return without_bad(records, wrong, on_error, prepared.skipped)

@@ -1,4 +1,4 @@
-"""From the `data` section to clean records in three parts: read, check, remove duplicates, split. No model is
+"""From the `data` section to clean records in three splits: read, check, remove duplicates, split. No model is
 needed.
 """
 
@@ -39,7 +39,7 @@ from xmr.tasks.base import Task, task_class
 
 @dataclass
 class Prepared:
-    """Clean records and their parts, with what was skipped and why."""
+    """Clean records and their split, with what was skipped and why."""
 
     records: Records
     split: Split
@@ -50,7 +50,7 @@ class Prepared:
     digest: str
     columns: Columns = field(default_factory=Columns)  # as in the recipe or the data set
 
-    def part(self, name: str) -> Records:
+    def subset(self, name: str) -> Records:
         """The records of `train`, `validation` or `test`."""
         return self.records.take(getattr(self.split, name))
 
@@ -135,21 +135,21 @@ def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepa
             )
         )
     scaled = encoder.fit_rows(table.rows(0, borders[1])).scaled(table)
-    parts = [
+    subsets = [
         windows(scaled, encoder.context_length, encoder.horizon, begin, end, 1 if end == rows else encoder.stride)
         for begin, end in pairwise(borders)
         if end > begin
     ]
-    for part in parts:
-        if part.arrays is None or np.isnan(part.arrays[:, :, encoder.context_length :]).all():
-            raise DataError(part.problem(0, "found no value from here on; expected some for training or testing"))
-    sizes = [0, *np.cumsum([len(part) for part in parts])]
+    for subset in subsets:
+        if subset.arrays is None or np.isnan(subset.arrays[:, :, encoder.context_length :]).all():
+            raise DataError(subset.problem(0, "found no value from here on; expected some for training or testing"))
+    sizes = [0, *np.cumsum([len(subset) for subset in subsets])]
     index = [np.arange(a, b) for a, b in pairwise(sizes)]
     none = np.zeros(0, dtype=np.int64)
-    train, chosen_part, test = (index[0], index[1] if len(parts) == 3 else none, index[-1])
+    train, validation, test = index[0], index[1] if len(subsets) == 3 else none, index[-1]
     how = f"by time: {borders[1]}, {chosen_rows} and {held} rows"
     digest = hashlib.sha256(np.ascontiguousarray(table.values).tobytes()).hexdigest()
-    return Prepared(Records.join(parts), Split(train, chosen_part, test, how), Skipped(), rows, 0, 0, digest, columns)
+    return Prepared(Records.join(subsets), Split(train, validation, test, how), Skipped(), rows, 0, 0, digest, columns)
 
 
 def positive_of(settings: DataSettings) -> str | None:

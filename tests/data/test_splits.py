@@ -78,7 +78,7 @@ def test_a_budget_keeps_the_parts_of_any_split(strata):
     assert "20 labels in all" in small.how
     if classes is not None:
         assert classes[small.train].sum() == pytest.approx(15 / 4, abs=1)
-    with pytest.raises(DataError, match="found 80 records beside the test part; expected at least 81"):
+    with pytest.raises(DataError, match="found 80 records outside the test set; expected at least 81"):
         limited(whole, 81, classes, 0)
 
 

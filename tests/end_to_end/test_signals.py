@@ -128,7 +128,7 @@ def test_recordings_of_a_speaker_left_out(tmp_path, capsys):
     assert execute(["run", str(recipe), "-o", str(run), "--quiet"]) == 0
     metrics = json.loads((run / "metrics.json").read_text())
     assert (metrics["n_train"], metrics["n_test"]) == (24, 12)
-    assert "ann left out of 3 groups" in metrics["split"]
+    assert "ann held out of 3 groups" in metrics["split"]
     (folder / "broken_ann_9.wav").write_bytes(b"RIFF")
     out = tmp_path / "p.csv"
     assert execute(["predict", str(run), str(folder), "-o", str(out)]) != 0

@@ -75,7 +75,7 @@ class Ways:
         prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
         job = assemble(recipe, encoder, self.source, prepared)
         digest = hashlib.sha256()
-        for name, part in job.parts.items():
+        for name, part in job.records.items():
             values = job.program.answer(job.sets[name].data)
             if not bool(torch.isfinite(values).all()):
                 raise SilentError("answers that are not finite", name)

@@ -140,8 +140,8 @@ def _run(
     result["program_bytes"] = sum((folder / "program" / name).stat().st_size for name in PROGRAM_FILES)
     # What training gave is kept before what may still fail.
     write_json(folder / "metrics.json", finite({**result, "finished": False}))
-    answered = Prediction(job.parts["test"].ids, values, spread, lengths)
-    _write(folder, job, history.rows, in_own_units(answered, job.encoder, job.parts["test"]))
+    answered = Prediction(job.records["test"].ids, values, spread, lengths)
+    _write(folder, job, history.rows, in_own_units(answered, job.encoder, job.records["test"]))
     baselines = run_baselines(job, result, folder, log)
     write_json(folder / "metrics.json", finite({**result, "finished": False}))
     try:
@@ -160,7 +160,7 @@ def _report(
     """report.html."""
     truth = job.sets["test"].target.numpy()
     examples = job.sets["test"].data.batch(np.arange(min(8, len(job.sets["test"]))))
-    ids = job.parts["test"].ids
+    ids = job.records["test"].ids
     write_report(folder, job.program, job.prepared.summary(), truth, result, history, values, baselines, examples, ids)
 
 
@@ -178,7 +178,7 @@ def _spread(each: torch.Tensor) -> np.ndarray:
 
 def _write(folder: Path, job: Job, history: list[dict[str, float]], prediction: Prediction) -> None:
     """predictions.csv, history.csv, mapping.csv (where there is a label mapping), environment.json, skipped.csv."""
-    header, rows = prediction_table(prediction, job.targets, job.parts["test"])
+    header, rows = prediction_table(prediction, job.targets, job.records["test"])
     write_csv(folder / "predictions.csv", header, rows)
     columns = list(dict.fromkeys(key for row in history for key in row))
     write_csv(folder / "history.csv", columns, [[row.get(key, "") for key in columns] for row in history])

@@ -18,7 +18,7 @@ from xmr.core.files import array_sha256, json_sha256, write_array, write_json
 from xmr.core.memory import PeakMemory
 from xmr.core.registry import TRANSFORMS
 from xmr.errors import OutputError, reason
-from xmr.job import PARTS, Job
+from xmr.job import SPLITS, Job
 from xmr.recipe.recipe import case_of
 from xmr.training.precision import resolve_precision
 
@@ -36,15 +36,15 @@ def baseline_input(job: Job) -> BaselineInput:
     """What the baselines of a run may use."""
     return BaselineInput(
         case=case_of(job.recipe),
-        texts={name: job.encoder.canonical(job.parts[name]) for name in PARTS},
+        texts={name: job.encoder.canonical(job.records[name]) for name in SPLITS},
         sets={name: part.data for name, part in job.sets.items()},
-        targets={name: job.sets[name].target.numpy() for name in PARTS if name != "test"},
+        targets={name: job.sets[name].target.numpy() for name in SPLITS if name != "test"},
         description=job.targets,
         spec=job.encoder.spec,
         seed=job.recipe.seed,
         source=job.source,
         augment=job.encoder.augment,
-        arrays={name: job.parts[name].arrays for name in PARTS},
+        arrays={name: job.records[name].arrays for name in SPLITS},
         season=job.encoder.season,
         untrained=untrained(job),
         precision=resolve_precision(job.recipe.training.precision, torch.device("cpu")),

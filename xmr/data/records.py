@@ -12,21 +12,21 @@ from xmr.errors import DataError, Problem, shortened
 
 
 class Noted(Protocol):
-    """A rule of a reader; `note` is what it did, empty where it did nothing."""
+    """A rule of a reader; `note` describes what it changed and is empty if it changed nothing."""
 
     note: str
 
 
 @dataclass
 class Records:
-    """n records, one list a column. `line`: the line of each in `file`; `labels`: raw text by label column.
+    """n records, one list per column. `line`: the line of each in `file`; `labels`: raw text by label column.
 
-    `role`: "train", "validation", "test" or "" where the file does not say. `mask`: per-position text of 0 and 1
-    (0 = not scored), "" where there is none. `arrays`: what each record holds where that is no text, in memory, one row
-    a record: pictures as (n, H, W, C) uint8, series as (n, C, L) float32 with NaN for what is missing. `inputs` are
-    then digests of it. `group`: who a record comes from (a speaker, a patient), where the data says so. `columns`: rows
-    of a table: the names of the cells that each input holds side by side (`readers.tables.SEPARATOR`); `header`: of all
-    columns of the file in their order, labels too. `notes`: rules that acted while the file was read, to be told.
+    `role`: "train", "validation", "test" or "" if the file does not say. `mask`: per-position text of 0 and 1 (0 = not
+    scored), "" if there is none. `arrays`: records that are not text, in memory, one row per record: images as
+    (n, H, W, C) uint8, time series as (n, C, L) float32 with NaN for missing values; `inputs` are then their digests.
+    `group`: the origin of each record (a speaker, a patient), if known. `columns`, of a table: the names of the cells
+    that each input contains (`readers.tables.SEPARATOR`); `header`: of all columns of the file in order, including
+    labels. `notes`: rules that were applied while reading, for the user.
     """
 
     ids: list[str]
@@ -74,45 +74,47 @@ class Records:
         )
 
     def noted(self, rule: Noted | None) -> Records:
-        """Itself, with what a rule has to say."""
+        """Itself, with the note of a rule."""
         if rule is not None and rule.note:
             self.notes = tuple(dict.fromkeys((*self.notes, rule.note)))
         return self
 
     @staticmethod
-    def join(parts: list[Records]) -> Records:
-        """Parts of one file, end to end."""
-        if not parts:
+    def join(chunks: list[Records]) -> Records:
+        """Consecutive chunks of one file, concatenated."""
+        if not chunks:
             return Records([], [])
-        first = parts[0]
+        first = chunks[0]
         return Records(
-            [x for part in parts for x in part.ids],
-            [x for part in parts for x in part.inputs],
-            {name: [x for part in parts for x in part.labels[name]] for name in first.labels},
-            [x for part in parts for x in part.role],
-            [x for part in parts for x in part.mask],
-            [x for part in parts for x in part.line],
+            [x for chunk in chunks for x in chunk.ids],
+            [x for chunk in chunks for x in chunk.inputs],
+            {name: [x for chunk in chunks for x in chunk.labels[name]] for name in first.labels},
+            [x for chunk in chunks for x in chunk.role],
+            [x for chunk in chunks for x in chunk.mask],
+            [x for chunk in chunks for x in chunk.line],
             first.file,
-            _joined([part.arrays for part in parts if part.arrays is not None]) if first.arrays is not None else None,
-            [x for part in parts for x in part.group],
+            _joined([chunk.arrays for chunk in chunks if chunk.arrays is not None])
+            if first.arrays is not None
+            else None,
+            [x for chunk in chunks for x in chunk.group],
             first.columns,
             first.header,
-            tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+            tuple(dict.fromkeys(note for chunk in chunks for note in chunk.notes)),
         )
 
-    def place(self, index: int) -> str:
+    def location(self, index: int) -> str:
         """`file:line` of a record."""
         return f"{self.file}:{self.line[index]}" if self.line else self.file
 
     def problem(self, index: int, message: str) -> Problem:
         """A `Problem` at a record; message is "found ...; expected ..."."""
         found, _, expected = message.partition("; expected ")
-        place = f"{self.place(index)}: record {shortened(self.ids[index], 80)!r}"
+        place = f"{self.location(index)}: record {shortened(self.ids[index], 80)!r}"
         return Problem(place, found.removeprefix("found "), expected)
 
 
 def _joined(arrays: list[np.ndarray]) -> np.ndarray:
-    """Arrays end to end; series of other channels or length are first filled up with NaN."""
+    """Arrays, concatenated; series that differ in channels or length are first padded with NaN."""
     if len({array.shape[1:] for array in arrays}) == 1 or arrays[0].ndim != 3:
         return np.concatenate(arrays)
     shape = [max(array.shape[axis] for array in arrays) for axis in (1, 2)]
@@ -126,20 +128,20 @@ def _joined(arrays: list[np.ndarray]) -> np.ndarray:
 
 @dataclass
 class Skipped:
-    """What `on_error: skip` left out, and why; what is written to skipped.csv."""
+    """The records that `on_error: skip` dropped, and why; written to skipped.csv."""
 
-    rows: list[tuple[str, str, str]] = field(default_factory=list)  # place, id, reason
+    rows: list[tuple[str, str, str]] = field(default_factory=list)  # location, id, reason
 
     def add(self, records: Records, index: int, reason: str) -> None:
-        """Note that a record was left out."""
-        self.rows.append((records.place(index), records.ids[index], reason))
+        """Note that a record is skipped."""
+        self.rows.append((records.location(index), records.ids[index], reason))
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
 def without_bad(records: Records, wrong: dict[int, str], on_error: str, skipped: Skipped) -> Records:
-    """Drop the records named in `wrong`, noting each, or raise DataError with all of them when on_error is "fail"."""
+    """Skip the records named in `wrong` and note each, or raise DataError with all of them if on_error is "fail"."""
     if not wrong:
         return records
     if on_error == "fail":

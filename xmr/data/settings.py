@@ -18,27 +18,29 @@ class SplitSettings(Section):
 
     by: Literal["random", "cluster", "predefined", "fold", "group", "time"] = Field(
         "random",
-        description="random stratified, by cluster of similar sequences, by the file's own set column, folds, or one "
-        "group (speaker, patient) left out, or the last rows of a table over time",
+        description="random (stratified), by cluster of similar sequences, predefined in a column of the file, one of "
+        "several folds, one held-out group (speaker, patient), or the last rows of a time-series table",
     )
-    test: Amount = Field(0.2, description="share (< 1) or number of records for the test part")
-    validation: Amount = Field(0.1, description="share (< 1) of the rest, or number of records; 0: no validation part")
+    test: Amount = Field(0.2, description="fraction (< 1) or number of records of the test set")
+    validation: Amount = Field(
+        0.1, description="fraction (< 1) of the rest, or number of records; 0: no validation set"
+    )
     n_labelled: Annotated[int, Ge(2)] | None = Field(
         None,
-        description="labelled records in all for training and validation together (by: predefined limits only the "
-        "training records, beside the validation part the file names); by default all of them",
+        description="total number of labelled records for training and validation; with by: predefined, of training "
+        "records only; by default all",
     )
     similarity: Annotated[float, Gt(0)] = Field(
         0.4,
-        description="cluster: similarity from which two sequences share a cluster (3-mer cosine, or MMseqs2 identity)",
+        description="cluster: minimum similarity of two sequences in one cluster (3-mer cosine, or MMseqs2 identity)",
     )
     tool: Literal["auto", "mmseqs", "kmers"] = Field(
         "auto",
-        description="cluster: auto takes MMseqs2 where it is on PATH; say which, and the split is the same everywhere",
+        description="cluster: auto uses MMseqs2 if it is on PATH; name one for the same split on every machine",
     )
-    held_out_group: str | None = Field(None, description="group: the one left out for the test part")
+    held_out_group: str | None = Field(None, description="group: the one that is the test set")
     folds: Annotated[int, Ge(2), Le(10_000)] = Field(5, description="fold: number of folds")
-    fold: Annotated[int, Ge(0)] = Field(0, description="fold: which one is the test part")
+    fold: Annotated[int, Ge(0)] = Field(0, description="fold: which one is the test set")
 
 
 class DataSettings(Section):
@@ -49,52 +51,54 @@ class DataSettings(Section):
         None,
         description="your own file (FASTA, CSV, TSV, Parquet, Excel, .npz; .gz too) or folder (a subfolder per class)",
     )
-    test_path: str | None = Field(None, description="a second file that holds the test part (split.by: predefined)")
+    test_path: str | None = Field(None, description="a second file with the test set (split.by: predefined)")
     header: bool | None = Field(
-        None, description="tables: whether the first row holds the columns' names; by default seen from the rows"
+        None, description="tables: whether the first row is a header; by default inferred from the rows"
     )
-    names: list[str] | None = Field(None, description="tables without a header: the name of every column, in order")
-    input: str | None = Field(None, description="column of the input; by default the usual names, e.g. sequence")
+    names: list[str] | None = Field(None, description="tables without a header: the names of all columns, in order")
+    input: str | None = Field(None, description="column of the input; by default one with a usual name, e.g. sequence")
     target: str | list[str] | None = Field(None, description="column of the label, or several for multilabel")
     target_scale: Literal["standard", "quantile"] = Field(
-        "standard", description="regression: standardized, or normal scores of the training quantiles (skewed values)"
+        "standard",
+        description="regression: standardized, or normal scores of the training quantiles (for skewed values)",
     )
-    positive: str | None = Field(
-        None, description="binary tasks: the class of interest, which AUROC's curve and average precision are about"
-    )
-    id: str | None = Field(None, description="column of record ids; by default id, or the line number")
-    split_column: str | None = Field(None, description="column that says train, validation or test")
-    group_column: str | None = Field(None, description="column that says who a record comes from (speaker, patient)")
+    positive: str | None = Field(None, description="binary tasks: the positive class, for AUROC and average precision")
+    id: str | None = Field(None, description="column of record ids; by default `id`, otherwise the line number")
+    split_column: str | None = Field(None, description="column with the values train, validation and test")
+    group_column: str | None = Field(None, description="column with the origin of each record (speaker, patient)")
     ignore_columns: list[str] = Field(
         [],
-        description="columns of tables, series and tables over time that are not read: no features, samples, channels",
+        description="columns of tables and time series to ignore: neither features, samples nor channels",
     )
     pattern: str | None = Field(
         None,
-        description="file names that hold the label, e.g. {label}_{group}_{take}; {group} and {set} are read too, "
-        "other fields are passed over",
+        description="pattern of file names with the label, e.g. {label}_{group}_{take}; {group} and {set} are read "
+        "too, other fields are ignored",
     )
     time: str | None = Field(
-        None, description="series in a file of one row a time step: the column of time; by default its usual names"
+        None,
+        description="time series with one row per time step: the column of the time; by default one with a usual name",
     )
-    rows: Annotated[int, Ge(1)] | None = Field(None, description="forecasting: only the first rows of the table")
+    rows: Annotated[int, Ge(1)] | None = Field(None, description="forecasting: number of rows to use, from the first")
     labels_path: str | None = Field(None, description="per-residue tasks: FASTA of label strings, by id")
     mask_path: str | None = Field(None, description="per-residue tasks: FASTA of 0/1 strings, 0 = not scored")
     split: SplitSettings = Field(default_factory=SplitSettings)
-    seed: Seed | None = Field(None, description="pins the split; by default the recipe's seed")
+    seed: Seed | None = Field(None, description="seed of the split; by default the recipe's seed")
     max_length: Annotated[int, Ge(1)] | None = Field(
         None,
-        description="records with more symbols than this are left out, counted and listed in skipped.csv",
+        description="records with more symbols are skipped and listed in skipped.csv",
     )
     duplicates: Literal["remove", "keep"] = Field("remove", description="records with the same input")
     conflicting_labels: Literal["remove", "keep", "fail"] = Field("remove", description="one input with two labels")
-    on_error: Literal["fail", "skip"] = Field("fail", description="records that cannot be read: stop, or skip and list")
+    on_error: Literal["fail", "skip"] = Field(
+        "fail", description="records that cannot be read: stop with an error, or skip and list them"
+    )
     shuffle_labels: bool = Field(
-        False, description="control: training labels in random order; test must fall to chance"
+        False, description="control: shuffle the training labels; test metrics must fall to chance level"
     )
 
     @model_validator(mode="after")
-    def _one_place(self) -> DataSettings:
+    def _one_origin(self) -> DataSettings:
         if (self.dataset is None) == (self.path is None):
             raise ValueError("exactly one of data.dataset and data.path")
         return self

@@ -1,4 +1,4 @@
-"""Train, validation and test: random, by cluster of similar sequences, by a column, or by fold."""
+"""Train, validation and test splits: random, by cluster of similar sequences, predefined, by group, or by fold."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BLOCK = 512  # sequences that are compared with all others at a time
 
 @dataclass(frozen=True)
 class Split:
-    """Record indices of the three parts. `how`: a sentence for the report."""
+    """Record indices of the three splits. how: a description for the report."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -31,48 +31,53 @@ class Split:
     how: str
 
 
-def amount(asked: float, n: int) -> int:
-    """A share below 1 or a number of records, as a number of records."""
-    return round(asked * n) if asked < 1 else int(asked)
+def amount(size: float, n: int) -> int:
+    """A fraction of n (below 1), or a number of records, as a number of records."""
+    return round(size * n) if size < 1 else int(size)
 
 
 def random_split(
     strata: np.ndarray | None, n: int, test: float, validation: float, labels: int | None, seed: int
 ) -> Split:
-    """Draw test first, then at most `labels` labelled records for train and validation together.
+    """Sample the test set first, then at most `labels` labelled records for training and validation together.
 
-    strata: (n,) class of each record, kept in proportion in all parts, or None. test and validation: a share (< 1) or
-    a number; validation is a share of what remains for training when it is a share.
+    strata: (n,) class of each record, for stratified sampling, or None. test and validation: a fraction (< 1) or a
+    number; a fraction for validation is taken from the records that remain after the test set.
     """
     everything = np.arange(n)
-    rest, held = _draw(everything, amount(test, n), strata, seed)
+    rest, test_index = _sample(everything, amount(test, n), strata, seed)
     if labels is not None:
         if labels > len(rest):
             raise DataError(
-                Problem("data.split.n_labelled", f"{len(rest)} records beside the test part", f"at least {labels}")
+                Problem("data.split.n_labelled", f"{len(rest)} records outside the test set", f"at least {labels}")
             )
-        _, rest = _draw(rest, labels, strata, seed + 1)
-    train, chosen = _draw(rest, amount(validation, len(rest)), strata, seed + 2)
+        _, rest = _sample(rest, labels, strata, seed + 1)
+    train, validation_index = _sample(rest, amount(validation, len(rest)), strata, seed + 2)
     budget = "" if labels is None else f", {labels} labels in all for training and validation"
-    return Split(train, chosen, held, f"random{' stratified' if strata is not None else ''} (seed {seed}{budget})")
+    return Split(
+        train,
+        validation_index,
+        test_index,
+        f"random{' stratified' if strata is not None else ''} (seed {seed}{budget})",
+    )
 
 
 def limited(split: Split, labels: int | None, strata: np.ndarray | None, seed: int) -> Split:
-    """The same split with at most `labels` records in training and validation together, each in proportion."""
+    """The same split with at most `labels` records in training and validation together, in the same proportion."""
     if labels is None:
         return split
     sizes = len(split.train), len(split.validation)
     if labels > sum(sizes):
-        found = f"{sum(sizes)} records beside the test part"
+        found = f"{sum(sizes)} records outside the test set"
         raise DataError(Problem("data.split.n_labelled", found, f"at least {labels}"))
-    chosen = round(labels * sizes[1] / sum(sizes))
-    train = _draw(split.train, labels - chosen, strata, seed + 1)[1]
-    validation = _draw(split.validation, chosen, strata, seed + 2)[1]
+    n_validation = round(labels * sizes[1] / sum(sizes))
+    train = _sample(split.train, labels - n_validation, strata, seed + 1)[1]
+    validation = _sample(split.validation, n_validation, strata, seed + 2)[1]
     return Split(train, validation, split.test, f"{split.how}, {labels} labels in all for training and validation")
 
 
-def _draw(index: np.ndarray, count: int, strata: np.ndarray | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Split `index` into (the others, `count` drawn), in proportion to strata where every stratum allows it."""
+def _sample(index: np.ndarray, count: int, strata: np.ndarray | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Split `index` into (the rest, a sample of `count`), stratified if every stratum has enough records."""
     if count <= 0:
         return index, index[:0]
     if count >= len(index):
@@ -88,9 +93,9 @@ def _draw(index: np.ndarray, count: int, strata: np.ndarray | None, seed: int) -
 
 
 def kmer_clusters(sequences: Sequence[str], similarity: float, k: int = 3) -> np.ndarray:
-    """Single-linkage clusters: two sequences whose k-mer sets have a cosine of at least `similarity` share one.
+    """Single-linkage clusters of sequences whose k-mer sets have a cosine similarity of at least `similarity`.
 
-    Returns (n,) cluster numbers. No two sequences of different clusters are that similar, by construction.
+    Returns (n,) cluster numbers. By construction, no two sequences of different clusters are that similar.
     """
     vectors = CountVectorizer(analyzer="char", ngram_range=(1, k), binary=True, lowercase=False)
     matrix = vectors.fit_transform([text if text else " " for text in sequences])
@@ -144,11 +149,11 @@ def mmseqs_clusters(sequences: Sequence[str], similarity: float) -> np.ndarray:
 def cluster_split(
     sequences: Sequence[str], test: float, validation: float, similarity: float, seed: int, tool: str = "auto"
 ) -> Split:
-    """Whole clusters go to one part each, so that near-copies never sit on both sides.
+    """Assign whole clusters to one split each, so that near-duplicates are never in two splits.
 
-    Clusters are dealt in random order until test and validation have their share; a cluster larger than what a part
-    still needs stays in training. tool: `mmseqs` (MMseqs2), `kmers` (`kmer_clusters`), or `auto`, the first where it is
-    on PATH. Raises RecipeError when `mmseqs` is asked for and is not there.
+    Clusters are assigned in random order until the test and validation sets have their size; a cluster that is larger
+    than the remaining size stays in training. tool: `mmseqs` (MMseqs2), `kmers` (`kmer_clusters`), or `auto`: MMseqs2
+    if it is on PATH. Raises RecipeError if `mmseqs` is requested and not installed.
     """
     there = shutil.which("mmseqs") is not None
     if tool == "mmseqs" and not there:
@@ -161,106 +166,109 @@ def cluster_split(
     n = len(sequences)
     _, clusters, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
     rng = np.random.default_rng(seed)
-    part = np.zeros(len(sizes), dtype=np.int8)  # 0 train, 1 validation, 2 test
+    role_of = np.zeros(len(sizes), dtype=np.int8)  # 0 train, 1 validation, 2 test
     wanted = amount(test, n)
     need = {2: wanted, 1: amount(validation, n - wanted)}
     for cluster in rng.permutation(len(sizes)):
         for role in (2, 1):
             if sizes[cluster] <= need[role]:
-                part[cluster] = role
+                role_of[cluster] = role
                 need[role] -= sizes[cluster]
                 break
-    roles = part[clusters]
+    roles = role_of[clusters]
     found = f"{len(sizes)} clusters by {name} >= {similarity}, the largest of {sizes.max()}, seed {seed}"
-    train, chosen, held = (np.flatnonzero(roles == role) for role in (0, 1, 2))
+    train, validation_index, test_index = (np.flatnonzero(roles == role) for role in (0, 1, 2))
     if not len(train) or (need[2] == wanted and wanted):
         raise DataError(
             Problem(
                 "data.split",
-                f"{found}: no cluster fits the test part",
+                f"{found}: no cluster fits into the test set",
                 "smaller clusters (raise data.split.similarity)",
             )
         )
-    return Split(train, chosen, held, f"by cluster ({found})")
+    return Split(train, validation_index, test_index, f"by cluster ({found})")
 
 
 def predefined_split(
     role: Sequence[str], strata: np.ndarray | None, validation: float, labels: int | None, seed: int
 ) -> Split:
-    """The parts the file itself names; a validation part is drawn from train where it names none."""
+    """The splits that the file names; without a validation set, one is sampled from the training set."""
     roles = np.array(role)
-    train, chosen, held = (np.flatnonzero(roles == name) for name in ("train", "validation", "test"))
-    if not len(train) or not len(held):
+    train, validation_index, test_index = (np.flatnonzero(roles == name) for name in ("train", "validation", "test"))
+    if not len(train) or not len(test_index):
         raise DataError(
             Problem(
                 "data.split.by: predefined",
-                f"{len(train)} train and {len(held)} test records",
+                f"{len(train)} train and {len(test_index)} test records",
                 "a set column (or SET= field) with both",
             )
         )
-    note = "as the file says"
-    if unnamed := len(roles) - len(train) - len(chosen) - len(held):
-        note += f", {unnamed} records that it gives no part left out"
+    note = "predefined in the file"
+    if unnamed := len(roles) - len(train) - len(validation_index) - len(test_index):
+        note += f", {unnamed} records without a split are not used"
     if labels is not None:
         if labels > len(train):
             raise DataError(Problem("data.split.n_labelled", f"{len(train)} training records", f"at least {labels}"))
-        train = _draw(train, labels, strata, seed + 1)[1]
+        train = _sample(train, labels, strata, seed + 1)[1]
         note += f", {labels} of its training records (seed {seed})"
-    if not len(chosen) and validation:
-        train, chosen = _draw(train, amount(validation, len(train)), strata, seed)
-        note += f", validation drawn from train (seed {seed})"
-    return Split(train, chosen, held, note)
+    if not len(validation_index) and validation:
+        train, validation_index = _sample(train, amount(validation, len(train)), strata, seed)
+        note += f", validation sampled from train (seed {seed})"
+    return Split(train, validation_index, test_index, note)
 
 
 def group_split(
     group: Sequence[str],
-    left_out: str | None,
+    test_group: str | None,
     strata: np.ndarray | None,
     validation: float,
     labels: int | None,
     seed: int,
 ) -> Split:
-    """One group is the test part; validation is drawn from the others, in proportion to class and group.
+    """One group is the test set; validation is sampled from the others, stratified by class and group.
 
-    labels: records in all for training and validation, as many of each class and group as can be.
+    labels: total number of records for training and validation, stratified likewise.
     """
     groups = sorted(set(group))
-    if left_out not in groups:
-        found = "no group named" if left_out is None else repr(left_out)
+    if test_group not in groups:
+        found = "no group named" if test_group is None else repr(test_group)
         raise DataError(
             Problem(
-                "data.split.held_out_group", found, f"one of {', '.join(groups[:12])}", nearest(left_out or "", groups)
+                "data.split.held_out_group",
+                found,
+                f"one of {', '.join(groups[:12])}",
+                nearest(test_group or "", groups),
             )
         )
     names = np.array(group)
     classes = np.zeros(len(names), np.int64) if strata is None else strata
     both = np.unique(np.stack([classes, np.searchsorted(groups, names)]), axis=1, return_inverse=True)[1].ravel()
-    held, rest = np.flatnonzero(names == left_out), np.flatnonzero(names != left_out)
+    test_index, rest = np.flatnonzero(names == test_group), np.flatnonzero(names != test_group)
     if labels is not None:
         if labels > len(rest):
             raise DataError(
-                Problem("data.split.n_labelled", f"{len(rest)} records of other groups", f"at least {labels}")
+                Problem("data.split.n_labelled", f"{len(rest)} records of the other groups", f"at least {labels}")
             )
-        rest = _draw(rest, labels, _finest(both, strata, rest, labels), seed + 1)[1]
+        rest = _sample(rest, labels, _finest(both, strata, rest, labels), seed + 1)[1]
     count = amount(validation, len(rest))
-    train, chosen = _draw(rest, count, _finest(both, strata, rest, count), seed + 2)
-    return Split(train, chosen, held, f"{left_out} left out of {len(groups)} groups (seed {seed})")
+    train, validation_index = _sample(rest, count, _finest(both, strata, rest, count), seed + 2)
+    return Split(train, validation_index, test_index, f"{test_group} held out of {len(groups)} groups (seed {seed})")
 
 
 def _finest(both: np.ndarray, strata: np.ndarray | None, index: np.ndarray, count: int) -> np.ndarray | None:
-    """Class and group together where a draw of `count` can hold one of each, else the class alone."""
+    """Class and group together if a sample of `count` can contain one of each, otherwise the class alone."""
     return both if count >= len(np.unique(both[index])) else strata
 
 
 def fold_split(strata: np.ndarray | None, n: int, folds: int, fold: int, validation: float, seed: int) -> Split:
-    """Fold `fold` of `folds` is the test part; validation is drawn from the others."""
+    """Fold `fold` of `folds` is the test set; validation is sampled from the others."""
     if not 0 <= fold < folds:
         raise RecipeError(Problem("data.split.fold", str(fold), f"0 to {folds - 1} (data.split.folds is {folds})"))
     by = strata if strata is not None else np.zeros(n, dtype=int)
     counts = np.bincount(by)
     if strata is not None and counts[counts > 0].min() < folds:
         by = np.zeros(n, dtype=int)
-    parts = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(np.zeros(n), by))
-    rest, held = parts[fold]
-    train, chosen = _draw(rest, amount(validation, len(rest)), strata, seed + 2)
-    return Split(train, chosen, held, f"fold {fold} of {folds} (seed {seed})")
+    splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(np.zeros(n), by))
+    rest, test_index = splits[fold]
+    train, validation_index = _sample(rest, amount(validation, len(rest)), strata, seed + 2)
+    return Split(train, validation_index, test_index, f"fold {fold} of {folds} (seed {seed})")

@@ -154,7 +154,7 @@ def test_labels_that_cannot_be_read():
 def test_secondary_structure_joins_three_files(shared_data):
     settings = DataSettings(dataset="flip_secondary_structure", split={"by": "predefined", "n_labelled": 50})
     prepared = prepare(settings, "sequence_labeling", ProteinEncoder(), 0)
-    test = prepared.part("test")
+    test = prepared.subset("test")
     assert all(len(a) == len(b) for a, b in zip(test.inputs, test.labels["label"]))
     assert all(len(a) == len(b) for a, b in zip(test.inputs, test.mask))
     assert len(prepared.split.train) + len(prepared.split.validation) <= 50 + 2000
@@ -167,9 +167,9 @@ def test_gb1_fasta_and_csv_agree(shared_data):
         settings = DataSettings(path=str(folder / name), split={"by": "predefined", "validation": 0})
         parts.append(prepare(settings, "regression", ProteinEncoder(), 0))
     for name in ("train", "validation", "test"):
-        assert [p.inputs for p in (parts[0].part(name),)] == [p.inputs for p in (parts[1].part(name),)]
-    assert len(parts[0].part("test")) == 8309
-    assert len(parts[0].part("train")) == 381
+        assert [p.inputs for p in (parts[0].subset(name),)] == [p.inputs for p in (parts[1].subset(name),)]
+    assert len(parts[0].subset("test")) == 8309
+    assert len(parts[0].subset("train")) == 381
 
 
 def test_download_checks_what_came(tmp_path, monkeypatch, shared_data):

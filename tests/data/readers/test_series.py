@@ -87,7 +87,7 @@ def test_who_a_series_comes_from_is_no_value(tmp_path, spec):
 
 def test_several_labels_of_a_file_that_holds_one(tmp_path):
     np.savez(tmp_path / "x.npz", series=VALUES, labels=LABELS)
-    with pytest.raises(DataError, match=r"x\.npz: found one label a record; expected columns named hot, wet"):
+    with pytest.raises(DataError, match=r"x\.npz: found one label per record; expected columns named hot, wet"):
         read(tmp_path / "x.npz", target=("hot", "wet"))
 
 

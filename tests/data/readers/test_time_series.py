@@ -57,10 +57,10 @@ def test_statistics_come_from_the_training_rows(tmp_path):
     made = prepare(settings, "forecasting", encoder, 0)
     assert encoder.mean == [17.5, 65.0]  # of rows 0 to 35
     assert encoder.std[0] == pytest.approx(np.std(np.arange(36)))
-    assert [len(made.part(name)) for name in ("train", "validation", "test")] == [2 * 28, 2 * 10, 2 * 10]
-    first = made.part("test").arrays[0, 0] * encoder.std[0] + encoder.mean[0]
+    assert [len(made.subset(name)) for name in ("train", "validation", "test")] == [2 * 28, 2 * 10, 2 * 10]
+    first = made.subset("test").arrays[0, 0] * encoder.std[0] + encoder.mean[0]
     np.testing.assert_allclose(first, np.arange(42, 51), atol=1e-4)
-    assert made.part("train").arrays[:, :, :].max() < made.part("test").arrays.max()
+    assert made.subset("train").arrays[:, :, :].max() < made.subset("test").arrays.max()
     latest = encoder.latest(read_time_table(tmp_path / "x.csv", Columns()))
     assert latest.group == ["a", "b"]
     np.testing.assert_allclose(
@@ -71,7 +71,7 @@ def test_statistics_come_from_the_training_rows(tmp_path):
 def test_only_the_test_part_has_every_window(tmp_path):
     settings = DataSettings(path=str(write(tmp_path / "x.csv")), split={"by": "time", "validation": 12, "test": 12})
     made = prepare(settings, "forecasting", ForecastEncoder(context_length=6, horizon=3, stride=4), 0)
-    assert [len(made.part(name)) for name in ("train", "validation", "test")] == [2 * 7, 2 * 3, 2 * 10]
+    assert [len(made.subset(name)) for name in ("train", "validation", "test")] == [2 * 7, 2 * 3, 2 * 10]
 
 
 def test_random_splits_of_the_future_are_refused(tmp_path):

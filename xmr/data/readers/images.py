@@ -1,4 +1,4 @@
-"""Pictures as records: a folder of files (one class a subfolder), or arrays in memory."""
+"""Images as records: a folder of files (one subfolder per class), or arrays in memory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_folder(folder: Path, need_target: bool, chunk: int) -> Iterator[Records
     depth = 1 + split
     loose = [path for path in relative if len(path.parts) <= depth]
     if len(loose) == len(relative) and need_target:
-        raise DataError(Problem(str(folder / loose[0]), "a file outside any class", "one subfolder a class"))
+        raise DataError(Problem(str(folder / loose[0]), "a file outside any class", "one subfolder per class"))
     labelled = need_target or not loose
     for begin in range(0, len(relative), chunk):
         part = relative[begin : begin + chunk]

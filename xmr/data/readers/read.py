@@ -57,12 +57,12 @@ def read_all(path: Path, columns: Columns, on_error: str, skipped: Skipped) -> R
         raise DataError(Problem(str(path), "no record", "at least one"))
     if columns.need_target and len(columns.target) > len(records.labels):
         expected = f"columns named {', '.join(columns.target)} (data.target), as CSV, TSV or Parquet have"
-        raise DataError(Problem(str(path), "one label a record", expected))
+        raise DataError(Problem(str(path), "one label per record", expected))
     wrong: dict[int, str] = {}
     seen: dict[str, int] = {}
     for index, name in enumerate(records.ids):
         if name in seen:
-            wrong[index] = f"found the id {name!r} again (first at {records.place(seen[name])}); expected unique ids"
+            wrong[index] = f"found the id {name!r} again (first at {records.location(seen[name])}); expected unique ids"
         seen.setdefault(name, index)
     for index, role in enumerate(records.role):
         if role not in ("", "train", "validation", "test"):
@@ -71,5 +71,5 @@ def read_all(path: Path, columns: Columns, on_error: str, skipped: Skipped) -> R
     if path.is_dir() and columns.need_target and columns.reads not in ("series", "table"):
         for index, label in enumerate(records.labels.get("label", [])):
             if label == "":
-                wrong[index] = "found a file outside any class; expected one subfolder a class"
+                wrong[index] = "found a file outside any class; expected one subfolder per class"
     return without_bad(records, wrong, on_error, skipped)
