@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
+from xmr.cli.app import app
 from xmr.data.columns import Columns
 from xmr.data.readers.read import read_all
 from xmr.data.records import Skipped
@@ -74,6 +76,25 @@ def test_nothing_imports_upwards():
                 other = node.module.split(".")[1]
                 if (own, other) not in lazy_upwards:
                     assert level[other] <= level[own], f"{path.name} imports {node.module}"
+
+
+def test_folders_know_few_others():
+    """Arrows from one folder, or file at the root, to another."""
+    arrows = set()
+    for path in (ROOT / "xmr").rglob("*.py"):
+        own = path.relative_to(ROOT / "xmr").with_suffix("").parts[0]
+        imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+        modules = [node.module for node in imports if node.module and node.module.startswith("xmr.")]
+        arrows |= {(own, module.split(".")[1]) for module in modules} - {(own, own)}
+    arrows = {arrow for arrow in arrows if not arrow[0].startswith("__")}
+    assert len(arrows) <= 110, sorted(arrows)
+
+
+def test_a_command_is_where_its_name_says():
+    """`xmr NAME` is what xmr/commands/NAME.py, or the folder xmr/commands/NAME/, does."""
+    for command in [*typer.main.get_command(app).commands]:
+        place = ROOT / "xmr" / "commands" / command
+        assert place.with_suffix(".py").is_file() or (place / f"{command}.py").is_file(), command
 
 
 def test_the_docs_show_these_layers():

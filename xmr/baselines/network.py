@@ -52,7 +52,6 @@ def fit_network(
     device = torch.device("cpu")
     decay = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: 0.5 * (1 + math.cos(math.pi * s / steps)))
     best, best_score, best_epoch = None, -math.inf, 0
-    metric = description.main_metric
     for epoch, batches in enumerate(plan):
         model.train()
         for batch in batches:
@@ -67,7 +66,7 @@ def fit_network(
         if len(sets["validation"]):
             with autocast(data.precision, device):
                 values = network_predictions(model, sets["validation"], description, 2 * schedule.batch)
-            score = description.metrics(values, targets["validation"])[metric]
+            score = description.score(description.metrics(values, targets["validation"]))
             if score > best_score:
                 best_score, best_epoch = score, epoch
                 best = {name: tensor.clone() for name, tensor in model.state_dict().items()}

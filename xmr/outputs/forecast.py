@@ -11,10 +11,10 @@ from torch.nn.utils import skip_init
 
 from xmr.core.generators import Dropout
 from xmr.core.kinds import Batch, SignalBatch
+from xmr.core.kinds.signal import window_scale
 from xmr.core.spaces import SourceOutput, TokenFeatures
 from xmr.outputs.base import Output
 from xmr.outputs.heads import linear_layer
-from xmr.transforms.signal_patches import window_scale
 
 
 class Forecast(Output):

@@ -154,6 +154,9 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
     if recipe.output.get("pool", "mean") != "mean" and space_of(recipe.source["name"]) != "token":
         found = f"{recipe.output['pool']!r} for a source that returns one vector"
         problems.append(Problem(place(("output", "pool")), found, "mean, or no pool"))
+    if recipe.training.class_weights != "none" and not task.classes:
+        found = f"{recipe.training.class_weights!r} for task {task.name}"
+        problems.append(Problem(place(("training", "class_weights")), found, "none: this task has no classes"))
     if isinstance(recipe.data.target, list) and len(recipe.data.target) > 1 and not task.several_columns:
         problems.append(
             Problem(

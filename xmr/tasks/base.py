@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Literal, Self
 
@@ -30,12 +30,16 @@ class Task(ABC):
     names: the classes, the label columns, or the steps of a forecast; K in shapes. column: the label column.
     Subclasses state their facts as class attributes:
 
-    name: what a recipe calls it. predicts: values for each record, each position of a record, or the steps after it.
-    per_position: a target for every position of a record instead of one per record.
-    has_labels: targets come from label columns. several_columns: takes more than one label column. probabilistic:
-    predictions are probabilities, else numbers. one_answer: the report may ask what the prediction of a record
-    depends on. single_target: one class or number per record. default_output: the output `xmr new` writes. figures: the
-    names of those in `xmr.report.figures` that suit its predictions.
+    name: what a recipe calls it.
+    predicts: values for each record, for each position of a record, or for the steps after it.
+    per_position: each position of a record has a target, not the record.
+    classes: targets are class numbers.
+    has_labels: targets come from label columns. several_columns: there may be more than one of them.
+    probabilistic: predictions are probabilities, otherwise numbers.
+    one_answer: the report may ask what the prediction of a record depends on.
+    single_target: one class or number per record.
+    default_output: the output `xmr new` writes.
+    figures: names of those in `xmr.report.figures` that suit the predictions.
     """
 
     names: tuple[str, ...]
@@ -44,6 +48,7 @@ class Task(ABC):
     name: ClassVar[str]
     predicts: ClassVar[Literal["record", "position", "future"]] = "record"
     per_position: ClassVar[bool] = False
+    classes: ClassVar[bool] = False
     has_labels: ClassVar[bool] = True
     several_columns: ClassVar[bool] = False
     probabilistic: ClassVar[bool] = True
@@ -147,6 +152,10 @@ class Task(ABC):
 
     # Training
 
+    def class_weights(self, target: Tensor) -> Tensor | None:
+        """Weights of the loss, (K,), with which every class has the same total weight; None: there are no classes."""
+        return None
+
     @classmethod
     @abstractmethod
     def loss(cls, logits: Tensor, target: Tensor, weights: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
@@ -176,6 +185,11 @@ class Task(ABC):
     @abstractmethod
     def main_metric(self) -> str:
         """What the best epoch is chosen by on validation, and what a report opens with."""
+
+    def score(self, found: Mapping[str, float]) -> float:
+        """The main metric of `metrics`, negative where lower is better: the best epoch has the highest score."""
+        value = found[self.main_metric]
+        return value if METRICS.get(self.main_metric).higher_is_better else -value
 
     def interval(self, values: Array, target: Tensor, lengths: np.ndarray | None = None) -> dict[str, list[float]]:
         """Bootstrap intervals of the metrics over whole records: name -> [low, high]. lengths: see `lengths`."""

@@ -29,6 +29,7 @@ class Classification(Task):
     positive: str = ""
 
     name: ClassVar[str] = "classification"
+    classes: ClassVar[bool] = True
     single_target: ClassVar[bool] = True
     figures: ClassVar[tuple[str, ...]] = ("confusion", "reliability", "binary_curves")
 
@@ -94,6 +95,11 @@ class Classification(Task):
         number = {name: index for index, name in enumerate(self.names)}
         return torch.tensor([number[label] for label in records.labels[self.column]], dtype=torch.long)
 
+    def class_weights(self, target: Tensor) -> Tensor | None:
+        """n / (K n_t); a class without examples has weight zero."""
+        counts = torch.bincount(target[target != IGNORE].reshape(-1), minlength=self.outputs).float()
+        return torch.where(counts > 0, counts.sum() / (self.outputs * counts.clamp(min=1)), 0.0)
+
     @classmethod
     def loss(cls, logits: Tensor, target: Tensor, weights: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
         """Cross-entropy; see `Task.loss`."""
@@ -142,12 +148,6 @@ class Classification(Task):
         loss = -np.log(values[np.arange(len(values)), truth].clip(1e-9))
         texts = [(self.names[a], f"{self.names[b]} ({p:.2f})") for a, b, p in zip(truth, chosen, values.max(axis=1))]
         return np.where(chosen == truth, -np.inf, loss), texts
-
-
-def class_weights(target: Tensor, classes: int) -> Tensor:
-    """n / (K n_t): every class counts the same in all; a class without examples has weight zero."""
-    counts = torch.bincount(target[target != IGNORE].reshape(-1), minlength=classes).float()
-    return torch.where(counts > 0, counts.sum() / (classes * counts.clamp(min=1)), 0.0)
 
 
 def combinations(records: Records) -> np.ndarray:

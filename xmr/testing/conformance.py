@@ -259,7 +259,7 @@ def check_output(section: dict[str, Any] | str, source: Source, task: str = "cla
     assert source.checksum() == before, "the source changed"
     values = program.answer(labelled.data)
     assert bool(torch.isfinite(values).all())
-    if targets.probabilistic and not targets.several_columns:
+    if targets.classes:
         assert torch.allclose(values.sum(-1), torch.ones(values.shape[:-1]), atol=1e-4)
     _round_trip(program, labelled, values)
 

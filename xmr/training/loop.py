@@ -22,11 +22,9 @@ from torch import Tensor, nn
 
 from xmr.core.generators import Generators, share_generators
 from xmr.core.kinds import Batch, EncodedSet
-from xmr.metrics.registry import higher_is_better
 from xmr.outputs.mapping import CountedMapping
 from xmr.outputs.ridge import Ridge
 from xmr.program import Program, source_features
-from xmr.tasks.classification import class_weights
 from xmr.training.checkpoint import (
     load_checkpoint,
     optimizer_tensors,
@@ -220,10 +218,10 @@ class _Job:
         self.generators = Generators()
         share_generators(self.generators, program.transforms)
         share_generators(self.generators, program.outputs)
-        self.weights = None
+        self.weights: Tensor | None = None
         self.lengths: Tensor | None = None  # of the source's tokens
-        if settings.class_weights == "balanced":
-            self.weights = class_weights(training.target, self.task.outputs).to(program.device)
+        if settings.class_weights == "balanced" and (weights := self.task.class_weights(training.target)) is not None:
+            self.weights = weights.to(program.device)
         self.epochs = max(settings.epochs, -(-settings.min_steps // max(1, len(self.batches(0)))))
         self.steps = sum(len(self.batches(epoch)) for epoch in range(self.epochs))
         program.cache(training.data, varied=True)
@@ -388,6 +386,5 @@ class _Job:
         )
         check_answers(answers, self.settings)
         values = self.task.metrics(answers.numpy(), self.validation.target)
-        metric = self.task.main_metric
-        score = values[metric] if higher_is_better(metric) else -values[metric]
+        score = self.task.score(values)
         return {"score": score if math.isfinite(score) else -math.inf, **values}

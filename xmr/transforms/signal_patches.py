@@ -13,6 +13,7 @@ from torch.nn.utils import skip_init
 
 from xmr.core.generators import Dropout
 from xmr.core.kinds import Batch, SignalBatch, SignalSpec, Spec
+from xmr.core.kinds.signal import window_scale
 from xmr.core.spaces import Space, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError
 from xmr.transforms.base import Transform
@@ -75,14 +76,6 @@ class SignalTokens(Transform):
             used = -(-(signal.mask.sum(dim=1) - self.size).clamp(min=0) // self.step) + 1
             mask = torch.arange(tokens.shape[1], device=tokens.device) < used[:, None]
         return TokenInput(tokens, mask, 0, tokens.shape[1], full=signal.full)
-
-
-def window_scale(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each channel of each signal, (B, C, 1) each: reversible instance normalization
-    (RevIN).
-    """
-    mean = values.mean(dim=2, keepdim=True)
-    return mean, (values.var(dim=2, keepdim=True, correction=0) + 1e-5).sqrt()
 
 
 class SignalPatches(SignalTokens):

@@ -27,7 +27,7 @@ def protein(sample: Sample) -> Draft:
         baselines = ["majority", "window_linear"]
     else:
         baselines = ["majority", "length_only", "kmer_logistic", "kmer_forest", *(["onehot_linear"] if aligned else [])]
-    one_class = sample.task.single_target and sample.task.probabilistic
+    one_class = sample.task.single_target and sample.task.classes
     body: dict[str, Any] = {
         "task": sample.task.name,
         "seed": 0,

@@ -17,7 +17,6 @@ from xmr.core.files import write_json
 from xmr.core.output_folder import held
 from xmr.errors import Problem, RecipeError
 from xmr.job import Job, load_job
-from xmr.metrics.registry import higher_is_better
 from xmr.outputs.ridge import Ridge, leave_one_out, numbers_of
 from xmr.recipe.load import dump_recipe
 from xmr.recipe.recipe import Recipe
@@ -48,11 +47,10 @@ def left_out_votes(job: Job) -> Tensor:
 def left_out_score(job: Job) -> float:
     """The task's main metric (its negative where less is better) of left-out records, ties broken by squared error."""
     part, votes = job.sets["train"], left_out_votes(job)
-    metric = job.targets.main_metric
     values = job.program.targets.probabilities(votes.float()).numpy()
-    found = job.targets.metrics(values, part.target)[metric]
+    found = job.targets.score(job.targets.metrics(values, part.target))
     error = float((votes - numbers_of(part.target, job.targets.outputs)).square().mean())
-    return (found if higher_is_better(metric) else -found) - TIES * error
+    return found - TIES * error
 
 
 def measure(recipe: Recipe, folder: Path, resume: bool = True, comment: str = "") -> dict[str, Any]:

@@ -125,3 +125,11 @@ def windows_of(lengths: np.ndarray, size: int, hop: int) -> tuple[np.ndarray, np
     number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
     start = np.minimum(number * hop, np.maximum(0, lengths[owner] - size))
     return owner, start
+
+
+def window_scale(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each channel of each signal, (B, C, 1) each: reversible instance normalization
+    (RevIN).
+    """
+    mean = values.mean(dim=2, keepdim=True)
+    return mean, (values.var(dim=2, keepdim=True, correction=0) + 1e-5).sqrt()
