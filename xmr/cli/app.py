@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from xmr import __version__
-from xmr.cli import check, compare, data, doctor, evaluate, new, predict, run, scan, show, source, study, sweep
+from xmr.cli import check, compare, data, demo, doctor, evaluate, new, predict, run, scan, show, source, study, sweep
 from xmr.cli import list as list_command
 from xmr.cli.options import RENAMED
 from xmr.errors import XmrError, XmrWarning, nearest, printable
@@ -57,6 +57,7 @@ def options(
 
 # Each command with the arguments of the example that its help shows.
 COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
+    "demo": (demo.demo, "series"),
     "run": (run.run, "protein/amp training.epochs=10 -o runs/amp"),
     "predict": (predict.predict, "runs/amp new.fasta -o predictions.csv"),
     "evaluate": (evaluate.evaluate, "runs/amp labelled.csv"),

@@ -41,7 +41,7 @@ def run(
     folder = out or Path("runs") / printable(Path(recipe).with_suffix("").name)
     console = Console(stderr=True, highlight=False)
     if seeds == 1:
-        _one(loaded, folder, comment, console, resume, force, device, quiet)
+        run_once(loaded, folder, comment, console, resume, force, device, quiet)
         return
     from xmr.core.files import write_json
     from xmr.core.output_folder import check_folder, held
@@ -53,7 +53,7 @@ def run(
     for seed in range(loaded.seed, loaded.seed + seeds):
         each = loaded.model_copy(update={"seed": seed}, deep=True)
         results.append(
-            _one(each, folder / f"seed-{seed}", f"{comment} seed={seed}", console, resume, force, device, quiet)
+            run_once(each, folder / f"seed-{seed}", f"{comment} seed={seed}", console, resume, force, device, quiet)
         )
     if not all(results):
         return  # one of several processes: the first one writes
@@ -70,7 +70,7 @@ def run(
     line(console, f"summary: {folder / 'summary.json'}")
 
 
-def _one(
+def run_once(
     recipe: CheckedRecipe,
     folder: Path,
     comment: str,
@@ -80,6 +80,7 @@ def _one(
     device: str,
     quiet: bool,
 ) -> dict[str, Any]:
+    """One run with a progress bar; its result is printed -> the contents of metrics.json."""
     from xmr.cli.progress import TrainingBar
     from xmr.commands.run import run as run_job
     from xmr.metrics.base import headline, is_defined

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path, PurePosixPath
 
 from xmr.data.public.archives import ArchiveError, members
 from xmr.data.public.dataset import Dataset, Files
 from xmr.data.records import Records
-from xmr.errors import Problem
+from xmr.errors import Problem, require
 
 _BUNDLED = ("ACSF1", "ArrowHead", "BasicMotions", "GunPoint", "ItalyPowerDemand", "JapaneseVowels", "OSULeaf")
 _OTHERS = (
@@ -29,6 +30,13 @@ def unpack(files: Files, folder: Path) -> None:
         if sorted(name.upper().rpartition("_")[2] for name in parts) != ["TEST.TS", "TRAIN.TS"]:
             found = f"{len(parts)} .ts files"
             raise ArchiveError(Problem(str(archive), found, "NAME_TRAIN.ts and NAME_TEST.ts"), archive)
+
+
+def solar(files: Files, folder: Path) -> None:
+    """Copy the table that aeon brings. Raises MissingExtraError without aeon."""
+    del files
+    aeon = require("aeon", "series", "the data set solar")
+    shutil.copyfile(Path(aeon.__path__[0], "datasets", "data", "solar", "solar.csv"), folder / "solar.csv")
 
 
 def _inside_aeon(chosen: Dataset) -> Records:
@@ -69,6 +77,19 @@ SETS = (
         columns={"time": "date"},
         files={"forecast/ETTh1.csv": "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066"},
         official={"https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small/ETTh1.csv": "ETTh1.csv"},
+    ),
+    Dataset(
+        name="solar",
+        domain="series",
+        summary="solar power of Great Britain, half-hourly for six days of May 2021",
+        task="forecasting",
+        licence="BSD-3-Clause (aeon), data of Sheffield Solar",
+        cite="aeon, aeon-toolkit.org; Sheffield Solar PV_Live",
+        main="forecast/solar/solar.csv",
+        size="in the package",
+        columns={"time": "datetime_gmt"},
+        files={"forecast/solar/solar.csv": "205b61343a9233f6f532e918154a19b177557086f77801ec26277a1868af7e7e"},
+        convert=solar,
     ),
     *(ucr(name) for name in (*_BUNDLED, *_OTHERS)),
 )
