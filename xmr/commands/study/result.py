@@ -69,7 +69,6 @@ class Result(Section):
     repeats: list[str] = Field(default_factory=list)
     mean_of: list[str] = Field(default_factory=list)
     failures: dict[str, str] = Field(default_factory=dict)
-    packages: dict[str, str] = Field(default_factory=dict)
 
     def best(self, column: str, kinds: Sequence[Kind]) -> str | None:
         """The row of these kinds that is best in a column; None where there is none."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,8 @@ def study(
     from xmr.commands.run import run
     from xmr.commands.sweep.leave_one_out import measure as leave_one_out
 
+    check_study(settings)
     table = _Table(settings, folder, command)
-    table.check()
     with held(folder):
         for rule, scorer in (("leave_one_out", measure or leave_one_out), ("validation", train or run)):
             with Workers(jobs, scorer) as workers:
@@ -59,6 +60,11 @@ def study(
     if not table.result.rows:
         raise RecipeError(f"study: every cell failed; the first: {next(iter(table.result.failures.values()))}")
     return table.result
+
+
+def check_study(settings: Study) -> None:
+    """Load every recipe that a study may run. Raises RecipeError for the first that is wrong."""
+    _Table(settings, Path(), "").check()
 
 
 @dataclass
@@ -82,8 +88,8 @@ class _Table:
         """Load every recipe that may be run. Raises RecipeError for the first that is wrong."""
         for name, row in self.settings.rows.items():
             for column in self.settings.columns_of(name):
-                for label in row.choose.among if row.choose else [""]:
-                    recipe, _ = self.recipe(name, column, {**self._first_choices(), name: label})
+                for label, repeat in product(row.choose.among if row.choose else [""], self.settings.repeats or [""]):
+                    recipe, _ = self.recipe(name, column, {**self._first_choices(), name: label}, repeat)
                     if row.choose:
                         _check_choice(row.choose, recipe, f"{name}, {column}")
 
