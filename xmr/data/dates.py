@@ -59,7 +59,7 @@ def way_of(cells: Iterable[str]) -> str | None:
 
 
 def in_words(way: str) -> str:
-    """A way as it is said to a reader: month/day/year."""
+    """A way in words, for messages: month/day/year."""
     for code, word in _WORDS.items():
         way = way.replace(code, word)
     return way.strip()

@@ -88,7 +88,7 @@ def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, np.ndarray]:
 
 
 def _array(handle: IO[bytes], name: str, path: Path, size: int) -> np.ndarray:
-    """The array of a .npy file of so many bytes, once its header is known to announce no more than these."""
+    """The array of a .npy file of `size` bytes, once its header is known to announce no more than these."""
     major, _ = npy.read_magic(handle)
     width = 2 if major == 1 else 4
     length = int.from_bytes(handle.read(width), "little")

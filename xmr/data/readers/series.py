@@ -216,7 +216,7 @@ def _number_like(field: str) -> bool:
 def numbers(fields: Sequence[str], place: str, names: Sequence[str] = ()) -> np.ndarray:
     """Fields as float32; empty, ?, NA are NaN. Raises DataError naming the first field that is no number.
 
-    names: what the fields are called; where they have no names their number is said.
+    names: of the fields, for messages; without names, their numbers are given.
     """
     try:
         return as_numbers(fields, np.float32)

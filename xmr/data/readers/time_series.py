@@ -102,9 +102,9 @@ def steps_in_words(times: list[str]) -> str:
     if not len(gaps):
         return ""
     usual = float(np.median(gaps))
-    said = str(timedelta(seconds=usual)) if dated else f"{usual:g}"
+    step = str(timedelta(seconds=usual)) if dated else f"{usual:g}"
     longer = int((gaps > 1.5 * usual).sum())
-    return f"{said} apart" + (f"; {longer:,} of {len(gaps):,} are longer (windows count rows)" if longer else "")
+    return f"{step} apart" + (f"; {longer:,} of {len(gaps):,} are longer (windows count rows)" if longer else "")
 
 
 def _goes_back(times: list[str]) -> int | None:
