@@ -253,7 +253,9 @@ def test_forecast(transform, made):
     task_class("forecasting").loss(logits, target).sum().backward()
     assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in program.trained_parameters())
     whole = program.eval()(data.batch(np.arange(12)))
-    torch.testing.assert_close(program.answer(data), whole.detach(), atol=1e-4, rtol=1e-4)  # z-scores, as they are
+    torch.testing.assert_close(
+        program.predict_each(data), whole.detach(), atol=1e-4, rtol=1e-4
+    )  # z-scores, as they are
     torch.testing.assert_close(whole[:, 3], program(data.batch(np.array([3])))[:, 0], atol=1e-4, rtol=1e-4)
     program.transforms = torch.nn.ModuleList(part.merge() for part in program.transforms)
     torch.testing.assert_close(program.eval()(data.batch(np.arange(12))), whole, atol=1e-4, rtol=1e-4)

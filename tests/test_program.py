@@ -76,9 +76,9 @@ def test_an_ensemble_is_its_members(source):
     )
     assert first[0] is None or not bool(first[0].any())
     prediction = both.predict(records)
-    each = both.answer(both.encoder.encode(records))
+    each = both.predict_each(both.encoder.encode(records))
     assert np.allclose(prediction.values, each.mean(0), atol=1e-6)
-    assert np.allclose(prediction.spread, each.std(0), atol=1e-6)
+    assert np.allclose(prediction.std, each.std(0), atol=1e-6)
     assert not torch.allclose(both.transforms[0].weight, both.transforms[1].weight)
 
 

@@ -12,7 +12,7 @@ __version__ = "0.2.0"
 # Public names, imported on first use so that `import xmr` and `xmr --help` need no torch.
 _LAZY = {
     "Program": "xmr.program",
-    "Prediction": "xmr.tasks.prediction",
+    "Prediction": "xmr.core.prediction",
     "load_recipe": "xmr.recipe.load",
     "run": "xmr.commands.run",
 }

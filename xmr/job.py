@@ -11,13 +11,11 @@ from xmr.core.component import create
 from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.data.records import Records, without_bad
 from xmr.encoders.base import Encoder
-from xmr.encoders.forecast import ForecastEncoder
-from xmr.prepare import Prepared, positive_of, prepare
+from xmr.prepare import Prepared, positive_of
 from xmr.program import Program
 from xmr.recipe.recipe import Recipe
 from xmr.sources.base import Source
-from xmr.tasks.base import Task, task_class
-from xmr.tasks.forecasting import Forecasting
+from xmr.tasks.base import Task
 from xmr.training.loop import LabelledSet
 
 SPLITS = ("train", "validation", "test")
@@ -43,7 +41,7 @@ def load_job(recipe: Recipe, device: str = "cpu") -> Job:
     started = time.perf_counter()
     source: Source = create(SOURCES, recipe.source).load(recipe.seed)
     encoder = make_encoder(recipe, source)
-    prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
+    prepared = encoder.prepare(recipe.data, recipe.task, recipe.seed)
     job = assemble(recipe, encoder, source, prepared, device)
     job.load_seconds = time.perf_counter() - started
     return job
@@ -63,10 +61,7 @@ def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepare
     """
     records = {name: prepared.subset(name) for name in SPLITS}
     encoder.fit(records["train"])
-    if isinstance(encoder, ForecastEncoder):
-        targets: Task = Forecasting.steps(encoder.horizon)
-    else:
-        targets = task_class(recipe.task).fit(records["train"], positive_of(recipe.data), recipe.data.target_scale)
+    targets = encoder.targets(recipe.task, records["train"], positive_of(recipe.data), recipe.data.target_scale)
     for name in SPLITS:
         records[name] = _known(records[name], encoder, targets, recipe.data.on_error, prepared)
     if recipe.data.shuffle_labels:

@@ -7,8 +7,8 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -18,12 +18,10 @@ from xmr.data.pattern import apply_pattern
 from xmr.data.public.catalog import dataset
 from xmr.data.public.location import locate
 from xmr.data.readers.read import read_all
-from xmr.data.readers.time_series import read_time_table, windows
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.settings import DataSettings
 from xmr.data.splits import (
     Split,
-    amount,
     cluster_split,
     fold_split,
     group_split,
@@ -31,8 +29,6 @@ from xmr.data.splits import (
     predefined_split,
     random_split,
 )
-from xmr.encoders.base import Encoder
-from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError, Problem
 from xmr.tasks.base import Task, task_class
 
@@ -62,11 +58,25 @@ class Prepared:
         return "; ".join((used, *self.records.notes))
 
 
-def prepare(settings: DataSettings, task_name: str, encoder: Encoder, seed: int) -> Prepared:
+class Reader(Protocol):
+    """The part of an encoder that records are read and cleaned with; see `xmr.encoders.base.Encoder`."""
+
+    @property
+    def reads(self) -> str:
+        """What a file of records holds."""
+
+    def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
+        """Records it cannot take: index -> message."""
+        ...
+
+    def canonical(self, records: Records) -> list[str]:
+        """Each input in the one form that tells whether two records are the same."""
+        ...
+
+
+def prepare(settings: DataSettings, task_name: str, encoder: Reader, seed: int) -> Prepared:
     """Read, check, clean and split. Raises DataError with file and line."""
-    _check_paths(settings)
-    if isinstance(encoder, ForecastEncoder):
-        return _prepare_forecast(settings, encoder)
+    check_paths(settings)
     skipped, task = Skipped(), task_class(task_name)
     records, columns = _read(settings, task, encoder.reads, skipped)
     read = len(records) + len(skipped)
@@ -103,53 +113,12 @@ def prepare(settings: DataSettings, task_name: str, encoder: Encoder, seed: int)
     return Prepared(records, split, skipped, read, cleaned.duplicates, cleaned.conflicting_labels, digest, columns)
 
 
-def _check_paths(settings: DataSettings) -> None:
+def check_paths(settings: DataSettings) -> None:
     """Refuse pipes and devices, because data is read more than once."""
     for name in ("path", "test_path", "labels_path", "mask_path"):
         path = getattr(settings, name)
         if path is not None and os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
             raise DataError(Problem(f"data.{name}", f"{path}, a pipe or a device", "a file or a folder"))
-
-
-def _prepare_forecast(settings: DataSettings, encoder: ForecastEncoder) -> Prepared:
-    """A time-series table, split as the recipe says; the encoder's statistics come from the training rows only."""
-    time = settings.time
-    if settings.dataset is not None:
-        chosen = dataset(settings.dataset)
-        path, time = locate(chosen), time or str(chosen.columns.get("time"))
-    else:
-        path = Path(settings.path or "")
-    columns = Columns(time=time, skip=tuple(settings.ignore_columns))
-    table = read_time_table(path, columns, settings.rows)
-    if settings.split.by != "time":
-        raise DataError(Problem("data.split.by", repr(settings.split.by), "time: a future cannot be sampled at random"))
-    rows = len(table.values)
-    held = amount(settings.split.test, rows)
-    chosen_rows = amount(settings.split.validation, rows - held)
-    borders = [0, rows - held - chosen_rows, rows - held, rows]
-    if borders[1] < encoder.context_length + encoder.horizon:
-        found = f"{max(0, borders[1])} training rows of {rows}, {chosen_rows} of validation and {held} of test"
-        raise DataError(
-            Problem(
-                str(path), found, f"at least {encoder.context_length + encoder.horizon} for one window and its forecast"
-            )
-        )
-    scaled = encoder.fit_rows(table.rows(0, borders[1])).scaled(table)
-    subsets = [
-        windows(scaled, encoder.context_length, encoder.horizon, begin, end, 1 if end == rows else encoder.stride)
-        for begin, end in pairwise(borders)
-        if end > begin
-    ]
-    for subset in subsets:
-        if subset.arrays is None or np.isnan(subset.arrays[:, :, encoder.context_length :]).all():
-            raise DataError(subset.problem(0, "found no value from here on; expected some for training or testing"))
-    sizes = [0, *np.cumsum([len(subset) for subset in subsets])]
-    index = [np.arange(a, b) for a, b in pairwise(sizes)]
-    none = np.zeros(0, dtype=np.int64)
-    train, validation, test = index[0], index[1] if len(subsets) == 3 else none, index[-1]
-    how = f"by time: {borders[1]}, {chosen_rows} and {held} rows"
-    digest = hashlib.sha256(np.ascontiguousarray(table.values).tobytes()).hexdigest()
-    return Prepared(Records.join(subsets), Split(train, validation, test, how), Skipped(), rows, 0, 0, digest, columns)
 
 
 def positive_of(settings: DataSettings) -> str | None:

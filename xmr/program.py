@@ -24,6 +24,7 @@ from xmr.core.kinds import (
     Batch,
     EncodedSet,
 )
+from xmr.core.prediction import Prediction
 from xmr.core.registry import OUTPUTS, TRANSFORMS
 from xmr.core.spaces import SourceInput
 from xmr.data.columns import Columns
@@ -32,7 +33,6 @@ from xmr.encoders.base import Encoder
 from xmr.outputs.base import Output, Pooling
 from xmr.sources.base import Source
 from xmr.tasks.base import Task
-from xmr.tasks.prediction import Prediction
 from xmr.transforms.base import Transform
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Program(nn.Module):
         """The device of the program."""
         return next(p.device for part in (self.transforms, self.outputs) for p in (*part.parameters(), *part.buffers()))
 
-    def answer(
+    def predict_each(
         self,
         data: EncodedSet,
         tokens: int | None = None,
@@ -176,9 +176,7 @@ class Program(nn.Module):
         tolerance).
         """
         data = self.encoder.encode(records)
-        values = self.answer(data, tokens)
-        spread = values.std(dim=0, correction=1) if len(values) > 1 else torch.zeros_like(values[0])
-        return Prediction(records.ids, values.mean(dim=0).numpy(), spread.numpy(), self.targets.lengths(data))
+        return Prediction.of(records.ids, self.predict_each(data, tokens), self.targets.lengths(data))
 
     def save(self, folder: Path) -> None:
         """Write the program folder: program.json, program.safetensors (what was learned), encoder.json."""

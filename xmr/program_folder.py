@@ -26,7 +26,7 @@ from xmr.core.component import KINDS, check_section, create, section_model
 from xmr.core.files import json_sha256, write_json, write_tensors
 from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.data.columns import Columns
-from xmr.encoders.state import texts
+from xmr.encoders.base import Encoder
 from xmr.errors import Problem, ProgramError, XmrError, XmrWarning, reason
 from xmr.program import Program
 from xmr.tasks.base import restore_task
@@ -264,28 +264,18 @@ def _fill(program: Program, path: Path, tensors: dict[str, Tensor]) -> None:
         raise ProgramError(Problem(str(path), f"unknown tensors {sorted(tensors)[:3]}", "only the program's own"))
 
 
-def columns_of(folder: Path, wanted: Columns) -> Columns:
-    """`wanted` plus what a program's encoder reads and its training columns, without loading the program.
+def reader_of(folder: Path, wanted: Columns) -> tuple[Encoder, Columns]:
+    """A program's fitted encoder, and `wanted` with the columns it must find in a file, without loading the source.
 
     Raises ProgramError.
     """
     folder, facts, state = read_facts(folder)
     place = folder / "program.json"
     try:
-        checked = check_section("encoder", facts.get("encoder"), f"{place}: encoder")
-        reads = ENCODERS.get(checked["name"]).reads  # type: ignore[attr-defined]
-        wanted = replace(wanted, reads=reads, trained=Columns.of(facts.get("columns", {})))
-        if reads not in ("table", "table over time"):
-            return wanted
-        if reads == "table over time":
-            return replace(wanted, features=texts(state, "names"))
-        targets = facts["targets"]
-        names = texts(state, "file_columns")
-        seen = [column for column in state.get("columns", ()) if column["kind"] != "skip"]
-        used = texts({"names": [column["name"] for column in seen]}, "names")
-        column = targets.get("column") or ""
-        labels = wanted.target or ((column,) if column else texts(targets, "names"))
-        return replace(wanted, target=labels, names=names, features=used)
+        encoder: Encoder = create(ENCODERS, check_section("encoder", facts.get("encoder"), f"{place}: encoder"))
+        task = restore_task(facts["targets"], f"{place}: targets")
+        wanted = replace(wanted, reads=encoder.reads, trained=Columns.of(facts.get("columns", {})))
+        return encoder.restore(state), encoder.columns_for(wanted, task)
     except XmrError:
         raise
     except _MISFITS as error:

@@ -169,13 +169,13 @@ def test_a_file_in_the_place_of_a_program(folder, tmp_path):
 @pytest.mark.parametrize(
     ("header", "ours"),
     [
-        ("id,predicted,p[a],p[b],spread[a],spread[b]", True),
-        ("id,predicted,spread", True),
+        ("id,predicted,p[a],p[b],std[a],std[b]", True),
+        ("id,predicted,std", True),
         ("id,predicted,mean_probability", True),
         ("id,t+1,t+2", True),
         ("id,predicted", False),
-        ("id,predicted,p[a],spread[b]", False),
-        ("id,label,predicted,p[a],spread[a]", False),
+        ("id,predicted,p[a],std[b]", False),
+        ("id,label,predicted,p[a],std[a]", False),
         ("id,t+1,t+3", False),
         ("id", False),
         ("", False),

@@ -17,8 +17,7 @@ from xmr.core.registry import ENCODERS, TRANSFORMS
 from xmr.data.columns import Columns
 from xmr.data.readers.read import stream
 from xmr.job import assemble, load_job
-from xmr.prepare import prepare
-from xmr.program_folder import columns_of
+from xmr.program_folder import reader_of
 from xmr.recipe.recipe import Recipe, check_recipe
 
 Way = Literal["train", "predict", "skip"]
@@ -72,11 +71,11 @@ class Ways:
             self.source.space.rate,
             self.source.tokenize,
         )
-        prepared = prepare(recipe.data, recipe.task, encoder, recipe.seed)
+        prepared = encoder.prepare(recipe.data, recipe.task, recipe.seed)
         job = assemble(recipe, encoder, self.source, prepared)
         digest = hashlib.sha256()
         for name, part in job.records.items():
-            values = job.program.answer(job.sets[name].data)
+            values = job.program.predict_each(job.sets[name].data)
             if not bool(torch.isfinite(values).all()):
                 raise SilentError("answers that are not finite", name)
             digest.update(repr((part.ids, list(part.labels.values()), part.role, part.group)).encode())
@@ -96,7 +95,7 @@ class Ways:
         return hashlib.sha256(target.read_bytes()).hexdigest()
 
     def _nothing_lost(self, path: Path, answered: list[str], skipped: int) -> None:
-        columns = columns_of(self.folder, Columns(need_target=False))
+        _, columns = reader_of(self.folder, Columns(need_target=False))
         ids = [name for part in stream(path, columns, 4096) for name in part.ids]
         if len(ids) != len(answered) + skipped:
             raise SilentError("records lost", f"{len(ids)} read, {len(answered)} answered, {skipped} skipped")
@@ -110,7 +109,7 @@ def finite_rows(target: Path) -> list[list[str]]:
     with target.open(newline="", encoding="utf-8", errors="surrogateescape") as handle:
         header, *rows = csv.reader(handle)
     first = header.index("predicted") + 1 if "predicted" in header else 1
-    first -= header[-1] == "spread"  # regression: what is predicted is a number
+    first -= header[-1] == "std"  # regression: what is predicted is a number
     for row in rows:
         if len(row) != len(header) or not all(math.isfinite(float(text)) for text in row[first:]):
             raise SilentError("answers that are not finite", ",".join(row)[:200])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from xmr.core.prediction import Prediction
 from xmr.core.registry import TASKS
 from xmr.data.records import Records
 from xmr.errors import RecipeError
@@ -15,7 +16,6 @@ from xmr.report.figures import FIGURES
 from xmr.tasks.base import restore_task, task_class
 from xmr.tasks.classification import Classification
 from xmr.tasks.forecasting import Forecasting
-from xmr.tasks.prediction import Prediction
 from xmr.tasks.sequence_labeling import SequenceLabeling
 
 TEXTS = ["ACDE", "AC", "DEF", "GA"]

@@ -11,13 +11,10 @@ import torch
 from xmr.core.batching import tokens_at_once
 from xmr.core.component import create
 from xmr.core.registry import SOURCES
-from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataUnavailableError, MissingExtraError, SourceUnavailableError
 from xmr.job import load_job, make_encoder
 from xmr.program import Program
 from xmr.recipe.recipe import Recipe
-from xmr.tasks.base import Task, task_class
-from xmr.tasks.forecasting import Forecasting
 from xmr.training.loop import LabelledSet
 from xmr.training.precision import autocast, resolve_precision
 
@@ -116,10 +113,7 @@ def _synthetic(recipe: Recipe) -> tuple[Program, LabelledSet]:
     encoder = make_encoder(recipe, source)
     records = encoder.example(64, 0, recipe.task)
     encoder.fit(records)
-    if isinstance(encoder, ForecastEncoder):
-        targets: Task = Forecasting.steps(encoder.horizon)
-    else:
-        targets = task_class(recipe.task).fit(records)
+    targets = encoder.targets(recipe.task, records)
     data = encoder.encode(records)
     length = int(data.width[0]) if encoder.one_length else None
     program = Program.build(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,10 @@ import numpy as np
 from xmr.core.files import finite
 from xmr.data.columns import Columns
 from xmr.data.readers.paths import must_exist
-from xmr.data.readers.read import read_all
-from xmr.data.readers.time_series import read_time_table, windows
 from xmr.data.records import Skipped, without_bad
-from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError, Problem
 from xmr.program import Program
-from xmr.program_folder import columns_of
+from xmr.program_folder import reader_of
 from xmr.training.devices import make_accelerator
 
 
@@ -32,11 +28,9 @@ def assess_file(
 ) -> dict[str, Any]:
     """Metrics with bootstrap intervals. role: only records of this set (a set column or SET= header)."""
     must_exist(source)
-    columns = columns_of(folder, Columns(input_column, target_columns))
-    if columns.reads == ForecastEncoder.reads:
-        return _assess_forecast(folder, source, replace(columns, time=input_column), device)
+    encoder, columns = reader_of(folder, Columns(input_column, target_columns))
     skipped = Skipped()
-    records = read_all(source, columns, on_error, skipped)
+    records = encoder.read(source, columns, on_error, skipped)
     if role is not None:
         if role not in records.role:
             raise DataError(
@@ -57,7 +51,7 @@ def assess_file(
     if not len(records):
         raise DataError(Problem(str(source), "no usable record", "at least one"))
     data = program.encoder.encode(records)
-    values = program.answer(data).mean(dim=0).numpy()
+    values = program.predict_each(data).mean(dim=0).numpy()
     target = targets.encode(records)
     return finite(
         {
@@ -68,16 +62,3 @@ def assess_file(
             **({"notes": list(records.notes)} if records.notes else {}),
         }
     )
-
-
-def _assess_forecast(folder: Path, source: Path, columns: Columns, device: str) -> dict[str, Any]:
-    """MSE and MAE over every window of a table, in the training rows' z-scores."""
-    table = read_time_table(source, columns)
-    program = Program.load(folder, str(make_accelerator(device).device))
-    encoder = program.encoder
-    assert isinstance(encoder, ForecastEncoder)
-    records = windows(encoder.scaled(table), encoder.context_length, encoder.horizon, 0, len(table.values))
-    values = program.answer(encoder.encode(records)).mean(dim=0).numpy()
-    found = program.targets.metrics(values, program.targets.encode(records))
-    notes = {"notes": list(table.notes)} if table.notes else {}
-    return finite({"n": len(records), "skipped": 0, "test": found, "test_interval": {}, **notes})

@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -23,19 +23,15 @@ import torch
 
 from xmr.core.files import NAMES, escape_formula, json_sha256, sweep, write_csv, write_json, writing
 from xmr.core.output_folder import check_name, locked
+from xmr.core.prediction import Prediction
 from xmr.core.registry import TASKS
 from xmr.data.columns import Columns
 from xmr.data.readers.paths import must_exist
-from xmr.data.readers.read import stream
-from xmr.data.readers.time_series import read_time_table
 from xmr.data.records import Records, Skipped, without_bad
-from xmr.encoders.base import Encoder
-from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError, OutputError, Problem
 from xmr.program import Program
-from xmr.program_folder import FILES, columns_of, read_facts
+from xmr.program_folder import FILES, read_facts, reader_of
 from xmr.tasks.base import Table, Task, task_class
-from xmr.tasks.prediction import Prediction
 from xmr.training.devices import make_accelerator
 
 MAX_IDS = 50_000_000  # ids compared with one another, at 8 bytes each
@@ -78,13 +74,11 @@ def predict_file(
     skipped_file = target.with_name(f"{target.name}.skipped.csv")
     check_target(source, target, force)
     check_target(source, skipped_file, force, SKIPPED_HEADER)
-    columns = columns_of(folder, Columns(input_column, (), id_column, None, need_target=False))
+    encoder, columns = reader_of(folder, Columns(input_column, (), id_column, None, need_target=False))
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     with locked(target.with_name(f".{target.name}.lock"), target):
-        if columns.reads == ForecastEncoder.reads:
-            return _forecast_file(folder, source, target, replace(columns, time=input_column), device, escape_formulas)
-        first = next(iter(stream(source, columns, 1)), None)  # a wrong file is refused before anything is loaded
+        first = next(encoder.stream(source, columns, 1), None)  # a wrong file is refused before anything is loaded
         if first is None:
             raise DataError(Problem(str(source), "no record", "at least one"))
         program = Program.load(folder, str(make_accelerator(device).device))
@@ -154,7 +148,7 @@ def _predict(
         context = torch.autocast(request.program.device.type, torch.bfloat16)
     ids, notes = _Ids(), dict[str, None]()
     with rows.open(), bad.open():
-        for records in stream(request.source, request.columns, request.chunk):
+        for records in request.program.encoder.stream(request.source, request.columns, request.chunk):
             passed += len(records)
             ids.add(records.ids)
             notes |= dict.fromkeys(records.notes)
@@ -188,38 +182,15 @@ def _predict(
     return Done(state["written"], state["skipped"], skipped_file, (*notes, *ids.notes()))
 
 
-def _forecast_file(
-    folder: Path, source: Path, target: Path, columns: Columns, device: str, escape_formulas: bool
-) -> Done:
-    """The steps that follow the last row of a table, one row per channel."""
-    table = read_time_table(source, columns)
-    program = Program.load(folder, str(make_accelerator(device).device))
-    encoder = program.encoder
-    assert isinstance(encoder, ForecastEncoder)
-    records = encoder.latest(table)
-    answered = in_own_units(replace(program.predict(records), ids=list(records.group)), encoder, records)
-    header, rows = prediction_table(answered, program.targets, escape_formulas=escape_formulas)
-    write_csv(target, header, rows)
-    return Done(len(rows), 0, target.with_name(f"{target.name}.skipped.csv"), table.notes)
-
-
 def _answered(request: _Request, part: Records, first: bool, context: AbstractContextManager | None) -> bytes:
     """The rows of one chunk, behind the header where it is the first."""
     program = request.program
     data = program.encoder.encode(part)
-    each = program.answer(data, precision=context)
-    spread = each.std(dim=0) if len(each) > 1 else torch.zeros_like(each[0])
-    prediction = Prediction(part.ids, each.mean(dim=0).numpy(), spread.numpy(), program.targets.lengths(data))
+    each = program.predict_each(data, precision=context)
+    prediction = Prediction.of(part.ids, each, program.targets.lengths(data))
+    prediction = program.encoder.to_original_units(prediction, part)
     header, rows = prediction_table(prediction, program.targets, escape_formulas=request.escape_formulas)
     return _csv([header, *rows] if first else rows)
-
-
-def in_own_units(prediction: Prediction, encoder: Encoder, records: Records) -> Prediction:
-    """Forecasts in the table's units; every other prediction as it is."""
-    if not isinstance(encoder, ForecastEncoder):
-        return prediction
-    values = encoder.own_units(prediction.values, records.group)
-    return replace(prediction, values=values, spread=encoder.own_units(prediction.spread, records.group, spread=True))
 
 
 def prediction_table(

@@ -14,11 +14,12 @@ import numpy as np
 import torch
 
 from xmr import __version__
-from xmr.commands.predict import in_own_units, prediction_table
+from xmr.commands.predict import prediction_table
 from xmr.commands.run_baselines import Log, run_baselines
 from xmr.commands.run_folder import claimed, is_finished, joined
 from xmr.core.files import finite, write_csv, write_json, write_text
 from xmr.core.memory import PeakMemory
+from xmr.core.prediction import Prediction
 from xmr.errors import reason
 from xmr.job import Job, load_job
 from xmr.program import Program
@@ -27,7 +28,6 @@ from xmr.recipe.load import dump_recipe
 from xmr.recipe.recipe import Recipe
 from xmr.report.html import write_report
 from xmr.report.learned import top_source_classes
-from xmr.tasks.prediction import Prediction
 from xmr.training.devices import make_accelerator
 from xmr.training.divergence import check_answers
 from xmr.training.loop import History, Report, train
@@ -104,10 +104,11 @@ def _run(
             "the last epoch was kept"
         )
     started = time.perf_counter()
-    each = check_answers(job.program.answer(job.sets["test"].data), recipe.training)
+    each = check_answers(job.program.predict_each(job.sets["test"].data), recipe.training)
     seconds["test"] = time.perf_counter() - started
-    values, spread = each.mean(dim=0).numpy(), _spread(each)
     target, lengths = job.sets["test"].target, job.targets.lengths(job.sets["test"].data)
+    prediction = Prediction.of(job.records["test"].ids, each, lengths)
+    values = prediction.values
     result: dict[str, Any] = {
         "task": recipe.task,
         "metric": job.targets.main_metric,
@@ -140,8 +141,7 @@ def _run(
     result["program_bytes"] = sum((folder / "program" / name).stat().st_size for name in PROGRAM_FILES)
     # What training gave is kept before what may still fail.
     write_json(folder / "metrics.json", finite({**result, "finished": False}))
-    answered = Prediction(job.records["test"].ids, values, spread, lengths)
-    _write(folder, job, history.rows, in_own_units(answered, job.encoder, job.records["test"]))
+    _write(folder, job, history.rows, job.encoder.to_original_units(prediction, job.records["test"]))
     baselines = run_baselines(job, result, folder, log)
     write_json(folder / "metrics.json", finite({**result, "finished": False}))
     try:
@@ -170,10 +170,6 @@ def describe_program(program: Program) -> str:
     frozen = program.source.parameter_count()
     programs = "" if len(program.transforms) == 1 else f" in {len(program.transforms)} programs"
     return f"{trained:,} trainable parameters{programs} before a frozen source of {frozen:,}"
-
-
-def _spread(each: torch.Tensor) -> np.ndarray:
-    return (each.std(dim=0) if len(each) > 1 else torch.zeros_like(each[0])).numpy()
 
 
 def _write(folder: Path, job: Job, history: list[dict[str, float]], prediction: Prediction) -> None:

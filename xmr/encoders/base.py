@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from torch import Generator
 
 from xmr.core.kinds import Batch, EncodedSet, Spec
+from xmr.core.prediction import Prediction
 from xmr.core.spaces import Tokenize
-from xmr.data.records import Records
+from xmr.data.columns import Columns
+from xmr.data.readers.read import read_all, stream
+from xmr.data.records import Records, Skipped
+from xmr.data.settings import DataSettings
 from xmr.errors import DataError
+from xmr.prepare import Prepared, prepare
+from xmr.tasks.base import Scale, Task, task_class
 
 
 class Encoder(ABC):
@@ -44,6 +52,36 @@ class Encoder(ABC):
         samples per second it expects, where it takes waves; tokenize: its own tokenizer, where it reads text.
         """
         return self
+
+    def prepare(self, settings: DataSettings, task: str, seed: int) -> Prepared:
+        """The data of a recipe: read, checked, cleaned and split. Raises DataError with file and line."""
+        return prepare(settings, task, self, seed)
+
+    def read(self, path: Path, columns: Columns, on_error: str, skipped: Skipped) -> Records:
+        """A whole labelled file, to evaluate a fitted program on."""
+        return read_all(path, columns, on_error, skipped)
+
+    def stream(self, path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
+        """A file to predict, `chunk` records at a time."""
+        return stream(path, columns, chunk)
+
+    def columns_for(self, wanted: Columns, task: Task) -> Columns:
+        """`wanted` with what the fitted encoder must find in a file."""
+        return wanted
+
+    def targets(
+        self,
+        task: str,
+        records: Records,
+        positive: str | None = None,
+        scale: Scale = "standard",
+    ) -> Task:
+        """The task called `task` as the training part has it; see `Task.fit`."""
+        return task_class(task).fit(records, positive, scale)
+
+    def to_original_units(self, prediction: Prediction, records: Records) -> Prediction:
+        """Predictions of these records in the units of the file, where the encoder scales what is predicted."""
+        return prediction
 
     def describe(self) -> list[str]:
         """What `fit` decided about the data and users should see, line by line."""

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from annotated_types import Ge, Le
 
 from xmr.core.kinds import SignalSet, SignalSpec
-from xmr.data.readers.time_series import TimeTable, steps_in_words, windows
-from xmr.data.records import Records
+from xmr.core.prediction import Prediction
+from xmr.data.columns import Columns
+from xmr.data.public.catalog import dataset
+from xmr.data.public.location import locate
+from xmr.data.readers.time_series import TimeTable, read_time_table, steps_in_words, windows
+from xmr.data.records import Records, Skipped
+from xmr.data.settings import DataSettings
+from xmr.data.splits import Split, amount
 from xmr.encoders.base import Encoder
 from xmr.encoders.state import numbers, texts
 from xmr.errors import DataError, Problem, nearest
-from xmr.tasks.base import task_class
+from xmr.prepare import Prepared, check_paths
+from xmr.tasks.base import Scale, Task, task_class
+from xmr.tasks.forecasting import Forecasting
 
 FURTHEST = 1e9  # standard deviations from the mean: beyond, single precision overflows in the source
 
@@ -57,6 +69,45 @@ class ForecastEncoder(Encoder):
         """One channel of `context_length` steps."""
         return SignalSpec(1, self.context_length)
 
+    def prepare(self, settings: DataSettings, task: str, seed: int) -> Prepared:
+        """A time-series table, split as the recipe says; the statistics come from the training rows only."""
+        check_paths(settings)
+        time = settings.time
+        if settings.dataset is not None:
+            chosen = dataset(settings.dataset)
+            path, time = locate(chosen), time or str(chosen.columns.get("time"))
+        else:
+            path = Path(settings.path or "")
+        columns = Columns(time=time, skip=tuple(settings.ignore_columns))
+        table = read_time_table(path, columns, settings.rows)
+        if settings.split.by != "time":
+            by = repr(settings.split.by)
+            raise DataError(Problem("data.split.by", by, "time: a future cannot be sampled at random"))
+        rows = len(table.values)
+        test = amount(settings.split.test, rows)
+        validation = amount(settings.split.validation, rows - test)
+        borders = [0, rows - test - validation, rows - test, rows]
+        if borders[1] < self.context_length + self.horizon:
+            found = f"{max(0, borders[1])} training rows of {rows}, {validation} of validation and {test} of test"
+            expected = f"at least {self.context_length + self.horizon} for one window and its forecast"
+            raise DataError(Problem(str(path), found, expected))
+        scaled = self.fit_rows(table.rows(0, borders[1])).scaled(table)
+        parts = [
+            windows(scaled, self.context_length, self.horizon, begin, end, 1 if end == rows else self.stride)
+            for begin, end in pairwise(borders)
+            if end > begin
+        ]
+        for part in parts:
+            if part.arrays is None or np.isnan(part.arrays[:, :, self.context_length :]).all():
+                raise DataError(part.problem(0, "found no value from here on; expected some for training or testing"))
+        sizes = [0, *np.cumsum([len(part) for part in parts])]
+        index = [np.arange(a, b) for a, b in pairwise(sizes)]
+        none = np.zeros(0, dtype=np.int64)
+        how = f"by time: {borders[1]}, {validation} and {test} rows"
+        split = Split(index[0], index[1] if len(parts) == 3 else none, index[-1], how)
+        digest = hashlib.sha256(np.ascontiguousarray(table.values).tobytes()).hexdigest()
+        return Prepared(Records.join(parts), split, Skipped(), rows, 0, 0, digest, columns)
+
     def fit_rows(self, table: TimeTable) -> Self:
         """Statistics of each channel from the training rows. Raises DataError for a channel that never changes."""
         self._refuse_gaps(table)
@@ -71,7 +122,7 @@ class ForecastEncoder(Encoder):
         mean = values.sum(axis=0) / count
         self.mean = mean.tolist()
         self.std = np.sqrt((np.square(values - mean) * known).sum(axis=0) / count).tolist()
-        flat = [name for name, spread in zip(self.names, self.std) if spread < 1e-12]
+        flat = [name for name, std in zip(self.names, self.std) if std < 1e-12]
         if flat:
             raise DataError(Problem(f"{table.file}: {flat[0]}", "a channel that never changes", "channels that vary"))
         return self
@@ -117,11 +168,37 @@ class ForecastEncoder(Encoder):
             )
         return windows(self.scaled(table), self.context_length, 0, len(table.values), len(table.values))
 
-    def own_units(self, values: np.ndarray, channels: list[str], spread: bool = False) -> np.ndarray:
-        """z-scores (n, H) of these channels in the table's units; `spread`: deviations, without the mean."""
-        place = [self.names.index(name) for name in channels]
-        shift = 0 if spread else np.array(self.mean)[place][:, None]
-        return values * np.array(self.std)[place][:, None] + shift
+    def read(self, path: Path, columns: Columns, on_error: str, skipped: Skipped) -> Records:
+        """Every window of a table, z-scored by the training rows."""
+        table = read_time_table(path, columns)
+        records = windows(self.scaled(table), self.context_length, self.horizon, 0, len(table.values))
+        return replace(records, notes=table.notes)
+
+    def stream(self, path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
+        """The last window of every channel at once, by the channel's name."""
+        table = read_time_table(path, columns)
+        records = self.latest(table)
+        yield replace(records, ids=list(records.group), notes=table.notes)
+
+    def columns_for(self, wanted: Columns, task: Task) -> Columns:
+        """The training channels; the input of a file is its time."""
+        return replace(wanted, time=wanted.input, features=tuple(self.names))
+
+    def targets(
+        self,
+        task: str,
+        records: Records,
+        positive: str | None = None,
+        scale: Scale = "standard",
+    ) -> Task:
+        """The next steps."""
+        return Forecasting.steps(self.horizon)
+
+    def to_original_units(self, prediction: Prediction, records: Records) -> Prediction:
+        """From z-scores to the table's units; records: windows, whose `group` is the channel."""
+        channel = [self.names.index(name) for name in records.group]
+        mean, std = np.array(self.mean)[channel][:, None], np.array(self.std)[channel][:, None]
+        return replace(prediction, values=prediction.values * std + mean, std=prediction.std * std)
 
     def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
         """Windows are checked when the table is read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -19,7 +20,11 @@ from xmr.errors import DataError, Problem
 from xmr.tasks.base import task_class
 
 # B: Asp or Asn, Z: Glu or Gln, J: Leu or Ile, X: any; U (selenocysteine) reads as Cys, O (pyrrolysine) as Lys.
-PROTEIN = SymbolSpec(AMINO_ACIDS, (("B", "DN"), ("Z", "EQ"), ("J", "IL"), ("X", AMINO_ACIDS), ("U", "C"), ("O", "K")))
+PROTEIN = SymbolSpec(
+    AMINO_ACIDS,
+    (("B", "DN"), ("Z", "EQ"), ("J", "IL"), ("X", AMINO_ACIDS), ("U", "C"), ("O", "K")),
+    partial(blosum_softmax, AMINO_ACIDS),
+)
 _GAP, _STOP, _ILLEGAL, _END = -1, -2, -3, -4
 
 

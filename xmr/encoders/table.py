@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from xmr.core.kinds import Category, Spec, TableSet, TableSpec
 from xmr.core.spaces import Tokenize
+from xmr.data.columns import Columns
 from xmr.data.dates import ISO, in_words, is_date, way_of
 from xmr.data.readers.numbers import MISSING, is_gap, is_number
 from xmr.data.readers.tables import SEPARATOR, from_frame
@@ -33,7 +34,7 @@ from xmr.encoders.columns import (
 )
 from xmr.encoders.state import texts
 from xmr.errors import DataError, Problem, RecipeError, nearest
-from xmr.tasks.base import task_class
+from xmr.tasks.base import Task, task_class
 
 _MOSTLY = 0.9  # from this share of numbers on, a column is of numbers and the rest are mistakes
 
@@ -102,6 +103,12 @@ class TableEncoder(Encoder):
     def fields_for(cls, X: Any) -> dict[str, Any]:
         """Columns of an array are numbers, whatever they look like."""
         return {"columns": dict.fromkeys(_array_columns(X), "number")} if isinstance(X, np.ndarray) else {}
+
+    def columns_for(self, wanted: Columns, task: Task) -> Columns:
+        """The training columns by name, and those that are fed."""
+        labels = wanted.target or ((task.column,) if task.column else task.names)
+        used = tuple(column.name for column in self.seen if column.kind != "skip")
+        return replace(wanted, target=labels, names=self.file_columns, features=used)
 
     @property
     def spec(self) -> Spec:

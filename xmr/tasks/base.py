@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 
 from xmr.core.kinds import EncodedSet
+from xmr.core.prediction import Prediction
 from xmr.core.registry import TASKS
 from xmr.data.records import Records
 from xmr.metrics.base import Array
 from xmr.metrics.intervals import bootstrap
 from xmr.metrics.registry import METRICS
-from xmr.tasks.prediction import Prediction
 
 IGNORE = -100  # a position that is not scored (torch's own convention for cross-entropy)
+Scale = Literal["standard", "quantile"]  # how numbers are brought to a common scale
 Table = tuple[list[str], list[list[Any]]]  # header and rows
 
 
@@ -106,9 +107,7 @@ class Task(ABC):
     # Targets
 
     @classmethod
-    def fit(
-        cls, records: Records, positive: str | None = None, scale: Literal["standard", "quantile"] = "standard"
-    ) -> Self:
+    def fit(cls, records: Records, positive: str | None = None, scale: Scale = "standard") -> Self:
         """The task as the training part has it. records: checked by `check_labels`.
 
         positive: the class of interest of a binary task; scale: how numbers are standardized.

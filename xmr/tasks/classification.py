@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from xmr.core.prediction import Prediction
 from xmr.data.readers.numbers import is_number
 from xmr.data.records import Records
 from xmr.errors import DataError, Problem, nearest, one_of
 from xmr.metrics.base import Array
 from xmr.metrics.classes import ClassPredictions
-from xmr.tasks.base import IGNORE, Table, Task
-from xmr.tasks.prediction import Prediction
+from xmr.tasks.base import IGNORE, Scale, Table, Task
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,7 @@ class Classification(Task):
         return combinations(records)
 
     @classmethod
-    def fit(
-        cls, records: Records, positive: str | None = None, scale: Literal["standard", "quantile"] = "standard"
-    ) -> Self:
+    def fit(cls, records: Records, positive: str | None = None, scale: Scale = "standard") -> Self:
         """See `Task.fit`. Raises DataError when `positive` is not one of the classes."""
         column, labels = next(iter(records.labels.items()))
         found = cls.classes_of(labels)
@@ -133,7 +131,7 @@ class Classification(Task):
         return "auroc" if len(self.names) <= 2 else "accuracy"
 
     def table(self, prediction: Prediction) -> Table:
-        """The likeliest class, the probability of each and its spread."""
+        """The likeliest class, the probability of each and its standard deviation."""
         chosen = [self.names[i] for i in prediction.values.argmax(axis=1)]
         return probability_table(self.names, chosen, prediction)
 
@@ -158,10 +156,10 @@ def combinations(records: Records) -> np.ndarray:
 
 
 def probability_table(names: tuple[str, ...], chosen: list[str], prediction: Prediction) -> Table:
-    """Header and rows: what was chosen, the probability of each name and its spread."""
-    header = ["id", "predicted", *(f"p[{name}]" for name in names), *(f"spread[{name}]" for name in names)]
-    rows = zip(prediction.ids, chosen, prediction.values, prediction.spread)
-    return header, [[name, best, *values, *spread] for name, best, values, spread in rows]
+    """Header and rows: what was chosen, the probability of each name and its standard deviation."""
+    header = ["id", "predicted", *(f"p[{name}]" for name in names), *(f"std[{name}]" for name in names)]
+    rows = zip(prediction.ids, chosen, prediction.values, prediction.std)
+    return header, [[name, best, *values, *std] for name, best, values, std in rows]
 
 
 def is_probability_header(header: list[str]) -> bool:
@@ -169,7 +167,7 @@ def is_probability_header(header: list[str]) -> bool:
     others = header[2:]
     half = len(others) // 2
     names = [name.removeprefix("p[") for name in others[:half]]
-    made = [f"p[{name}" for name in names] + [f"spread[{name}" for name in names]
+    made = [f"p[{name}" for name in names] + [f"std[{name}" for name in names]
     return header[:2] == ["id", "predicted"] and bool(half) and others == made
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xmr.core.prediction import Prediction
 from xmr.data.records import Records
 from xmr.metrics.base import Array
 from xmr.metrics.numbers import NumberPredictions
-from xmr.tasks.base import Table, Task
-from xmr.tasks.prediction import Prediction
+from xmr.tasks.base import Scale, Table, Task
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,7 @@ class Forecasting(Task):
         return cls(tuple(f"t+{step}" for step in range(1, horizon + 1)))
 
     @classmethod
-    def fit(
-        cls, records: Records, positive: str | None = None, scale: Literal["standard", "quantile"] = "standard"
-    ) -> Self:
+    def fit(cls, records: Records, positive: str | None = None, scale: Scale = "standard") -> Self:
         """Records do not say how many steps are asked for: use `steps`."""
         raise ValueError("forecasting has no labels: Forecasting.steps")
 

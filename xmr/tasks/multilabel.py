@@ -11,13 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from xmr.core.prediction import Prediction
 from xmr.data.records import Records
 from xmr.metrics.base import Array, mean_of_defined
 from xmr.metrics.classes import ClassPredictions
 from xmr.metrics.registry import METRICS
 from xmr.tasks.base import Table, Task
 from xmr.tasks.classification import combinations, is_probability_header, probability_table
-from xmr.tasks.prediction import Prediction
 
 _TRUE, _FALSE = ("1", "1.0", "true", "yes", "positive"), ("0", "0.0", "false", "no", "negative")
 
@@ -97,7 +97,7 @@ class Multilabel(Task):
         return "auroc"
 
     def table(self, prediction: Prediction) -> Table:
-        """The labels that hold, joined by |, the probability of each and its spread."""
+        """The labels that hold, joined by |, the probability of each and its standard deviation."""
         chosen = ["|".join(name for name, p in zip(self.names, row) if p >= 0.5) for row in prediction.values]
         return probability_table(self.names, chosen, prediction)
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
 from scipy.special import ndtri
 from torch import Tensor
 
+from xmr.core.prediction import Prediction
 from xmr.data.readers.numbers import is_number
 from xmr.data.records import Records
 from xmr.metrics.base import Array
 from xmr.metrics.numbers import NumberPredictions
-from xmr.tasks.base import Table, Task
-from xmr.tasks.prediction import Prediction
+from xmr.tasks.base import Scale, Table, Task
 
 _LEVELS = (np.arange(101) + 0.5) / 101
 _SCORES = ndtri(_LEVELS)  # normal scores of the stored quantiles
@@ -60,9 +60,7 @@ class Regression(Task):
         return {"label": [f"{score:.4f}" for score in scores]}
 
     @classmethod
-    def fit(
-        cls, records: Records, positive: str | None = None, scale: Literal["standard", "quantile"] = "standard"
-    ) -> Self:
+    def fit(cls, records: Records, positive: str | None = None, scale: Scale = "standard") -> Self:
         """See `Task.fit`."""
         columns = tuple(records.labels)
         values = np.array([[float(x) for x in records.labels[name]] for name in columns])
@@ -119,14 +117,14 @@ class Regression(Task):
         return "spearman"
 
     def table(self, prediction: Prediction) -> Table:
-        """The number and its spread."""
-        rows = zip(prediction.ids, prediction.values[:, 0], prediction.spread[:, 0])
-        return ["id", "predicted", "spread"], [list(row) for row in rows]
+        """The number and its standard deviation."""
+        rows = zip(prediction.ids, prediction.values[:, 0], prediction.std[:, 0])
+        return ["id", "predicted", "std"], [list(row) for row in rows]
 
     @classmethod
     def is_header(cls, header: list[str]) -> bool:
         """See `Task.is_header`."""
-        return header == ["id", "predicted", "spread"]
+        return header == ["id", "predicted", "std"]
 
     def errors(self, values: Array, truth: np.ndarray) -> tuple[Array, list[tuple[str, str]]] | None:
         """Squared error; see `Task.errors`."""

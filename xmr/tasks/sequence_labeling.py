@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xmr.core.prediction import Prediction
 from xmr.data.records import Records
 from xmr.metrics.base import Array
 from xmr.tasks.base import IGNORE, Table, Task
 from xmr.tasks.classification import Classification
-from xmr.tasks.prediction import Prediction
 
 
 @dataclass(frozen=True)

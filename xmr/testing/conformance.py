@@ -257,7 +257,7 @@ def check_output(section: dict[str, Any] | str, source: Source, task: str = "cla
             assert parameter.grad is not None, f"{name} got no gradient"
             assert bool(torch.isfinite(parameter.grad).all()), f"{name} got a gradient that is not finite"
     assert source.checksum() == before, "the source changed"
-    values = program.answer(labelled.data)
+    values = program.predict_each(labelled.data)
     assert bool(torch.isfinite(values).all())
     if targets.classes:
         assert torch.allclose(values.sum(-1), torch.ones(values.shape[:-1]), atol=1e-4)
@@ -270,7 +270,7 @@ def _round_trip(program: Program, labelled: LabelledSet, values: torch.Tensor) -
     folded._modules = dict(program._modules)
     folded.transforms = torch.nn.ModuleList(t.merge() for t in program.transforms)  # type: ignore[operator]
     folded.outputs = torch.nn.ModuleList(o.merge(program.source) for o in program.outputs)  # type: ignore[operator]
-    assert torch.allclose(folded.answer(labelled.data), values, atol=1e-4), "merging must not change the numbers"
+    assert torch.allclose(folded.predict_each(labelled.data), values, atol=1e-4), "merging must not change the numbers"
     with tempfile.TemporaryDirectory() as folder:
         from safetensors.torch import load_file, save_file
 
@@ -278,4 +278,4 @@ def _round_trip(program: Program, labelled: LabelledSet, values: torch.Tensor) -
         state = {k: v.contiguous().clone() for k, v in folded.outputs.state_dict().items()}
         save_file(state, path)
         folded.outputs.load_state_dict(load_file(path))
-    assert torch.allclose(folded.answer(labelled.data), values, atol=1e-4), "saving must not change the numbers"
+    assert torch.allclose(folded.predict_each(labelled.data), values, atol=1e-4), "saving must not change the numbers"

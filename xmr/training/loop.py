@@ -381,9 +381,8 @@ class _Job:
         """Validation metrics of the mean over programs, and `score`, by which the best epoch is selected."""
         if self.validation is None or not len(self.validation):
             return {}
-        answers = self.program.answer(self.validation.data, precision=autocast(precision, self.program.device)).mean(
-            dim=0
-        )
+        context = autocast(precision, self.program.device)
+        answers = self.program.predict_each(self.validation.data, precision=context).mean(dim=0)
         check_answers(answers, self.settings)
         values = self.task.metrics(answers.numpy(), self.validation.target)
         score = self.task.score(values)

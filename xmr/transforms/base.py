@@ -12,7 +12,6 @@ from torch import Generator, Tensor, nn
 
 from xmr.core.kinds import Batch, Spec, SymbolBatch, SymbolSpec
 from xmr.core.spaces import SourceInput, Space, TokenInput, TokenSpace
-from xmr.data.blosum import AMINO_ACIDS, blosum_softmax
 from xmr.errors import Problem, RecipeError
 
 Features = Callable[[SourceInput], Tensor]  # a batch in the source's space -> its features (B, D'), no gradient
@@ -187,10 +186,10 @@ def start_rows(
         ids = word_ids("random_tokens" if init == "similar_tokens" else init, words, alphabet.letters, space, generator)
         rows = space.embedding[ids.to(space.embedding.device)].float().cpu().clone()
         if init == "similar_tokens":
-            if len(alphabet.letters) != len(AMINO_ACIDS):  # the letters of DNA are amino acids too
+            if alphabet.similarity is None:
                 raise RecipeError(
                     Problem("transform.init", "similar_tokens", "random_tokens: only proteins have a similarity matrix")
                 )
-            rows = blosum_softmax("".join(alphabet.letters)) @ rows
+            rows = alphabet.similarity() @ rows
             rows = rows / rows.norm(dim=1, keepdim=True) * space.row_norm().cpu()
     return rows

@@ -9,12 +9,13 @@ import torch
 from xmr.baselines.base import FUTURE, BaselineInput, Case
 from xmr.baselines.time_series import last_value, linear, seasonal_naive
 from xmr.core.kinds import SignalSet, SignalSpec
+from xmr.core.prediction import Prediction
 from xmr.data.columns import Columns
 from xmr.data.readers.time_series import TimeTable, read_time_table, steps_in_words, windows
+from xmr.data.records import Records
 from xmr.data.settings import DataSettings
 from xmr.encoders.forecast import ForecastEncoder
 from xmr.errors import DataError
-from xmr.prepare import prepare
 from xmr.tasks.base import task_class
 from xmr.tasks.forecasting import Forecasting
 
@@ -28,6 +29,13 @@ def write(path, rows=60, clock=str):
     lines = [f"{clock(i)},{i},{100 - 2 * i}" for i in range(rows)]
     path.write_text("date,a,b\n" + "\n".join(lines) + "\n")
     return path
+
+
+def _units(encoder, values, channels):
+    records = Records.of([""] * len(channels))
+    records.group = channels
+    prediction = Prediction([], values, np.zeros_like(values))
+    return encoder.to_original_units(prediction, records).values
 
 
 def test_windows_of_every_channel_and_row():
@@ -54,7 +62,7 @@ def test_a_part_forecasts_all_its_rows_and_looks_back_before_it():
 def test_statistics_come_from_the_training_rows(tmp_path):
     encoder = ForecastEncoder(context_length=6, horizon=3)
     settings = DataSettings(path=str(write(tmp_path / "x.csv")), split={"by": "time", "validation": 12, "test": 12})
-    made = prepare(settings, "forecasting", encoder, 0)
+    made = encoder.prepare(settings, "forecasting", 0)
     assert encoder.mean == [17.5, 65.0]  # of rows 0 to 35
     assert encoder.std[0] == pytest.approx(np.std(np.arange(36)))
     assert [len(made.subset(name)) for name in ("train", "validation", "test")] == [2 * 28, 2 * 10, 2 * 10]
@@ -64,20 +72,20 @@ def test_statistics_come_from_the_training_rows(tmp_path):
     latest = encoder.latest(read_time_table(tmp_path / "x.csv", Columns()))
     assert latest.group == ["a", "b"]
     np.testing.assert_allclose(
-        encoder.own_units(latest.arrays[:, 0], latest.group)[1], 100 - 2 * np.arange(54, 60), atol=1e-4
+        _units(encoder, latest.arrays[:, 0], latest.group)[1], 100 - 2 * np.arange(54, 60), atol=1e-4
     )
 
 
 def test_only_the_test_part_has_every_window(tmp_path):
     settings = DataSettings(path=str(write(tmp_path / "x.csv")), split={"by": "time", "validation": 12, "test": 12})
-    made = prepare(settings, "forecasting", ForecastEncoder(context_length=6, horizon=3, stride=4), 0)
+    made = ForecastEncoder(context_length=6, horizon=3, stride=4).prepare(settings, "forecasting", 0)
     assert [len(made.subset(name)) for name in ("train", "validation", "test")] == [2 * 7, 2 * 3, 2 * 10]
 
 
 def test_random_splits_of_the_future_are_refused(tmp_path):
     settings = DataSettings(path=str(write(tmp_path / "x.csv")))
     with pytest.raises(DataError, match="time: a future cannot be sampled at random"):
-        prepare(settings, "forecasting", ForecastEncoder(context_length=6, horizon=3), 0)
+        ForecastEncoder(context_length=6, horizon=3).prepare(settings, "forecasting", 0)
 
 
 @pytest.mark.parametrize(
@@ -134,12 +142,10 @@ def test_gaps_are_seen_as_the_value_before_and_not_scored(tmp_path):
     scaled = encoder.scaled(read)
     made = windows(scaled, 3, 2, 0, 7)
     assert made.ids == ["6:a", "6:b", "7:a", "7:b", "8:a", "8:b"], "the empty line is counted"
-    own = encoder.own_units(made.arrays[:, 0], made.group)
+    own = _units(encoder, made.arrays[:, 0], made.group)
     expected = [[3.5, 1, 1, 3, 4], [5, 6, 7, np.nan, 9], [1, 1, 3, 4, np.nan], [6, 7, 7, 9, 10], [1, 3, 4, np.nan, 6]]
     np.testing.assert_allclose(own[:5], expected, atol=1e-5)
-    np.testing.assert_allclose(
-        encoder.own_units(encoder.latest(read).arrays[:, 0], ["a", "b"])[0], [4, 4, 6], atol=1e-5
-    )
+    np.testing.assert_allclose(_units(encoder, encoder.latest(read).arrays[:, 0], ["a", "b"])[0], [4, 4, 6], atol=1e-5)
     assert encoder.latest(read).ids == ["10:a", "10:b"]
 
 
@@ -184,7 +190,7 @@ def test_a_part_without_any_value_to_come_is_refused(tmp_path):
     path.write_text("date,a\n" + "".join(f"{i},{i if i < 48 else ''}\n" for i in range(60)))
     settings = DataSettings(path=str(path), split={"by": "time", "validation": 12, "test": 12})
     with pytest.raises(DataError, match=r"x\.csv:50: .*found no value from here on"):
-        prepare(settings, "forecasting", ForecastEncoder(context_length=6, horizon=3, missing="carry"), 0)
+        ForecastEncoder(context_length=6, horizon=3, missing="carry").prepare(settings, "forecasting", 0)
 
 
 def test_other_channels_than_training_s(tmp_path):

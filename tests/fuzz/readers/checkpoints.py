@@ -28,7 +28,7 @@ class StoppedError(Exception):
 @contextmanager
 def without_report() -> Iterator[None]:
     """A run without its report and its intervals, which take most of a tiny run's time and read no checkpoint."""
-    with mock.patch.object(run_command, "write_report"), mock.patch.object(run_command, "bootstrap", return_value={}):
+    with mock.patch.object(run_command, "write_report"), mock.patch("xmr.tasks.base.bootstrap", return_value={}):
         yield
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -20,10 +21,14 @@ class SymbolSpec(Spec):
     Letters are characters, or texts (k-mers, words) as a tuple. A mixture such as the protein code B (D or N) is
     embedded as the mean of its letters, so that a symbol that occurs only at prediction has no untrained vector.
     Symbol ids count the letters first, then the mixtures (S in total).
+
+    similarity: gives (A, A), how likely each letter (row) stands for each other one, rows summing to one; None where
+    the domain does not know.
     """
 
     letters: str | tuple[str, ...]
     mixtures: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
+    similarity: Callable[[], Tensor] | None = field(default=None, compare=False, repr=False)
 
     @property
     def symbols(self) -> tuple[str, ...]:
