@@ -46,7 +46,7 @@ def test_processes_have_their_share_of_cores_and_the_plugins(tmp_path, monkeypat
 def test_a_process_that_is_gone_is_said():
     with Workers(2, surroundings) as workers:
         gone = workers.start(load_recipe("protein/amp"), Path("a"), "gone")
-        with pytest.raises(WorkerLostError, match="a smaller --jobs goes on"):
+        with pytest.raises(WorkerLostError, match="a smaller --jobs continues"):
             gone()
 
 

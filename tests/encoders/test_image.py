@@ -109,7 +109,7 @@ def test_broken_files_are_named(tmp_path):
     wrong = {records.ids[i]: message for i, message in encoder().check(records).items()}
     assert set(wrong) == {"a/zero.png", "a/text.png", "b/cut.png", "b/big.png"}
     assert "zero bytes" in wrong["a/zero.png"]
-    assert "no picture" in wrong["a/text.png"]
+    assert "no image" in wrong["a/text.png"]
     assert "damaged" in wrong["b/cut.png"]
     assert wrong["b/big.png"].startswith("found 7 x 7 pixels; expected 6 x 4 like the others")
     assert "b/big.png" not in {records.ids[i] for i in encoder(size=8).check(records)}
@@ -329,10 +329,10 @@ def test_links_pipes_and_devices_in_a_folder(tmp_path):
         wrong = {records.ids[i]: message for i, message in encoder(size=4).check(records).items()}
         leads_out = "found a link that leads out of its folder; expected a file below it, or a copy (cp -rL)"
         assert wrong == {
-            "b/dead.png": "found a link to nothing; expected a picture",
+            "b/dead.png": "found a link to nothing; expected an image",
             "b/device.png": leads_out,
             "b/out.png": leads_out,
-            "b/pipe.png": "found a pipe; expected a picture",
+            "b/pipe.png": "found a pipe; expected an image",
         }
 
 
@@ -349,7 +349,7 @@ def test_parts_beside_classes_are_refused(tmp_path):
     (tmp_path / "extra").mkdir()
     solid("L", 5).save(tmp_path / "extra" / "1.png")
     expected = (
-        r"found the folders test, train beside extra; expected only parts \(train, validation, test\), or only cl"
+        r"found the folders test, train next to extra; expected only parts \(train, validation, test\), or only cl"
     )
     with pytest.raises(DataError, match=expected):
         read_all(tmp_path, Columns(reads="images"), "fail", Skipped())
@@ -429,9 +429,9 @@ def test_frames_colours_and_deep_colours_by_rule(tmp_path):
 
     assert read("x.gif")[0, 0].tolist() == read("x.tif")[0, 0].tolist() == [30, 30, 30]
     assert read("cmyk.tif")[0, 0].tolist() == [255, 0, 0]
-    with pytest.raises(ValueError, match="found a picture in LAB colors; expected gray, RGB or CMYK"):
+    with pytest.raises(ValueError, match="found an image in LAB colors; expected gray, RGB or CMYK"):
         read("lab.tif")
-    with pytest.raises(ValueError, match="found a picture of floats"):
+    with pytest.raises(ValueError, match="found an image of floats"):
         read("float.tif")
     assert read("deep.ppm").shape == (1, 2, 3)
     solid("L", 5, (2000, 1)).save(tmp_path / "thin.png")
@@ -460,7 +460,7 @@ def test_a_tiff_whose_strips_cover_a_part_is_refused(tmp_path):
     (tmp_path / "long.tif").write_bytes(whole[:place] + struct.pack("<I", 60000) + whole[place + 4 :])
     rules = Decoding(1, 8, "stretch", "bilinear", 255)
     assert rules.read(tmp_path / "x.tif").min() == rules.read(tmp_path / "turned.tif").min() == 200
-    with pytest.raises(ValueError, match=r"found a damaged picture \(strips of 20 x 24 in 20 x 60,000 pixels\)"):
+    with pytest.raises(ValueError, match=r"found a damaged image \(strips of 20 x 24 in 20 x 60,000 pixels\)"):
         rules.read(tmp_path / "long.tif")
 
 

@@ -28,9 +28,9 @@ baselines: [majority, pixel_logistic, linear_probe]
 
 # what is wrong, the file, its bytes, what the message must hold
 PICTURES = [
-    ("a picture of zero bytes", "zero.png", b"", r"zero\.png'?: found a file of zero bytes; expected a picture"),
-    ("a picture that is none", "text.png", b"not a picture", r"text\.png'?: found no picture; expected one of PNG"),
-    ("a picture cut short", "cut.jpg", None, r"cut\.jpg'?: found a damaged picture"),
+    ("an image of zero bytes", "zero.png", b"", r"zero\.png'?: found a file of zero bytes; expected an image"),
+    ("not an image", "text.png", b"not a picture", r"text\.png'?: found no image; expected one of PNG"),
+    ("an image cut short", "cut.jpg", None, r"cut\.jpg'?: found a damaged image"),
 ]
 
 

@@ -77,7 +77,7 @@ class OneAttentionLayer(nn.Module):
 
 
 def with_adapters(source: Source) -> Source:
-    """A frozen copy with LoRA adapters beside every dense layer and ungrouped convolution.
+    """A frozen copy with LoRA adapters at every dense layer and ungrouped convolution.
 
     Raises MissingExtraError without peft. Source: arXiv 2106.09685.
     """

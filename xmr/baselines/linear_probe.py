@@ -103,7 +103,7 @@ class RidgeLogits(ClassifierMixin, RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, features: np.ndarray) -> np.ndarray:
-        """Numbers, or the likeliest class."""
+        """Numbers, or the most likely class."""
         scores = features @ self.weight_.T + self.bias_
         return scores[:, 0] if self.regression else self.classes_[scores.argmax(axis=1)]
 

@@ -1,4 +1,4 @@
-"""The command line: one file a command. Importing it imports neither torch nor transformers."""
+"""The command line: one file per command. Importing it imports neither torch nor transformers."""
 
 from __future__ import annotations
 

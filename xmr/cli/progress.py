@@ -1,4 +1,4 @@
-"""The training bar: epoch, loss, records a second, time left."""
+"""The training bar: epoch, loss, records per second, remaining time."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def estimate(recipe: Recipe) -> Iterator[tuple[str, str]]:
 
 
 def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    """Shapes, parameters, memory and time. Raises SourceUnavailableError where the source cannot be had."""
+    """Shapes, parameters, memory and time. Raises SourceUnavailableError if the source is not available."""
     try:
         job = load_job(recipe)
         program, training = job.program, job.sets["train"]

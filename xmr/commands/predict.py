@@ -1,8 +1,8 @@
 """Predicting a file of any size: chunk by chunk, flat memory, in order, resumable after a kill.
 
-Rows go to a partial file beside the target; after each chunk a small JSON file notes how many records are done, how
-many bytes that is and their checksum. A restart cuts the partial file to what was noted and goes on; where anything
-was changed in between it begins anew. The target appears when all is done.
+Rows are written to a partial file next to the target; after each chunk a small JSON file notes the number of records
+and bytes, and their checksum. A restart truncates the partial file to what was noted and continues, or starts over if
+anything has changed. The target appears at the end.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def predict_file(
 ) -> Done:
     """Answer every record of `source` into the CSV `target`. Raises DataError naming file and line.
 
-    With on_error "skip", records that cannot be read are listed in `target`.skipped.csv and the rest is answered.
-    force: begin anew, and replace a `target` that is no prediction. escape_formulas: an apostrophe before ids and
+    With on_error "skip", records that cannot be read are listed in `target`.skipped.csv and the others are predicted.
+    force: start over, and replace a `target` that is no prediction. escape_formulas: an apostrophe before ids and
     labels that a spreadsheet would take for a formula. Raises OutputError for a target that is the input, no file, in
     use, or cannot be written.
     """
@@ -131,7 +131,7 @@ class _Request:
 def _predict(
     request: _Request, target: Path, skipped_file: Path, key: str, force: bool, report: Callable[[int, float], None]
 ) -> Done:
-    """Answer chunk by chunk, going on with what an earlier call left, and put the result in place."""
+    """Predict chunk by chunk, continuing an earlier call, and put the result in place."""
     part, note = target.with_name(f".{target.name}.part"), target.with_name(f".{target.name}.part.json")
     bad_part = target.with_name(f".{target.name}.skipped.part")
     for path in (note, skipped_file):

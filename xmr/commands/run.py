@@ -48,7 +48,7 @@ def run(
 ) -> dict[str, Any]:
     """Train, choose on validation, test once, compare with the baselines, write the run folder -> metrics.
 
-    resume: go on where an interrupted run of the same recipe stopped; a finished run is returned as it is.
+    resume: continue an interrupted run of the same recipe; a finished run is returned unchanged.
     """
     folder = Path(folder)
     accelerator = make_accelerator(device)
@@ -71,7 +71,7 @@ def run(
 def _run(
     recipe: Recipe, folder: Path, accelerator: Any, resume: bool, comment: str, report: Report, log: Log
 ) -> dict[str, Any]:
-    """One process's share of a run; the first of several alone writes."""
+    """The part of a run for one process; only the first of several writes."""
     main = accelerator.is_main_process
     job = load_job(recipe, str(accelerator.device))
     log(job.prepared.summary())
@@ -146,7 +146,7 @@ def _run(
     write_json(folder / "metrics.json", finite({**result, "finished": False}))
     try:
         _report(folder, job, result, history, values, baselines)
-    except Exception as error:  # a drawing library's; metrics and program are there whatever it was
+    except Exception as error:  # of a plotting library; metrics and program exist already
         result["report_error"] = reason(error)
         log(f"the report could not be written ({reason(error)}); everything else is there, and --resume tries it again")
     result["finished"] = True

@@ -90,7 +90,7 @@ def claimed(folder: Path, recipe: Recipe, resume: bool, force: bool) -> Iterator
                 remove_checkpoint(folder)
             yield RunFolder(folder, folder, metrics_of(folder) if finished else None)
         elif there or (new / "recipe.yaml").is_file():
-            expected = "another folder, --resume to go on, or --force to replace it"
+            expected = "another folder, --resume to continue, or --force to replace it"
             raise ProgramError(Problem(str(folder), "a run", expected))
         else:
             clear(new)
@@ -167,7 +167,7 @@ def _made(folder: Path) -> Path:
 
 
 def _replace(folder: Path) -> None:
-    """Put the finished run in `.new` in the place of the old one; called again after a kill, it goes on.
+    """Put the finished run in `.new` in the place of the old one; called again after a kill, it continues.
 
     The old run goes first; from the rename on, the new one is moved file by file.
     """

@@ -1,4 +1,4 @@
-"""Runs side by side: each in a process of its own, with its share of the processor's cores."""
+"""Parallel runs: each in its own process, with an equal number of the processor's cores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class WorkerLostError(XmrError):
 
 
 class Workers:
-    """Starts runs. With one job a run begins when its result is asked for, in this process; with more, they go ahead.
+    """Starts runs. With a single job, a run begins when its result is asked for, in this process; with more, they go
+    ahead.
 
     Leaving the context drops what has not begun and waits for what has.
     """
@@ -47,7 +48,7 @@ class Workers:
             self.pool.shutdown(wait=True, cancel_futures=True)
 
     def start_seeds(self, recipe: Recipe, folder: Path, seeds: int, comment: str) -> list[Callable[[], dict[str, Any]]]:
-        """`start` for each of so many seeds, from the recipe's own on, in `folder/seed-N`."""
+        """`start` for each of several seeds, from the recipe's own on, in `folder/seed-N`."""
         return [
             self.start(
                 recipe.model_copy(update={"seed": seed}, deep=True), folder / f"seed-{seed}", f"{comment} seed={seed}"
@@ -56,7 +57,7 @@ class Workers:
         ]
 
     def start(self, recipe: Recipe, folder: Path, comment: str) -> Callable[[], dict[str, Any]]:
-        """Have a recipe run, going on with what its folder holds -> a function that waits for its metrics.
+        """Run a recipe, continuing what is in its folder -> a function that waits for its metrics.
 
         That function raises what the run raised, and WorkerLostError where its process is gone.
         """
@@ -88,7 +89,7 @@ def _result(future: Future[dict[str, Any]]) -> dict[str, Any]:
     except BrokenExecutor as error:
         raise WorkerLostError(
             "the system ended a process, perhaps for want of memory; finished runs are kept: the same command with a "
-            "smaller --jobs goes on"
+            "smaller --jobs continues"
         ) from error
 
 

@@ -60,7 +60,7 @@ class Columns:
     def within(self, header: list[str]) -> Columns:
         """With the columns of the training file where none is named and this file has them too.
 
-        Of several labels a file that needs labels must have all, or none by these names.
+        If the file needs labels, it must have all of several labels or none of these names.
         """
         if (trained := self.trained) is None:
             return self

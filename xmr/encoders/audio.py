@@ -1,4 +1,4 @@
-"""Recordings of any rate to clips of the source's rate and length: decoded once, in threads, never read whole."""
+"""Audio files of any rate to clips of the source's rate and length: decoded once, in threads, in blocks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from xmr.tasks.base import task_class
 
 THREADS = 4
 RATE = 16000  # where neither the recipe nor the source names a rate
-SHORTEST = 16  # samples; anything shorter is no recording
+SHORTEST = 16  # minimum number of samples
 SILENT = 10 ** (-40 / 20)  # of the peak: quieter ends are silence
 
 
@@ -54,7 +54,7 @@ class _Rules:
             return self.clips(recording)
 
     def clips(self, recording: Recording) -> np.ndarray:
-        """What of the recording is used, at the rate asked for; windows are read one by one."""
+        """The used part of a file, at the requested rate; windows are read one by one."""
         frames, ratio = recording.frames, recording.rate / self.rate
         needed = math.ceil(self.samples * ratio)
         if frames < max(1, SHORTEST * ratio):
@@ -81,14 +81,14 @@ class _Rules:
             return self.clip(recording.part(start, needed), recording.rate)[None]
 
     def _sounding(self, wave: np.ndarray) -> np.ndarray:
-        """Without silence at both ends, where that is asked for."""
+        """Without silence at both ends, if requested."""
         if not self.trim_silence:
             return wave
         loud = np.flatnonzero(np.abs(wave) > SILENT * np.abs(wave).max(initial=0))
         return wave[loud[0] : loud[-1] + 1] if len(loud) else wave
 
     def clip(self, wave: np.ndarray, rate: int) -> np.ndarray:
-        """At the rate, length and level asked for: (samples,)."""
+        """At the requested rate, length and level: (samples,)."""
         heard = resampled(wave, rate, self.rate)
         extra = len(heard) - self.samples
         if extra > 0:
@@ -105,23 +105,24 @@ class _Rules:
 
 
 class AudioEncoder(Encoder):
-    """Recordings (WAV, FLAC, OGG, MP3 and what else libsndfile reads), mono, at the source's rate.
+    """Audio clips (WAV, FLAC, OGG, MP3 and other formats of libsndfile), mono, at the source's rate.
 
-    Any sample rate is resampled, several channels are averaged. A shorter recording is put into silence; each clip is
-    full of samples, so no mask is needed.
+    Any sample rate is resampled, several channels are averaged. A shorter clip is padded with silence, so that
+    clips need no mask.
 
     Args:
-        seconds: of a clip; null: as long as the source listens, or one second.
+        seconds: length of a clip; null: that of the source's input, or one second.
         rate: samples per second; null: the source's, or 16,000.
-        length: a longer recording is cut, seen through overlapping windows whose answers are pooled, or refused.
+        length: a longer file is truncated, split into overlapping windows whose predictions are pooled, or
+            refused.
         overlap: fraction of a clip that neighboring clips have in common.
-        align: where a shorter recording stands in its clip, and which part of a longer one is kept.
-        normalize: bring each clip to a peak of 1, to a root mean square of 0.1, or leave it.
-        trim_silence: cut silence (40 dB below the peak) off both ends first.
-        speed: in training, play each clip up to so much faster or slower, at random (0.25: 0.8 to 1.25 times), with its
-            pitch: other voices.
-        shift: in training, move each clip by up to so large a share of its length, at random.
-        shuffle: control; `positions` permutes the samples of every clip by one fixed rule.
+        align: position of a shorter file in its clip, and which part of a longer one is kept.
+        normalize: scale each clip to a peak of 1, to a root mean square of 0.1, or not at all.
+        trim_silence: first remove silence (40 dB below the peak) at both ends.
+        speed: in training, change the speed and pitch of each clip at random by up to this factor (0.25: 0.8 to 1.25
+            times).
+        shift: in training, shift each clip at random by up to this fraction of its length.
+        shuffle: control; `positions` permutes the samples of every clip in one fixed order.
     """
 
     emits: ClassVar[str] = "signal"
@@ -151,7 +152,7 @@ class AudioEncoder(Encoder):
 
     @property
     def spec(self) -> SignalSpec:
-        """One channel of so many samples."""
+        """One channel, and the number of samples."""
         assert self.samples is not None
         return SignalSpec(1, self.samples, self.heard_rate)
 
@@ -188,7 +189,7 @@ class AudioEncoder(Encoder):
         return [f"{records.file}\t{text}" for text in records.inputs]
 
     def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
-        """Recordings that cannot be read, each with what is wrong. What was decoded is kept until `encode`."""
+        """Audio files that cannot be read, each with what is wrong. Decoded files are kept until `encode`."""
         if records.arrays is not None:
             return dict.fromkeys(range(len(records)), "found series of numbers; expected names of sound files")
         media = Media(records.file, "a sound file")
@@ -198,7 +199,7 @@ class AudioEncoder(Encoder):
         rules = self._rules()
 
         def one(index: int) -> np.ndarray | str:
-            """The clips of a recording, (windows, samples), or what is wrong with its file."""
+            """The clips of a file, (windows, samples), or what is wrong with it."""
             try:
                 return rules.read(media.path(records.inputs[index]))
             except ValueError as error:
@@ -213,7 +214,7 @@ class AudioEncoder(Encoder):
         return wrong
 
     def fit(self, records: Records) -> Self:
-        """Nothing is learned from recordings."""
+        """Nothing is learned from audio clips."""
         return self
 
     def encode(self, records: Records) -> SignalSet:
@@ -237,7 +238,7 @@ class AudioEncoder(Encoder):
         return SignalSet(values, lengths, owner, number * self._rules().hop)
 
     def augment(self, encoded: Batch, generator: Generator) -> Batch:
-        """Speed and place varied by one interpolation for the whole batch."""
+        """Change speed and position by one interpolation for the whole batch."""
         if not self.speed and not self.shift:
             return encoded
         assert isinstance(encoded, SignalBatch)
@@ -278,7 +279,7 @@ class AudioEncoder(Encoder):
 
 
 def _naming(records: Records, index: int, message: str) -> str:
-    """What is wrong with a recording, with its name where a list names it and not the record itself."""
+    """What is wrong with an audio file, with its name if it comes from a list."""
     name = records.inputs[index]
     return message if records.ids[index] == name else f"found {name}, {message.removeprefix('found ')}"
 

@@ -38,7 +38,7 @@ class Encoder(ABC):
     @property
     @abstractmethod
     def spec(self) -> Spec:
-        """What a transform is told of the target domain: its alphabet, or the shape of its pictures."""
+        """What a transform knows about the target domain: its alphabet, or the shape of its images."""
 
     @property
     def one_length(self) -> bool:
@@ -106,7 +106,7 @@ class Encoder(ABC):
         """Encode checked records. Raises DataError at the first that `check` would have named."""
 
     def augment(self, encoded: Batch, generator: Generator) -> Batch:
-        """A training batch, varied; all randomness comes from `generator`, which the loop begins anew at every step."""
+        """Augment a training batch; all randomness comes from `generator`, which the loop seeds at every step."""
         return encoded
 
     @classmethod

@@ -116,6 +116,6 @@ def fit_numbers(column: Column, values: np.ndarray, scaling: str) -> None:
     spread = float(high - low)
     deviation = float(known.std()) or 1.0
     if scaling == "robust" and spread > 0:
-        column.centre, column.scale = float(middle), spread / 1.349  # a normal column has unit deviation
+        column.centre, column.scale = float(middle), spread / 1.349  # a normal column has unit standard deviation
     else:
         column.centre, column.scale = float(middle if scaling == "robust" else known.mean()), deviation

@@ -1,4 +1,4 @@
-"""A picture file of any common format, depth and orientation to one array of eight bits and one size."""
+"""An image file of any common format, depth and orientation to an 8-bit array of one size."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Decoding:
                     right, bottom = (max(tile[1][side] for tile in opened.tile if tile[1]) for side in (2, 3))
                     if right * bottom < opened.width * opened.height:
                         found = f"strips of {right:,} x {bottom:,} in {opened.width:,} x {opened.height:,} pixels"
-                        raise _Refused(f"found a damaged picture ({found}); expected a whole one")
+                        raise _Refused(f"found a damaged image ({found}); expected a whole one")
                 pixels = opened.width * opened.height
                 if opened.format == "JPEG" and self.size and self.resize == "stretch":
                     opened.draft("RGB", (2 * self.size, 2 * self.size))  # decodes smaller, faster
@@ -74,14 +74,14 @@ class Decoding:
                     opened.close()  # gives its memory back, before another thread begins
                 return made
         except Pillow.UnidentifiedImageError:
-            raise ValueError(f"found no picture; expected one of {', '.join(FORMATS)}") from None
+            raise ValueError(f"found no image; expected one of {', '.join(FORMATS)}") from None
         except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
             raise ValueError(_too_large("too many")) from None
         except _Refused:
             raise
         except _DAMAGED as error:
             reason = str(error)[:80] or type(error).__name__
-            raise ValueError(f"found a damaged picture ({reason}); expected a whole one") from None
+            raise ValueError(f"found a damaged image ({reason}); expected a whole one") from None
 
     def __post_init__(self) -> None:
         """Have Pillow take large images' memory in blocks that go back to the system."""
@@ -98,15 +98,15 @@ class Decoding:
         return made[..., None] if made.ndim == 2 else made
 
     def _plain(self, picture: Any, mode: str) -> Any:
-        """The picture in this mode, over the background where it is transparent."""
+        """The image in this mode, over the background where it is transparent."""
         from PIL import Image as Pillow
 
         if picture.mode in SIXTEEN:  # 65,535 is white
             return Pillow.fromarray(_eight_bits(np.asarray(picture))).convert(mode)
         if picture.mode == "F":
-            raise _Refused("found a picture of floats; expected 8 or 16 bits a channel")
+            raise _Refused("found an image of floats; expected 8 or 16 bits a channel")
         if picture.mode in ("LAB", "HSV"):
-            raise _Refused(f"found a picture in {picture.mode} colors; expected gray, RGB or CMYK")
+            raise _Refused(f"found an image in {picture.mode} colors; expected gray, RGB or CMYK")
         if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
             return _in_bands(picture, mode, lambda band: self._over_background(band).convert(mode))
         return picture if picture.mode == mode else picture.convert(mode)

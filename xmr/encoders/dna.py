@@ -43,7 +43,7 @@ _LOOKUP = _lookup()
 
 
 class DnaEncoder(SequenceEncoder):
-    """One symbol a nucleotide, or a k-mer.
+    """One symbol per nucleotide or k-mer.
 
     Upper and lower case read alike, U as T; gaps (`-`, `.`, blanks) are removed. Ambiguity codes (IUPAC: R Y S W K M B
     D H V N) are embedded as the mean of what they stand for; a k-mer that holds one is the mean of all k-mers. Anything
@@ -55,7 +55,7 @@ class DnaEncoder(SequenceEncoder):
         strands: `both` feeds each sequence and its reverse complement, pooled, so that the strand does not matter.
         max_length: symbols fed to the source at once; by default what the source takes.
         length: what happens to a longer sequence: overlapping windows pooled together, cut at the end, or an error.
-        overlap: share of a window that neighboring windows have in common.
+        overlap: fraction of a window that neighboring windows share.
         aligned: all sequences are windows of one length around a site, so that a position means the same in each
             (`output.pool: concat` keeps positions apart); another length is then an error.
         shuffle: control; `positions` permutes the symbols of every sequence, each in an order of its own.
@@ -188,7 +188,9 @@ class DnaEncoder(SequenceEncoder):
         return self
 
     def example(self, n: int, seed: int, task: str = "classification") -> Records:
-        """Random sequences of 12 to 40 nucleotides (30 where they are aligned), labelled by their share of G and C."""
+        """Random sequences of 12 to 40 nucleotides (30 where they are aligned), labelled by their fraction of G and
+        C.
+        """
         rng = np.random.default_rng(seed)
         sizes = [30 if self.aligned else int(rng.integers(12, 41)) for _ in range(n)]
         texts = ["".join(rng.choice(list(BASES), size=size)) for size in sizes]

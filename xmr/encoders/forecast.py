@@ -1,4 +1,4 @@
-"""Windows of a table over time: every channel on its own, seen by the statistics of the training rows."""
+"""Windows of a time-series table: every channel on its own, scaled by the statistics of the training rows."""
 
 from __future__ import annotations
 
@@ -32,22 +32,23 @@ FURTHEST = 1e9  # standard deviations from the mean: beyond, single precision ov
 
 
 class ForecastEncoder(Encoder):
-    """The last `context_length` steps of one channel, z-scored by that channel's mean and deviation in training.
+    """The last `context_length` steps of one channel, z-scored by that channel's mean and standard deviation in
+    training.
 
-    Records hold z-scored windows (`windows`): what a program sees and what follows are in the units in which MSE and
-    MAE are stated in the field. Channels are independent: one program for all.
+    Records hold z-scored windows (`windows`): input and future are in the units in which the field reports MSE and
+    MAE. Channels are independent: one program for all.
 
     Args:
-        context_length: steps seen.
-        horizon: steps forecast.
-        stride: windows of training and validation begin at every so many rows, those of the test part at every row.
+        context_length: number of past steps in the input.
+        horizon: number of steps to forecast.
+        stride: number of rows between windows of training and validation; test windows begin at every row.
         season: steps after which the series repeats (24 for hours), for the seasonal-naive baseline.
-        missing: a missing value is an error, or is seen as the value before it (the training mean before a channel's
-            first) and, where it is to come, neither learned from nor scored.
+        missing: a missing value is an error, or is replaced by the previous value (before a channel's first value: the
+            training mean); missing future values are neither trained on nor scored.
     """
 
     emits: ClassVar[str] = "signal"
-    reads: ClassVar[str] = "table over time"
+    reads: ClassVar[str] = "time-series table"
 
     def __init__(
         self,
@@ -116,7 +117,7 @@ class ForecastEncoder(Encoder):
         steps = steps_in_words(table.times)
         self.said = [*table.notes, *([f"steps: {steps}"] if steps else [])]
         if not known.all():
-            self.said.append(f"missing: {(~known).sum():,} of {known.size:,} values, seen as the value before")
+            self.said.append(f"missing: {(~known).sum():,} of {known.size:,} values, replaced by the previous value")
         count = np.maximum(known.sum(axis=0), 1)
         values = np.where(known, table.values, 0).astype(np.float64)
         mean = values.sum(axis=0) / count
@@ -128,7 +129,7 @@ class ForecastEncoder(Encoder):
         return self
 
     def scaled(self, table: TimeTable) -> TimeTable:
-        """The table in deviations from the training mean. Raises DataError unless its channels are the training's."""
+        """The table as z-scores. Raises DataError unless its channels are the training's."""
         missing = [name for name in self.names if name not in table.names]
         if missing:
             found = f"columns {', '.join(table.names[:12])}"

@@ -1,4 +1,4 @@
-"""Pictures of any common format to uint8 arrays of one size: decoded once, in threads, and never again in training."""
+"""Images of any common format to uint8 arrays of one size: decoded once, in threads."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from xmr.encoders.state import whole
 from xmr.errors import DataError
 from xmr.tasks.base import task_class
 
-MEMORY = 2 << 30  # bytes of decoded pictures kept in memory; beyond it they go to a memory-mapped temporary file
+MEMORY = 2 << 30  # bytes of decoded images kept in memory; beyond it they go to a memory-mapped temporary file
 THREADS = 8
 
 
 class ImageEncoder(Encoder):
-    """Pictures of one size and number of channels.
+    """Images of one size and number of channels.
 
     Files: PNG, JPEG, BMP, GIF (first frame), TIFF, WebP, PPM; gray, RGB, palette, with or without transparency, 8 or 16
     bits; turned as their EXIF orientation says. Arrays: see `readers/images.py`. Each file is decoded once, in threads.
 
     Args:
-        size: side in pixels; null takes the pictures as they are, all of one size.
-        resize: how another shape becomes square: stretched, cropped in the middle, or padded with `background`.
-        interpolation: how a picture is resized.
+        size: side in pixels; null: unchanged, which needs images of equal size.
+        resize: how another shape becomes square: stretched, cropped to the center, or padded with `background`.
+        interpolation: how an image is resized.
         channels: 3 (RGB) or 1 (gray).
-        background: gray level, 0 to 255, behind transparent and padded pixels.
-        flip: in training, mirror every second picture left to right, at random.
-        crop: in training, cut a random window of 1 - crop of each side and resize it (32 of 256 pixels: 0.125).
-        shuffle: control; `positions` permutes the pixels of every picture by one fixed rule.
+        background: gray level, 0 to 255, of transparent and padded pixels.
+        flip: in training, mirror images left to right with probability 1/2.
+        crop: in training, crop a random window of 1 - crop of each side and resize it (32 of 256 pixels: 0.125).
+        shuffle: control; `positions` permutes the pixels of every image in one fixed order.
     """
 
     emits: ClassVar[str] = "image"
@@ -78,7 +78,7 @@ class ImageEncoder(Encoder):
         return Decoding(self.channels, self.size, self.resize, self.interpolation, self.background)
 
     def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
-        """Pictures that cannot be read, or differ in size where no size is given. What was decoded is kept."""
+        """Images that cannot be read, or differ in size if no size is given. What was decoded is kept."""
         if records.arrays is not None:
             shape = (self.height, self.width)
             found = records.arrays.shape[1:3]
@@ -92,7 +92,7 @@ class ImageEncoder(Encoder):
         return wrong
 
     def _of_another_size(self, records: Records, wrong: dict[int, str]) -> dict[int, str]:
-        """Without `size`, every picture must be as large as the first (or as those of training)."""
+        """Without `size`, every image must be as large as the first (or as those of training)."""
         expected = self._size
         other: dict[int, str] = {}
         for index, text in enumerate(self._keys(records)):
@@ -106,7 +106,7 @@ class ImageEncoder(Encoder):
 
     @property
     def _size(self) -> tuple[int, int] | None:
-        """(height, width) of every picture, where it is known."""
+        """(height, width) of every image, if known."""
         return None if self.height is None or self.width is None else (self.height, self.width)
 
     def _keys(self, records: Records) -> list[str]:
@@ -114,7 +114,7 @@ class ImageEncoder(Encoder):
 
     def _decode(self, records: Records) -> dict[int, str]:
         """Decode what is not decoded yet, in threads -> index: what is wrong with it."""
-        keys, media = self._keys(records), Media(records.file, "a picture")
+        keys, media = self._keys(records), Media(records.file, "an image")
         wrong: dict[int, str] = {}
         new = [i for i, key in enumerate(keys) if key not in self._decoded]
         if not new:
@@ -124,7 +124,7 @@ class ImageEncoder(Encoder):
         rules = self._rules()
 
         def one(index: int) -> np.ndarray | str:
-            """A picture, (height, width, channels) uint8, or what is wrong with its file."""
+            """An image, (height, width, channels) uint8, or what is wrong with its file."""
             try:
                 return rules.read(media.path(records.inputs[index]))
             except ValueError as error:
@@ -150,7 +150,7 @@ class ImageEncoder(Encoder):
         return wrong
 
     def _block(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Room for pictures: in memory, or a memory-mapped file that goes when it is no longer used."""
+        """Memory for images: in RAM, or a memory-mapped file that goes when it is no longer used."""
         size = int(np.prod(shape))
         self._held += size
         if self._held <= MEMORY:
@@ -159,7 +159,7 @@ class ImageEncoder(Encoder):
             return np.memmap(handle, dtype=np.uint8, mode="w+", shape=shape)
 
     def fit(self, records: Records) -> Self:
-        """Remember the pictures' size where none was given."""
+        """Store the size of the images if none was given."""
         if records.arrays is not None and self.size is None:
             self.height, self.width = records.arrays.shape[1:3]
             self.channels = 1 if records.arrays.shape[3] == 1 else self.channels
@@ -170,7 +170,7 @@ class ImageEncoder(Encoder):
         return self
 
     def encode(self, records: Records) -> ImageSet:
-        """All pictures as one array. Raises DataError for what `check` would have named."""
+        """All images as one array. Raises DataError for what `check` would have named."""
         self.require_valid(records)
         spec = self.spec
         if records.arrays is not None:
@@ -271,7 +271,7 @@ class ImageEncoder(Encoder):
         """A digest of each file's bytes, or of each array."""
         if records.arrays is not None:
             return records.inputs
-        keys, media = self._keys(records), Media(records.file, "a picture")
+        keys, media = self._keys(records), Media(records.file, "an image")
         new = [i for i, key in enumerate(keys) if key not in self._digests]
 
         def one(index: int) -> str:
@@ -287,7 +287,7 @@ class ImageEncoder(Encoder):
 
 
 def _of_size(picture: np.ndarray, expected: tuple[int, ...]) -> str:
-    """That a picture (H, W, C) is not of the size that all the others have."""
+    """That an image (H, W, C) is not of the size that all the others have."""
     return (
         f"found {picture.shape[1]} x {picture.shape[0]} pixels; "
         f"expected {expected[1]} x {expected[0]} like the others, or a size in encoder.size"

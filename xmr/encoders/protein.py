@@ -44,7 +44,7 @@ _LOOKUP = _lookup()
 
 
 class ProteinEncoder(SequenceEncoder):
-    """One symbol a residue.
+    """One symbol per residue.
 
     Upper and lower case read alike. Gaps (`-`, `.`, blanks) are removed. A stop `*` at the end is removed; inside a
     sequence it is an error. B, Z, J and X are embedded as the mean of what they stand for, U as C, O as K. Anything
@@ -53,14 +53,14 @@ class ProteinEncoder(SequenceEncoder):
     Args:
         max_length: residues fed to the source at once; by default what the source takes.
         length: what happens to a longer sequence: overlapping windows pooled together, cut at the end, or an error.
-        overlap: share of a window that neighboring windows have in common.
+        overlap: fraction of a window that neighboring windows share.
         ambiguous: accept B Z J X U O by the rule above, or refuse them.
         aligned: all sequences are variants of one length, so that a position means the same in each; only the columns
             that vary in the training part are fed, and a change in any other is an error, not a silent loss.
         fixed_columns: with `aligned: true`, `ignore` reads a change in a column that does not vary as the residue seen
             in training.
-        substitution_rate: in training, the chance of a residue to be drawn anew by its BLOSUM62 row (itself most
-            likely), a regularizer for small sets: sequences nature might as well have written.
+        substitution_rate: in training, probability that a residue is resampled from its BLOSUM62 row (itself most
+            likely), a regularizer for small data sets.
         shuffle: control; `positions` permutes the residues of every sequence, each in an order of its own.
     """
 
@@ -212,7 +212,7 @@ class ProteinEncoder(SequenceEncoder):
         return self.encoded(flat, lengths)
 
     def augment(self, encoded: Batch, generator: Generator) -> Batch:
-        """Draw some residues anew by their BLOSUM62 rows; ambiguous residues stay."""
+        """Resample some residues from their BLOSUM62 rows; ambiguous residues stay."""
         if not self.substitution_rate:
             return encoded
         assert isinstance(encoded, SymbolBatch)

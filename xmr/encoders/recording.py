@@ -11,7 +11,7 @@ import numpy as np
 
 from xmr.errors import require
 
-LARGEST = 1 << 27  # samples of one recording that may be in memory: 512 MiB, or 140 minutes at 16,000 per second
+LARGEST = 1 << 27  # samples of one file that may be in memory: 512 MiB, or 140 minutes at 16,000 per second
 BLOCK = 1 << 20  # numbers read at a time, all channels
 RATES = (100, 10_000_000)  # samples per second
 LOUDEST = 2.0**31  # of integers written as floats; beyond it sums overflow
@@ -38,7 +38,7 @@ class Recording:
         self._held: np.ndarray | None = None
 
     def __enter__(self) -> Self:
-        """Check the rate, and read the recording where it does not say how long it is."""
+        """Check the rate, and read the whole file if it does not state its length."""
         slowest, fastest = RATES
         try:
             if not slowest <= self.rate <= fastest:
@@ -58,7 +58,7 @@ class Recording:
         self._file.close()
 
     def part(self, start: int, frames: int) -> np.ndarray:
-        """So many frames from `start`, all channels averaged: (frames,) float32, fewer at the end."""
+        """Frames from `start` on, all channels averaged: (frames,) float32, fewer at the end."""
         frames = min(frames, self.frames - start)
         if frames > LARGEST:
             raise too_long(frames)

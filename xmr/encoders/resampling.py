@@ -15,7 +15,7 @@ LARGEST_KERNEL = 1 << 20  # numbers: torchaudio builds its kernel of all phases,
 ZEROS, ROLLOFF = (
     6,
     0.99,
-)  # of the sinc: zero crossings on each side, and the cutoff as a share of the lower Nyquist rate
+)  # of the sinc: zero crossings on each side, and the cutoff as a fraction of the lower Nyquist rate
 AT_ONCE = 1 << 20  # numbers
 
 

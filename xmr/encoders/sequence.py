@@ -59,7 +59,7 @@ def as_bytes(inputs: list[str]) -> np.ndarray:
 
 
 def shuffled(flat: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Permute within every record, without a loop, in an order drawn from the record's own symbols and no other's.
+    """Permute within every record, without a loop, in an order that depends only on the record's own symbols.
 
     flat: (total,) ids end to end; lengths: (records,). Sorts by (record, key): a sum over the record of its symbols
     times a random number a position, and the position, mixed as in splitmix64 (Steele et al. 2014).

@@ -16,7 +16,7 @@ from xmr.encoders.positions import shuffled_order
 from xmr.encoders.state import numbers, whole
 from xmr.tasks.base import task_class
 
-FLAT = 1e-8  # a channel whose deviation is below this is constant: it becomes zeros
+FLAT = 1e-8  # a channel with a smaller standard deviation is constant: it becomes zeros
 
 
 class SeriesEncoder(Encoder):
@@ -33,9 +33,9 @@ class SeriesEncoder(Encoder):
             the shortest).
         overlap: fraction of a window that neighboring windows have in common.
         missing: interpolated between their neighbors, set to the mean, or refused.
-        normalize: mean 0 and deviation 1 of each channel of each series, of each series over all channels, by the
-            training series' statistics of each channel, or not at all.
-        shuffle: control; `positions` permutes the samples of every series by one fixed rule.
+        normalize: mean 0 and standard deviation 1 of each channel of each series, of each series over all channels, by
+            the training series' statistics of each channel, or not at all.
+        shuffle: control; `positions` permutes the samples of every series in one fixed order.
     """
 
     emits: ClassVar[str] = "signal"
@@ -136,7 +136,7 @@ class SeriesEncoder(Encoder):
         return SignalSet(values, lengths, owner, start)
 
     def _normalized(self, values: np.ndarray) -> np.ndarray:
-        """Mean 0, deviation 1 by the chosen statistics; NaN stays NaN."""
+        """Mean 0 and standard deviation 1 by the chosen statistics; NaN stays NaN."""
         if self.normalize == "none" or not values.size:
             return values
         mean: np.ndarray

@@ -1,4 +1,4 @@
-"""Rows of a table to numbers, categories and words: what each column is, seen from the training part and said aloud."""
+"""Rows of a table to numbers, categories and text tokens; column types are inferred from the training set."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ from xmr.encoders.state import texts
 from xmr.errors import DataError, Problem, RecipeError, nearest
 from xmr.tasks.base import Task, task_class
 
-_MOSTLY = 0.9  # from this share of numbers on, a column is of numbers and the rest are mistakes
+_MOSTLY = 0.9  # from this fraction of numbers on, a column is numeric and other cells are errors
 
 
 class TableEncoder(Encoder):
     """Columns of numbers, categories, dates and free text.
 
-    What a column is is seen from the training part, and said by `xmr check` and `xmr run`: numbers where all cells are
-    numbers; dates where all are written in one way, ISO 8601 or a usual one such as month/day/year (days, month and
-    weekday are fed; where nothing says which number is the day and which the month, they are no dates); text where
-    cells are sentences that rarely repeat (read by the source's own tokenizer); else categories. Left out, and said:
-    constant columns, and those that number or name each row. A column of which nine tenths are numbers is of numbers,
-    and its other cells are errors.
+    Column types are inferred from the training set and printed by `xmr check` and `xmr run`: numbers if all cells are
+    numbers; dates if all cells have one format, ISO 8601 or a usual one such as month/day/year (encoded as days, month
+    and weekday; not if day and month cannot be told apart); text if cells are sentences that rarely repeat (encoded
+    with the source's tokenizer); otherwise categories. Constant columns and those that number or name each row are not
+    used. A column with at least nine tenths of numbers is numeric, and its other cells are errors.
 
-    Empty cells, `?`, `NA`, `N/A`, `NaN`, `null`, `none` and `-` are gaps. A gap is fed as a learned vector; in a column
-    without gaps in training, as the column's middle. A value unseen in training is the mean of those that were seen.
+    Empty cells, `?`, `NA`, `N/A`, `NaN`, `null`, `none` and `-` are missing values. A missing value is a learned
+    vector; in a column without missing values in training, the column's mean. An unknown category is the mean of the
+    known ones.
 
     Args:
-        columns: what a column is where the guess is wrong: name -> number, category, date, text or skip.
-        scaling: numbers as even ranks of the training part (in -1 to 1), or less the median over the interquartile
-            range in deviations of a normal column, or standardized (both cut at 3).
+        columns: types of columns, where the inferred one is wrong: name -> number, category, date, text or skip.
+        scaling: numbers as ranks in the training set (-1 to 1), or scaled by median and interquartile range, or
+            standardized (both clipped at 3).
         max_categories: values a column may have; what is rarer shares one category, or is hashed.
-        rare: with more values than that, the rarer ones share one category, or all are hashed into so many buckets.
-        unknown: a category that training did not see is the mean of those it saw, or an error.
-        max_text_tokens: tokens of free text a row may have; the rest is cut.
-        render: also write each row out as text, for the transform `row_text`.
+        rare: with more values, the rarest share one category, or all are hashed into `max_categories` buckets.
+        unknown: an unknown category is the mean of the known ones, or an error.
+        max_text_tokens: maximum number of text tokens per row.
+        render: also render each row as text, for the transform `row_text`.
     """
 
     emits: ClassVar[str] = "table"
@@ -136,7 +136,7 @@ class TableEncoder(Encoder):
         return self.render or any(column.kind == "text" for column in self.seen)
 
     def describe(self) -> list[str]:
-        """What each column is taken for, one line a column."""
+        """The type of each column, one line per column."""
         return [f"column {column.name}: {column.kind} ({column.why})" for column in self.seen]
 
     def canonical(self, records: Records) -> list[str]:
@@ -147,7 +147,7 @@ class TableEncoder(Encoder):
         ]
 
     def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
-        """Rows with a cell that is no number, or no date, in a column of such; unseen categories where they fail.
+        """Rows with a cell that is not a number or date in such a column; unknown categories if they are refused.
 
         Raises DataError where a column of training is not there.
         """

@@ -20,7 +20,7 @@ _UNKNOWN = "(unknown)"
 
 
 class TextEncoder(SequenceEncoder):
-    """One symbol a word or a character, of those the training part holds most often.
+    """One symbol per word or character, for the most frequent ones in the training set.
 
     A word (a run of letters and digits, or one other sign) or character that is not among them is the mean of all that
     are. Reprogramming learns what the symbols mean to the source, whatever language or code they are of.
@@ -31,7 +31,7 @@ class TextEncoder(SequenceEncoder):
         lowercase: read upper case as lower case.
         max_length: symbols fed to the source at once; by default what the source takes.
         length: what happens to a longer text: overlapping windows pooled together, cut at the end, or an error.
-        overlap: share of a window that neighboring windows have in common.
+        overlap: fraction of a window that neighboring windows share.
         shuffle: control; `positions` permutes the symbols of every text, each in an order of its own.
     """
 

@@ -21,7 +21,7 @@ class ClassPredictions:
 
     @cached_property
     def predicted(self) -> np.ndarray:
-        """The likeliest class of each record, (n,)."""
+        """The most likely class of each record, (n,)."""
         return self.probability.argmax(axis=1)
 
     @cached_property

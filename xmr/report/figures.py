@@ -29,7 +29,7 @@ def reliability(task: Any, truth: np.ndarray, values: np.ndarray, baselines: dic
 
 
 def binary_curves(task: Any, truth: np.ndarray, values: np.ndarray, baselines: dict[str, np.ndarray]) -> list[str]:
-    """ROC and precision-recall of two classes, beside the two best baselines."""
+    """ROC and precision-recall of two classes, with the two best baselines."""
     one = task.positive_class
     label = truth == one
     if task.outputs != 2 or not 0 < label.sum() < len(label):
@@ -56,7 +56,7 @@ def scatter(task: Any, truth: np.ndarray, values: np.ndarray, baselines: dict[st
 
 
 def error_by_step(task: Any, truth: np.ndarray, values: np.ndarray, baselines: dict[str, np.ndarray]) -> list[str]:
-    """The error of each step of a forecast, beside the baselines."""
+    """The error of each step of a forecast, with the baselines."""
     return [plots.svg(plots.error_by_step(truth, values, baselines))]
 
 

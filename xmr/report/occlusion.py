@@ -56,7 +56,7 @@ def occlusion(program: Program, encoded: Batch, most: int | None = None) -> Occl
 
 
 def _scores(program: Program, encoded: Batch, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Log odds of the given classes (by default the likeliest), or the first value; and the classes: both (B,)."""
+    """Log odds of the given classes (by default the most likely), or the first value; and the classes: both (B,)."""
     program.eval()
     with torch.inference_mode():
         logits = program(encoded.to(program.device)).float()

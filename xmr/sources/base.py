@@ -37,7 +37,7 @@ class Source(nn.Module, ABC):
     identity: str = ""
     seed: int = 0  # of randomly initialized weights, as `load` was given it
     is_control: ClassVar[bool] = False  # whether it stands for "no pretrained network" in a comparison
-    feature_layers: int = 1  # hidden states of so many layers side by side
+    feature_layers: int = 1  # number of layers whose features are concatenated
     class_names: tuple[str, ...] = ()  # of the source classes, if known
     tokenize: Tokenize | None = None  # texts -> token ids, if the source has a tokenizer
     text_of: tuple[str, ...] | None = None  # the text each class stands for, of sources that compare images with texts

@@ -38,7 +38,7 @@ class CepstralFront(nn.Module):
 class MFCC(WaveSource):
     """Returns statistics over time of 40 cepstral coefficients: does a network contribute more than its front end?
 
-    For label mappings it has classes: rows of a matrix drawn at random, as `identity` has words.
+    For label mappings it has classes: rows of a random matrix, as `identity` has words.
 
     Args:
         n_samples: number of samples per clip, at 16,000 per second.

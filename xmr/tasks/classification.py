@@ -131,7 +131,7 @@ class Classification(Task):
         return "auroc" if len(self.names) <= 2 else "accuracy"
 
     def table(self, prediction: Prediction) -> Table:
-        """The likeliest class, the probability of each and its standard deviation."""
+        """The most likely class, the probability of each and its standard deviation."""
         chosen = [self.names[i] for i in prediction.values.argmax(axis=1)]
         return probability_table(self.names, chosen, prediction)
 

@@ -51,8 +51,9 @@ class Transform(nn.Module, ABC):
         """Receive the frozen source's features as a function, and their width D'; called once, after `build`."""
 
     def precompute(self, encoded: Batch) -> Tensor | None:
-        """What does not depend on the parameters, one row a row of the batch: kept by data sets that can, so that it
-        is computed once a record and comes back as `encoded.precomputed`. None: nothing worth keeping."""
+        """What does not depend on the parameters, one row per row of the batch: data sets that can cache it compute it
+        once and return it as `encoded.precomputed`. None: nothing to cache.
+        """
         return None
 
     def table(self) -> Tensor | None:

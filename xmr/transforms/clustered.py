@@ -1,4 +1,4 @@
-"""One border for each cluster of the training pictures, as the source sees them."""
+"""One border for each cluster of the source's features of the training images."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class ClusteredBorder(Border):
             self.centres[:found] = torch.from_numpy(centres).to(self.centres)
 
     def cluster(self, encoded: Batch) -> Tensor:
-        """The cluster of each picture: (B,) int64."""
+        """The cluster of each image: (B,) int64."""
         features = self.features(self.plain(encoded)).to(self.centres)
         return torch.cdist(features, self.centres).argmin(dim=1)
 

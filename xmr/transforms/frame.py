@@ -102,7 +102,7 @@ class Border(PixelTransform):
         return torch.sigmoid(self.delta) if self.units == "pixel" else self.delta
 
     def placed(self, encoded: Batch) -> tuple[Tensor, Tensor]:
-        """The picture in the middle of zeros, (B, C, H, W) in [0, 1], and the mask M, 1 outside it."""
+        """The image in the middle of zeros, (B, C, H, W) in [0, 1], and the mask M, 1 outside it."""
         if self.learn_scale:
             return self._stretched(encoded)
         inner = self.fitted(encoded, self.height, self.width)
@@ -131,7 +131,7 @@ class Border(PixelTransform):
             placed = _Around.apply(frame, inner, *self.normalization(self.height, self.width), self.top, self.left)
             return PixelInput(placed, normalized=True)
         picture, mask = self.placed(encoded)
-        # Outside the picture, 0 in normalized units is the source's mean color.
+        # Outside the image, 0 in normalized units is the source's mean color.
         inside = self.normalize(picture) * (1 - mask) if own_units else picture
         return PixelInput(inside + self.frame() * mask, own_units)
 

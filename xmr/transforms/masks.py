@@ -76,7 +76,7 @@ class SampleSpecificMasks(PixelTransform):
         return {"network": self.mask_lr_scale}
 
     def masks(self, picture: Tensor) -> Tensor:
-        """The mask of each picture (B, C, H, W), before delta."""
+        """The mask of each image (B, C, H, W), before delta."""
         height, width = picture.shape[-2:]
         small = self.network(picture)
         large = repeat(small, "b c h w -> b c (h p) (w q)", p=self.patch, q=self.patch)

@@ -118,7 +118,7 @@ class PixelTransform(Transform):
         return self.pixels.height, self.pixels.width
 
     def precompute(self, encoded: Batch) -> Tensor | None:
-        """The resized images, which do not depend on parameters; None where each batch is resized anew."""
+        """The resized images, which do not depend on parameters; None if each batch is resized separately."""
         assert isinstance(encoded, ImageBatch)
         if encoded.values.shape[-2:] == self.place():
             return None

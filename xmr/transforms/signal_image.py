@@ -33,7 +33,7 @@ Width = Annotated[float, Gt(0), Le(8)]
 
 
 class View(NamedTuple):
-    """One way of drawing a signal; see the arguments of `SignalImage`."""
+    """One way of rendering a signal; see the arguments of `SignalImage`."""
 
     difference: int
     value_range: ValueRange

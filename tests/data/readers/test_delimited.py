@@ -120,7 +120,7 @@ def test_a_column_with_both_decimal_signs_is_refused(tmp_path, reads):
 @pytest.mark.parametrize("reads", ["text", "table"])
 @pytest.mark.parametrize("name", ["x.tsv", "x.csv"])
 def test_a_lone_quote_between_tabs_takes_no_rows_in(tmp_path, reads, name):
-    said = r"x\..sv:3: found a quote that goes on to line 5, over tabs and line breaks; expected quotes that close"
+    said = r"x\..sv:3: found a quote that extends to line 5, over tabs and line breaks; expected quotes that close"
     with pytest.raises(DataError, match=said):
         read(tmp_path, 'sequence\tlabel\na\tACD\n"b\tACE\nc\tACF\nd"\tACG\n', Columns(reads=reads), name)
     found = read(tmp_path, 'sequence\tlabel\n"a\tb"\tACD\n"b\nc"\tACE\n', Columns(), name)

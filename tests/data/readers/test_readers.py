@@ -19,7 +19,7 @@ from xmr.data.records import Records, Skipped
 from xmr.data.settings import DataSettings
 from xmr.encoders.protein import ProteinEncoder
 from xmr.errors import DataError, MissingExtraError, require
-from xmr.prepare import _strata, prepare
+from xmr.prepare import prepare
 from xmr.tasks.base import IGNORE, restore_task, task_class
 
 FASTA = """>a first protein TARGET=1.5 SET=train VALIDATION=False
@@ -238,7 +238,7 @@ def test_fields_of_headers_are_found_where_they_were(tmp_path):
 
 def test_labels_with_tabs_and_nul_are_classes_of_their_own():
     records = Records.of(["A"] * 4, {"p": ["a\tb", "a", "c", "c\0"], "q": ["c", "b\tc", "", ""]})
-    assert len(set(_strata(records, "multilabel"))) == 4
+    assert len(set(task_class("multilabel").strata(records))) == 4
 
 
 def test_a_misspelt_validation_field_is_refused(tmp_path):

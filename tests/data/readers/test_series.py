@@ -273,8 +273,8 @@ TS = "@problemName x\n@timeStamps false\n@univariate true\n@equalLength true\n@c
     ("text", "said"),
     [
         (TS + "1,2,3:up\n1,2,4:dwn\n", r"x\.ts:8: found the label 'dwn'; expected one that @classLabel lists; did you"),
-        (TS + "1,2,3:up\n1,2_0,4:down\n", r"x\.ts:8: found values that are no numbers; expected ASCII digits"),
-        (TS.replace("false", "true") + "(0,1),(1,-2):up\n", r"x\.ts:2: found time stamps beside the values"),
+        (TS + "1,2,3:up\n1,2_0,4:down\n", r"x\.ts:8: found values that are not numbers; expected ASCII digits"),
+        (TS.replace("false", "true") + "(0,1),(1,-2):up\n", r"x\.ts:2: found time stamps with the values"),
     ],
 )
 def test_what_a_ts_file_does_not_announce(tmp_path, text, said):

@@ -98,7 +98,7 @@ def test_random_splits_of_the_future_are_refused(tmp_path):
         ("day,a\n1,2\n", r"x\.csv:1.*columns day, a.*a column named date or time"),
         ("date,a\n1,2\n2\n", r"x\.csv:3.*1 fields.*2 as in the header"),
         ("", "an empty file"),
-        ("date\n1\n2\n", r"x\.csv:1: found columns date; expected a channel beside the time"),
+        ("date\n1\n2\n", r"x\.csv:1: found columns date; expected a channel besides the time"),
         ("date,a\n", r"x\.csv: found a header and no rows; expected a row for every time step"),
         ("date,a,a\n1,2,3\n", r"x\.csv:1: found column 'a' twice; expected each column name once"),
         ("date,a\n1,2\n,3\n", r"x\.csv:3: date: found ''; expected a time in every row"),

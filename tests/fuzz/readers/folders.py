@@ -1,4 +1,4 @@
-"""Folders of files, one class a subfolder: damage to files, and to names."""
+"""Folders of files, one subfolder per class: damage to files, and to names."""
 
 from __future__ import annotations
 

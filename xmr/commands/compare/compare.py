@@ -64,8 +64,8 @@ class Planned:
 def compare(name: str, folder: Path, settings: Settings, log: Callable[[str], None] = lambda _: None) -> Comparison:
     """Run every row at every size, writing compare.csv, .json and .html after each -> the comparison.
 
-    All recipes are checked before the first is run; a row that fails is noted and the others go on. Raises RecipeError
-    for unknown names and sizes, and where every row failed.
+    All recipes are checked before the first is run; a row that fails is noted and the others continue. Raises
+    RecipeError for unknown names and sizes, and where every row failed.
     """
     from xmr.commands.run import run
 
@@ -136,7 +136,7 @@ def controls(recipe: Recipe) -> dict[str, list[str]]:
 
 
 def compared_baselines(recipe: Recipe) -> list[str]:
-    """The recipe's baselines and those that every comparison has; a control as source leaves out those that use it."""
+    """The recipe's baselines and those that every comparison has; a control as source excludes those that use it."""
     is_control = SOURCES.get(recipe.source["name"]).is_control  # type: ignore[attr-defined]
     more = [
         baseline.name

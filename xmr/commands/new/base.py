@@ -18,14 +18,14 @@ from xmr.encoders.base import Encoder
 from xmr.errors import Problem, RecipeError, printable
 from xmr.tasks.base import Task
 
-SMALL = 1000  # up to so many records: several programs, nothing held back for validation where nothing is chosen
+SMALL = 1000  # up to this number of records: several programs, nothing held back for validation where nothing is chosen
 HUB = "   (source.model: a hub name or a folder)"
 PLAIN = (".fasta", ".fa", ".faa", ".fna", ".fas", ".gz")  # sequences without columns that could be named
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user states, as the options of `xmr new` are called; what he leaves out is read off the file."""
+    """What the user states, as the options of `xmr new` are called; the rest is inferred from the file."""
 
     input: str | None = None
     target: tuple[str, ...] = ()

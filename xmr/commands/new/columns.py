@@ -62,7 +62,7 @@ def guess_columns(source: Path, columns: Columns, letters: bool) -> Guessed:
 
 
 def _has_names(cells: list[str]) -> bool:
-    """Whether a first row may be a header: two cells or more are no numbers."""
+    """Whether a first row may be a header: at least two cells are not numbers."""
     return sum(not _is_number(cell) for cell in cells) >= 2
 
 

@@ -9,7 +9,7 @@ from statistics import median
 from xmr.data.clean import remove_duplicates
 from xmr.data.records import Records, Skipped
 
-FEW = 50  # records below which no number can be relied on
+FEW = 50  # minimum number of records for reliable metrics
 RARE = 0.1  # fraction of a class below which accuracy says nothing of it
 FEW_IN_TEST = 10  # records of a class in the test part below which its score is a matter of luck
 SHOWN = 6  # classes that are listed

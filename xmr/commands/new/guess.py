@@ -1,4 +1,4 @@
-"""What a file's labels and times suggest, and why: said aloud above the draft."""
+"""What a file's labels and times suggest, and why; printed above the draft."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def guess_season(times: list[str]) -> tuple[int, str]:
         steps = max(1, round(day / step))
         return steps, f"a step {step}, a season of {steps} a day"
     if step == day and not any(stamp.weekday() in WEEKEND for stamp in stamps):
-        return 5, "a step a day from Monday to Friday, a season of 5"
+        return 5, "one step per day from Monday to Friday, a season of 5"
     for shortest, longest, steps in ((1, 1, 7), (7, 7, 52), (28, 31, 12), (89, 92, 4)):
         if shortest <= step.days <= longest:
             return steps, f"a step {step.days} day{'s' if step.days > 1 else ''}, a season of {steps}"

@@ -1,4 +1,4 @@
-"""Pictures before an ImageNet classifier."""
+"""Images with an ImageNet classifier."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from xmr.commands.new.base import HUB, Draft, Sample
 
-MANY = 5000  # beyond so many pictures the features of several depths would fill the memory: a head by gradient
+MANY = 5000  # beyond this number of images the features of several layers would fill the memory: a head by gradient
 
 
 def image(sample: Sample) -> Draft:

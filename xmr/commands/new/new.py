@@ -1,4 +1,4 @@
-"""A first recipe for the user's own file: the task is read off the labels, and said aloud."""
+"""A first recipe for the user's own file: the task is inferred from the labels, and printed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ALIKE = 0.95  # fraction of sequences with the letters of the other domain that 
 def draft(domain: str, source: Path, recipe: Path, asked: Asked, skipped: Skipped) -> Draft:
     """A recipe for a file. Raises DataError for one that cannot be read, or that is of another domain.
 
-    asked.on_error: `skip` leaves out records that cannot be read, notes them in `skipped` and has the recipe do the
+    asked.on_error: `skip` skips records that cannot be read, notes them in `skipped` and has the recipe do the
     same.
     """
     if domain == "forecast":
@@ -86,12 +86,12 @@ def draft(domain: str, source: Path, recipe: Path, asked: Asked, skipped: Skippe
     made.found.extend(facts(records, texts, classes, made.body["data"]["split"].get("test", 0.2)))
     if len(skipped):
         made.body["data"]["on_error"] = "skip"
-        made.found.append(f"{len(skipped):,} others cannot be read and are left out (data.on_error: skip)")
+        made.found.append(f"{len(skipped):,} more records cannot be read and are skipped (data.on_error: skip)")
     return made
 
 
 def _forecast(source: Path, recipe: Path, asked: Asked) -> Draft:
-    """A recipe for a table over time, whose every column is forecast."""
+    """A recipe for a time-series table, whose every column is forecast."""
     wrong = ["--on-error skip"] if asked.on_error == "skip" else asked.given()
     if wrong:
         raise RecipeError(

@@ -7,7 +7,7 @@ from typing import Any
 from xmr.commands.new.base import Draft, Sample
 from xmr.commands.new.likeness import split_by_likeness
 
-ALIGNED = 300_000  # up to so many nucleotides in all, a head in closed form on every position fits into memory
+ALIGNED = 300_000  # up to this total number of nucleotides, a ridge head on every position fits into memory
 LONGEST_ALIGNED = 400  # nucleotides; what a source of 512 positions takes at once
 # How classes of proteins are learned: as in recipes/protein/amp.yaml (docs/results.md has what else was tried).
 PROTEIN_CLASSES: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Series drawn for an ImageNet classifier, recordings before a speech model."""
+"""Time series as images for an ImageNet classifier, audio clips for a speech model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from xmr.commands.new.base import HUB, Draft, Sample
 
 
 def series(sample: Sample) -> Draft:
-    """Drawn in three widths, one program each."""
+    """Rendered in three widths, one program each."""
     what = "series"
     if sample.records.arrays is not None:
         _, channels, samples = sample.records.arrays.shape
@@ -29,7 +29,7 @@ def series(sample: Sample) -> Draft:
 
 
 def audio(sample: Sample) -> Draft:
-    """Heard as they are, at other speeds and a little later."""
+    """Clips with augmentation of speed and position."""
     body: dict[str, Any] = {
         "task": sample.task.name,
         "seed": 0,

@@ -1,4 +1,4 @@
-"""Tables over time before a frozen language model."""
+"""Time-series tables with a frozen language model."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Which source, and how many of its layers? Cheap scores of the features of an untrained program, before any training.
 
-One pass over the training part a source: all depths of a language model are heard at once. The test part plays no role.
+One pass over the training set per source scores all layers of a language model. The test set is not used.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ MAX_LEEP = 20_000_000  # probabilities held at once for LEEP; beyond, fewer reco
 class Scores:
     """One source at one depth.
 
-    log_me: what they are ranked by, having foreseen trained results best (docs/results.md); probe: how right training
-    records are answered in folds that left them out (share of right answers, or R2); the errors are standard errors
-    over records; wasserstein: sliced distance to the source's own features of reference records. NaN where a score is
-    not defined (LEEP and H-score of a regression) or there is no reference.
+    log_me: the ranking, because it predicted trained results best (docs/results.md); probe: cross-validated score on
+    the training records (accuracy, or R2); the errors are standard errors over records; wasserstein: sliced distance
+    to the source's own features of reference records. NaN where a score is not defined (LEEP and H-score of a
+    regression) or there is no reference.
     """
 
     source: str
@@ -59,8 +59,8 @@ def scan(
     """Score every source at every depth, writing scan.csv and scan.json -> scores, the best LogME first.
 
     sources: values of the recipe's `source` section, e.g. `minilm` or `{name: hf_text, model: ...}`; none: its own. A
-    source that cannot be had is said and left out. reference: records of the sources' own kind (a text file, a folder
-    of pictures). Raises RecipeError where no source can be had.
+    source that is not available is reported and skipped. reference: records of the sources' own kind (a text file, a
+    folder of images). Raises RecipeError if no source is available.
     """
     task = load_recipe(name, overrides).task
     if not task_class(task).single_target:

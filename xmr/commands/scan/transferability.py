@@ -42,7 +42,7 @@ def probe(features: np.ndarray, target: np.ndarray, seed: int = 0) -> np.ndarray
 def log_me(features: np.ndarray, target: np.ndarray) -> float:
     """Logarithm of maximum evidence a record of y = F w + noise, mean over the columns of `target`.
 
-    features: (n, D); target: (n, K) numbers, or class labels (n,), one column a class. alpha and beta, the precisions
+    features: (n, D); target: (n, K) numbers, or class labels (n,), one column per class. alpha and beta, the precisions
     of weights and noise, are found by fixed-point iteration on the singular values. Source: You et al., arXiv
     2102.11005.
     """
@@ -74,9 +74,8 @@ def log_me(features: np.ndarray, target: np.ndarray) -> float:
 
 
 def jackknife(score: Callable[[np.ndarray, np.ndarray], float], features: np.ndarray, target: np.ndarray) -> float:
-    """Standard error of a score of features (n, D) and targets: a fifth of the records left out in turn.
-
-    Each class loses the same share. Source: delete-a-group jackknife (Wolter, Introduction to Variance Estimation).
+    """Standard error of a score of features (n, D) and targets: a fifth of the records deleted in turn, the same
+    fraction of each class. Source: delete-a-group jackknife (Wolter, Introduction to Variance Estimation).
     """
     group = np.zeros(len(target), np.int64)
     order = np.random.default_rng(0).permutation(len(target))
@@ -121,9 +120,9 @@ def leep(probabilities: np.ndarray, label: np.ndarray) -> float:
 def sliced_wasserstein(features: np.ndarray, reference: np.ndarray, slices: int = 256, seed: int = 0) -> float:
     """Mean distance W1 of two clouds over random directions: how far target features lie from the source's.
 
-    features: (n, D), reference: (m, D). Both are scaled by the reference's mean and deviation, column by column, so
-    that depths can be compared. A description, not a bound on the error. Source: Rabin et al. 2011; as a diagnosis of
-    reprogramming arXiv 2106.09296.
+    features: (n, D), reference: (m, D). Both are scaled by the reference's mean and standard deviation, column by
+    column, so that layers can be compared. A description, not a bound on the error. Source: Rabin et al. 2011; as a
+    diagnosis of reprogramming arXiv 2106.09296.
     """
     mean, spread = reference.mean(axis=0), reference.std(axis=0)
     scale = np.where(spread > 1e-6 * (1 + np.abs(mean)), spread, np.inf)

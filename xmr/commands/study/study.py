@@ -44,7 +44,7 @@ def study(
     """Run a study -> its result, also written to study.json, study.md and study.html after each cell.
 
     train, measure: what runs a recipe, and what scores it by leave-one-out. All recipes are checked before the first
-    run; a cell that fails is noted and the others go on. Raises RecipeError where every cell failed.
+    run; a cell that fails is noted and the others continue. Raises RecipeError where every cell failed.
     """
     from xmr.commands.run import run
     from xmr.commands.sweep.leave_one_out import measure as leave_one_out

@@ -1,4 +1,4 @@
-"""What a sweep tries: every combination of the values of recipe fields, or so many drawn at random."""
+"""What a sweep tries: every combination of the values of recipe fields, or a random sample of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xmr.errors import Problem, RecipeError
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})")
-_WIDE = 10.0  # a positive range whose ends differ by this factor is drawn from by its logarithm
+_WIDE = 10.0  # a positive range whose ends differ by this factor is sampled log-uniformly
 _ATTEMPTS = 20  # draws for each combination wanted, before repeated ones are given up
 
 

@@ -1,4 +1,4 @@
-"""How well untrained programs answer training records left out one at a time: what to choose by without validation."""
+"""Leave-one-out scores of untrained programs on the training set: a selection criterion without validation data."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from xmr.outputs.ridge import Ridge, leave_one_out, numbers_of
 from xmr.recipe.load import dump_recipe
 from xmr.recipe.recipe import Recipe
 
-TIES = 1e-3  # the squared error's weight beside the metric: among few records many choices answer the same ones
+TIES = 1e-3  # weight of the squared error, added to the metric: with few records many choices have equal metrics
 
 
 def left_out_votes(job: Job) -> Tensor:
     """Scores (n, K) of every training record by ridges of all others, mean over the programs, before any training.
 
-    After training they would be too good: the transform has then learned from the record left out. Raises RecipeError
-    for an output that is not solved in closed form.
+    After training they would be too good, because the transform has learned from the held-out record. Raises
+    RecipeError for an output that is not solved in closed form.
     """
     program, part = job.program, job.sets["train"]
     heads = [head for head in program.outputs if isinstance(head, Ridge)]
     if len(heads) < len(program.outputs):
         found = repr(job.recipe.output["name"])
-        raise RecipeError(Problem("output.name", found, "ridge, by which records can be left out one at a time"))
+        raise RecipeError(Problem("output.name", found, "ridge, which leave-one-out needs"))
     program.cache(part.data, varied=False)
     truth = numbers_of(part.target, job.targets.outputs).numpy()
     votes = np.zeros(truth.shape)

@@ -1,8 +1,9 @@
-"""Trying values of recipe fields: every combination, or so many of them, the best by validation (or left-out records).
+"""Trying values of recipe fields: every combination or a sample of them; the best is selected on validation data (or
+by leave-one-out).
 
-A combination is a run folder named after what it sets, so that a sweep that was stopped goes on, and one that is asked
-for again with more values trains only those that are new. The test part plays no role in the choice, and only the
-chosen combination's test result is shown.
+A combination is a run folder named after its values, so that an interrupted sweep resumes, and a sweep with more
+values trains only the new ones. The test set is not used for the choice, and only the chosen combination's test result
+is shown.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def sweep(
 
     jobs: how many runs at a time. leave_one_out: choose before training, by leave-one-out on the training records, and
     train the chosen combination alone. All recipes are checked before the first
-    is run; a combination that fails is noted and the others go on. Raises RecipeError for a recipe without what a
+    is run; a combination that fails is noted and the others continue. Raises RecipeError for a recipe without what a
     combination is chosen by (a validation part, or output ridge), and where every combination fails.
     """
     from xmr.commands.run import run
@@ -144,7 +145,7 @@ def draw_trials(folder: Path, trials: list[Trial], chosen_by: str = "validation"
 
 
 def ranked(trials: list[Trial]) -> list[Trial]:
-    """The best score first; scores that are no numbers last."""
+    """The best score first; undefined scores last."""
     return sorted(trials, key=lambda trial: -trial.score if math.isfinite(trial.score) else math.inf)
 
 

@@ -168,7 +168,7 @@ class EncodedSet(ABC):
         return training_batches(self.cost, self.width, tokens if self.records_per_batch is None else records, rng)
 
     def prediction_batches(self, tokens: int, programs: int = 1) -> list[np.ndarray]:
-        """Every record once, least padding. tokens: of a batch over all programs, where records are measured."""
+        """Every record once, with minimal padding. tokens: of a batch over all programs, where records are measured."""
         return inference_batches(self.cost, self.width, max(1, (self.records_per_batch or tokens) // programs))
 
 

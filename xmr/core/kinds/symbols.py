@@ -207,6 +207,6 @@ class SymbolSet(EncodedSet):
     def align(self, flat: Tensor, records: np.ndarray, fill: int) -> Tensor:
         """Values given per symbol, all records end to end, laid out like `batch(records).ids`; padding is `fill`."""
         if self.pieces > 1:
-            raise DataError(Problem("encoder.strands", "both", "one: a label a position belongs to one strand"))
+            raise DataError(Problem("encoder.strands", "both", "one: a label per position belongs to one strand"))
         positions, mask = self._positions(self._layout(records)[0])
         return torch.where(mask, flat[positions], torch.tensor(fill, dtype=flat.dtype))

@@ -42,7 +42,7 @@ def speech_commands(files: Files, folder: Path) -> None:
                 member.write(folder, words[-1])
         if not words or len(set(lists.values())) != 2 or not lists.keys() <= set(words):
             found = f"{len(words):,} words, and lists of {len(lists):,} for validation and test"
-            raise ArchiveError(Problem(str(archive), found, "recordings, and both lists of some of them"), archive)
+            raise ArchiveError(Problem(str(archive), found, "audio files, and both lists of some of them"), archive)
     rows = [
         [word, word.split("/")[0], lists.get(word, "train"), word.split("/")[1].split("_")[0]] for word in sorted(words)
     ]
@@ -63,7 +63,7 @@ def esc50(files: Files, folder: Path) -> None:
                 table = csv.DictReader(member.read().decode().splitlines())
                 rows = [[row["filename"], row["category"], row["fold"]] for row in table]
         if not rows or not {row[0] for row in rows} <= recordings:
-            found = f"a table (meta/esc50.csv) of {len(rows):,} recordings, and {len(recordings):,} recordings"
+            found = f"a table (meta/esc50.csv) of {len(rows):,} clips, and {len(recordings):,} clips"
             raise ArchiveError(Problem(str(archive), found, "the official archive"), archive)
         write_csv(folder / "index.csv", ["path", "label", "group"], rows)
 

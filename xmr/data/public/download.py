@@ -1,4 +1,5 @@
-"""Fetching a public data set: official files with a checksum each, prepared beside and put in place whole.
+"""Fetching a public data set: official files with checksums, prepared in a hidden folder and put in place by one
+rename.
 
 Below a root (the cache, or the folder given with `--folder`):
 
@@ -58,9 +59,9 @@ def download(
 ) -> list[Path]:
     """Bring every file of a data set below `folder` (the cache) -> their paths.
 
-    Files already here (XMR_DATA or cache) are kept where they are whole; with `force` the set is prepared anew, and
-    checksums that nobody publishes are recorded anew. Official files that lie in `folder`/official/NAME are used; a
-    damaged one is renamed, not deleted, and fetched again. One process at a time prepares a set, others wait.
+    Files already here (XMR_DATA or cache) are kept if they are complete; with `force` the set is prepared again, and
+    unpublished checksums are recorded again. Official files that lie in `folder`/official/NAME are used; a damaged one
+    is renamed, not deleted, and fetched again. One process at a time prepares a set, others wait.
 
     Raises DataError when an address cannot be reached, a checksum differs, an archive is damaged, or the folder cannot
     be written.
@@ -156,7 +157,7 @@ class _Preparation:
             _remove(path)
 
     def run(self) -> list[Path]:
-        """Obtain and prepare; once more, with files fetched anew, where those found here are damaged."""
+        """Obtain and prepare; once more, with files downloaded again, if those found here are damaged."""
         whole = bool(self.chosen.archives) or self.chosen.generated  # prepared as one folder, not file by file
         missing = [] if whole else self._missing()
         members = {Path(relative).name for relative in missing}
@@ -253,7 +254,7 @@ class _Preparation:
         self.log(f"{path} renamed to {aside.name}: found {why}")
 
     def _unpack(self, files: dict[str, Path]) -> list[Path]:
-        """Unpack all archives beside the set's folder, stamp the whole, put it in place."""
+        """Unpack all archives next to the set's folder, stamp the result, put it in place."""
         chosen, target, part, old = self.chosen, self.target, self.part, self.old
         main = str(PurePosixPath(chosen.main).relative_to(chosen.folder)).removeprefix(".")
         assert chosen.convert is not None
@@ -317,7 +318,7 @@ def _laid_out(files: dict[str, Path]) -> Iterator[None]:
 
 
 def _free(path: Path, word: str) -> Path:
-    """A name beside `path` that nothing has."""
+    """An unused name next to `path`."""
     tried, number = path.with_name(f"{path.name}.{word}"), 2
     while os.path.lexists(tried):
         tried, number = path.with_name(f"{path.name}.{word}-{number}"), number + 1

@@ -1,4 +1,4 @@
-"""Letters drawn from the fonts that matplotlib brings: a picture data set that needs no network."""
+"""Letters in the fonts of matplotlib: an image data set that needs no network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FONTS = ("DejaVuSans", "DejaVuSerif", "STIXGeneral", "cmb10", "cmr10", "cmss10"
 def glyphs() -> Records:
     """Fifteen capital letters in twenty fonts, each four times: turned, shifted, resized, in gray on gray, 32 x 32.
 
-    Always the same pictures: all that is random is drawn from one fixed seed. Raises DataError where matplotlib was
+    The images are always the same: the seed is fixed. Raises DataError where matplotlib was
     installed without some of its fonts, which would make another set of the same name.
     """
     import matplotlib

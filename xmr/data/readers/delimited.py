@@ -54,7 +54,7 @@ def _split(path: Path, lines: Iterable[str], before: int, delimiter: str, quote:
         for row in rows:
             line, end = end + 1, before + rows.line_num
             if end > line and delimiter == "\t" and any("\t" in cell and "\n" in cell for cell in row):
-                found = f"a quote that goes on to line {end}, over tabs and line breaks"
+                found = f"a quote that extends to line {end}, over tabs and line breaks"
                 raise DataError(Problem(f"{path}:{line}", found, "quotes that close in their row"))
             if len(row) > 1 or (row and row[0].strip()):
                 yield line, row
@@ -106,7 +106,7 @@ def _quote(lines: list[str], delimiter: str) -> str:
 class DecimalCommas:
     """Numbers written 1,5, which are read as 1.5; `note` says so once one was met.
 
-    A column that writes numbers both ways is refused: 1.500 beside 1,5 may be fifteen hundred.
+    A column that writes numbers both ways is refused: 1.500 in a column with 1,5 may be fifteen hundred.
     """
 
     def __init__(self, path: Path) -> None:

@@ -21,7 +21,7 @@ def name_columns(rows: Rows, columns: Columns) -> list[str]:
     known = columns.names
     has = columns.header
     if has is None:
-        # One known name is enough: a header with a wrong name beside it must be refused, never read as a row.
+        # One known name is enough: a header that also has a wrong name must be refused, never read as a row.
         expected = {name.casefold() for name in (*known, *columns.features)}
         usual = {*USUAL["target"]} - {"y"}  # y is yes as well
         has = any(cell in columns.target or cell.casefold() in expected | usual for cell in top) or _is_header(first)

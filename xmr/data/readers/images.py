@@ -24,16 +24,16 @@ def read_folder(folder: Path, need_target: bool, chunk: int) -> Iterator[Records
 
     Without `need_target` files may lie in the folder itself. Hidden files are passed over; whether a file is what it
     should be, the encoder says. A file outside any class has an empty label. Raises DataError for an empty folder, one
-    without classes, one with a link to another folder, and one where `train` and `test` stand beside other folders.
+    without classes, one with a link to another folder, and one where `train` and `test` are next to other folders.
     """
     relative = _files(folder)
     if not relative:
-        raise DataError(Problem(str(folder), "an empty folder", "files, one class a subfolder"))
+        raise DataError(Problem(str(folder), "an empty folder", "files, one subfolder per class"))
     tops = {path.parts[0] for path in relative if len(path.parts) > 1}
     parts = {top for top in tops if top.casefold() in ROLES}
     split = bool(tops) and tops == parts
     if tops != parts and {"train", "test"} <= {ROLES[part.casefold()] for part in parts}:
-        found = f"the folders {', '.join(sorted(parts))} beside {', '.join(sorted(tops - parts)[:5])}"
+        found = f"the folders {', '.join(sorted(parts))} next to {', '.join(sorted(tops - parts)[:5])}"
         raise DataError(Problem(str(folder), found, "only parts (train, validation, test), or only classes"))
     depth = 1 + split
     loose = [path for path in relative if len(path.parts) <= depth]
@@ -55,7 +55,7 @@ def read_folder(folder: Path, need_target: bool, chunk: int) -> Iterator[Records
 
 
 def _files(folder: Path) -> list[Path]:
-    """All that is no folder below a folder, hidden names left out, in order: links, pipes and dead links too.
+    """All entries below a folder that are not folders, without hidden ones, in order; also links, pipes and dead links.
 
     Raises DataError for links to folders, whose files would be passed over, and for folders that cannot be listed.
     """
@@ -116,7 +116,7 @@ def _texts(values: np.ndarray, name: str, n: int, path: Path) -> list[str]:
 
 
 def records_of(images: np.ndarray, labels: list[str] | None, file: str) -> Records:
-    """Pictures in memory as records. images: (n, H, W) or (n, H, W, C); uint8, uint16, bool, or floats in [0, 1]."""
+    """Images in memory as records. images: (n, H, W) or (n, H, W, C); uint8, uint16, bool, or floats in [0, 1]."""
     values = as_bytes(images, file)
     digests = [hashlib.sha256(row.tobytes()).hexdigest()[:24] for row in np.ascontiguousarray(values)]
     n = len(values)

@@ -1,4 +1,4 @@
-"""Records of one text per row: a column of the input beside those of labels, ids and splits."""
+"""Records of one text per row: a column of the input, and those of labels, ids and splits."""
 
 from __future__ import annotations
 

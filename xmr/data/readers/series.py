@@ -142,7 +142,7 @@ def _as_announced(path: Path, handle: IO[str], mark: str) -> None:
         values, _, label = text.strip().rpartition(mark)
         if begun and values and not text.startswith("%"):
             if not is_plain(values):
-                raise DataError(Problem(f"{path}:{line}", "values that are no numbers", "ASCII digits, without _"))
+                raise DataError(Problem(f"{path}:{line}", "values that are not numbers", "ASCII digits, without _"))
             if classes and label.strip().casefold() not in classes:
                 expected = "one that @classLabel lists"
                 raise DataError(
@@ -155,7 +155,7 @@ def _as_announced(path: Path, handle: IO[str], mark: str) -> None:
                 classes = {*words[2:]}
             if words[:2] == ["@timestamps", "true"]:
                 expected = "values alone, or a CSV file with a row for every time step"
-                raise DataError(Problem(f"{path}:{line}", "time stamps beside the values", expected))
+                raise DataError(Problem(f"{path}:{line}", "time stamps with the values", expected))
 
 
 def _plain(label: object) -> str:
@@ -200,7 +200,7 @@ def _column(held: np.ndarray, what: str, n: int, path: Path) -> np.ndarray:
 
 
 def _is_header(row: list[str]) -> bool:
-    """A first row is a header when two fields or more are no numbers."""
+    """A first row is a header if at least two fields are not numbers."""
     return sum(not _number_like(field) for field in row) >= 2
 
 
@@ -214,7 +214,7 @@ def _number_like(field: str) -> bool:
 
 
 def numbers(fields: Sequence[str], place: str, names: Sequence[str] = ()) -> np.ndarray:
-    """Fields as float32; empty, ?, NA are NaN. Raises DataError naming the first field that is no number.
+    """Fields as float32; empty, ?, NA are NaN. Raises DataError naming the first field that is not a number.
 
     names: of the fields, for messages; without names, their numbers are given.
     """
@@ -267,7 +267,7 @@ def _headless(rows: Rows, columns: Columns, chunk: int) -> Iterator[Records]:
 def _wide(rows: Rows, index: ColumnIndex, chunk: int) -> Iterator[Records]:
     kept = index.others(rows.header)
     if not kept:
-        raise DataError(Problem(rows.place, _listed(rows.header), "columns of values beside the label"))
+        raise DataError(Problem(rows.place, _listed(rows.header), "columns of values besides the label"))
     names = [rows.header[at] for at in kept]
     for block in rows.blocks(chunk, texts={index.id, index.set, index.group}):
         yield _records(numbers_of(block, kept, rows.path, names)[:, None], block, index, rows.path)
@@ -282,7 +282,7 @@ def _long(rows: Rows, columns: Columns, index: ColumnIndex, clock: int) -> Recor
     if columns.input is not None:
         kept = [at for at in kept if header[at] == columns.input]
     if not kept:
-        raise DataError(Problem(rows.place, _listed(header), "columns of values beside id, time and label"))
+        raise DataError(Problem(rows.place, _listed(header), "columns of values besides id, time and label"))
     steps = next(rows.blocks(None, texts={index.id, index.set, index.group}), None)
     if steps is None:
         raise DataError(Problem(str(path), "a header and no rows", "a row for every time step"))

@@ -45,7 +45,7 @@ class TimeTable:
 def read_time_table(path: Path, columns: Columns, most: int | None = None) -> TimeTable:
     """CSV, TSV or Parquet with a header: a column of time (in order), the others are channels.
 
-    Raises DataError with the line of a value that is infinite or no number, or of a time that goes back.
+    Raises DataError with the line of a value that is infinite or not a number, or of a time that is not in order.
     """
     with reading(path), open_rows(path, "a table of channels over time") as rows:
         return _table(rows, columns, most)
@@ -62,7 +62,7 @@ def _table(rows: Rows, columns: Columns, most: int | None) -> TimeTable:
     ignored = {clock, *(find_column(header, name, "skip", rows.place) for name in columns.skip)}
     kept = [at for at, name in enumerate(header) if at not in ignored and name in (columns.features or header)]
     if not kept:
-        raise DataError(Problem(rows.place, f"columns {', '.join(header[:12])}", "a channel beside the time"))
+        raise DataError(Problem(rows.place, f"columns {', '.join(header[:12])}", "a channel besides the time"))
     channels = [header[at] for at in kept]
     times: list[str] = []
     lines: list[int] = []
