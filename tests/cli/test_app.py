@@ -57,7 +57,7 @@ def test_a_renamed_option_is_answered_with_its_new_name(arguments, message, caps
 
 
 def test_a_failure_of_ours_is_status_1(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(run_command, "_one", lambda *_: 1 / 0)
+    monkeypatch.setattr(run_command, "run_once", lambda *_, **__: 1 / 0)
     assert execute(["run", "protein/amp", "-o", str(tmp_path / "x")]) == 1
     assert "ZeroDivisionError" in capsys.readouterr().err
     with pytest.raises(ZeroDivisionError):
@@ -103,7 +103,7 @@ def test_ctrl_c_is_told(monkeypatch, capsys, tmp_path):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_command, "_one", stop)
+    monkeypatch.setattr(run_command, "run_once", stop)
     assert execute(["run", "protein/amp", "-o", str(tmp_path / "x")]) in (1, 130)
     assert capsys.readouterr().err.strip() == "xmr: stopped"
 
