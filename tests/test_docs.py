@@ -29,9 +29,13 @@ def test_python_examples_run(page, tmp_path, monkeypatch):
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.S)
     if not blocks:
         return
+    from xmr.baselines.registry import BASELINES
     from xmr.core.registry import REGISTRIES
+    from xmr.metrics.registry import METRICS
 
     before = {kind: dict(registry._entries) for kind, registry in REGISTRIES.items()}
+    monkeypatch.setattr(METRICS, "_metrics", dict(METRICS._metrics))
+    monkeypatch.setattr(BASELINES, "_baselines", list(BASELINES._baselines))
     monkeypatch.chdir(ROOT)
     try:
         exec(compile("\n".join(blocks), str(page), "exec"), {"__name__": "docs"})
