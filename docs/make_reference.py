@@ -18,7 +18,7 @@ from xmr.cli.app import app
 from xmr.commands.study.pages import markdown
 from xmr.commands.study.result import read_result
 from xmr.core.component import MAX_NUMBER, help_of, section_model
-from xmr.core.registry import ENCODED_KINDS, REGISTRIES, SPACE_KINDS, TRANSFORMS, grid
+from xmr.core.registry import REGISTRIES, SPACE_KINDS, TRANSFORMS, encoded_kinds, grid
 from xmr.data.public.catalog import DOMAINS
 from xmr.data.public.dataset import Dataset, file_name
 from xmr.data.settings import DataSettings, SplitSettings
@@ -127,7 +127,7 @@ def grid_page() -> str:
         "| | " + " | ".join(f"{space} space" for space in SPACE_KINDS) + " |",
         "|---" * (1 + len(SPACE_KINDS)) + "|",
     ]
-    for encoded in ENCODED_KINDS:
+    for encoded in encoded_kinds():
         row = [", ".join(f"`{name}`" for name in cells.get((encoded, space), [])) or "-" for space in SPACE_KINDS]
         lines.append(f"| {encoded} | " + " | ".join(row) + " |")
     for (encoded, space), names in cells.items():

@@ -264,3 +264,16 @@ def test_every_trained_parameter_gets_a_gradient_and_the_source_none(source):
     assert all(p.grad is not None and bool(p.grad.any()) for p in program.trained_parameters())
     assert all(p.grad is None for p in source.parameters())
     assert not tiny_source().training
+
+
+def test_a_folder_says_which_package_brought_each_component(folder_source, tmp_path):
+    program, _ = build(folder_source)
+    program.save(tmp_path)
+    packages = json.loads((tmp_path / "program.json").read_text())["packages"]
+    assert packages["encoder"].startswith("xmr ")
+    assert set(packages) == {"encoder", "source", "transform", "output", "targets"}
+    changed = _signed(tmp_path, encoder={"name": "graph"}, packages=packages | {"encoder": "xmr-graphs 1.2"})
+    with pytest.raises(ProgramError, match=r"'graph', which is not installed; expected a component of xmr-graphs 1\.2"):
+        Program.load(changed)
+    with pytest.raises(ProgramError, match="not installed"):
+        Program.load(_signed(changed, encoder={"name": ["graph"]}))

@@ -24,6 +24,7 @@ from xmr.core.kinds import (
     Batch,
     EncodedSet,
 )
+from xmr.core.modules import Modules
 from xmr.core.prediction import Prediction
 from xmr.core.registry import OUTPUTS, TRANSFORMS
 from xmr.core.spaces import SourceInput
@@ -57,9 +58,9 @@ class Program(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = encoder
-        self.transforms = nn.ModuleList(transforms)
+        self.transforms = Modules[Transform](transforms)
         self.source = source
-        self.outputs = nn.ModuleList(outputs)
+        self.outputs = Modules[Output](outputs)
         self.targets = targets
         self.length: int | None = None
         self.columns = Columns()  # column names of the training file
@@ -113,9 +114,16 @@ class Program(nn.Module):
         one = data.batch(np.arange(1))
         if varied and self.encoder.augment(one, torch.Generator()) is not one:
             return
+
+        def compute(batch: Batch) -> Tensor:
+            """What the transform makes of the rows of a batch, on the CPU."""
+            rows = first.precompute(batch.to(self.device))
+            assert rows is not None
+            return rows.cpu()
+
         with torch.no_grad():
-            if first.precompute(one.to(self.device)) is not None:  # type: ignore[operator]
-                data.cache(lambda batch: first.precompute(batch.to(self.device)).cpu())  # type: ignore[operator]
+            if first.precompute(one.to(self.device)) is not None:
+                data.cache(compute)
 
     def features(self, data: EncodedSet, member: int = 0, pool: Pooling | None = None) -> np.ndarray:
         """What the source makes of every record behind one of the programs as it is now: (n, D'), in order.

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from xmr import __version__
 from xmr.core import renamed
-from xmr.core.component import KINDS, check_section, create, section_model
+from xmr.core.component import KINDS, check_section, create, package_of, section_model
 from xmr.core.files import json_sha256, write_json, write_tensors
 from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.data.columns import Columns
@@ -47,6 +47,7 @@ _KEYS = {
     "length",
 }
 _LATER = {"columns", "sha256"}  # missing in folders of version 1
+_OPTIONAL = {"packages"}  # that earlier folders of version 2 lack
 _WRITTEN = "what `xmr run` wrote"
 # What a constructor or `restore` raises for a value of the wrong type or range.
 _MISFITS = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError, RuntimeError)
@@ -54,8 +55,8 @@ _MISFITS = (KeyError, TypeError, ValueError, AttributeError, IndexError, Overflo
 
 def save_program(program: Program, folder: Path) -> None:
     """Merge the parts that only training needs, and write the three files, each atomically."""
-    transforms = [transform.merge() for transform in program.transforms]  # type: ignore[operator]
-    outputs = [output.merge(program.source) for output in program.outputs]  # type: ignore[operator]
+    transforms = [transform.merge() for transform in program.transforms]
+    outputs = [output.merge(program.source) for output in program.outputs]
     tensors = {
         f"{part}.{member}.{name}": tensor.detach().cpu().contiguous().clone()
         for part, modules in (("transform", transforms), ("output", outputs))
@@ -78,6 +79,13 @@ def save_program(program: Program, folder: Path) -> None:
         "programs": len(transforms),
         "length": program.length,
         "columns": program.columns.given(),
+        "packages": {
+            "encoder": package_of(type(program.encoder)),
+            "source": package_of(type(source)),
+            "transform": package_of(type(transforms[0])),
+            "output": package_of(type(outputs[0])),
+            "targets": package_of(type(program.targets)),
+        },
     }
     write_json(folder / "program.json", {**facts, "sha256": {**sums, "program.json": json_sha256(facts)}})
 
@@ -97,7 +105,7 @@ def read_facts(folder: Path | str) -> tuple[Path, dict[str, Any], dict[str, Any]
     version = facts.get("format_version")
     if type(version) is not int or version < 1:
         raise ProgramError(Problem(f"{place}: format_version", repr(version), f"a number from 1 to {FORMAT_VERSION}"))
-    unknown = sorted(set(facts) - _KEYS - _LATER)
+    unknown = sorted(set(facts) - _KEYS - _LATER - _OPTIONAL)
     if unknown and version <= FORMAT_VERSION:
         raise ProgramError(Problem(str(place), f"unknown keys {unknown}", f"only {sorted(_KEYS)}"))
     missing = sorted((_KEYS if version == 1 else _KEYS | _LATER) - set(facts))
@@ -217,7 +225,18 @@ def _check_size(facts: dict[str, Any], tensors: dict[str, Tensor], place: Path) 
         raise ProgramError(Problem(f"{place}: length", repr(length), f"null, or a number up to {MAX_POSITIONS:,}"))
 
 
+def _check_installed(facts: dict[str, Any], place: str) -> None:
+    """A component that this process does not know is refused with the package that brought it."""
+    packages = facts.get("packages")
+    for kind, registry in KINDS.items():
+        name = facts[kind].get("name") if isinstance(facts[kind], dict) else None
+        if isinstance(packages, dict) and isinstance(packages.get(kind), str) and name not in registry.names():
+            expected = f"a component of {packages[kind]}, installed or given as a plugin (--plugin FILE)"
+            raise ProgramError(Problem(f"{place}: {kind}", f"{name!r}, which is not installed", expected))
+
+
 def _assemble(facts: dict[str, Any], encoder_state: dict[str, Any], place: str) -> Program:
+    _check_installed(facts, place)
     described = dict(facts["source"])
     expected, seed = described.pop("sha256"), int(described.pop("seed"))
     sections = {kind: check_section(kind, facts[kind], place) for kind in ("encoder", "transform", "output")}
@@ -272,6 +291,7 @@ def reader_of(folder: Path, wanted: Columns) -> tuple[Encoder, Columns]:
     folder, facts, state = read_facts(folder)
     place = folder / "program.json"
     try:
+        _check_installed(facts, str(place))
         encoder: Encoder = create(ENCODERS, check_section("encoder", facts.get("encoder"), f"{place}: encoder"))
         task = restore_task(facts["targets"], f"{place}: targets")
         wanted = replace(wanted, reads=encoder.reads, trained=Columns.of(facts.get("columns", {})))

@@ -241,8 +241,9 @@ GLOBAL = {
 IN_PLACE = {"normal_", "uniform_", "bernoulli_", "exponential_", "random_", "cauchy_", "geometric_", "log_normal_"}
 OF_ONES_OWN = {"default_rng", "Generator", "SeedSequence", "PCG64"}
 DOOR = "core/global_generators.py"
-UNDER_THE_DOOR = {  # networks made, and trained, inside `drawing_from` or `drawn`
+UNDER_THE_DOOR = {  # networks made, and trained, inside `use_generators` or `random_init`
     "baselines/cnn.py", "baselines/series.py", "baselines/fine_tuning.py", "sources/resnet20.py", "sources/keywords.py",
+    "sources/efficientnet.py",
 }  # fmt: skip
 
 

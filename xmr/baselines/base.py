@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Generator, nn
 
-    from xmr.core.kinds import Spec
     from xmr.sources.base import Source
     from xmr.tasks.base import Task
 
@@ -50,7 +49,7 @@ class BaselineInput:
     sets: dict[str, Any]
     targets: dict[str, np.ndarray]
     description: Task
-    spec: Spec
+    spec: Any  # of the kind that the baseline is registered for
     seed: int
     source: Source
     augment: Callable[[Any, Generator], Any] = lambda batch, generator: batch

@@ -12,7 +12,7 @@ from xmr.baselines.base import PER_POSITION, BaselineInput
 from xmr.baselines.network import Schedule, fit_network
 from xmr.core.generators import Generators
 from xmr.core.global_generators import use_generators
-from xmr.core.kinds import ImageBatch, ImageSpec, SymbolBatch, SymbolSet, SymbolSpec
+from xmr.core.kinds import ImageBatch, SymbolBatch, SymbolSet
 
 EPOCHS, POSITION_EPOCHS, PATIENCE, LEARNING_RATE = 40, 12, 8, 2e-3
 TOKENS, IMAGES = 4096, 64  # per batch
@@ -62,7 +62,6 @@ class ImageCNN(nn.Module):
 
 def sequence_cnn(data: BaselineInput) -> np.ndarray:
     """Train on sequences from scratch, choose the epoch on validation, predict test: (n, K), or (positions, K)."""
-    assert isinstance(data.spec, SymbolSpec)
     per_position = data.case.predicts == PER_POSITION
     generators = Generators(data.seed)
     with use_generators(generators):
@@ -80,7 +79,6 @@ def sequence_cnn(data: BaselineInput) -> np.ndarray:
 
 def image_cnn(data: BaselineInput) -> np.ndarray:
     """Train on images from scratch, choose the epoch on validation, predict test: (n, K)."""
-    assert isinstance(data.spec, ImageSpec)
     generators = Generators(data.seed)
     with use_generators(generators):
         model = ImageCNN(data.spec.channels, data.description.outputs)

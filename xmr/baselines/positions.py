@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.linear_model import SGDClassifier
 
 from xmr.baselines.base import BaselineInput
-from xmr.core.kinds import SymbolSet, SymbolSpec
+from xmr.core.kinds import SymbolSet
 from xmr.tasks.base import IGNORE
 
 WIDTH = 15  # positions of a window
@@ -26,7 +26,6 @@ def majority(data: BaselineInput) -> np.ndarray:
 def window_linear(data: BaselineInput) -> np.ndarray:
     """Multinomial logistic regression on one-hot windows: (positions, K)."""
     target = data.targets["train"]
-    assert isinstance(data.spec, SymbolSpec)
     symbols = len(data.spec.symbols)
     scored = target != IGNORE
     model = SGDClassifier(loss="log_loss", alpha=1e-6, max_iter=8, tol=None, random_state=data.seed, average=True)

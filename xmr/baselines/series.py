@@ -15,7 +15,7 @@ from xmr.baselines.estimators import fit_and_predict, linear
 from xmr.baselines.network import Schedule, fit_network
 from xmr.core.generators import Generators
 from xmr.core.global_generators import numpy_state_kept, use_generators
-from xmr.core.kinds import ImageBatch, SignalBatch, SignalSet, SignalSpec
+from xmr.core.kinds import ImageBatch, SignalBatch, SignalSet
 from xmr.errors import Problem, RecipeError, require
 
 STEPS, ROWS, LEARNING_RATE = 1200, 32, 1e-3  # of the convolutional network
@@ -45,7 +45,7 @@ def flat(data: BaselineInput, part: str) -> np.ndarray:
 def mfcc_statistics(data: BaselineInput, part: str) -> np.ndarray:
     """Mean and standard deviation over a clip of 20 MFCCs and of their differences: (n, 80 per channel)."""
     spec = data.spec
-    if not isinstance(spec, SignalSpec) or spec.rate is None:
+    if spec.rate is None:
         raise RecipeError(Problem("baselines: mfcc_logistic", "series without a sample rate", "an audio encoder"))
     transforms = require("torchaudio.transforms", "audio", "the baseline mfcc_logistic")
     rate = int(spec.rate)
@@ -199,7 +199,6 @@ def _pooled(logits: Tensor, signal: SignalBatch) -> Tensor:
 def signal_cnn(data: BaselineInput) -> np.ndarray:
     """Train on signals from scratch, choose the epoch on validation, predict test: (n, K)."""
     spec, outputs = data.spec, data.description.outputs
-    assert isinstance(spec, SignalSpec)
     epochs = max(20, -(-STEPS // max(1, -(-len(data.sets["train"]) // ROWS))))
     generators = Generators(data.seed)
     with use_generators(generators):

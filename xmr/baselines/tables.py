@@ -28,7 +28,6 @@ def random_forest(data: BaselineInput) -> np.ndarray:
 def hist_gradient_boosting(data: BaselineInput) -> np.ndarray:
     """Gradient-boosted trees on numbers and category ids: (n, K)."""
     learned, test = _features(coded, data)
-    assert isinstance(data.spec, TableSpec)
     first = len(data.spec.numbers)
     columns = list(range(first, first + len(data.spec.categories)))
     # scikit-learn's leaves of 20 rows leave no tree to grow from 32 rows.
@@ -43,7 +42,6 @@ def hist_gradient_boosting(data: BaselineInput) -> np.ndarray:
 
 def _features(make: Callable[[TableSet, TableSpec], np.ndarray], data: BaselineInput) -> tuple[np.ndarray, np.ndarray]:
     """Features of train and validation together, and of test; the cells are as the encoder reads them."""
-    assert isinstance(data.spec, TableSpec)
     found = {name: make(part, data.spec) for name, part in data.sets.items()}
     return np.concatenate([found["train"], found["validation"]]), found["test"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from xmr.baselines.registry import BASELINES
 from xmr.core.component import help_of, section_model
-from xmr.core.registry import ENCODED_KINDS, REGISTRIES, SPACE_KINDS, TASKS, Registry, grid
+from xmr.core.registry import REGISTRIES, SPACE_KINDS, TASKS, Registry, encoded_kinds, grid
 from xmr.errors import RecipeError, one_of
 from xmr.metrics.registry import METRICS
 from xmr.recipe.load import recipe_names
@@ -24,7 +24,7 @@ class Listed:
 def grid_rows() -> list[list[str]]:
     """The grid with its header: a row per kind of encoded records, a column per space of sources."""
     cells = grid()
-    rows = [[kind, *(", ".join(cells.get((kind, space), ["-"])) for space in SPACE_KINDS)] for kind in ENCODED_KINDS]
+    rows = [[kind, *(", ".join(cells.get((kind, space), ["-"])) for space in SPACE_KINDS)] for kind in encoded_kinds()]
     return [["", *(f"{space} space" for space in SPACE_KINDS)], *rows]
 
 

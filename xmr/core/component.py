@@ -10,13 +10,15 @@ import inspect
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
+from importlib.metadata import packages_distributions, version
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, create_model, field_validator
 
+from xmr import __version__
 from xmr.core import renamed
-from xmr.core.registry import ENCODERS, OUTPUTS, SOURCES, TRANSFORMS, Registry
+from xmr.core.registry import ENCODERS, OUTPUTS, PLUGIN_PREFIX, SOURCES, TRANSFORMS, Registry
 from xmr.errors import MAX_PROBLEMS, Problem, RecipeError, nearest, one_of, shortened
 
 KINDS: dict[str, Registry] = {
@@ -52,6 +54,17 @@ def create(registry: Registry, section: dict[str, Any]) -> Any:
     component = registry.get(name)(**arguments)
     component.section = {"name": name, **arguments}
     return component
+
+
+def package_of(component: type) -> str:
+    """The package that brings a component, with its version: "xmr 0.2.0"; of a plugin file its name."""
+    top = component.__module__.partition(".")[0]
+    if top.startswith(PLUGIN_PREFIX):
+        return f"{top.removeprefix(PLUGIN_PREFIX)}.py"
+    if top == "xmr":
+        return f"xmr {__version__}"
+    names = packages_distributions().get(top, [])
+    return f"{names[0]} {version(names[0])}" if names else top
 
 
 @cache

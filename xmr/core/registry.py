@@ -83,12 +83,13 @@ class Registry:
         return self.entry(name, place).load()
 
 
+PLUGIN_PREFIX = "xmr_plugin_"  # of the modules made from plugin files
 PLUGINS: list[Path] = []  # loaded files, for processes that are started later
 
 
 def load_plugin(path: Path) -> None:
     """Run a plugin file the user named on the command line; it calls `xmr.core.registry.<KIND>.add(...)`."""
-    spec = importlib.util.spec_from_file_location(f"xmr_plugin_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"{PLUGIN_PREFIX}{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
         raise RecipeError(f"--plugin: found {path}; expected a Python file that exists")
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
@@ -252,8 +253,12 @@ TASKS = Registry(
     ],
 )
 REGISTRIES = {"encoders": ENCODERS, "transforms": TRANSFORMS, "sources": SOURCES, "outputs": OUTPUTS}
-ENCODED_KINDS = ("symbols", "signal", "image", "table")
 SPACE_KINDS = ("token", "pixel", "wave")
+
+
+def encoded_kinds() -> list[str]:
+    """The kinds of data that registered encoders emit."""
+    return list(dict.fromkeys(entry.fact("emits") for entry in ENCODERS))
 
 
 def grid() -> dict[tuple[str, str], list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -55,6 +56,9 @@ class Output(nn.Module, ABC):
     def due(self) -> bool:
         """Whether to call `compute` at the end of this epoch."""
         return False
+
+    def share(self, total: Callable[[Tensor], Tensor], gather: Callable[[Tensor], Tensor]) -> None:
+        """Combine what the processes of a run counted. total: the sum over processes; gather: their rows."""
 
     def compute(self) -> None:
         """Compute the mapping from the counts; also called once before training by mappings that need counts then."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
@@ -93,8 +94,8 @@ class Ridge(Output):
         wanted = -(-self.min_fit_rows // max(1, records)) if varied else 0
         return max(self.update_every, wanted) if self.update_every else 0
 
-    def share(self, gather: Any) -> None:
-        """Combine the records of all processes. gather: a tensor -> the rows of all processes."""
+    def share(self, total: Callable[[Tensor], Tensor], gather: Callable[[Tensor], Tensor]) -> None:
+        """The records of all processes; see `Output.share`."""
         n = int(self.used)
         self.rows, self.truth = gather(self.rows[:n]), gather(self.truth[:n])
         self.used.fill_(len(self.rows))

@@ -26,7 +26,7 @@ def tokens_of_symbols(program: Program) -> tuple[list[tuple[str, str]], str]:
     """Nearest source tokens of every symbol, and a plot of the symbols among the vocabulary; empty without a table."""
     space = program.source.space
     spec: Any = program.encoder.spec  # one of symbols, as the transform has a table
-    learned = program.transforms[0].table()  # type: ignore[operator]
+    learned = program.transforms[0].table()
     if learned is None or space.embedding is None or not space.words:
         return [], ""
     with torch.no_grad():
@@ -43,7 +43,7 @@ def tokens_of_symbols(program: Program) -> tuple[list[tuple[str, str]], str]:
 
 def top_source_classes(program: Program, most: int = TOP_CLASSES) -> list[tuple[str, list[tuple[str, float]]]]:
     """For each target class the source classes of largest weight: name and weight; [] without a mapping."""
-    weights = program.outputs[0].mapping()  # type: ignore[operator]
+    weights = program.outputs[0].mapping()
     if weights is None:
         return []
     names = program.source.class_names or tuple(f"class {i}" for i in range(len(weights)))
@@ -56,7 +56,7 @@ def top_source_classes(program: Program, most: int = TOP_CLASSES) -> list[tuple[
 
 def mapping_heatmap(program: Program) -> str:
     """The label mapping as a heat map: the top source classes of each target (rows), targets (columns)."""
-    weights = program.outputs[0].mapping()  # type: ignore[operator]
+    weights = program.outputs[0].mapping()
     if weights is None:
         return ""
     names = program.source.class_names or tuple(f"class {i}" for i in range(len(weights)))

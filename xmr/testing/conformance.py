@@ -17,6 +17,7 @@ import torch
 
 from xmr.core.component import KINDS, check_section, create, help_of, section_model
 from xmr.core.kinds import Batch
+from xmr.core.modules import Modules
 from xmr.core.registry import ENCODERS, OUTPUTS, TRANSFORMS
 from xmr.core.spaces import (
     PixelInput,
@@ -249,9 +250,9 @@ def check_output(section: dict[str, Any] | str, source: Source, task: str = "cla
             loss.backward()
             optimizer.step()
             for output in program.outputs:
-                output.update(target)  # type: ignore[operator]
+                output.update(target)
         for output in program.outputs:
-            output.on_epoch()  # type: ignore[operator]
+            output.on_epoch()
     for name, parameter in program.named_parameters():
         if parameter.requires_grad:
             assert parameter.grad is not None, f"{name} got no gradient"
@@ -268,8 +269,8 @@ def _round_trip(program: Program, labelled: LabelledSet, values: torch.Tensor) -
     """Merge and restore the program as saving does, and compare the numbers."""
     folded = copy.copy(program)
     folded._modules = dict(program._modules)
-    folded.transforms = torch.nn.ModuleList(t.merge() for t in program.transforms)  # type: ignore[operator]
-    folded.outputs = torch.nn.ModuleList(o.merge(program.source) for o in program.outputs)  # type: ignore[operator]
+    folded.transforms = Modules(t.merge() for t in program.transforms)
+    folded.outputs = Modules(o.merge(program.source) for o in program.outputs)
     assert torch.allclose(folded.predict_each(labelled.data), values, atol=1e-4), "merging must not change the numbers"
     with tempfile.TemporaryDirectory() as folder:
         from safetensors.torch import load_file, save_file

@@ -22,8 +22,7 @@ from torch import Tensor, nn
 
 from xmr.core.generators import Generators, share_generators
 from xmr.core.kinds import Batch, EncodedSet
-from xmr.outputs.mapping import CountedMapping
-from xmr.outputs.ridge import Ridge
+from xmr.outputs.base import Output
 from xmr.program import Program, source_features
 from xmr.training.checkpoint import (
     load_checkpoint,
@@ -131,7 +130,7 @@ def train(
             clock = time.monotonic()
             if progress.batch == 0:
                 for transform in program.transforms:
-                    transform.on_epoch(progress.epoch, job.epochs)  # type: ignore[operator]
+                    transform.on_epoch(progress.epoch, job.epochs)
             for batch, repeated in job.batches(progress.epoch)[progress.batch :]:
                 loss, count = job.step(batch, progress.step, repeated)
                 progress.loss_sum += loss * count
@@ -158,9 +157,9 @@ def train(
                         "the same command with --resume continues"
                     )
             for output in program.outputs:
-                if output.due():  # type: ignore[operator]
+                if output.due():
                     job.share_counts(output)
-                output.on_epoch()  # type: ignore[operator]
+                output.on_epoch()
             row = {
                 "epoch": progress.epoch + 1,
                 "train_loss": progress.loss_sum / max(1, progress.seen),
@@ -280,7 +279,7 @@ class _Job:
             total = total if regularization is None else total + regularization
         if not repeated:
             for output in self.program.outputs:
-                output.update(target)  # type: ignore[operator]
+                output.update(target)
         self.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(total)
         for member in self.members:
@@ -302,7 +301,7 @@ class _Job:
         found = torch.from_numpy(source_features(source, plain, self.training.data, device=self.program.device))  # type: ignore[arg-type]
         for member, transform in enumerate(waiting):
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + member)
-            transform.fit_features(found, generator)  # type: ignore[operator]
+            transform.fit_features(found, generator)
 
     def count_before_training(self) -> None:
         """One pass without gradient for mappings that need counts before training (frequent, iterative, Bayesian)."""
@@ -319,11 +318,11 @@ class _Job:
         """
         one = self.training.data.batch(np.arange(1))
         asked = len(self.training), self.varied(one) is not one
-        passes = max(output.refit_passes(*asked) for output in self.program.outputs)  # type: ignore[operator]
+        passes = max(output.refit_passes(*asked) for output in self.program.outputs)
         if not passes:
             return False
         for output in self.program.outputs:
-            output.reset()  # type: ignore[operator]
+            output.reset()
         for further in range(passes):
             self._observe(self.epochs + further, vary=True, precision="full")
         self._refresh()
@@ -342,20 +341,17 @@ class _Job:
                     encoded = self.varied(encoded)
                 self.program(encoded.to(self.program.device))
                 for output in self.program.outputs:
-                    output.update(self.target(batch))  # type: ignore[operator]
+                    output.update(self.target(batch))
 
     def _refresh(self) -> None:
         for output in self.program.outputs:
             self.share_counts(output)
-            output.compute()  # type: ignore[operator]
+            output.compute()
 
-    def share_counts(self, output: nn.Module) -> None:
-        """Sum the counts of all processes, once, before a mapping is recomputed."""
+    def share_counts(self, output: Output) -> None:
+        """Combine what the outputs of all processes counted, once, before a mapping is recomputed."""
         if self.accelerator.num_processes > 1:
-            if isinstance(output, CountedMapping):
-                output.counts.copy_(self.accelerator.reduce(output.counts, reduction="sum"))
-            elif isinstance(output, Ridge):
-                output.share(self._gathered)
+            output.share(lambda counts: self.accelerator.reduce(counts, reduction="sum"), self._gathered)
 
     def _gathered(self, rows: Tensor) -> Tensor:
         """The rows of all processes, concatenated."""
@@ -367,7 +363,7 @@ class _Job:
         """Similarity of the first program's symbols to the source's tokens: the mean over symbols of the best
         cosine.
         """
-        table, space = self.program.transforms[0].table(), self.program.source.space  # type: ignore[operator]
+        table, space = self.program.transforms[0].table(), self.program.source.space
         if table is None or space.embedding is None:
             return {}
         with torch.no_grad():

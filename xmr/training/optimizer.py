@@ -17,7 +17,7 @@ def parameter_groups(program: Program, settings: TrainingSettings) -> list[dict[
     """The trained parameters by learning rate: the transforms' own scales, and `output_lr_scale` for the outputs."""
     by_rate: dict[float, list[nn.Parameter]] = {}
     for transform in program.transforms:
-        own = transform.lr_scales()  # type: ignore[operator]
+        own = transform.lr_scales()
         for name, parameter in transform.named_parameters():
             if parameter.requires_grad:
                 factor = next((rate for start, rate in own.items() if name.startswith(start)), 1.0)

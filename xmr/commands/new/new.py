@@ -6,18 +6,16 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from xmr.commands.new import images, sequences, signals, tables
+from xmr.commands.new import images, sequences, signals, tables, time_series
 from xmr.commands.new.base import Asked, Draft, Sample
 from xmr.commands.new.columns import guess_columns
 from xmr.commands.new.facts import facts
 from xmr.commands.new.guess import guess_task
-from xmr.commands.new.time_series import forecast
 from xmr.core.component import create
 from xmr.core.registry import ENCODERS, TASKS
 from xmr.data.columns import Columns
 from xmr.data.pattern import apply_pattern
 from xmr.data.readers.read import read_all
-from xmr.data.readers.time_series import read_time_table
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.errors import DataError, Problem, RecipeError, one_of
 
@@ -30,6 +28,7 @@ OF_RECORDS: dict[str, Callable[[Sample], Draft]] = {  # named as their encoders
     "audio": signals.audio,
     "image": images.image,
 }
+OF_TABLES: dict[str, Callable[[Path, Path, Asked], Draft]] = {"forecast": time_series.of_file}  # no labelled records
 
 
 ALPHABETS = {"protein": "ACDEFGHIKLMNPQRSTVWYBZJXUO", "dna": "ACGTUN"}
@@ -43,10 +42,10 @@ def draft(domain: str, source: Path, recipe: Path, asked: Asked, skipped: Skippe
     asked.on_error: `skip` skips records that cannot be read, notes them in `skipped` and has the recipe do the
     same.
     """
-    if domain == "forecast":
-        return _forecast(source, recipe, asked)
+    if domain in OF_TABLES:
+        return OF_TABLES[domain](source, recipe, asked)
     if domain not in OF_RECORDS:
-        raise RecipeError(one_of("new", domain, (*OF_RECORDS, "forecast")))
+        raise RecipeError(one_of("new", domain, (*OF_RECORDS, *OF_TABLES)))
     stated = None if asked.task is None else TASKS.get(asked.task, "--task")
     encoder = create(ENCODERS, {"name": domain})
     encoder.configure(512)
@@ -88,18 +87,6 @@ def draft(domain: str, source: Path, recipe: Path, asked: Asked, skipped: Skippe
         made.body["data"]["on_error"] = "skip"
         made.found.append(f"{len(skipped):,} more records cannot be read and are skipped (data.on_error: skip)")
     return made
-
-
-def _forecast(source: Path, recipe: Path, asked: Asked) -> Draft:
-    """A recipe for a time-series table, whose every column is forecast."""
-    wrong = ["--on-error skip"] if asked.on_error == "skip" else asked.given()
-    if wrong:
-        raise RecipeError(
-            Problem("new forecast", wrong[0], "no such option: no step is skipped, every column is forecast")
-        )
-    time = asked.time or asked.input
-    made = forecast(read_time_table(source, Columns(time=time, skip=asked.ignore)), source, recipe, time)
-    return made.stating(Asked(time=time), asked.ignore)
 
 
 def _check_domain(domain: str, records: Records, source: Path) -> None:

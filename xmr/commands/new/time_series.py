@@ -8,14 +8,27 @@ from typing import Any
 
 import numpy as np
 
-from xmr.commands.new.base import Draft
+from xmr.commands.new.base import Asked, Draft
 from xmr.commands.new.guess import guess_season
-from xmr.data.readers.time_series import TimeTable, steps_in_words
-from xmr.errors import DataError, Problem
+from xmr.data.columns import Columns
+from xmr.data.readers.time_series import TimeTable, read_time_table, steps_in_words
+from xmr.errors import DataError, Problem, RecipeError
 from xmr.tasks.forecasting import Forecasting
 
 LEAST_STEPS = 50
 MANY = 5000  # steps beyond which windows that begin at every one of them repeat each other
+
+
+def of_file(source: Path, recipe: Path, asked: Asked) -> Draft:
+    """A recipe for a time-series table, whose every column is forecast."""
+    wrong = ["--on-error skip"] if asked.on_error == "skip" else asked.given()
+    if wrong:
+        raise RecipeError(
+            Problem("new forecast", wrong[0], "no such option: no step is skipped, every column is forecast")
+        )
+    time = asked.time or asked.input
+    made = forecast(read_time_table(source, Columns(time=time, skip=asked.ignore)), source, recipe, time)
+    return made.stating(Asked(time=time), asked.ignore)
 
 
 def forecast(table: TimeTable, source: Path, recipe: Path, time: str | None) -> Draft:
