@@ -80,6 +80,8 @@ def _pages() -> Iterator[tuple[str, str]]:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         if page.name not in {"CHANGELOG.md", "lab-notebook.md"} | generated:
             yield page.relative_to(ROOT).as_posix(), _without_code(page.read_text(encoding="utf-8"))
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    yield "CHANGELOG.md", _without_code(changes.partition("\n### Renamed")[0])
 
 
 def _strings(path: Path) -> Iterator[tuple[int, str]]:

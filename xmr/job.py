@@ -48,7 +48,7 @@ def load_job(recipe: Recipe, device: str = "cpu") -> Job:
 
 
 def make_encoder(recipe: Recipe, source: Source) -> Encoder:
-    """The recipe's encoder, not fitted, told what the source and the transform leave room for."""
+    """The recipe's encoder, configured for the source and the transform, not fitted."""
     encoder: Encoder = create(ENCODERS, recipe.encoder)
     capacity = create(TRANSFORMS, recipe.transform).capacity(source.space)
     return encoder.configure(capacity, source.space.rate, source.tokenize)

@@ -49,7 +49,7 @@ RENAMED = {
 
 
 class SplitBy(StrEnum):
-    """How `xmr new` may be told to choose the test records."""
+    """Ways in which `xmr new` can choose the test records."""
 
     random = "random"
     cluster = "cluster"

@@ -1,4 +1,4 @@
-"""`xmr predict`: answers for any file the encoder reads, streamed, resumable."""
+"""`xmr predict`: predictions for any file that the encoder reads, streamed, resumable."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class TrainingBar:
-    """A progress bar fed by the training loop's reports; silent when told so."""
+    """A progress bar fed by the training loop's reports; silent if requested."""
 
     def __init__(self, console: Console, quiet: bool) -> None:
         self.bar = Progress(

@@ -63,7 +63,7 @@ def predict_file(
     escape_formulas: bool = False,
     report: Callable[[int, float], None] = lambda n, rate: None,
 ) -> Done:
-    """Answer every record of `source` into the CSV `target`. Raises DataError naming file and line.
+    """Predict every record of `source` into the CSV file `target`. Raises DataError naming file and line.
 
     With on_error "skip", records that cannot be read are listed in `target`.skipped.csv and the others are predicted.
     force: start over, and replace a `target` that is no prediction. escape_formulas: an apostrophe before ids and
@@ -117,7 +117,7 @@ def check_target(source: Path, target: Path, force: bool, header: list[str] | No
 
 @dataclass(frozen=True)
 class _Request:
-    """What a prediction answers, and how."""
+    """What is predicted, and how."""
 
     program: Program
     source: Path
@@ -299,7 +299,7 @@ class _Ids:
         self.count += len(ids)
 
     def notes(self) -> list[str]:
-        """What is to be told of them."""
+        """Notes about them for the user."""
         found = [f"{self.empty:,} ids are empty"] if self.empty else []
         hashes = np.sort(np.concatenate(self.parts)) if self.parts else np.zeros(0, np.int64)
         repeated = int((hashes[1:] == hashes[:-1]).sum()) - max(0, self.empty - 1)

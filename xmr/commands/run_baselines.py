@@ -83,7 +83,7 @@ def run_baselines(job: Job, result: dict[str, Any], folder: Path, log: Log) -> d
 
 
 def _keep_answers(place: Path, answers: np.ndarray, cost: dict[str, float]) -> tuple[np.ndarray, dict[str, float]]:
-    """Keep what a baseline answered and what that cost, the note last: an interrupted run does not ask again."""
+    """Store the predictions of a baseline and its cost, the note last: an interrupted run does not ask again."""
     write_array(place.with_suffix(".npy"), answers)
     noted = {"cost": cost, "answers_sha256": array_sha256(answers)}
     write_json(place.with_suffix(".json"), {**noted, "sha256": json_sha256(noted)})

@@ -58,8 +58,8 @@ def get(
 ) -> Path:
     """Bring a model below `folder` (default: the cache, where recipes find it) -> its file or folder.
 
-    The official file may lie in `folder`/official already, brought by hand. A model that is there stays unless `force`.
-    The result appears whole, by a rename. Raises DataError for an address out of reach or a wrong checksum,
+    The official file may lie in `folder`/official already, if you put it there. A model that is there stays unless
+    `force`. The result appears whole, by a rename. Raises DataError for an address out of reach or a wrong checksum,
     MissingExtraError without the packages that the conversion needs.
     """
     root = folder or cache_folder() / "models"

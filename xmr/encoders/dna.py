@@ -46,19 +46,20 @@ class DnaEncoder(SequenceEncoder):
     """One symbol per nucleotide or k-mer.
 
     Upper and lower case read alike, U as T; gaps (`-`, `.`, blanks) are removed. Ambiguity codes (IUPAC: R Y S W K M B
-    D H V N) are embedded as the mean of what they stand for; a k-mer that holds one is the mean of all k-mers. Anything
-    else is an error that names the character and its place.
+    D H V N) are embedded as the mean of what they stand for; a k-mer that holds one is the mean of all k-mers.
+    Anything else is an error that names the character and its position.
 
     Args:
-        k: letters of a symbol; 1: nucleotides.
-        stride: letters from one k-mer to the next; by default 1.
-        strands: `both` feeds each sequence and its reverse complement, pooled, so that the strand does not matter.
-        max_length: symbols fed to the source at once; by default what the source takes.
-        length: what happens to a longer sequence: overlapping windows pooled together, cut at the end, or an error.
+        k: letters per symbol; 1: nucleotides.
+        stride: letters from the start of one k-mer to the next; by default 1.
+        strands: `both` encodes each sequence and its reverse complement and pools them, so that the strand does not
+            matter.
+        max_length: maximum number of symbols per row; by default what the source accepts.
+        length: a longer sequence is split into overlapping windows that are pooled, truncated at the end, or an error.
         overlap: fraction of a window that neighboring windows share.
         aligned: all sequences are windows of one length around a site, so that a position means the same in each
             (`output.pool: concat` keeps positions apart); another length is then an error.
-        shuffle: control; `positions` permutes the symbols of every sequence, each in an order of its own.
+        shuffle: control; `positions` permutes the symbols of every sequence, each in its own order.
     """
 
     def __init__(

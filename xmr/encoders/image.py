@@ -150,7 +150,7 @@ class ImageEncoder(Encoder):
         return wrong
 
     def _block(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Memory for images: in RAM, or a memory-mapped file that goes when it is no longer used."""
+        """Memory for images: in RAM, or a memory-mapped file that is deleted after use."""
         size = int(np.prod(shape))
         self._held += size
         if self._held <= MEMORY:

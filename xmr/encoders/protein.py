@@ -48,20 +48,20 @@ class ProteinEncoder(SequenceEncoder):
 
     Upper and lower case read alike. Gaps (`-`, `.`, blanks) are removed. A stop `*` at the end is removed; inside a
     sequence it is an error. B, Z, J and X are embedded as the mean of what they stand for, U as C, O as K. Anything
-    else is an error that names the character and its place.
+    else is an error that names the character and its position.
 
     Args:
-        max_length: residues fed to the source at once; by default what the source takes.
-        length: what happens to a longer sequence: overlapping windows pooled together, cut at the end, or an error.
+        max_length: maximum number of residues per row; by default what the source accepts.
+        length: a longer sequence is split into overlapping windows that are pooled, truncated at the end, or an error.
         overlap: fraction of a window that neighboring windows share.
         ambiguous: accept B Z J X U O by the rule above, or refuse them.
         aligned: all sequences are variants of one length, so that a position means the same in each; only the columns
-            that vary in the training part are fed, and a change in any other is an error, not a silent loss.
+            that vary in the training set are encoded, and a change in any other column is an error.
         fixed_columns: with `aligned: true`, `ignore` reads a change in a column that does not vary as the residue seen
             in training.
         substitution_rate: in training, probability that a residue is resampled from its BLOSUM62 row (itself most
             likely), a regularizer for small data sets.
-        shuffle: control; `positions` permutes the residues of every sequence, each in an order of its own.
+        shuffle: control; `positions` permutes the residues of every sequence, each in its own order.
     """
 
     alphabet = PROTEIN

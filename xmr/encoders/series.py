@@ -26,9 +26,9 @@ class SeriesEncoder(Encoder):
     channel are the end of the series. A constant channel becomes zeros.
 
     Args:
-        length: series of unequal length are padded with zeros behind their end (masked), stretched to one length,
-            cut, or seen through overlapping windows whose answers are pooled; `fail` refuses them. Longer series than
-            in training are refused by `pad` and `fail`.
+        length: series of unequal length are padded with masked zeros, stretched to one length, truncated, or split
+            into overlapping windows whose predictions are pooled; `fail` refuses them. Longer series than in training
+            are refused by `pad` and `fail`.
         size: samples of the common length or of a window; null: the longest training series (`truncate`, `window`:
             the shortest).
         overlap: fraction of a window that neighboring windows have in common.

@@ -56,7 +56,7 @@ class TableEncoder(Encoder):
         columns: types of columns, where the inferred one is wrong: name -> number, category, date, text or skip.
         scaling: numbers as ranks in the training set (-1 to 1), or scaled by median and interquartile range, or
             standardized (both clipped at 3).
-        max_categories: values a column may have; what is rarer shares one category, or is hashed.
+        max_categories: maximum number of categories per column.
         rare: with more values, the rarest share one category, or all are hashed into `max_categories` buckets.
         unknown: an unknown category is the mean of the known ones, or an error.
         max_text_tokens: maximum number of text tokens per row.

@@ -26,13 +26,13 @@ class TextEncoder(SequenceEncoder):
     are. Reprogramming learns what the symbols mean to the source, whatever language or code they are of.
 
     Args:
-        units: what a symbol is.
-        vocabulary: symbols kept, the most frequent of the training part.
+        units: kind of symbols.
+        vocabulary: number of symbols to keep, the most frequent of the training set.
         lowercase: read upper case as lower case.
-        max_length: symbols fed to the source at once; by default what the source takes.
-        length: what happens to a longer text: overlapping windows pooled together, cut at the end, or an error.
+        max_length: maximum number of symbols per row; by default what the source accepts.
+        length: a longer text is split into overlapping windows that are pooled, truncated at the end, or an error.
         overlap: fraction of a window that neighboring windows share.
-        shuffle: control; `positions` permutes the symbols of every text, each in an order of its own.
+        shuffle: control; `positions` permutes the symbols of every text, each in its own order.
     """
 
     def __init__(

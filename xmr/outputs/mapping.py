@@ -326,7 +326,7 @@ class BayesianMapping(CountedMapping):
 
     Args:
         pool: how positions become one vector before the source's head, as for `linear`.
-        smoothing: lambda.
+        smoothing: lambda, added to the count of each source class.
         update_every: epochs between updates.
     """
 
@@ -365,7 +365,7 @@ class BayesianPlusMapping(BayesianMapping):
 
     Args:
         pool: how positions become one vector before the source's head, as for `linear`.
-        smoothing: lambda.
+        smoothing: lambda, added to the count of each source class.
         alpha: fraction of K_T whose probabilities each prediction adds.
         update_every: epochs between updates.
     """

@@ -46,7 +46,7 @@ class ResNet20Network(nn.Module):
         self.linear = nn.Linear(64, 10)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalised pixels (B, 3, 32, 32) -> logits (B, 10)."""
+        """Normalized pixels (B, 3, 32, 32) -> logits (B, 10)."""
         x = torch.relu(self.bn1(self.conv1(x)))
         return self.linear(self.layer3(self.layer2(self.layer1(x))).mean(dim=(2, 3)))
 

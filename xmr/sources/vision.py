@@ -70,7 +70,7 @@ class VisionSource(PooledSource):
         return made.requires_grad_(True)
 
     def run(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        """Normalised pixels -> the classifier's input, and the lower hidden states if `feature_layers` requests them.
+        """Normalized pixels -> the classifier's input, and the lower hidden states if `feature_layers` requests them.
 
         Raises RecipeError if it requests layers of a network without a sequence of blocks.
         """
@@ -229,7 +229,7 @@ def space_of(checkpoint: Checkpoint, config: Any, size: int | None) -> PixelSpac
 
 
 def _sides(facts: dict[str, Any], config: Any) -> tuple[int, int]:
-    """(height, width): of the centre crop, the resize, the config, or 224."""
+    """(height, width): of the center crop, the resize, the config, or 224."""
     stated = facts.get("crop_size") if facts.get("do_center_crop") else None
     stated = stated or facts.get("size") or getattr(config, "image_size", None) or 224
     if isinstance(stated, dict):

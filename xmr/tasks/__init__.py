@@ -1,1 +1,1 @@
-"""What is asked of each record: one file per task, which answers for its labels, loss, metrics and tables."""
+"""What is predicted for each record: one file per task, with its labels, loss, metrics and tables."""

@@ -26,7 +26,7 @@ Table = tuple[list[str], list[list[Any]]]  # header and rows
 
 @dataclass(frozen=True)
 class Task(ABC):
-    """What is asked of each record: how labels become targets, the loss, the metrics, the table of predictions.
+    """What is predicted for each record: how labels become targets, the loss, the metrics, the table of predictions.
 
     names: the classes, the label columns, or the steps of a forecast; K in shapes. column: the label column.
     Subclasses state their facts as class attributes:
@@ -117,7 +117,7 @@ class Task(ABC):
 
     @property
     def outputs(self) -> int:
-        """Number of answers K."""
+        """Number of outputs K."""
         return len(self.names)
 
     @property

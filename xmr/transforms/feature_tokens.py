@@ -70,7 +70,7 @@ class FeatureTokens(Transform):
     arXiv 2106.11959, with the piecewise linear encoding of arXiv 2203.05556, in front of a frozen model.
 
     Args:
-        bins: knots of each number column's curve.
+        bins: number of knots of each number column's curve.
         init: start tokens at the source's tokens for the column and the value where it has them, otherwise at random
             tokens; or all at random tokens.
         init_std: initial distance of the ends of a number column from its middle, in norms of E's rows.
@@ -142,11 +142,11 @@ class FeatureDictionary(FeatureTokens):
     such a program is saved.
 
     Args:
-        bins: knots of each number column's curve.
+        bins: number of knots of each number column's curve.
         prototypes: n, the number of vectors.
-        heads: attention heads.
+        heads: number of attention heads.
         width: d of each head.
-        dropout: of the attention, in training.
+        dropout: dropout rate of the attention weights.
     """
 
     def __init__(
@@ -200,11 +200,11 @@ class FeaturePrototypes(FeatureDictionary):
     V. Source: Time-LLM's patch reprogramming, arXiv 2310.01728, section 3.1, for columns.
 
     Args:
-        bins: knots of each number column's curve.
+        bins: number of knots of each number column's curve.
         prototypes: n, the rows of M.
-        heads: attention heads.
+        heads: number of attention heads.
         width: d of each head.
-        dropout: of the attention, in training.
+        dropout: dropout rate of the attention weights.
     """
 
     def make_dictionary(self, space: TokenSpace, generator: Generator) -> None:

@@ -25,9 +25,9 @@ class TokenRemap(SymbolTransform):
 
     Args:
         window: k, the number of symbols around each position; odd.
-        channels: d.
+        channels: d, the width of the convolution.
         n_tokens: n, the number of random source tokens to choose from; null: all of them.
-        temperature: tau.
+        temperature: tau, the temperature of the Gumbel softmax.
     """
 
     candidates: Tensor

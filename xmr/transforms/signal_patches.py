@@ -133,9 +133,9 @@ class PatchDictionary(SignalTokens):
         patch: samples per patch; null cuts a signal into about 24 patches.
         stride: samples from the start of one patch to the next; null: half a patch.
         prototypes: n, the number of vectors.
-        heads: attention heads.
+        heads: number of attention heads.
         width: d of each head.
-        dropout: of the attention, in training.
+        dropout: dropout rate of the attention weights.
         front: filters at each of four dilations of a learned multi-scale front end; 0: none.
         instance_norm: normalize each signal by its own mean and standard deviation; the output `forecast` restores
             them.
@@ -200,9 +200,9 @@ class PatchReprogramming(PatchDictionary):
         patch: samples per patch; null cuts a signal into about 24 patches.
         stride: samples from the start of one patch to the next; null: half a patch.
         prototypes: n, the rows of M.
-        heads: attention heads.
+        heads: number of attention heads.
         width: d of each head.
-        dropout: of the attention, in training.
+        dropout: dropout rate of the attention weights.
         front: filters at each of four dilations of a learned multi-scale front end; 0: none.
         instance_norm: normalize each signal by its own mean and standard deviation; the output `forecast` restores
             them.

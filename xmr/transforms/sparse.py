@@ -25,7 +25,7 @@ class SparseVocabularyMap(_Map):
     Source: R2DL, arXiv 2301.02120, algorithm 1.
 
     Args:
-        tokens_per_symbol: k.
+        tokens_per_symbol: k, the number of tokens per symbol.
         freeze_support_after: fraction of the epochs after which the tokens no longer change.
         init: the initial tokens of the letters.
         init_tokens: the tokens for `init: given_tokens`.

@@ -24,7 +24,7 @@ class ContextWindow(SymbolTransform):
 
     Args:
         width: number of symbols per window, odd.
-        channels: d.
+        channels: d, the width of the convolution.
         init: the initial tokens of the letters.
         init_tokens: the tokens for `init: given_tokens`.
     """

@@ -1,4 +1,4 @@
-"""Scores of features that foresee, from a few forward passes, how well a source serves a target: probe, LogME, H-score,
+"""Scores that predict from a few forward passes how well a source suits a target: probe, LogME, H-score,
 LEEP, larger being better; and the sliced Wasserstein distance to the source's own features, smaller being nearer."""
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ FOLDS = 5
 
 
 def probe(features: np.ndarray, target: np.ndarray, seed: int = 0) -> np.ndarray:
-    """How right a ridge answers each record of a fold it did not see: (n,).
+    """How well a ridge predicts each record of a fold that it was not fitted on: (n,).
 
-    target: classes (n,), then 1 where the answer is right, else 0; or numbers (n, K), then 1 less the squared error in
-    variances of the target. Folds are stratified by class. (Leaving one record out would do without folds, but favours
-    the other class: on noise it is always wrong.)
+    target: classes (n,), then 1 if the prediction is right, otherwise 0; or numbers (n, K), then 1 less the squared
+    error in variances of the target. Folds are stratified by class. (Leaving one record out would do without folds,
+    but favours the other class: on noise it is always wrong.)
     """
     classes = np.unique(target) if target.ndim == 1 else None
     if classes is None:
@@ -87,7 +87,7 @@ def jackknife(score: Callable[[np.ndarray, np.ndarray], float], features: np.nda
 
 
 def h_score(features: np.ndarray, label: np.ndarray, shrink: float = 0.1) -> float:
-    """tr(cov(f)^-1 cov(E[f | y])): how much of the features' spread lies between the classes. features: (n, D).
+    """tr(cov(f)^-1 cov(E[f | y])): the fraction of the features' variance between the classes. features: (n, D).
 
     cov(f) is shrunk towards a multiple of the identity, without which it cannot be inverted for few records. Sources:
     Bao et al. 2019 (H-score); Ibrahim et al., arXiv 2110.06893 (shrinkage).

@@ -1,4 +1,4 @@
-"""What every kind of data answers for itself: its description, its batches and its encoded data sets."""
+"""What every kind of data defines for itself: its description, its batches and its encoded data sets."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class _Lines:
 
 
 def role_of(set_field: str, validation_field: str) -> str:
-    """`SET=train VALIDATION=True` -> "validation"; unknown words are handed back for `read_all` to refuse."""
+    """`SET=train VALIDATION=True` -> "validation"; unknown words are returned for `read_all` to refuse."""
     role = {"train": "train", "test": "test", "val": "validation", "valid": "validation"}.get(
         set_field.casefold(), set_field.casefold()
     )

@@ -1,4 +1,4 @@
-"""One door to every file format: choose the reader by what the encoder reads and by the file's name."""
+"""The entry point for every file format: choose the reader by what the encoder reads and by the file's name."""
 
 from __future__ import annotations
 
