@@ -1,6 +1,7 @@
 """Kinds of data answer for themselves: what general code asks of a batch, and that it never asks for its kind."""
 
 import ast
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 
 from xmr.core import kinds
 from xmr.core.component import create
-from xmr.core.kinds import SymbolSet
+from xmr.core.kinds import Batch, SymbolSet
 from xmr.core.registry import ENCODERS
 
 XMR = Path(__file__).parents[2] / "xmr"
@@ -85,3 +86,31 @@ def test_records_of_one_size_are_counted_and_others_measured():
     assert max(len(batch) for batch in peptides.training_batches(4, 1, rng)) == 1
     assert len(peptides.prediction_batches(4096)) == 1
     assert len(peptides.prediction_batches(64, 4)) > 1
+
+
+@dataclass(frozen=True)
+class GraphBatch(Batch):
+    """A kind of a third party with what must be written and nothing else."""
+
+    nodes: torch.Tensor
+    note: str = ""
+
+    def row(self, index):
+        return self.nodes[index]
+
+    def describe(self, spec):
+        return f"graphs {tuple(self.nodes.shape)}"
+
+    def problems(self, spec):
+        return []
+
+
+def test_a_kind_of_a_third_party_needs_three_methods():
+    batch = GraphBatch(torch.arange(12.0).reshape(4, 3), "a")
+    assert len(batch) == batch.cost == 4
+    assert (batch.windows, batch.precomputed, batch.token_mask, batch.patches(), batch.display(0, None)) == (None,) * 5
+    few = batch.take(2)
+    assert (len(few), few.note) == (2, "a")
+    assert batch.to(torch.device("meta")).nodes.device.type == "meta"
+    with pytest.raises(NotImplementedError, match="GraphBatch hides no patches"):
+        batch.hide(torch.zeros(1), 0, None)

@@ -63,7 +63,7 @@ class ForecastEncoder(Encoder):
         self.names: list[str] = []
         self.mean: list[float] = []
         self.std: list[float] = []
-        self.said: list[str] = []
+        self.notes: list[str] = []
 
     @property
     def spec(self) -> SignalSpec:
@@ -115,9 +115,9 @@ class ForecastEncoder(Encoder):
         self.names = list(table.names)
         known = ~np.isnan(table.values)
         steps = steps_in_words(table.times)
-        self.said = [*table.notes, *([f"steps: {steps}"] if steps else [])]
+        self.notes = [*table.notes, *([f"steps: {steps}"] if steps else [])]
         if not known.all():
-            self.said.append(f"missing: {(~known).sum():,} of {known.size:,} values, replaced by the previous value")
+            self.notes.append(f"missing: {(~known).sum():,} of {known.size:,} values, replaced by the previous value")
         count = np.maximum(known.sum(axis=0), 1)
         values = np.where(known, table.values, 0).astype(np.float64)
         mean = values.sum(axis=0) / count
@@ -150,7 +150,7 @@ class ForecastEncoder(Encoder):
 
     def describe(self) -> list[str]:
         """How far apart the training rows are, and what they miss."""
-        return self.said
+        return self.notes
 
     def _refuse_gaps(self, table: TimeTable) -> None:
         """Unless the recipe says what to do with them. Raises DataError with the line of the first."""

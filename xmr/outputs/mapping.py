@@ -110,6 +110,7 @@ class CountedMapping(Output):
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
     remaps: ClassVar[bool] = False
     counts: Tensor
+    size: int = 1  # source classes per target, where a mapping assigns groups
     ready: Tensor
     epochs: Tensor
 
@@ -119,7 +120,7 @@ class CountedMapping(Output):
 
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
         """Counts start at zero. Raises RecipeError if the source has fewer classes than the mapping needs."""
-        needed = outputs * getattr(self, "size", 1) if self.exclusive else 1
+        needed = outputs * self.size if self.exclusive else 1
         if source.classes < needed:
             raise RecipeError(
                 Problem("output", f"{needed} source classes needed", f"at most the source's {source.classes}")
