@@ -224,7 +224,7 @@ def test_linear_tasks(task, source):
     check_output("linear", source, task)
 
 
-def test_per_residue(source):
+def test_per_position(source):
     check_output("per_position", source, "sequence_labeling")
 
 

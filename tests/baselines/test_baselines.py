@@ -177,7 +177,7 @@ def test_composition_is_learned(name):
 
 
 @pytest.mark.parametrize("name", ["cnn", "window_linear"])
-def test_per_residue_rule_is_learned(name):
+def test_a_rule_per_position_is_learned(name):
     data, truth = protein_parts("sequence_labeling", 200)
     found = data.description.metrics(run_baseline(name, data), truth)
     majority = run_baseline("majority", data)
