@@ -126,7 +126,7 @@ def test_a_whole_program_trains_and_is_saved(folder, tmp_path, name):
     records = encoder.example(16, 0)
     encoder.fit(records)
     targets = task_class("classification").fit(records)
-    source = clip(folder, classes=["top", "bottom"])
+    source = clip(folder, classes=["high", "low"])
     sections = [check_section("transform", "border", ""), check_section("output", name, "")]
     program = Program.build(encoder, sections[0], source, sections[1], targets)
     data = LabelledSet(encoder.encode(records), targets.encode(records))
