@@ -96,7 +96,8 @@ def test_every_command_has_a_module_of_its_name():
     """`xmr NAME` is `xmr/commands/NAME.py` or `xmr/commands/NAME/NAME.py`; cli/ holds options and printing."""
     folder = Path(__file__).parents[2] / "xmr" / "commands"
     for name in [*COMMANDS, "data", "source"]:
-        assert any((folder / each).is_file() for each in (f"{name}.py", f"{name}/{name}.py")), name
+        module = name.replace("-", "_")
+        assert any((folder / each).is_file() for each in (f"{module}.py", f"{module}/{module}.py")), name
 
 
 def test_ctrl_c_is_told(monkeypatch, capsys, tmp_path):

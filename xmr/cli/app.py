@@ -14,7 +14,23 @@ import typer
 from rich.console import Console
 
 from xmr import __version__
-from xmr.cli import check, compare, data, demo, doctor, evaluate, new, predict, run, scan, show, source, study, sweep
+from xmr.cli import (
+    check,
+    check_component,
+    compare,
+    data,
+    demo,
+    doctor,
+    evaluate,
+    new,
+    predict,
+    run,
+    scan,
+    show,
+    source,
+    study,
+    sweep,
+)
 from xmr.cli import list as list_command
 from xmr.cli.options import RENAMED
 from xmr.errors import XmrError, XmrWarning, nearest, printable
@@ -69,6 +85,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
     "sweep": (sweep.sweep, "protein/amp training.learning_rate=1e-3,3e-3"),
     "study": (study.study, "studies/demo.yaml --jobs 2"),
     "show": (show.show, "protein/amp"),
+    "check-component": (check_component.check_component, "my_transform.py"),
     "doctor": (doctor.doctor, ""),
 }
 for _name, (_function, _example) in COMMANDS.items():

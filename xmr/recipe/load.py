@@ -97,6 +97,14 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     return recipe
 
 
+def as_values(overrides: Sequence[str]) -> dict[str, Any]:
+    """Plain data from overrides alone: ["width=3"] -> {"width": 3}. Raises RecipeError for one without `=`."""
+    raw: dict[str, Any] = {}
+    for override in overrides:
+        _apply(raw, override)
+    return raw
+
+
 def _apply(raw: dict[str, Any], override: str) -> tuple[str, ...]:
     """Set `section.key=value` in plain data; the value is YAML, with the rules of a recipe file."""
     left, equals, right = override.partition("=")

@@ -68,7 +68,7 @@ def _problem(check: Callable[[], None]) -> str | None:
     except AssertionError as error:
         return str(error) or "an assertion without a message failed"
     except Exception as error:
-        return f"raised {type(error).__name__}: {reason(error)}"
+        return f"raised {reason(error)}"
     return None
 
 

@@ -94,7 +94,7 @@ class OutputChecks(ComponentChecks):
     def check_probabilities_sum_to_one(self) -> None:
         """Of the classes of a record."""
         task = self._built[2]
-        if task.probabilistic and not task.several_columns:
+        if task.classes:
             sums = self.values.sum(-1)
             assert torch.allclose(sums, torch.ones_like(sums), atol=1e-4), (
                 "the probabilities of a record do not sum to one"
