@@ -31,10 +31,10 @@ LAYERS = [
     {"program", "program_folder"},
     {"training"},
     {"baselines", "recipe"},
-    {"report"},
+    {"report", "testing"},
     {"job", "commands"},
     {"estimators"},
-    {"testing", "cli"},
+    {"cli"},
 ]
 
 
