@@ -52,8 +52,10 @@ class BaselineChecks(Checks):
         records = encoder.example(RECORDS, 0, kind.name)
         parts = {part: records.take(rows) for part, rows in PARTS.items()}
         encoder.fit(parts["train"])
-        forecasts = isinstance(encoder, ForecastEncoder)
-        task: Task = Forecasting.steps(encoder.horizon) if forecasts else kind.fit(parts["train"])
+        if isinstance(encoder, ForecastEncoder):
+            task: Task = Forecasting.steps(encoder.horizon)
+        else:
+            task = kind.fit(parts["train"])
         transform = create(TRANSFORMS, check_section("transform", grid()[case.emits, case.space][0], "conformance"))
         return BaselineInput(
             case=case,
