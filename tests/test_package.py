@@ -94,8 +94,9 @@ def test_folders_know_few_others():
 def test_a_command_is_where_its_name_says():
     """`xmr NAME` is what xmr/commands/NAME.py, or the folder xmr/commands/NAME/, does."""
     for command in [*typer.main.get_command(app).commands]:
-        place = ROOT / "xmr" / "commands" / command
-        assert place.with_suffix(".py").is_file() or (place / f"{command}.py").is_file(), command
+        name = command.replace("-", "_")
+        place = ROOT / "xmr" / "commands" / name
+        assert place.with_suffix(".py").is_file() or (place / f"{name}.py").is_file(), command
 
 
 def test_the_docs_show_these_layers():

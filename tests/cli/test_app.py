@@ -1,7 +1,5 @@
 """How an error leaves the command line."""
 
-from pathlib import Path
-
 import pytest
 
 from xmr.cli import run as run_command
@@ -90,14 +88,6 @@ def test_the_baselines_are_listed(capsys):
     shown = capsys.readouterr().out
     assert "kmer_forest: random forest on frequencies of 1- to 3-mers" in shown
     assert shown.count("\ncnn: ") == 1, "once, though several kinds have their own"
-
-
-def test_every_command_has_a_module_of_its_name():
-    """`xmr NAME` is `xmr/commands/NAME.py` or `xmr/commands/NAME/NAME.py`; cli/ holds options and printing."""
-    folder = Path(__file__).parents[2] / "xmr" / "commands"
-    for name in [*COMMANDS, "data", "source"]:
-        module = name.replace("-", "_")
-        assert any((folder / each).is_file() for each in (f"{module}.py", f"{module}/{module}.py")), name
 
 
 def test_ctrl_c_is_told(monkeypatch, capsys, tmp_path):

@@ -13,7 +13,6 @@ from xmr.commands.check import estimate
 from xmr.commands.new.base import Asked
 from xmr.commands.new.guess import guess_season
 from xmr.commands.new.new import draft
-from xmr.data.records import Skipped
 from xmr.errors import DataError, RecipeError
 from xmr.recipe.load import load_recipe
 
@@ -23,29 +22,28 @@ ROWS = "sequence,label\nACDE,1\nCD3E,0\nDEFG,\nEFGHI,0\n"
 def test_records_that_cannot_be_read_are_named(tmp_path):
     (tmp_path / "x.csv").write_text(ROWS)
     with pytest.raises(DataError, match=r"x\.csv:3: .*'3' at position 3"):
-        draft("protein", tmp_path / "x.csv", tmp_path / "x.yaml", Asked(), Skipped())
+        draft("protein", tmp_path / "x.csv", tmp_path / "x.yaml", Asked())
     (tmp_path / "x.csv").write_text(ROWS.replace("CD3E", "CDE"))
     with pytest.raises(DataError, match=r"x\.csv:4: .*found no label in 'label'"):
-        draft("protein", tmp_path / "x.csv", tmp_path / "x.yaml", Asked(), Skipped())
+        draft("protein", tmp_path / "x.csv", tmp_path / "x.yaml", Asked())
 
 
 def test_or_left_out_and_said(tmp_path):
     (tmp_path / "x.csv").write_text(ROWS)
-    skipped = Skipped()
-    made = draft("protein", tmp_path / "x.csv", tmp_path / "x.yaml", Asked(on_error="skip"), skipped)
-    assert [place.rpartition(":")[2] for place, _, _ in skipped.rows] == ["3", "4"]
+    made = draft("protein", tmp_path / "x.csv", tmp_path / "x.yaml", Asked(on_error="skip"))
+    assert [place.rpartition(":")[2] for place, _, _ in made.skipped.rows] == ["3", "4"]
     assert made.found[0] == "2 records of x.csv: task classification (2 distinct whole numbers)"
     assert made.found[-1] == "2 more records cannot be read and are skipped (data.on_error: skip)"
     assert "  on_error: skip\n" in made.text(tmp_path / "x.yaml")
     (tmp_path / "good.csv").write_text("sequence,label\nACDE,1\nEFGHI,0\n")
-    made = draft("protein", tmp_path / "good.csv", tmp_path / "x.yaml", Asked(on_error="skip"), Skipped())
+    made = draft("protein", tmp_path / "good.csv", tmp_path / "x.yaml", Asked(on_error="skip"))
     assert "on_error" not in made.body["data"]
 
 
 def test_nothing_left(tmp_path):
     (tmp_path / "x.csv").write_text("sequence,label\nA3,1\n")
     with pytest.raises(DataError, match="found no usable record"):
-        draft("protein", tmp_path / "x.csv", tmp_path / "x.yaml", Asked(on_error="skip"), Skipped())
+        draft("protein", tmp_path / "x.csv", tmp_path / "x.yaml", Asked(on_error="skip"))
 
 
 def test_a_long_list_is_cut(tmp_path, capsys):
@@ -86,7 +84,7 @@ def test_several_labels(tmp_path, domain, cells, task):
 def test_several_labels_of_which_one_is_no_number(tmp_path):
     (tmp_path / "x.csv").write_text("sequence,a,b\nACDE,1,0\nCDEF,0,mild\n")
     with pytest.raises(DataError, match=r"x\.csv:3: record '3': found 'mild' in 'b'; expected with several labels 0"):
-        draft("protein", tmp_path / "x.csv", tmp_path / "x.yaml", Asked(target=("a", "b")), Skipped())
+        draft("protein", tmp_path / "x.csv", tmp_path / "x.yaml", Asked(target=("a", "b")))
 
 
 def _times(step, n=60):
@@ -143,9 +141,9 @@ def test_a_season_of_many_steps_is_found_at_once():
 def test_a_table_over_time_that_is_too_short(tmp_path):
     (tmp_path / "t.csv").write_text("date,a\n2020-01-01,1\n2020-01-02,2\n")
     with pytest.raises(DataError, match="found 2 rows; expected at least 50 steps"):
-        draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", Asked(), Skipped())
+        draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", Asked())
     with pytest.raises(RecipeError, match=r"new forecast: found --on-error skip; expected no such option"):
-        draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", Asked(on_error="skip"), Skipped())
+        draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", Asked(on_error="skip"))
     (tmp_path / "t.csv").write_text("\n")
     with pytest.raises(DataError, match=r"t\.csv:1: found an empty file; expected a table"):
-        draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", Asked(), Skipped())
+        draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", Asked())

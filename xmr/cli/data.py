@@ -34,11 +34,11 @@ OfDomain = Annotated[DatasetDomain | None, typer.Option("--domain", help="Only d
 )
 def listing(domain: OfDomain = None) -> None:
     """List the data sets with their tasks, licences, sizes and where they are on this machine."""
-    from xmr.data.public.catalog import status
+    from xmr.commands.data import listed
 
     table = Table(Column("name", no_wrap=True), "what", "task", "licence", "size", "here")
-    for dataset, where in status(domain and domain.value):
-        table.add_row(dataset.name, dataset.summary, dataset.task, dataset.licence, dataset.size, where)
+    for row in listed(domain and domain.value):
+        table.add_row(*row)
     Console().print(table)
 
 

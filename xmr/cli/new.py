@@ -52,13 +52,11 @@ def new(
     from xmr.commands.new.base import Asked
     from xmr.commands.new.new import draft
     from xmr.core.files import write_text
-    from xmr.data.records import Skipped
     from xmr.errors import DataError, RecipeError
 
     path = out or source.with_suffix(".yaml")
     if path.exists() and not force:
         raise RecipeError(f"{path}: found a file; expected none (--force replaces it)")
-    skipped = Skipped()
     asked = Asked(
         column,
         tuple(target or ()),
@@ -72,17 +70,17 @@ def new(
         on_error.value,
     )
     try:
-        made = draft(domain.value, source, path, asked, skipped)
+        made = draft(domain.value, source, path, asked)
     except DataError as error:
         if len(error.problems) < 2 or on_error is OnError.skip:
             raise
         raise DataError(f"{error}\n--on-error skip leaves such records out, and lists them") from error
     write_text(path, made.text(path))
     console = Console(highlight=False)
-    for place, name, reason in skipped.rows[:MAX_LINES]:
+    for place, name, reason in made.skipped.rows[:MAX_LINES]:
         line(console, f"skipped: {place}: record {name!r}: {reason}")
-    if len(skipped) > MAX_LINES:
-        console.print(f"and {len(skipped) - MAX_LINES:,} more (`xmr run` lists all in skipped.csv)")
+    if len(made.skipped) > MAX_LINES:
+        console.print(f"and {len(made.skipped) - MAX_LINES:,} more (`xmr run` lists all in skipped.csv)")
     for text in made.found:
         line(console, text)
     line(console, f"wrote {path}; now: xmr check {path}, then xmr run {path}")

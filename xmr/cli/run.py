@@ -43,10 +43,8 @@ def run(
     if seeds == 1:
         run_once(loaded, folder, comment, console, resume, force, device, quiet)
         return
-    from xmr.core.files import write_json
-    from xmr.core.output_folder import check_folder, held
-    from xmr.metrics.base import headline
-    from xmr.metrics.seeds import summarize
+    from xmr.commands.run import write_summary
+    from xmr.core.output_folder import check_folder
 
     check_folder(folder)  # before hours of training
     results = []
@@ -57,10 +55,7 @@ def run(
         )
     if not all(results):
         return  # one of several processes: the first one writes
-    summary = summarize(results)
-    with held(folder):
-        write_json(folder / "summary.json", summary)
-    metric = headline(results[0]["metric"], {name: row["mean"] for name, row in summary["rows"]["program"].items()})
+    metric, summary = write_summary(results, folder)
     console.print(f"test {metric}, mean and standard deviation over {seeds} seeds:")
     for name, values in summary["rows"].items():
         if metric in values:
@@ -82,8 +77,8 @@ def run_once(
 ) -> dict[str, Any]:
     """One run with a progress bar; its result is printed -> the contents of metrics.json."""
     from xmr.cli.progress import TrainingBar
+    from xmr.commands.run import headline_scores
     from xmr.commands.run import run as run_job
-    from xmr.metrics.base import headline, is_defined
 
     with TrainingBar(console, quiet) as bar:
         result = run_job(
@@ -99,15 +94,15 @@ def run_once(
     if not result:
         return result
     metric = result["metric"]
-    shown = headline(metric, result["test"])
+    shown, scores = headline_scores(result)
     if shown != metric:
         console.print(f"{metric} is not defined on the {result['n_test']} test records (of one class, or all alike)")
     low, high = result["test_interval"].get(shown, (float("nan"), float("nan")))
     interval = f" (95 % interval {low:.3f} to {high:.3f})" if shown in result["test_interval"] else ""
     console.print(f"test {shown} {result['test'][shown]:.3f}{interval}")
-    for name, values in result["baselines"].items():
-        if is_defined(values.get(shown)):
-            console.print(f"  {name} {values[shown]:.3f}")
+    for name in result["baselines"]:
+        if name in scores:
+            console.print(f"  {name} {scores[name]:.3f}")
     if "report_error" not in result:
         line(console, f"report: {folder / 'report.html'}")
     return result

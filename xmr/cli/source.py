@@ -32,12 +32,11 @@ def get(
     force: Annotated[bool, typer.Option("--force", help="Convert the model again and replace what is there.")] = False,
 ) -> None:
     """Download models from their official addresses, verify the checksums, and convert them to what recipes load."""
-    from xmr.commands import source
-    from xmr.sources.published.catalog import published_model
+    from xmr.commands.source import get_all
 
-    for model in [published_model(name) for name in names]:
-        print(source.get(model, folder, force))
-        print(f"  in a recipe: source: {model.recipe}")
+    for path, recipe in get_all(names, folder, force):
+        print(path)
+        print(f"  in a recipe: source: {recipe}")
 
 
 @app.command("where", short_help="Print where a model is.", epilog="Example: xmr source where yamnet")

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from xmr.data.public.catalog import select
+from xmr.data.public.catalog import select, status
 from xmr.data.public.download import download
 from xmr.data.public.location import check, place_of
+
+
+def listed(domain: str | None) -> Iterator[tuple[str, ...]]:
+    """Name, summary, task, licence, size and place of every data set, or of those of a domain."""
+    for dataset, where in status(domain):
+        yield dataset.name, dataset.summary, dataset.task, dataset.licence, dataset.size, where
 
 
 def get(names: list[str], domain: str | None, folder: Path | None, force: bool) -> Iterator[str]:

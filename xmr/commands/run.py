@@ -19,9 +19,12 @@ from xmr.commands.run_baselines import Log, run_baselines
 from xmr.commands.run_folder import claimed, is_finished, joined
 from xmr.core.files import finite, write_csv, write_json, write_text
 from xmr.core.memory import PeakMemory
+from xmr.core.output_folder import held
 from xmr.core.prediction import Prediction
 from xmr.errors import reason
 from xmr.job import Job, load_job
+from xmr.metrics.base import headline, is_defined
+from xmr.metrics.seeds import summarize
 from xmr.program import Program
 from xmr.program_folder import FILES as PROGRAM_FILES
 from xmr.recipe.load import dump_recipe
@@ -152,6 +155,22 @@ def _run(
     result["finished"] = True
     write_json(folder / "metrics.json", finite(result))
     return result
+
+
+def headline_scores(result: dict[str, Any]) -> tuple[str, dict[str, float]]:
+    """The headline metric of a run, and its values on test: of the program, and of each baseline that has one."""
+    metric = headline(result["metric"], result["test"])
+    rows = {"program": result["test"], **result["baselines"]}
+    return metric, {name: row[metric] for name, row in rows.items() if name == "program" or is_defined(row.get(metric))}
+
+
+def write_summary(results: list[dict[str, Any]], folder: Path) -> tuple[str, dict[str, Any]]:
+    """summary.json of the runs of several seeds -> the headline metric, and what was written."""
+    summary = summarize(results)
+    with held(folder):
+        write_json(folder / "summary.json", summary)
+    means = {name: row["mean"] for name, row in summary["rows"]["program"].items()}
+    return headline(results[0]["metric"], means), summary
 
 
 def _report(

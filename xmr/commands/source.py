@@ -17,7 +17,7 @@ from xmr.data.public.download import Fetch, Log, fetch, plain_errors, to_stderr
 from xmr.data.public.location import cache_folder
 from xmr.errors import DataError, Problem, reason
 from xmr.sources.packaged import PackagedFile
-from xmr.sources.published.catalog import PUBLISHED_MODELS, PublishedModel
+from xmr.sources.published.catalog import PUBLISHED_MODELS, PublishedModel, published_model
 from xmr.sources.weights import find_model
 
 
@@ -47,6 +47,12 @@ def where_is(model: PublishedModel) -> str:
     """The file or folder that a recipe would read, or nothing."""
     found = find_model(model.result)
     return found if os.path.exists(found) else ""
+
+
+def get_all(names: list[str], folder: Path | None, force: bool) -> Iterator[tuple[Path, str]]:
+    """Bring models by name, as `get` does -> the file or folder of each, and its source section in a recipe."""
+    for model in [published_model(name) for name in names]:
+        yield get(model, folder, force), model.recipe
 
 
 def get(

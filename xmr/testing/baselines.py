@@ -13,8 +13,7 @@ from xmr.core.component import check_section, create
 from xmr.core.registry import ENCODERS, TASKS, TRANSFORMS, grid
 from xmr.encoders.base import Encoder
 from xmr.encoders.forecast import ForecastEncoder
-from xmr.tasks.base import Task, task_class
-from xmr.tasks.forecasting import Forecasting
+from xmr.tasks.base import task_class
 from xmr.testing.checks import Checks
 from xmr.testing.stand_ins import SPACES, stand_in
 
@@ -52,10 +51,7 @@ class BaselineChecks(Checks):
         records = encoder.example(RECORDS, 0, kind.name)
         parts = {part: records.take(rows) for part, rows in PARTS.items()}
         encoder.fit(parts["train"])
-        if isinstance(encoder, ForecastEncoder):
-            task: Task = Forecasting.steps(encoder.horizon)
-        else:
-            task = kind.fit(parts["train"])
+        task = encoder.targets(kind.name, parts["train"])
         transform = create(TRANSFORMS, check_section("transform", grid()[case.emits, case.space][0], "conformance"))
         return BaselineInput(
             case=case,

@@ -14,13 +14,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from xmr.core.component import check_section, create
+from xmr.core.kinds import EncodedSet
+from xmr.core.modules import Modules
 from xmr.core.registry import ENCODERS
 from xmr.encoders.base import Encoder
 from xmr.program import Program
 from xmr.sources.base import Source
 from xmr.tasks.base import Task, task_class
 from xmr.testing.checks import ComponentChecks, assert_all
-from xmr.training.loop import LabelledSet
 
 # The encoder and the transform that stand before a source of each space.
 _BEFORE = {"token": ("protein", "free_embedding"), "pixel": ("image", "border"), "wave": ("series", "wave_pattern")}
@@ -39,23 +40,23 @@ class OutputChecks(ComponentChecks):
     @cached_property
     def program(self) -> Program:
         """Two programs in an ensemble after two epochs, with the gradients of the last step."""
-        program, labelled, task = self._built
+        program, data, target, task = self._built
         optimizer = torch.optim.SGD(program.trained_parameters(), lr=1e-3)
         for epoch in range(2):
-            for batch in labelled.data.training_batches(8, 400, np.random.default_rng(epoch)):
-                target = task.batch_targets(labelled.target, labelled.data, batch)
-                loss = task.loss(program.train()(labelled.data.batch(batch)), target).sum()
+            for batch in data.training_batches(8, 400, np.random.default_rng(epoch)):
+                wanted = task.batch_targets(target, data, batch)
+                loss = task.loss(program.train()(data.batch(batch)), wanted).sum()
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 for output in program.outputs:
-                    output.update(target)  # type: ignore[operator]
+                    output.update(wanted)
             for output in program.outputs:
-                output.on_epoch()  # type: ignore[operator]
+                output.on_epoch()
         return program
 
     @cached_property
-    def _built(self) -> tuple[Program, LabelledSet, Task]:
+    def _built(self) -> tuple[Program, EncodedSet, Tensor, Task]:
         modality, cell = _BEFORE[self.source.space_kind]
         encoder: Encoder = create(ENCODERS, check_section("encoder", modality, "conformance"))
         encoder.configure(30)
@@ -63,12 +64,12 @@ class OutputChecks(ComponentChecks):
         task = task_class(self.task).fit(records)
         transform = check_section("transform", cell, "conformance")
         program = Program.build(encoder.fit(records), transform, self.source, self.section, task, programs=2, seed=1)
-        return program, LabelledSet(encoder.encode(records), task.encode(records)), task
+        return program, encoder.encode(records), task.encode(records), task
 
     @cached_property
     def values(self) -> Tensor:
         """What the trained program predicts: (N, n, K)."""
-        return self.program.answer(self._built[1].data)
+        return self.program.predict_each(self._built[1])
 
     def check_it_states_the_task(self) -> None:
         """A recipe with another task is refused."""
@@ -93,7 +94,7 @@ class OutputChecks(ComponentChecks):
 
     def check_probabilities_sum_to_one(self) -> None:
         """Of the classes of a record."""
-        task = self._built[2]
+        task = self._built[3]
         if task.classes:
             sums = self.values.sum(-1)
             assert torch.allclose(sums, torch.ones_like(sums), atol=1e-4), (
@@ -102,17 +103,17 @@ class OutputChecks(ComponentChecks):
 
     def check_merging_and_saving_keep_the_predictions(self) -> None:
         """As a program folder does."""
-        values, data = self.values, self._built[1].data
+        values, data = self.values, self._built[1]
         merged = copy.copy(self.program)
         merged._modules = dict(self.program._modules)
-        merged.transforms = torch.nn.ModuleList(t.merge() for t in self.program.transforms)  # type: ignore[operator]
-        merged.outputs = torch.nn.ModuleList(o.merge(self.source) for o in self.program.outputs)  # type: ignore[operator]
-        assert torch.allclose(merged.answer(data), values, atol=TOLERANCE), "merging changed the predictions"
+        merged.transforms = Modules(t.merge() for t in self.program.transforms)
+        merged.outputs = Modules(o.merge(self.source) for o in self.program.outputs)
+        assert torch.allclose(merged.predict_each(data), values, atol=TOLERANCE), "merging changed the predictions"
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "outputs.safetensors")
             save_file({key: each.contiguous().clone() for key, each in merged.outputs.state_dict().items()}, path)
             merged.outputs.load_state_dict(load_file(path))
-        assert torch.allclose(merged.answer(data), values, atol=TOLERANCE), "saving changed the predictions"
+        assert torch.allclose(merged.predict_each(data), values, atol=TOLERANCE), "saving changed the predictions"
 
 
 def check_output(section: dict[str, Any] | str, source: Source, task: str = "classification") -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xmr.core.prediction import Prediction
 from xmr.core.registry import TASKS
 from xmr.data.records import Records
 from xmr.tasks.base import Task, restore_task, task_class
-from xmr.tasks.prediction import Prediction
 from xmr.testing.checks import Checks
 
 RECORDS, POSITIONS = 24, 5

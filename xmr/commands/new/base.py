@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from ruamel.yaml import YAML
 
-from xmr.data.records import Records
+from xmr.data.records import Records, Skipped
 from xmr.encoders.base import Encoder
 from xmr.errors import Problem, RecipeError, printable
 from xmr.tasks.base import Task
@@ -45,11 +45,15 @@ class Asked:
 
 @dataclass
 class Draft:
-    """The sections of a recipe, and what was found in the file, a line each; `hint` goes behind the command."""
+    """The sections of a recipe, and what was found in the file, a line each; `hint` goes behind the command.
+
+    skipped: the records that could not be read.
+    """
 
     body: dict[str, Any]
     found: list[str]
     hint: str = ""
+    skipped: Skipped = field(default_factory=Skipped)
 
     def stating(self, asked: Asked, ignored: tuple[str, ...], groups: Sequence[str] = ()) -> Self:
         """With what the user stated, and with these columns ignored. groups: of the records, where they have one.

@@ -36,14 +36,15 @@ OTHER = {"protein": "dna", "dna": "protein"}
 ALIKE = 0.95  # fraction of sequences with the letters of the other domain that makes a file one of that domain
 
 
-def draft(domain: str, source: Path, recipe: Path, asked: Asked, skipped: Skipped) -> Draft:
+def draft(domain: str, source: Path, recipe: Path, asked: Asked) -> Draft:
     """A recipe for a file. Raises DataError for one that cannot be read, or that is of another domain.
 
-    asked.on_error: `skip` skips records that cannot be read, notes them in `skipped` and has the recipe do the
+    asked.on_error: `skip` skips records that cannot be read, notes them in `Draft.skipped` and has the recipe do the
     same.
     """
     if domain in OF_TABLES:
         return OF_TABLES[domain](source, recipe, asked)
+    skipped = Skipped()
     if domain not in OF_RECORDS:
         raise RecipeError(one_of("new", domain, (*OF_RECORDS, *OF_TABLES)))
     stated = None if asked.task is None else TASKS.get(asked.task, "--task")
@@ -83,6 +84,7 @@ def draft(domain: str, source: Path, recipe: Path, asked: Asked, skipped: Skippe
     made.found.extend((*guessed.why, *records.notes))
     classes = task.probabilistic and not task.per_position
     made.found.extend(facts(records, texts, classes, made.body["data"]["split"].get("test", 0.2)))
+    made.skipped = skipped
     if len(skipped):
         made.body["data"]["on_error"] = "skip"
         made.found.append(f"{len(skipped):,} more records cannot be read and are skipped (data.on_error: skip)")
