@@ -89,7 +89,7 @@ class ComponentChecks(Checks):
         assert not missing, f"arguments without a line in the docstring's Args: {', '.join(missing)}"
 
     def check_the_registry_and_the_class_agree(self) -> None:
-        """Facts beside the name must be those of the class."""
+        """The facts in the registry must be those of the class."""
         for key, value in self.entry.facts.items():
             stated = getattr(self.component, key, None)
             assert stated == value, f"{key} is {value!r} in the registry and {stated!r} in the class"
