@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
 from xmr.core.batching import tokens_at_once
 from xmr.core.component import create
+from xmr.core.kinds import Batch
 from xmr.core.registry import SOURCES
 from xmr.errors import DataUnavailableError, MissingExtraError, SourceUnavailableError
 from xmr.job import load_job, make_encoder
@@ -52,59 +56,70 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
     yield "source input", f"{inputs.describe()} x {len(program.transforms)} programs"
     precision = resolve_precision(recipe.training.precision, program.device)
     wanted = program.targets.batch_targets(training.target, training.data, batch)
-    held = 0
+    step = _measure(program, encoded, wanted, precision)
+    trainable = sum(p.numel() for p in program.trained_parameters())
+    frozen = program.source.parameter_count()
+    for line in program.encoder.describe():
+        name, _, what = line.partition(": ")
+        yield name, what
+    yield "target logits", f"{step.shape} (programs, records, classes)"
+    yield "trainable parameters", f"{trainable:,}"
+    yield "frozen parameters", f"{frozen:,}"
+    yield "precision", precision
+    yield (
+        "memory",
+        f"about {(step.kept_bytes + 4 * frozen + 16 * trainable) / 2**20:,.0f} MiB in training (weights and one batch)",
+    )
+    if tested is None:  # how many records there are is not known
+        yield "one step", f"about {_duration(step.seconds)}, {len(batch)} records"
+        return
+    epoch = step.seconds * len(plan)
+    plan_of_test = tested.data.prediction_batches(tokens_at_once(program.device))
+    test_tokens = sum(len(b) * int(tested.data.width[b].max()) for b in plan_of_test)
+    yield "one epoch", f"{len(plan)} steps, about {_duration(epoch)}"
+    epochs = max(recipe.training.epochs, -(-recipe.training.min_steps // len(plan)))
+    yield "training", f"at most {_duration(epoch * epochs)} on this machine"
+    yield "test", f"about {_duration(step.forward_seconds * test_tokens / encoded.cost)}"
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One training step over a batch. shape: of the logits; kept_bytes: held for the backward pass."""
+
+    shape: tuple[int, ...]
+    kept_bytes: int
+    seconds: float
+    forward_seconds: float
+
+
+def _measure(program: Program, encoded: Batch, wanted: torch.Tensor, precision: str) -> _Step:
+    """Run a few steps: the first to see what they keep, the others to time them."""
+    kept = 0
 
     def count(saved: torch.Tensor) -> torch.Tensor:
         """Add up the bytes kept for the backward pass."""
-        nonlocal held
-        held += saved.numel() * saved.element_size()
+        nonlocal kept
+        kept += saved.numel() * saved.element_size()
         return saved
 
-    def step(watch: bool = False) -> tuple[float, tuple[int, ...]]:
+    def step(hooks: AbstractContextManager[Any]) -> tuple[float, tuple[int, ...]]:
         """One forward and backward pass -> (seconds, shape of the logits)."""
         started = time.perf_counter()
-        hooks = torch.autograd.graph.saved_tensors_hooks(count, lambda saved: saved)
-        if watch:
-            with hooks, autocast(precision, program.device):
-                logits = program(encoded)
-        else:
-            with autocast(precision, program.device):
-                logits = program(encoded)
+        with hooks, autocast(precision, program.device):
+            logits = program(encoded)
         program.targets.loss(logits.float(), wanted).sum().backward()
         return time.perf_counter() - started, tuple(logits.shape)
 
     program.train()
-    _, shape = step(watch=True)
-    seconds = min(step()[0] for _ in range(2))
+    _, shape = step(torch.autograd.graph.saved_tensors_hooks(count, lambda saved: saved))
+    seconds = min(step(nullcontext())[0] for _ in range(2))
     program.eval()
     program.zero_grad(set_to_none=True)
     with torch.inference_mode():
         started = time.perf_counter()
         program(encoded)
         forward = time.perf_counter() - started
-    trainable = sum(p.numel() for p in program.trained_parameters())
-    frozen = program.source.parameter_count()
-    for line in program.encoder.describe():
-        name, _, what = line.partition(": ")
-        yield name, what
-    yield "target logits", f"{shape} (programs, records, classes)"
-    yield "trainable parameters", f"{trainable:,}"
-    yield "frozen parameters", f"{frozen:,}"
-    yield "precision", precision
-    yield (
-        "memory",
-        f"about {(held + 4 * frozen + 16 * trainable) / 2**20:,.0f} MiB in training (weights and one batch)",
-    )
-    if tested is None:  # how many records there are is not known
-        yield "one step", f"about {_duration(seconds)}, {len(batch)} records"
-        return
-    epoch = seconds * len(plan)
-    plan_of_test = tested.data.prediction_batches(tokens_at_once(program.device))
-    test_tokens = sum(len(b) * int(tested.data.width[b].max()) for b in plan_of_test)
-    yield "one epoch", f"{len(plan)} steps, about {_duration(epoch)}"
-    epochs = max(recipe.training.epochs, -(-recipe.training.min_steps // len(plan)))
-    yield "training", f"at most {_duration(epoch * epochs)} on this machine"
-    yield "test", f"about {_duration(forward * test_tokens / encoded.cost)}"
+    return _Step(shape, kept, seconds, forward)
 
 
 def _synthetic(recipe: Recipe) -> tuple[Program, LabelledSet]:

@@ -29,7 +29,7 @@ from xmr.program import Program
 from xmr.program_folder import FILES as PROGRAM_FILES
 from xmr.recipe.load import dump_recipe
 from xmr.recipe.recipe import Recipe
-from xmr.report.html import write_report
+from xmr.report.html import Contents, write_report
 from xmr.report.learned import top_source_classes
 from xmr.training.devices import make_accelerator
 from xmr.training.divergence import check_answers
@@ -98,7 +98,8 @@ def _run(
         resume,
         accelerator,
     )
-    seconds, peak = {"load": job.load_seconds, "train": time.perf_counter() - started}, memory.mib()
+    costs: dict[str, Any] = {"seconds": {"load": job.load_seconds, "train": time.perf_counter() - started}}
+    costs["peak_memory_mib"] = memory.mib()
     if not main:
         return {}
     if len(job.sets["validation"]) and not math.isfinite(history.best_score):
@@ -108,38 +109,10 @@ def _run(
         )
     started = time.perf_counter()
     each = check_answers(job.program.predict_each(job.sets["test"].data), recipe.training)
-    seconds["test"] = time.perf_counter() - started
-    target, lengths = job.sets["test"].target, job.targets.lengths(job.sets["test"].data)
-    prediction = Prediction.of(job.records["test"].ids, each, lengths)
-    values = prediction.values
-    result: dict[str, Any] = {
-        "task": recipe.task,
-        "metric": job.targets.main_metric,
-        "recipe": comment or "recipe.yaml",
-        "seed": recipe.seed,
-        "n_train": len(job.sets["train"]),
-        "n_validation": len(job.sets["validation"]),
-        "n_test": len(job.sets["test"]),
-        "test": job.targets.metrics(values, target),
-        "test_interval": job.targets.interval(values, target, lengths),
-        "trainable_parameters": sum(p.numel() for p in job.program.trained_parameters()),
-        "source_parameters": job.source.parameter_count(),
-        "programs": recipe.ensemble,
-        "processes": accelerator.num_processes,
-        "best_epoch": history.best_epoch,
-        "validation": history.best_score if math.isfinite(history.best_score) else None,
-        "epochs_run": len(history.rows),
-        "split": job.prepared.split.how,
-        "records_read": job.prepared.read,
-        "duplicates": job.prepared.duplicates,
-        "conflicting_labels": job.prepared.conflicting_labels,
-        "skipped": len(job.prepared.skipped),
-        "seconds": seconds,
-        "peak_memory_mib": peak,
-        "source_unchanged": True,  # `train` raises otherwise
-        "baselines": {},
-        "failed_baselines": {},
-    }
+    costs["seconds"]["test"] = time.perf_counter() - started
+    prediction = Prediction.of(job.records["test"].ids, each, job.targets.lengths(job.sets["test"].data))
+    result = {"recipe": comment or "recipe.yaml", **_result(job, history, prediction), **costs}
+    result["processes"] = accelerator.num_processes
     job.program.save(folder / "program")
     result["program_bytes"] = sum((folder / "program" / name).stat().st_size for name in PROGRAM_FILES)
     # What training gave is kept before what may still fail.
@@ -148,13 +121,42 @@ def _run(
     baselines = run_baselines(job, result, folder, log)
     write_json(folder / "metrics.json", finite({**result, "finished": False}))
     try:
-        _report(folder, job, result, history, values, baselines)
+        write_report(folder, _contents(job, result, history, prediction.values, baselines))
     except Exception as error:  # of a plotting library; metrics and program exist already
         result["report_error"] = reason(error)
         log(f"the report could not be written ({reason(error)}); everything else is there, and --resume tries it again")
     result["finished"] = True
     write_json(folder / "metrics.json", finite(result))
     return result
+
+
+def _result(job: Job, history: History, prediction: Prediction) -> dict[str, Any]:
+    """metrics.json before the baselines have run: the test metrics, and what made the program."""
+    task, test, prepared = job.targets, job.sets["test"], job.prepared
+    return {
+        "task": task.name,
+        "metric": task.main_metric,
+        "seed": job.recipe.seed,
+        "n_train": len(job.sets["train"]),
+        "n_validation": len(job.sets["validation"]),
+        "n_test": len(test),
+        "test": task.metrics(prediction.values, test.target),
+        "test_interval": task.interval(prediction.values, test.target, prediction.lengths),
+        "trainable_parameters": sum(p.numel() for p in job.program.trained_parameters()),
+        "source_parameters": job.source.parameter_count(),
+        "programs": job.recipe.ensemble,
+        "best_epoch": history.best_epoch,
+        "validation": history.best_score if math.isfinite(history.best_score) else None,
+        "epochs_run": len(history.rows),
+        "split": prepared.split.how,
+        "records_read": prepared.read,
+        "duplicates": prepared.duplicates,
+        "conflicting_labels": prepared.conflicting_labels,
+        "skipped": len(prepared.skipped),
+        "source_unchanged": True,  # `train` raises otherwise
+        "baselines": {},
+        "failed_baselines": {},
+    }
 
 
 def headline_scores(result: dict[str, Any]) -> tuple[str, dict[str, float]]:
@@ -173,14 +175,22 @@ def write_summary(results: list[dict[str, Any]], folder: Path) -> tuple[str, dic
     return headline(results[0]["metric"], means), summary
 
 
-def _report(
-    folder: Path, job: Job, result: dict[str, Any], history: History, values: np.ndarray, baselines: dict[str, Any]
-) -> None:
-    """report.html."""
-    truth = job.sets["test"].target.numpy()
-    examples = job.sets["test"].data.batch(np.arange(min(8, len(job.sets["test"]))))
-    ids = job.records["test"].ids
-    write_report(folder, job.program, job.prepared.summary(), truth, result, history, values, baselines, examples, ids)
+def _contents(
+    job: Job, result: dict[str, Any], history: History, values: np.ndarray, baselines: dict[str, np.ndarray]
+) -> Contents:
+    """What report.html shows."""
+    test = job.sets["test"]
+    return Contents(
+        program=job.program,
+        summary=job.prepared.summary(),
+        result=result,
+        history=history,
+        target=test.target.numpy(),
+        values=values,
+        baselines=baselines,
+        examples=test.data.batch(np.arange(min(8, len(test)))),
+        ids=job.records["test"].ids,
+    )
 
 
 def describe_program(program: Program) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,13 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from xmr.core.files import write_text
+from xmr.core.kinds import Batch
 from xmr.errors import visible
 from xmr.metrics.base import headline
 from xmr.report import plots
 from xmr.report.attribution import attribution
 from xmr.report.figures import FIGURES
 from xmr.report.learned import mapping_heatmap, reprogrammed_images, tokens_of_symbols, top_source_classes
-from xmr.tasks.base import Task
 
 if TYPE_CHECKING:
     from xmr.program import Program
@@ -72,23 +73,28 @@ blue: against it. Full color: the largest effect in the record.</p>{{ hidden }}{
 """
 
 
-def write_report(
-    folder: Path,
-    program: Program,
-    summary: str,
-    target: np.ndarray,
-    result: dict[str, Any],
-    history: History,
-    values: np.ndarray,
-    baselines: dict[str, np.ndarray],
-    examples: Any = None,
-    ids: list[str] | None = None,
-) -> None:
-    """Write report.html into the run's folder.
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What a report shows.
 
-    summary: of the data; target, values, baselines: truth and predictions for the test set, (n, K); examples: a few
-    encoded test records to show as the source sees them; ids: ids of the test records.
+    summary: of the data; result: metrics.json; target, values, baselines: truth and predictions of the test records,
+    (n, K); examples: a few of them encoded, to show as the source sees them; ids: of all of them.
     """
+
+    program: Program
+    summary: str
+    result: dict[str, Any]
+    history: History
+    target: np.ndarray
+    values: np.ndarray
+    baselines: dict[str, np.ndarray]
+    examples: Batch
+    ids: list[str]
+
+
+def write_report(folder: Path, contents: Contents) -> None:
+    """Write report.html into the run's folder."""
+    program, result = contents.program, contents.result
     targets = program.targets
     chosen_by = targets.main_metric
     metric = headline(chosen_by, result["test"])
@@ -105,7 +111,7 @@ def write_report(
 
     text = page.render(
         title=f"{result['recipe']}: {', '.join(targets.names) if targets.outputs <= 6 else targets.name}",
-        sentence=summary,
+        sentence=contents.summary,
         headline=_finite(test[metric]),
         metric=metric,
         undefined=chosen_by if chosen_by != metric else "",
@@ -113,13 +119,13 @@ def write_report(
         bars=Markup(plots.svg(plots.bars(names, heights, metric, interval), height=max(1.8, 0.6 + 0.42 * len(names)))),
         columns=shown,
         table=rows,
-        figures=[Markup(figure) for figure in _figures(targets, target, history, values, baselines)],
+        figures=[Markup(figure) for figure in _figures(contents)],
         words=words,
         map=Markup(picture),
         programs=result["programs"],
-        pictures=Markup(reprogrammed_images(program, examples)),
-        hidden=Markup(attribution(program, examples)),
-        worst=largest_errors(program, target, values, ids or []),
+        pictures=Markup(reprogrammed_images(program, contents.examples)),
+        hidden=Markup(attribution(program, contents.examples)),
+        worst=largest_errors(program, contents.target, contents.values, contents.ids),
         heat=Markup(mapping_heatmap(program)),
         mapping=[
             (target, ", ".join(f"{name} {weight:.2f}" for name, weight in classes))
@@ -147,15 +153,12 @@ def largest_errors(
     return [(ids[i], *said[i], f"{loss[i]:.3g}") for i in worst]
 
 
-def _figures(
-    task: Task,
-    truth: np.ndarray,
-    history: History,
-    values: np.ndarray,
-    baselines: dict[str, np.ndarray],
-) -> list[str]:
+def _figures(shown: Contents) -> list[str]:
     """Those of the predictions, then those of training."""
-    figures = [figure for name in task.figures for figure in FIGURES[name](task, truth, values, baselines)]
+    task, history = shown.program.targets, shown.history
+    figures = [
+        figure for name in task.figures for figure in FIGURES[name](task, shown.target, shown.values, shown.baselines)
+    ]
     figures.append(plots.svg(plots.learning(history.rows, history.best_epoch, task.main_metric)))
     if len(history.rows) > 1 and "alignment" in history.rows[0]:
         figures.append(plots.svg(plots.alignment(history.rows)))

@@ -64,13 +64,14 @@ class WhisperTiny(WaveSource):
     ) -> None:
         super().__init__()
         self.seconds, self.weights, self.feature_layers = seconds, weights, feature_layers
+        self.positions = max(1, round(POSITIONS * seconds))
+        self.clip = 2 * self.positions * HOP
 
     def load(self, seed: int = 0) -> Self:
         """Read the weights inside the package. Raises MissingExtraError where it is not installed."""
         from transformers import WhisperConfig, WhisperForConditionalGeneration
 
         self.seed = seed
-        positions = max(1, round(POSITIONS * self.seconds))
         config = WhisperConfig(
             vocab_size=TOKENS,
             d_model=WIDTH,
@@ -80,7 +81,7 @@ class WhisperTiny(WaveSource):
             decoder_attention_heads=6,
             encoder_ffn_dim=4 * WIDTH,
             decoder_ffn_dim=4 * WIDTH,
-            max_source_positions=positions,
+            max_source_positions=self.positions,
             pad_token_id=50256,
             bos_token_id=50257,
             eos_token_id=50256,
@@ -90,15 +91,14 @@ class WhisperTiny(WaveSource):
             model: Any = random_init(lambda: WhisperForConditionalGeneration(config), seed)
         else:
             tensors = hugging_face_names(read_ctranslate2(WEIGHTS.path()))
-            tensors["model.encoder.embed_positions.weight"] = tensors["model.encoder.embed_positions.weight"][
-                :positions
-            ]
+            position = "model.encoder.embed_positions.weight"
+            tensors[position] = tensors[position][: self.positions]
             with torch.device("meta"):  # nothing is initialized only to be overwritten
                 model = WhisperForConditionalGeneration(config)
             model.load_state_dict(tensors, strict=True, assign=True)
             model.tie_weights()
         self.body, self.head = model.model, model.proj_out
-        self.space = WaveSpace(RATE, 2 * positions * HOP)
+        self.space = WaveSpace(RATE, 2 * self.positions * HOP)
         self.register_buffer("filters", whisper_filters(MELS), persistent=False)
         self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
         return self.finalize(token_texts())
