@@ -277,3 +277,24 @@ def test_many_variants_are_drafted_at_once(tmp_path):
     new(tmp_path, "protein", "x.csv", table("sequence,fitness", rows))
     assert time.perf_counter() - begun < 60
     assert load_recipe(str(tmp_path / "r.yaml")).data.split.by == "random"
+
+
+def test_the_source_is_one_that_is_here(tmp_path, monkeypatch):
+    """Package, then a folder of models, then the hub; the draft says which and why."""
+    from xmr.commands.new.sources import choose_source
+    from xmr.sources.packaged import PackagedFile
+
+    section, why = choose_source("pixel")
+    assert section == {"name": "efficientnet_lite0"}
+    assert "package is installed" in why
+    monkeypatch.setattr(PackagedFile, "folder", lambda self: None)
+    monkeypatch.delenv("XMR_DATA", raising=False)
+    monkeypatch.setenv("XMR_MODELS", str(tmp_path))
+    monkeypatch.setenv("XMR_CACHE", str(tmp_path / "cache"))
+    section, why = choose_source("wave")
+    assert section["name"] == "hf_audio"
+    assert "pip install 'xmr[wave]'" in why
+    (tmp_path / "yamnet").mkdir()
+    section, why = choose_source("wave")
+    assert section == {"name": "yamnet"}
+    assert str(tmp_path) in why

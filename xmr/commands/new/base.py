@@ -19,7 +19,6 @@ from xmr.errors import Problem, RecipeError, printable
 from xmr.tasks.base import Task
 
 SMALL = 1000  # up to this number of records: several programs, nothing held back for validation where nothing is chosen
-HUB = "   (source.model: a hub name or a folder)"
 PLAIN = (".fasta", ".fa", ".faa", ".fna", ".fas", ".gz")  # sequences without columns that could be named
 
 
@@ -45,14 +44,13 @@ class Asked:
 
 @dataclass
 class Draft:
-    """The sections of a recipe, and what was found in the file, a line each; `hint` goes behind the command.
+    """The sections of a recipe, and what was found in the file, one line each.
 
     skipped: the records that could not be read.
     """
 
     body: dict[str, Any]
     found: list[str]
-    hint: str = ""
     skipped: Skipped = field(default_factory=Skipped)
 
     def stating(self, asked: Asked, ignored: tuple[str, ...], groups: Sequence[str] = ()) -> Self:
@@ -84,7 +82,7 @@ class Draft:
         """The YAML of the recipe, what was found in comments above it."""
         out = StringIO()
         YAML().dump(self.body, out)
-        said = [*self.found, f"Run: xmr run {recipe.name}{self.hint}"]
+        said = [*self.found, f"Run: xmr run {recipe.name}"]
         return "".join(f"# {printable(line)}\n" for line in said) + out.getvalue()
 
 

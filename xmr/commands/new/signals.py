@@ -1,48 +1,87 @@
-"""Time series as images for an ImageNet classifier, audio clips for a speech model."""
+"""Series as images for an ImageNet classifier, audio clips for a speech model."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
-from xmr.commands.new.base import HUB, Draft, Sample
+import numpy as np
+
+from xmr.commands.new.base import Draft, Sample
+from xmr.commands.new.sources import choose_source
+from xmr.data.readers.media import Media
+from xmr.errors import require
+
+MEASURED = 200  # clips whose length is read, evenly spaced over all
 
 
 def series(sample: Sample) -> Draft:
-    """Rendered in three widths, one program each."""
+    """Images of three segment widths, one program each."""
     what = "series"
     if sample.records.arrays is not None:
         _, channels, samples = sample.records.arrays.shape
         what += f" of {channels} channel{'s' if channels > 1 else ''} and at most {samples} samples"
+    source, why = choose_source("pixel")
     body: dict[str, Any] = {
         "task": sample.task.name,
         "seed": 0,
         "data": _data(sample),
         "encoder": {"name": "series"},
-        "source": {"name": "hf_image", "model": "google/mobilenet_v1_0.75_192", "feature_layers": 8},
+        "source": {**source, "feature_layers": 8},
         "transform": {"name": "signal_image", "segment_width": [0.5, 1.0, 2.0]},
         "output": {"name": "ridge"},
         "training": {"epochs": 1, "learning_rate": 1e-4, "batch_size": 32},
         "ensemble": 3,
         "baselines": ["majority", "minirocket" if sample.task.single_target else "logistic", "linear_probe"],
     }
-    return Draft(body, [sample.found(what)], HUB)
+    return Draft(body, [sample.found(what), why])
 
 
 def audio(sample: Sample) -> Draft:
-    """Clips with augmentation of speed and position."""
+    """Whole clips, with a small pattern added to the wave."""
+    source, why = choose_source("wave")
+    found = [sample.found("audio clips"), why]
+    lengths = clip_lengths(sample)
+    if source["name"] == "whisper_tiny" and len(lengths):
+        typical, longest = float(np.quantile(lengths, 0.95)), max(lengths)
+        source["seconds"] = min(30.0, max(1.0, math.ceil(2 * typical) / 2))
+        cut = "" if longest <= source["seconds"] else f"; longer clips, up to {longest:.1f} seconds, are cut"
+        found.append(
+            f"clips: {np.median(lengths):.1f} seconds in the median; the source reads {source['seconds']:g}{cut}"
+        )
     body: dict[str, Any] = {
         "task": sample.task.name,
         "seed": 0,
         "data": _data(sample),
-        "encoder": {"name": "audio", "speed": 0.2, "shift": 0.1},
-        "source": {"name": "hf_audio", "model": "facebook/wav2vec2-base", "feature_layers": 4},
-        "transform": {"name": "wave_pattern", "layout": "pad", "gain": 1.0},
+        "encoder": {"name": "audio"},
+        "source": {**source, "feature_layers": 5},
+        "transform": {"name": "wave_pattern", "layout": "pad", "gain": 0.1},
         "output": {"name": "ridge"},
-        "training": {"epochs": 3, "learning_rate": 1e-3, "batch_size": 32},
+        "training": {"epochs": 1, "learning_rate": 1e-4, "batch_size": 32},
         "ensemble": 1,
         "baselines": ["majority", "mfcc_logistic", "linear_probe"],
     }
-    return Draft(body, [sample.found("recordings")], HUB)
+    return Draft(body, found)
+
+
+def clip_lengths(sample: Sample) -> Sequence[float]:
+    """Seconds of some of the clips, from the headers of their files; none where the clips are arrays in memory."""
+    if sample.records.arrays is not None:
+        return []
+    soundfile: Any = require("soundfile", "audio", "reading audio files")
+    media = Media(sample.records.file, "an audio file")
+    inputs = sample.records.inputs
+    chosen = np.linspace(0, len(inputs) - 1, min(MEASURED, len(inputs))).round().astype(int)
+    lengths = []
+    for index in dict.fromkeys(chosen.tolist()):
+        try:
+            facts = soundfile.info(str(media.path(inputs[index])))
+        except (ValueError, RuntimeError):
+            continue  # the encoder reports what it cannot read
+        if facts.samplerate > 0:
+            lengths.append(facts.frames / facts.samplerate)
+    return lengths
 
 
 def _data(sample: Sample) -> dict[str, Any]:
