@@ -19,8 +19,8 @@ demo: $(STAMP)
 	@echo "open runs/demo/report.html; new peptides scored in runs/demo/peptides.csv"
 
 lint: $(STAMP)
-	$(BIN)/ruff check xmr data_prep tests
-	$(BIN)/ruff format --check xmr data_prep tests
+	$(BIN)/ruff check xmr data_prep tests docs
+	$(BIN)/ruff format --check xmr data_prep tests docs
 	$(BIN)/mypy
 
 test: lint

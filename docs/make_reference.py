@@ -161,8 +161,8 @@ def commands_page() -> str:
 
 BY_HAND = """\
 `xmr data get NAME` downloads the official files, compares their checksums, and converts them to what xmr reads;
-`python data_prep/DOMAIN.py NAME` does the same for one domain, `--folder F` puts the data into `F` instead of the cache,
-and `--check` only compares what is already here. Use the data below `F` with `XMR_DATA=F`.
+`python data_prep/DOMAIN.py NAME` does the same for one domain, `--folder F` puts the data into `F` instead of the
+cache, and `--check` only compares what is already here. Use the data below `F` with `XMR_DATA=F`.
 
 **By hand**, on a machine without a network: fetch the files at the addresses below elsewhere, put them into
 `F/official/NAME/` under their own names, and run `xmr data get NAME --folder F`. Files that are already in the prepared

@@ -123,7 +123,7 @@ def test_column():
     with pytest.raises(DataError, match="0 test"):
         predefined_split(["train"] * 4, None, 0, None, 0)
     assert len(predefined_split(role[:13], None, 0, 3, 0).train) == 3
-    assert "2 records that it gives no part left out" in predefined_split([*role, "", ""], None, 0, None, 0).how
+    assert "2 records without a split are not used" in predefined_split([*role, "", ""], None, 0, None, 0).how
     with pytest.raises(DataError, match=r"data\.split\.n_labelled: found .* training records; expected at least 500"):
         predefined_split(role[:13], None, 0, 500, 0)
 

@@ -8,6 +8,7 @@ from sklearn.linear_model import orthogonal_mp
 from tests.tiny import tiny_source
 from xmr.core.kinds import SymbolBatch, SymbolSpec
 from xmr.core.spaces import TokenSpace
+from xmr.encoders.protein import PROTEIN
 from xmr.errors import RecipeError
 from xmr.transforms.base import start_rows, word_ids
 from xmr.transforms.prompt import Prompt
@@ -112,9 +113,8 @@ def test_words_the_source_does_not_have(source, generator):
 
 
 def test_similar_words_follow_blosum(source, generator):
-    protein = SymbolSpec("ACDEFGHIKLMNPQRSTVWY")
-    rows = torch.nn.functional.normalize(start_rows("similar_tokens", None, protein, source.space, generator), dim=1)
-    where = {letter: index for index, letter in enumerate(protein.letters)}
+    rows = torch.nn.functional.normalize(start_rows("similar_tokens", None, PROTEIN, source.space, generator), dim=1)
+    where = {letter: index for index, letter in enumerate(PROTEIN.letters)}
     cosine = rows @ rows.T
     assert cosine[where["I"], where["V"]] > cosine[where["I"], where["D"]]
     assert torch.allclose(rows.norm(dim=1), torch.ones(20), atol=1e-5)
