@@ -61,11 +61,11 @@ class Problem:
 
 
 class InputError(XmrError, ValueError):
-    """The user's input is wrong; holds all `Problem`s found. The message lists ten of them."""
+    """The user's input is wrong; holds all `Problem`s found. The message lists ten of them, then the `remedy`."""
 
     exit_status = 2
 
-    def __init__(self, problems: Problem | str | Iterable[Problem]) -> None:
+    def __init__(self, problems: Problem | str | Iterable[Problem], remedy: str = "") -> None:
         if isinstance(problems, str):
             self.problems: tuple[Problem, ...] = ()
             super().__init__(problems)
@@ -74,7 +74,7 @@ class InputError(XmrError, ValueError):
         lines = [str(problem) for problem in self.problems[:MAX_PROBLEMS]]
         if len(self.problems) > MAX_PROBLEMS:
             lines.append(f"and {len(self.problems) - MAX_PROBLEMS:,} more problems")
-        super().__init__("\n".join(lines))
+        super().__init__("\n".join([*lines, *([remedy] if remedy else [])]))
 
 
 class RecipeError(InputError):

@@ -11,6 +11,7 @@ from xmr.cli.app import execute
 from xmr.core.component import create
 from xmr.core.registry import ENCODERS
 from xmr.data.public.catalog import DATASETS
+from xmr.data.records import SKIP_THEM
 from xmr.prepare import prepare
 from xmr.recipe.load import load_recipe
 
@@ -264,7 +265,7 @@ def test_many_records_that_cannot_be_read_end_with_the_remedy(tmp_path, capsys):
     assert execute(["new", "protein", str(tmp_path / "x.csv")]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) <= 12
-    assert lines[-1] == "xmr: --on-error skip leaves such records out, and lists them"
+    assert lines[-1] == f"xmr: {SKIP_THEM}"
 
 
 def test_many_variants_are_drafted_at_once(tmp_path):

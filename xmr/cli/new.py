@@ -52,7 +52,7 @@ def new(
     from xmr.commands.new.base import Asked
     from xmr.commands.new.new import draft
     from xmr.core.files import write_text
-    from xmr.errors import DataError, RecipeError
+    from xmr.errors import RecipeError
 
     path = out or source.with_suffix(".yaml")
     if path.exists() and not force:
@@ -69,12 +69,7 @@ def new(
         tuple(ignore_column or ()),
         on_error.value,
     )
-    try:
-        made = draft(domain.value, source, path, asked)
-    except DataError as error:
-        if len(error.problems) < 2 or on_error is OnError.skip:
-            raise
-        raise DataError(f"{error}\n--on-error skip leaves such records out, and lists them") from error
+    made = draft(domain.value, source, path, asked)
     write_text(path, made.text(path))
     console = Console(highlight=False)
     for place, name, reason in made.skipped.rows[:MAX_LINES]:

@@ -64,7 +64,7 @@ def run(
     with claimed(folder, recipe, resume, force) as place:
         accelerator.wait_for_everyone()
         if place.metrics is not None:
-            log(f"{folder} holds this run, finished; nothing to do")
+            log(f"the run in {folder} is already finished; nothing to do")
             return place.metrics
         result = _run(recipe, place.work, accelerator, resume, comment, report, log)
         place.finish(keep_checkpoint="report_error" in result)

@@ -140,12 +140,15 @@ class Skipped:
         return len(self.rows)
 
 
+SKIP_THEM = "correct these records, or skip them: --on-error skip, or data.on_error=skip for `xmr run`"
+
+
 def without_bad(records: Records, wrong: dict[int, str], on_error: str, skipped: Skipped) -> Records:
     """Skip the records named in `wrong` and note each, or raise DataError with all of them if on_error is "fail"."""
     if not wrong:
         return records
     if on_error == "fail":
-        raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())])
+        raise DataError([records.problem(index, message) for index, message in sorted(wrong.items())], SKIP_THEM)
     for index, message in sorted(wrong.items()):
         skipped.add(records, index, message)
     return records.take([index for index in range(len(records)) if index not in wrong])

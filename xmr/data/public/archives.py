@@ -78,7 +78,7 @@ class Member:
         """The content. Raises ArchiveError beyond the limit of what is held in memory, or where it is damaged."""
         if self.size > self.limits.text:
             raise self.error(f"{self.size:,} bytes", f"at most {self.limits.text:,} of a file that is read whole")
-        with damage_said(self.archive), self.opened() as source:
+        with damage_as_error(self.archive), self.opened() as source:
             return source.read()
 
     def write(self, folder: Path, name: str | None = None) -> Path:
@@ -93,7 +93,7 @@ class Member:
             if place.is_file():
                 self._compare(place)
                 return place
-            with damage_said(self.archive), self.opened() as source, place.open("xb") as target:
+            with damage_as_error(self.archive), self.opened() as source, place.open("xb") as target:
                 shutil.copyfileobj(source, target, _BLOCK)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise self.error("a name that is a file and a folder at once", "every name once") from error
@@ -104,7 +104,7 @@ class Member:
         return place
 
     def _compare(self, place: Path) -> None:
-        with damage_said(self.archive), self.opened() as source, place.open("rb") as held:
+        with damage_as_error(self.archive), self.opened() as source, place.open("rb") as held:
             while (block := source.read(_BLOCK)) == held.read(_BLOCK):
                 if not block:
                     return
@@ -116,7 +116,7 @@ class Member:
 
 
 @contextmanager
-def damage_said(archive: Path) -> Iterator[None]:
+def damage_as_error(archive: Path) -> Iterator[None]:
     """What the libraries raise while reading a damaged archive becomes one ArchiveError that names it."""
     try:
         yield
@@ -143,7 +143,7 @@ def read_whole(path: Path) -> bytes:
     Raises ArchiveError beyond the limit of what is held in memory, or where it is damaged.
     """
     limit = Limits().text
-    with damage_said(path), gzip.open(path) if path.suffix == ".gz" else path.open("rb") as source:
+    with damage_as_error(path), gzip.open(path) if path.suffix == ".gz" else path.open("rb") as source:
         content = source.read(limit + 1)
     if len(content) > limit:
         found = f"more than {limit:,} bytes"
@@ -174,7 +174,7 @@ def members(archive: Path, limits: Limits | None = None) -> Iterator[Member]:
 
 
 def _zip(archive: Path, limits: Limits) -> Iterator[Member]:
-    with damage_said(archive):
+    with damage_as_error(archive):
         opened = zipfile.ZipFile(archive)
     with opened:
         for entry in opened.infolist():
@@ -212,10 +212,10 @@ def _tar(archive: Path, limits: Limits) -> Iterator[Member]:
         raw.seek(0)
         # gzip's own reader checks length and checksum; tarfile's does neither
         content = cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if packed else raw
-        with damage_said(archive):
+        with damage_as_error(archive):
             stream = tarfile.open(fileobj=content, mode="r|", tarinfo=_Header)  # noqa: SIM115
         while True:
-            with damage_said(archive):
+            with damage_as_error(archive):
                 entry = stream.next()
             if entry is None:
                 break
@@ -225,7 +225,7 @@ def _tar(archive: Path, limits: Limits) -> Iterator[Member]:
                     return cast(IO[bytes], stream.extractfile(entry))
 
                 yield Member(archive, entry.name, entry.size, limits, reader)
-        with damage_said(archive):
+        with damage_as_error(archive):
             behind = 0
             while block := content.read(_BLOCK):  # to the end, where gzip's checksum is
                 if (behind := behind + len(block)) > limits.floor:

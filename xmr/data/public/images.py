@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from xmr.core.files import replacing, write_csv
-from xmr.data.public.archives import ArchiveError, damage_said, members
+from xmr.data.public.archives import ArchiveError, damage_as_error, members
 from xmr.data.public.dataset import Convert, Dataset, Files
 from xmr.data.records import Records
 from xmr.errors import Problem
@@ -59,7 +59,7 @@ def _mat(content: bytes | Path) -> dict[str, Any]:
 
     place = content if isinstance(content, Path) else None
     try:
-        with damage_said(place or Path("a .mat member")):
+        with damage_as_error(place or Path("a .mat member")):
             return loadmat(io.BytesIO(content) if isinstance(content, bytes) else content, squeeze_me=True)
     except MatReadError as error:
         found = f"a file that MATLAB did not write ({error})"
