@@ -18,7 +18,7 @@ from xmr.cli.app import app
 from xmr.commands.study.pages import markdown
 from xmr.commands.study.result import read_result
 from xmr.core.component import MAX_NUMBER, help_of, section_model
-from xmr.core.registry import REGISTRIES, SPACE_KINDS, TRANSFORMS, encoded_kinds, grid
+from xmr.core.registry import REGISTRIES, TRANSFORMS, encoded_kinds, grid, space_kinds
 from xmr.data.public.catalog import DOMAINS
 from xmr.data.public.dataset import Dataset, file_name
 from xmr.data.settings import DataSettings, SplitSettings
@@ -116,7 +116,7 @@ def reference() -> str:
 
 def grid_page() -> str:
     """docs/grid.md."""
-    cells = grid()
+    cells, spaces = grid(), space_kinds()
     lines = [
         "# The grid of input transformations",
         "",
@@ -124,11 +124,11 @@ def grid_page() -> str:
         "",
     ]
     lines += [
-        "| | " + " | ".join(f"{space} space" for space in SPACE_KINDS) + " |",
-        "|---" * (1 + len(SPACE_KINDS)) + "|",
+        "| | " + " | ".join(f"{space} space" for space in spaces) + " |",
+        "|---" * (1 + len(spaces)) + "|",
     ]
     for encoded in encoded_kinds():
-        row = [", ".join(f"`{name}`" for name in cells.get((encoded, space), [])) or "-" for space in SPACE_KINDS]
+        row = [", ".join(f"`{name}`" for name in cells.get((encoded, space), [])) or "-" for space in spaces]
         lines.append(f"| {encoded} | " + " | ".join(row) + " |")
     for (encoded, space), names in cells.items():
         lines += ["", f"## {encoded} into {space} space", ""]

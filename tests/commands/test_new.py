@@ -13,6 +13,8 @@ from xmr.commands.check import estimate
 from xmr.commands.new.base import Asked
 from xmr.commands.new.guess import guess_season
 from xmr.commands.new.new import draft
+from xmr.commands.new.registry import DRAFTS
+from xmr.core.registry import ENCODERS
 from xmr.errors import DataError, RecipeError
 from xmr.recipe.load import load_recipe
 
@@ -147,3 +149,27 @@ def test_a_table_over_time_that_is_too_short(tmp_path):
     (tmp_path / "t.csv").write_text("\n")
     with pytest.raises(DataError, match=r"t\.csv:1: found an empty file; expected a table"):
         draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", Asked())
+
+
+def test_a_plugin_adds_a_domain(tmp_path, capsys, monkeypatch):
+    """A domain is an encoder and a draft; both are named on the command line like the built-in ones."""
+    for registry in (ENCODERS, DRAFTS):
+        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+    monkeypatch.setattr("xmr.core.registry.PLUGINS", [])
+    (tmp_path / "peptides.py").write_text(
+        "from xmr.commands.new.base import Draft\n"
+        "from xmr.commands.new.registry import DRAFTS\n"
+        "from xmr.core.registry import ENCODERS\n"
+        "from xmr.encoders.protein import ProteinEncoder\n"
+        "ENCODERS.add('peptide', ProteinEncoder, emits='symbols')\n"
+        "DRAFTS.add('peptide', lambda sample: Draft({'task': sample.task.name, 'data': {'split': sample.split()}}, "
+        "[sample.found('peptides')]))\n"
+    )
+    (tmp_path / "x.csv").write_text("sequence,label\nACDE,1\nEFGHI,0\n")
+    plugin = ["--plugin", str(tmp_path / "peptides.py")]
+    assert execute(["new", "peptide", str(tmp_path / "x.csv")]) == 2
+    assert "'peptide' is not one of 'protein', 'dna'" in capsys.readouterr().err
+    assert execute([*plugin, "new", "peptide", str(tmp_path / "x.csv")]) == 0
+    assert "2 peptides of x.csv: task classification" in capsys.readouterr().out
+    assert execute(["list", "domains"]) == 0
+    assert "peptide" in capsys.readouterr().out.split()

@@ -14,10 +14,12 @@ from xmr.cli.lines import line
 def catalogue(
     kind: Annotated[
         str | None,
-        typer.Argument(help="One of encoders, transforms, sources, outputs, tasks, metrics, baselines, recipes."),
+        typer.Argument(
+            help="One of encoders, transforms, sources, outputs, tasks, domains, metrics, baselines, recipes."
+        ),
     ] = None,
 ) -> None:
-    """List encoders, transforms, sources, outputs, tasks, metrics, baselines or recipes, with their arguments."""
+    """List what a recipe can name, with arguments: components, tasks, metrics, baselines, domains, recipes."""
     from xmr.commands.list import grid_rows, listed, names
 
     console = Console(highlight=False)

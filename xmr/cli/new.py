@@ -15,7 +15,7 @@ MAX_LINES = 20  # of skipped records
 
 
 def new(
-    domain: Annotated[Domain, typer.Argument(help="Kind of data.")],
+    domain: Domain,
     source: Annotated[
         Path,
         typer.Argument(
@@ -69,7 +69,7 @@ def new(
         tuple(ignore_column or ()),
         on_error.value,
     )
-    made = draft(domain.value, source, path, asked)
+    made = draft(domain, source, path, asked)
     write_text(path, made.text(path))
     console = Console(highlight=False)
     for place, name, reason in made.skipped.rows[:MAX_LINES]:

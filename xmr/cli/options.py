@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from xmr.commands.new.registry import DRAFTS
+
 
 class OnError(StrEnum):
     """What to do with records that cannot be read."""
@@ -22,19 +24,6 @@ class Precision(StrEnum):
 
     full = "full"
     bf16 = "bf16"
-
-
-class Domain(StrEnum):
-    """Kinds of data that `xmr new` writes a recipe for."""
-
-    protein = "protein"
-    dna = "dna"
-    text = "text"
-    table = "table"
-    series = "series"
-    audio = "audio"
-    image = "image"
-    forecast = "forecast"
 
 
 # Options that version 0.1 called otherwise: an old one is answered with its new name.
@@ -64,6 +53,19 @@ Overrides = Annotated[
 ]
 Program = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run, or its program folder.")]
 Skipping = Annotated[OnError, typer.Option(help="For records that cannot be read: stop, or skip them and list them.")]
+
+
+def _domain(value: str) -> str:
+    """A domain that `xmr new` knows; plugins of the command line are loaded by now."""
+    if value not in DRAFTS.names():
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(map(repr, DRAFTS.names()))}.")
+    return value
+
+
+Domain = Annotated[
+    str,
+    typer.Argument(metavar="DOMAIN", callback=_domain, help=f"Kind of data: {', '.join(DRAFTS.names())}."),
+]
 
 
 def _device(value: str) -> str:

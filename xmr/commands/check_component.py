@@ -74,7 +74,7 @@ def _source(name: str, settings: Section) -> list[Checks]:
 
 def _output(name: str, settings: Section) -> list[Checks]:
     """One set of checks per task, behind a source of tokens; forecasts have an encoder of their own."""
-    tasks = [task for task in OUTPUTS.get(name).tasks if task_class(task).has_labels]  # type: ignore[attr-defined]
+    tasks = [task for task in OUTPUTS.get(name).tasks if task_class(task).has_labels]
     return [OutputChecks({"name": name, **settings}, stand_in("token"), task) for task in tasks]
 
 

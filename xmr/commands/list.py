@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from xmr.baselines.registry import BASELINES
+from xmr.commands.new.registry import DRAFTS
 from xmr.core.component import help_of, section_model
-from xmr.core.registry import REGISTRIES, SPACE_KINDS, TASKS, Registry, encoded_kinds, grid
+from xmr.core.registry import REGISTRIES, TASKS, Registry, encoded_kinds, grid, space_kinds
 from xmr.errors import RecipeError, one_of
 from xmr.metrics.registry import METRICS
 from xmr.recipe.load import recipe_names
+
+_PLAIN = {"tasks": TASKS, "domains": DRAFTS}  # without arguments
 
 
 @dataclass(frozen=True)
@@ -23,16 +26,17 @@ class Listed:
 
 def grid_rows() -> list[list[str]]:
     """The grid with its header: a row per kind of encoded records, a column per space of sources."""
-    cells = grid()
-    rows = [[kind, *(", ".join(cells.get((kind, space), ["-"])) for space in SPACE_KINDS)] for kind in encoded_kinds()]
-    return [["", *(f"{space} space" for space in SPACE_KINDS)], *rows]
+    cells, spaces = grid(), space_kinds()
+    rows = [[kind, *(", ".join(cells.get((kind, space), ["-"])) for space in spaces)] for kind in encoded_kinds()]
+    return [["", *(f"{space} space" for space in spaces)], *rows]
 
 
 def names() -> dict[str, list[str]]:
     """Kind -> the registered names."""
     found = {kind: registry.names() for kind, registry in REGISTRIES.items()}
     baselines = list(dict.fromkeys(baseline.name for baseline in BASELINES))
-    return {**found, "tasks": TASKS.names(), "metrics": [metric.name for metric in METRICS], "baselines": baselines}
+    found |= {kind: registry.names() for kind, registry in _PLAIN.items()}
+    return {**found, "metrics": [metric.name for metric in METRICS], "baselines": baselines}
 
 
 def listed(kind: str) -> list[Listed]:
@@ -44,13 +48,13 @@ def listed(kind: str) -> list[Listed]:
         for baseline in BASELINES:
             summaries.setdefault(baseline.name, []).append(baseline.summary)
         return [Listed(name, "; ".join(dict.fromkeys(found))) for name, found in summaries.items()]
-    if kind == "tasks":
-        return [Listed(entry.name, entry.summary) for entry in TASKS]
+    if kind in _PLAIN:
+        return [Listed(entry.name, entry.summary) for entry in _PLAIN[kind]]
     if kind == "metrics":
         return [Listed(metric.name, f"{metric.summary}; {', '.join(metric.tasks)}") for metric in METRICS]
     if kind == "recipes":
         return [Listed(name) for name in recipe_names()]
-    raise RecipeError(one_of("list", kind, [*REGISTRIES, "tasks", "metrics", "baselines", "recipes"]))
+    raise RecipeError(one_of("list", kind, [*REGISTRIES, *_PLAIN, "metrics", "baselines", "recipes"]))
 
 
 def _components(registry: Registry) -> list[Listed]:

@@ -35,7 +35,7 @@ class Listed:
 def listed() -> Iterator[Listed]:
     """Sources inside packages first, then the published models."""
     for entry in SOURCES:
-        packaged: PackagedFile | None = entry.load().packaged  # type: ignore[attr-defined]
+        packaged: PackagedFile | None = entry.load().packaged
         if packaged is not None:
             where = str(packaged.folder() or "")
             yield Listed(entry.name, entry.summary, packaged.licence, f"pip install 'xmr[{packaged.extra}]'", where)

@@ -1,40 +1,41 @@
 """A registry of components by name. Entries are "module:Class" strings, so that listing them imports nothing heavy.
 
 Third parties add components by an entry-point group (`xmr.encoders`, `xmr.transforms`, `xmr.sources`, `xmr.outputs`,
-`xmr.tasks`) or, on the command line, by `--plugin file.py` (which calls `add`). A component states its cell of the grid
-in class attributes; for built-in ones the registry repeats these facts, so that a recipe with an empty cell is refused
-before anything is loaded (a test compares the two).
+`xmr.tasks`; `xmr.drafts` for `xmr new`) or, on the command line, by `--plugin file.py` (which calls `add`). A component
+states its cell of the grid in class attributes; for built-in ones the registry repeats these facts, so that a recipe
+with an empty cell is refused before anything is loaded (a test compares the two).
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from xmr.errors import RecipeError, one_of
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One registered component. `target`: a class or its "module:Class"; `facts`: its cell of the grid."""
+    """One registered component. `target`: a class (or a function), or its "module:Class"; `facts`: its cell of the
+    grid.
+    """
 
     name: str
-    target: type | str
+    target: Callable[..., Any] | str
     summary: str = ""
     facts: dict[str, str] = field(default_factory=dict)
 
-    def load(self) -> type:
+    def load(self) -> Any:
         """The class itself, imported now."""
-        if isinstance(self.target, type):
+        if not isinstance(self.target, str):
             return self.target
         module, _, attribute = self.target.partition(":")
-        loaded = getattr(importlib.import_module(module), attribute)
-        assert isinstance(loaded, type), f"{self.target} is not a class"
-        return loaded
+        return getattr(importlib.import_module(module), attribute)
 
     def fact(self, key: str) -> str:
         """A fact of the grid, e.g. `takes` or `space`; read from the class unless the registry states it."""
@@ -50,7 +51,7 @@ class Registry:
         self._entries = {entry.name: entry for entry in entries}
         self._discovered = False
 
-    def add(self, name: str, target: type | str, summary: str = "", **facts: str) -> None:
+    def add(self, name: str, target: Callable[..., Any] | str, summary: str = "", **facts: str) -> None:
         """Register a component; the name must be free."""
         if name in self._entries:
             raise RecipeError(f"{self.kind} {name!r} is already registered as {self._entries[name].target}")
@@ -78,7 +79,7 @@ class Registry:
             raise RecipeError(one_of(place or f"{self.kind}.name", name, self._entries))
         return self._entries[name]
 
-    def get(self, name: str, place: str | None = None) -> type:
+    def get(self, name: str, place: str | None = None) -> Any:
         """The class called `name`."""
         return self.entry(name, place).load()
 
@@ -253,12 +254,16 @@ TASKS = Registry(
     ],
 )
 REGISTRIES = {"encoders": ENCODERS, "transforms": TRANSFORMS, "sources": SOURCES, "outputs": OUTPUTS}
-SPACE_KINDS = ("token", "pixel", "wave")
 
 
 def encoded_kinds() -> list[str]:
     """The kinds of data that registered encoders emit."""
     return list(dict.fromkeys(entry.fact("emits") for entry in ENCODERS))
+
+
+def space_kinds() -> list[str]:
+    """The spaces of registered sources."""
+    return list(dict.fromkeys(entry.fact("space") for entry in SOURCES))
 
 
 def grid() -> dict[tuple[str, str], list[str]]:

@@ -58,7 +58,7 @@ class _ProgramEstimator(BaseEstimator):
         reader = ENCODERS.get(recipe.encoder["name"])
         records = self._records(X, reader, reset=True)
         records.labels = {LABEL: labels}
-        recipe.encoder |= reader.fields_for(X)  # type: ignore[attr-defined]
+        recipe.encoder |= reader.fields_for(X)
         source = create(SOURCES, recipe.source).load(seed)
         encoder = make_encoder(recipe, source)
         encoder.require_valid(records, fitted=False)

@@ -137,7 +137,7 @@ def controls(recipe: Recipe) -> dict[str, list[str]]:
 
 def compared_baselines(recipe: Recipe) -> list[str]:
     """The recipe's baselines and those that every comparison has; a control as source excludes those that use it."""
-    is_control = SOURCES.get(recipe.source["name"]).is_control  # type: ignore[attr-defined]
+    is_control = SOURCES.get(recipe.source["name"]).is_control
     more = [
         baseline.name
         for baseline in BASELINES.suiting(case_of(recipe)).values()

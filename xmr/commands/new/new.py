@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
-from xmr.commands.new import images, sequences, signals, tables, time_series
 from xmr.commands.new.base import Asked, Draft, Sample
 from xmr.commands.new.columns import guess_columns
 from xmr.commands.new.facts import facts
 from xmr.commands.new.guess import guess_task
+from xmr.commands.new.registry import DRAFTS
 from xmr.core.component import create
 from xmr.core.registry import ENCODERS, TASKS
 from xmr.data.columns import Columns
 from xmr.data.pattern import apply_pattern
 from xmr.data.readers.read import read_all
 from xmr.data.records import Records, Skipped, without_bad
-from xmr.errors import DataError, Problem, RecipeError, one_of
-
-OF_RECORDS: dict[str, Callable[[Sample], Draft]] = {  # named as their encoders
-    "protein": sequences.protein,
-    "dna": sequences.dna,
-    "text": sequences.text,
-    "table": tables.table,
-    "series": signals.series,
-    "audio": signals.audio,
-    "image": images.image,
-}
-OF_TABLES: dict[str, Callable[[Path, Path, Asked], Draft]] = {"forecast": time_series.of_file}  # no labelled records
-
+from xmr.errors import DataError, Problem
 
 ALPHABETS = {"protein": "ACDEFGHIKLMNPQRSTVWYBZJXUO", "dna": "ACGTUN"}
 OTHER = {"protein": "dna", "dna": "protein"}
@@ -37,16 +24,17 @@ ALIKE = 0.95  # fraction of sequences with the letters of the other domain that 
 
 
 def draft(domain: str, source: Path, recipe: Path, asked: Asked) -> Draft:
-    """A recipe for a file. Raises DataError for one that cannot be read, or that is of another domain.
+    """A recipe for a file. Raises DataError for one that cannot be read, or that is of another domain, RecipeError for
+    an unknown domain.
 
     asked.on_error: `skip` skips records that cannot be read, notes them in `Draft.skipped` and has the recipe do the
     same.
     """
-    if domain in OF_TABLES:
-        return OF_TABLES[domain](source, recipe, asked)
+    drafter = DRAFTS.entry(domain, "new")
+    if drafter.facts.get("made_from") == "file":
+        made: Draft = drafter.load()(source, recipe, asked)
+        return made
     skipped = Skipped()
-    if domain not in OF_RECORDS:
-        raise RecipeError(one_of("new", domain, (*OF_RECORDS, *OF_TABLES)))
     stated = None if asked.task is None else TASKS.get(asked.task, "--task")
     encoder = create(ENCODERS, {"name": domain})
     encoder.configure(512)
@@ -74,13 +62,13 @@ def draft(domain: str, source: Path, recipe: Path, asked: Asked) -> Draft:
         records = without_bad(records, wrong, asked.on_error, skipped)
     if not len(records):
         raise DataError(Problem(str(source), "no usable record", "at least a few"))
-    texts = encoder.canonical(records) if domain in ALPHABETS or domain == "text" else []
+    texts = encoder.canonical(records) if encoder.emits == "symbols" else []
     archived = domain == "series" and (source.is_dir() or source.suffix in (".ts", ".arff"))
     task, why = guess_task(records, texts if domain in ALPHABETS else [], archived)
     if stated is not None:
         task, why = stated, "as asked"
     sample = Sample(domain, encoder, records, source, recipe, columns.input, columns.target, task, why)
-    made = OF_RECORDS[domain](sample).stating(asked, columns.skip, records.group)
+    made = drafter.load()(sample).stating(asked, columns.skip, records.group)
     made.found.extend((*guessed.why, *records.notes))
     classes = task.probabilistic and not task.per_position
     made.found.extend(facts(records, texts, classes, made.body["data"]["split"].get("test", 0.2)))

@@ -27,7 +27,7 @@ _HUB = {
 def choose_source(space: str) -> tuple[dict[str, Any], str]:
     """A section `source` for a space, and a sentence that says why: inside a package, in a folder, or of the hub."""
     for name in _PACKAGED[space]:
-        packaged = SOURCES.get(name).packaged  # type: ignore[attr-defined]
+        packaged = SOURCES.get(name).packaged
         if packaged is not None and packaged.folder() is not None:
             return {"name": name}, f"source: {name}, because its package is installed (no download)"
     for name, section in _PUBLISHED[space].items():
