@@ -116,9 +116,14 @@ def prepare(settings: DataSettings, task_name: str, encoder: Reader, seed: int) 
 def check_paths(settings: DataSettings) -> None:
     """Refuse pipes and devices, because data is read more than once."""
     for name in ("path", "test_path", "labels_path", "mask_path"):
-        path = getattr(settings, name)
-        if path is not None and os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
-            raise DataError(Problem(f"data.{name}", f"{path}, a pipe or a device", "a file or a folder"))
+        for path in as_paths(getattr(settings, name)):
+            if path.exists() and not (path.is_file() or path.is_dir()):
+                raise DataError(Problem(f"data.{name}", f"{path}, a pipe or a device", "a file or a folder"))
+
+
+def as_paths(stated: str | list[str] | None) -> list[Path]:
+    """The paths of a recipe's field that takes one or several."""
+    return [Path(path) for path in ([stated] if isinstance(stated, str) else stated or [])]
 
 
 def positive_of(settings: DataSettings) -> str | None:
@@ -163,12 +168,13 @@ def _read(settings: DataSettings, task: type[Task], reads: str, skipped: Skipped
         if "test" in known and tests is None:
             tests = locate(chosen, str(known["test"]))
         pattern = pattern or known.get("pattern")  # type: ignore[assignment]
-        path = locate(chosen)
+        path: Path | list[Path] = locate(chosen)
         if "labels_path" in known and labels_file is None:
             labels_file = str(locate(chosen, str(known["labels_path"])))
             mask_file = str(locate(chosen, str(known["mask_path"])))
     else:
-        path = Path(settings.path or "")
+        paths = as_paths(settings.path)
+        path = paths[0] if len(paths) == 1 else paths
     if pattern is not None:
         columns = replace(columns, need_target=columns.need_target and "{label}" not in pattern)
     records = read_all(path, columns, settings.on_error, skipped)

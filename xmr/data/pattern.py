@@ -1,4 +1,4 @@
-"""Labels, groups and parts read off file names: `{label}_{group}_{take}` for 7_jackson_32.wav."""
+"""Labels, groups and parts read off names: `{label}_{group}_{take}` for 7_jackson_32.wav, or FASTA headers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from xmr.data.readers.fasta import role_of
+from xmr.data.readers.parts import role_of
 from xmr.data.records import Records
 from xmr.errors import Problem, RecipeError
 
@@ -20,11 +20,13 @@ _FIELD = re.compile(r"\{([a-z_]*)\}")
 class Pattern:
     """Texts with fields between them, one list per part of the path: texts[i] stands before fields[i].
 
-    A field holds at least one character and no slash. Each takes as few as it can, the last of a part takes the rest.
+    paths: names have parts with slashes between them. A field holds at least one character, and no slash of a path.
+    Each takes as few as it can, the last of a part takes the rest.
     """
 
     texts: tuple[tuple[str, ...], ...]
     fields: tuple[tuple[str, ...], ...]
+    paths: bool = True
 
     @property
     def names(self) -> set[str]:
@@ -33,7 +35,7 @@ class Pattern:
 
     def match(self, path: str) -> dict[str, str] | None:
         """What each named field holds, or None. Takes time linear in the path: no choice is ever taken back."""
-        parts = path.split("/")
+        parts = path.split("/") if self.paths else [path]
         if len(parts) != len(self.texts):
             return None
         found: dict[str, str] = {}
@@ -63,8 +65,8 @@ def _fields(part: str, texts: tuple[str, ...]) -> list[str] | None:
     return [*held, part[begin:end]] if begin < end else None
 
 
-def compiled(pattern: str) -> Pattern:
-    """A pattern of {fields}; every other character stands for itself.
+def compiled(pattern: str, paths: bool = True) -> Pattern:
+    """A pattern of {fields}; every other character stands for itself. paths: for names with slashes between parts.
 
     Raises RecipeError without a field that is used, with one twice, or with two fields side by side: nothing would say
     where the first one ends.
@@ -77,7 +79,7 @@ def compiled(pattern: str) -> Pattern:
             Problem("data.pattern", found, "{label}, {group} or {set}, each once, e.g. {label}_{group}_{take}")
         )
     texts, fields = [], []
-    for part in pattern.split("/"):
+    for part in pattern.split("/") if paths else [pattern]:
         pieces = _FIELD.split(part)
         texts.append(tuple(pieces[::2]))
         fields.append(tuple(pieces[1::2]))
@@ -86,23 +88,25 @@ def compiled(pattern: str) -> Pattern:
             found = f"two fields side by side in {pattern!r} ({{{beside}}} and the next)"
             expected = "some character between them, e.g. {label}_{take}, or one field for both"
             raise RecipeError(Problem("data.pattern", found, expected))
-    return Pattern(tuple(texts), tuple(fields))
+    return Pattern(tuple(texts), tuple(fields), paths)
 
 
 def apply_pattern(records: Records, pattern: str) -> dict[int, str]:
-    """Fill labels, groups and parts from the names in `inputs` -> index: what is wrong with a name.
+    """Fill labels, groups and parts from the name of each record -> index: what is wrong with a name.
 
-    A pattern with a slash is held against the whole path below the folder, one without against the name; neither
-    includes the suffix.
+    The name is the FASTA header of the record, or else its file. A pattern with a slash is held against the whole path
+    below the folder, one without against the name; neither includes the suffix.
     """
-    rule = compiled(pattern)
+    headers = bool(records.title)
+    rule = compiled(pattern, paths=not headers)
     wrong: dict[int, str] = {}
     rows: list[dict[str, str]] = []
-    for index, name in enumerate(records.inputs):
+    for index, name in enumerate(records.title or records.origin or records.inputs):
         path = PurePosixPath(name)
-        found = rule.match(str(path.parent / path.stem) if "/" in pattern else path.stem)
+        found = rule.match(name if headers else str(path.parent / path.stem) if "/" in pattern else path.stem)
         if found is None:
-            wrong[index] = f"found the name {name!r}; expected one like {pattern} (data.pattern)"
+            what = "header" if headers else "name"
+            wrong[index] = f"found the {what} {name!r}; expected one like {pattern} (data.pattern)"
         rows.append(found or {})
     names = rule.names
     if "label" in names:

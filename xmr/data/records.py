@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 
 from xmr.errors import DataError, Problem, shortened
+
+_LISTS = ("ids", "inputs", "role", "mask", "line", "group", "title", "origin")  # fields with a value for each record
 
 
 class Noted(Protocol):
@@ -26,7 +29,8 @@ class Records:
     (n, H, W, C) uint8, time series as (n, C, L) float32 with NaN for missing values; `inputs` are then their digests.
     `group`: the origin of each record (a speaker, a patient), if known. `columns`, of a table: the names of the cells
     that each input contains (`readers.tables.SEPARATOR`); `header`: of all columns of the file in order, including
-    labels. `notes`: rules that were applied while reading, for the user.
+    labels. `notes`: rules that were applied while reading, for the user. `title`: the FASTA header of each record.
+    `origin`: the file of each below the folder `file`, where they come from several.
     """
 
     ids: list[str]
@@ -41,6 +45,8 @@ class Records:
     columns: tuple[str, ...] = ()
     header: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    title: list[str] = field(default_factory=list)
+    origin: list[str] = field(default_factory=list)
 
     @staticmethod
     def of(inputs: list[str], labels: dict[str, list[str]] | None = None, file: str = "<memory>") -> Records:
@@ -58,20 +64,9 @@ class Records:
         def pick(column: list) -> list:
             return [column[i] for i in chosen] if column else []
 
-        return Records(
-            pick(self.ids),
-            pick(self.inputs),
-            {name: pick(column) for name, column in self.labels.items()},
-            pick(self.role),
-            pick(self.mask),
-            pick(self.line),
-            self.file,
-            self.arrays[chosen] if self.arrays is not None else None,
-            pick(self.group),
-            self.columns,
-            self.header,
-            self.notes,
-        )
+        lists: dict[str, Any] = {name: pick(getattr(self, name)) for name in _LISTS}
+        labels = {name: pick(column) for name, column in self.labels.items()}
+        return replace(self, labels=labels, arrays=None if self.arrays is None else self.arrays[chosen], **lists)
 
     def noted(self, rule: Noted | None) -> Records:
         """Itself, with the note of a rule."""
@@ -84,27 +79,16 @@ class Records:
         """Consecutive chunks of one file, concatenated."""
         if not chunks:
             return Records([], [])
-        first = chunks[0]
-        return Records(
-            [x for chunk in chunks for x in chunk.ids],
-            [x for chunk in chunks for x in chunk.inputs],
-            {name: [x for chunk in chunks for x in chunk.labels[name]] for name in first.labels},
-            [x for chunk in chunks for x in chunk.role],
-            [x for chunk in chunks for x in chunk.mask],
-            [x for chunk in chunks for x in chunk.line],
-            first.file,
-            _joined([chunk.arrays for chunk in chunks if chunk.arrays is not None])
-            if first.arrays is not None
-            else None,
-            [x for chunk in chunks for x in chunk.group],
-            first.columns,
-            first.header,
-            tuple(dict.fromkeys(note for chunk in chunks for note in chunk.notes)),
-        )
+        arrays = [chunk.arrays for chunk in chunks if chunk.arrays is not None]
+        lists: dict[str, Any] = {name: [x for chunk in chunks for x in getattr(chunk, name)] for name in _LISTS}
+        labels = {name: [x for chunk in chunks for x in chunk.labels[name]] for name in chunks[0].labels}
+        notes = tuple(dict.fromkeys(note for chunk in chunks for note in chunk.notes))
+        return replace(chunks[0], labels=labels, arrays=_joined(arrays) if arrays else None, notes=notes, **lists)
 
     def location(self, index: int) -> str:
         """`file:line` of a record."""
-        return f"{self.file}:{self.line[index]}" if self.line else self.file
+        file = os.path.join(self.file, self.origin[index]) if self.origin else self.file
+        return f"{file}:{self.line[index]}" if self.line else file
 
     def problem(self, index: int, message: str) -> Problem:
         """A `Problem` at a record; message is "found ...; expected ..."."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import Field, model_validator
 
 from xmr.core.component import Section
@@ -47,9 +47,10 @@ class DataSettings(Section):
     """Where the records are and how they are read."""
 
     dataset: str | None = Field(None, description="a public data set by name (`xmr data list`)")
-    path: str | None = Field(
+    path: str | Annotated[list[str], MinLen(1)] | None = Field(
         None,
-        description="your own file (FASTA, CSV, TSV, Parquet, Excel, .npz; .gz too) or folder (a subfolder per class)",
+        description="your own file (FASTA, CSV, TSV, Parquet, Excel, .npz; .gz too), several of them, or a folder "
+        "(a file or subfolder per class)",
     )
     test_path: str | None = Field(None, description="a second file with the test set (split.by: predefined)")
     header: bool | None = Field(

@@ -24,7 +24,7 @@ from xmr.data.splits import Split, amount
 from xmr.encoders.base import Encoder
 from xmr.encoders.state import numbers, texts
 from xmr.errors import DataError, Problem, nearest
-from xmr.prepare import Prepared, check_paths
+from xmr.prepare import Prepared, as_paths, check_paths
 from xmr.tasks.base import Scale, Task, task_class
 from xmr.tasks.forecasting import Forecasting
 
@@ -78,7 +78,7 @@ class ForecastEncoder(Encoder):
             chosen = dataset(settings.dataset)
             path, time = locate(chosen), time or str(chosen.columns.get("time"))
         else:
-            path = Path(settings.path or "")
+            path = as_paths(settings.path)[0]
         columns = Columns(time=time, skip=tuple(settings.ignore_columns))
         table = read_time_table(path, columns, settings.rows)
         if settings.split.by != "time":

@@ -89,12 +89,17 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
     recipe = check_recipe(raw, place)
     for field in ("path", "test_path"):
-        stated = getattr(recipe.data, field)
-        if stated is not None and not Path(stated).is_absolute() and ("data", field) not in changed:
-            beside = path.parent / stated
-            if beside.exists() and not Path(stated).exists():
-                setattr(recipe.data, field, str(beside))
+        if (stated := getattr(recipe.data, field)) is not None and ("data", field) not in changed:
+            several = isinstance(stated, list)
+            found = [_beside(path.parent, one) for one in (stated if several else [stated])]
+            setattr(recipe.data, field, found if several else found[0])
     return recipe
+
+
+def _beside(folder: Path, stated: str) -> str:
+    """A relative path as it is where it exists, else below the recipe's folder."""
+    beside = folder / stated
+    return str(beside) if not Path(stated).exists() and beside.exists() else stated
 
 
 def as_values(overrides: Sequence[str]) -> dict[str, Any]:

@@ -1,20 +1,25 @@
-"""FASTA, plain or gzipped, streamed; headers `>id TARGET=.. SET=.. VALIDATION=.. MASK=..` are read natively."""
+"""FASTA, plain or gzipped, streamed; headers `>id TARGET=.. SET=.. VALIDATION=.. MASK=..` are read natively.
+
+For TARGET, any usual name of a label may stand (`label=1`), in upper or lower case.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from xmr.data.readers.numbers import MISSING
+from xmr.data.columns import USUAL, Columns
+from xmr.data.readers.parts import role_of
 from xmr.data.readers.text import open_text
 from xmr.data.records import Records
 from xmr.errors import DataError, Problem, require
 
+_OURS = ("SET", "VALIDATION", "MASK")
+_TARGETS = tuple(name.upper() for name in USUAL["target"])
 FASTA = (".fasta", ".fa", ".faa", ".fna", ".fas")
-_NOT_CHOSEN = MISSING | {"false", "0", "no"}
 _FIELD = re.compile(r"(?<!\w)(\w++)=(\S*)")  # tried once a word: a header may be a whole genome
 
 
@@ -42,47 +47,43 @@ class _Lines:
             yield line
 
 
-def role_of(set_field: str, validation_field: str) -> str:
-    """`SET=train VALIDATION=True` -> "validation"; unknown words are returned for `read_all` to refuse."""
-    role = {"train": "train", "test": "test", "val": "validation", "valid": "validation"}.get(
-        set_field.casefold(), set_field.casefold()
-    )
-    chosen = validation_field.casefold()
-    if role != "train" or chosen in _NOT_CHOSEN:
-        return role
-    return "validation" if chosen in ("true", "1", "yes") else f"VALIDATION={validation_field}"
+def read_fasta(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
+    """Records in chunks. Labels are the header's fields named in `columns`, else one of a usual name, as `TARGET`.
 
-
-def read_fasta(path: Path, chunk: int) -> Iterator[Records]:
-    """Records in chunks. Labels are the header's TARGET as column `TARGET`. Raises DataError with file and line."""
+    Raises DataError with file and line.
+    """
     parser = require("Bio.SeqIO.FastaIO", "protein", "reading FASTA").SimpleFastaParser
+    targets: dict[str, tuple[str, ...]] = {name: (name.upper(),) for name in columns.target} or {"TARGET": _TARGETS}
+    kept = {*_OURS, *(word for words in targets.values() for word in words)}
     with open_text(path) as handle:
         lines = _Lines(handle, path)
-        part = _empty(path)
+        part = _empty(path, targets)
         for title, sequence in parser(lines):
-            found = _FIELD.findall(title)
-            fields = {name.upper(): value for name, value in found}
+            found = [(name.upper(), value) for name, value in _FIELD.findall(title)]
+            fields = dict(found)
             if len(fields) < len(found):
-                _once([name.upper() for name, _ in found], f"{path}:{lines.headers[0]}")
+                _once([name for name, _ in found if name in kept], f"{path}:{lines.headers[0]}")
             part.ids.append(title.split(maxsplit=1)[0])
+            part.title.append(title)
             part.inputs.append(sequence)
-            part.labels["TARGET"].append(fields.get("TARGET", ""))
+            for name, words in targets.items():
+                part.labels[name].append(next((fields[word] for word in words if word in fields), ""))
             part.role.append(role_of(fields.get("SET", ""), fields.get("VALIDATION", "")))
             part.mask.append(fields.get("MASK", ""))
             part.line.append(lines.headers.popleft())
             if len(part) == chunk:
                 yield part
-                part = _empty(path)
+                part = _empty(path, targets)
         if len(part):
             yield part
 
 
 def _once(names: list[str], place: str) -> None:
-    """Raises DataError for a field of ours that a header has twice."""
-    twice = next((name for name in ("TARGET", "SET", "VALIDATION", "MASK") if names.count(name) > 1), None)
+    """Raises DataError for a field that a header has twice."""
+    twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise DataError(Problem(place, f"{twice}= twice in a header", "each field once"))
 
 
-def _empty(path: Path) -> Records:
-    return Records([], [], {"TARGET": []}, file=str(path))
+def _empty(path: Path, targets: Iterable[str]) -> Records:
+    return Records([], [], {name: [] for name in targets}, file=str(path))

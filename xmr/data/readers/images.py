@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from xmr.data.readers.arrays import load_arrays
+from xmr.data.readers.parts import PARTS
 from xmr.data.records import Records
 from xmr.errors import DataError, Problem
 
-ROLES = {"train": "train", "training": "train", "validation": "validation", "val": "validation", "test": "test"}
 AT_ONCE = 256  # images
 _SETS = ("set", "sets", "split")
 _IMAGES, _LABELS = ("images", "image", "x", "X", "data"), ("labels", "label", "y", "Y", "target", "targets")
@@ -26,13 +26,13 @@ def read_folder(folder: Path, need_target: bool, chunk: int) -> Iterator[Records
     should be, the encoder says. A file outside any class has an empty label. Raises DataError for an empty folder, one
     without classes, one with a link to another folder, and one where `train` and `test` are next to other folders.
     """
-    relative = _files(folder)
+    relative = files_below(folder)
     if not relative:
         raise DataError(Problem(str(folder), "an empty folder", "files, one subfolder per class"))
     tops = {path.parts[0] for path in relative if len(path.parts) > 1}
-    parts = {top for top in tops if top.casefold() in ROLES}
+    parts = {top for top in tops if top.casefold() in PARTS}
     split = bool(tops) and tops == parts
-    if tops != parts and {"train", "test"} <= {ROLES[part.casefold()] for part in parts}:
+    if tops != parts and {"train", "test"} <= {PARTS[part.casefold()] for part in parts}:
         found = f"the folders {', '.join(sorted(parts))} next to {', '.join(sorted(tops - parts)[:5])}"
         raise DataError(Problem(str(folder), found, "only parts (train, validation, test), or only classes"))
     depth = 1 + split
@@ -48,13 +48,13 @@ def read_folder(folder: Path, need_target: bool, chunk: int) -> Iterator[Records
             labels={"label": [path.parts[depth - 1] if len(path.parts) > depth else "" for path in part]}
             if labelled
             else {},
-            role=[ROLES.get(path.parts[0].casefold(), "") for path in part] if split else [],
+            role=[PARTS.get(path.parts[0].casefold(), "") for path in part] if split else [],
             line=list(range(begin + 1, begin + len(part) + 1)),
             file=str(folder),
         )
 
 
-def _files(folder: Path) -> list[Path]:
+def files_below(folder: Path) -> list[Path]:
     """All entries below a folder that are not folders, without hidden ones, in order; also links, pipes and dead links.
 
     Raises DataError for links to folders, whose files would be passed over, and for folders that cannot be listed.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 from xmr.data.columns import Columns
 from xmr.data.readers.fasta import FASTA, read_fasta
@@ -12,6 +14,8 @@ from xmr.data.readers.paths import check_file, must_exist
 from xmr.data.readers.rows import COLUMNAR
 from xmr.data.readers.sequences import read_sequences
 from xmr.data.readers.series import read_series
+from xmr.data.readers.several import Files, Read, read_several, unpacked
+from xmr.data.readers.tables import FORMATS as OF_TABLES
 from xmr.data.readers.tables import read_table
 from xmr.data.readers.text import reading
 from xmr.data.records import Records, Skipped, without_bad
@@ -19,22 +23,36 @@ from xmr.errors import DataError, Problem
 
 FORMATS = (*FASTA, *COLUMNAR)
 CHUNK = 4096
+_OF_FILES = ("sequences", "table", "series")  # read whole: from several files, or from a zip archive
 
 
-def stream(path: Path, columns: Columns, chunk: int = CHUNK) -> Iterator[Records]:
-    """Records of a file, or of a folder of files, in chunks.
+def stream(path: Path | Sequence[Path], columns: Columns, chunk: int = CHUNK) -> Iterator[Records]:
+    """Records of a file, of several, or of a folder or zip archive of files, in chunks.
 
     Raises DataError: missing, empty, unreadable, or broken at a line.
     """
-    readers = {"series": read_series, "table": read_table, "sequences": _read_texts}
-    with reading(path):
-        yield from readers.get(columns.reads, _read_files)(path, columns, chunk)
+    readers: dict[str, Read] = {"series": read_series, "table": read_table, "sequences": _read_texts}
+    read = readers.get(columns.reads, _read_files)
+    if not isinstance(path, Path):
+        if columns.reads not in _OF_FILES:
+            raise DataError(Problem(str(path[0]), f"{len(path)} paths", "one folder, a subfolder for each class"))
+        yield from read_several(Files.of(path), read, columns, chunk)
+    elif path.suffix == ".zip" and path.is_file() and columns.reads in _OF_FILES:
+        with unpacked(path) as folder:
+            for part in stream(folder, columns, chunk):
+                yield replace(part, file=str(path))
+    elif path.is_dir() and columns.reads in ("sequences", "table"):
+        suffixes = FORMATS if columns.reads == "sequences" else OF_TABLES
+        yield from read_several(Files.below(path, suffixes), read, columns, chunk)
+    else:
+        with reading(path):
+            yield from read(path, columns, chunk)
 
 
 def _read_texts(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
     """FASTA, or a table with a column of texts."""
     if check_file(path, FORMATS, "records") in FASTA:
-        yield from read_fasta(path, chunk)
+        yield from read_fasta(path, columns, chunk)
     else:
         yield from read_sequences(path, columns, chunk)
 
@@ -50,11 +68,18 @@ def _read_files(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
         yield from _read_texts(path, columns, chunk)
 
 
-def read_all(path: Path, columns: Columns, on_error: str, skipped: Skipped) -> Records:
-    """A whole file for training. Empty inputs, repeated ids and unknown SET words are refused or skipped."""
+def read_all(path: Path | Sequence[Path], columns: Columns, on_error: str, skipped: Skipped) -> Records:
+    """A whole file for training, or several. Repeated ids and unknown SET words are refused or skipped.
+
+    Ids that other records have too are told apart by their file, or by the whole header where the first word is not
+    enough.
+    """
     records = Records.join(list(stream(path, columns)))
+    if not isinstance(path, Path):
+        path = Path(records.file)
     if not len(records):
         raise DataError(Problem(str(path), "no record", "at least one"))
+    records.ids = _told_apart(records)
     if columns.need_target and len(columns.target) > len(records.labels):
         expected = f"columns named {', '.join(columns.target)} (data.target), as CSV, TSV or Parquet have"
         raise DataError(Problem(str(path), "one label per record", expected))
@@ -73,3 +98,17 @@ def read_all(path: Path, columns: Columns, on_error: str, skipped: Skipped) -> R
             if label == "":
                 wrong[index] = "found a file outside any class; expected one subfolder per class"
     return without_bad(records, wrong, on_error, skipped)
+
+
+def _told_apart(records: Records) -> list[str]:
+    """The ids, or what tells records of one id apart."""
+    ids = records.ids
+    if len({*ids}) < len(ids) and len({*records.title}) == len(ids):
+        return records.title
+    if len({*ids}) < len(ids) and records.origin:
+        counts = Counter(ids)
+        return [
+            f"{PurePosixPath(origin).with_suffix('')}/{name}" if counts[name] > 1 else name
+            for name, origin in zip(ids, records.origin)
+        ]
+    return ids

@@ -13,8 +13,8 @@ from xmr.data.columns import ColumnIndex
 from xmr.data.readers.arff import read_arff
 from xmr.data.readers.delimited import DecimalCommas, Row, read_delimited
 from xmr.data.readers.excel import read_excel
-from xmr.data.readers.fasta import role_of
 from xmr.data.readers.parquet import read_parquet
+from xmr.data.readers.parts import role_of
 from xmr.data.readers.paths import check_file
 from xmr.data.readers.text import open_text
 from xmr.errors import DataError, Problem

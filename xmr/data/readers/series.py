@@ -20,8 +20,8 @@ import numpy as np
 from xmr.data.columns import USUAL, ColumnIndex, Columns, find_column
 from xmr.data.dates import is_date, moment, way_of, ways_of
 from xmr.data.readers.arrays import load_arrays
-from xmr.data.readers.fasta import role_of
 from xmr.data.readers.numbers import as_numbers, is_gap, is_number, is_plain
+from xmr.data.readers.parts import role_of
 from xmr.data.readers.paths import check_file
 from xmr.data.readers.rows import COLUMNAR, Block, Rows, facts_of, open_rows
 from xmr.data.readers.text import open_text, reading

@@ -16,6 +16,7 @@ from xmr.data.columns import USUAL, ColumnIndex, Columns, check_unique
 from xmr.data.readers.delimited import Row
 from xmr.data.readers.header import name_columns
 from xmr.data.readers.numbers import is_number
+from xmr.data.readers.parts import PARTS
 from xmr.data.readers.rows import COLUMNAR, Rows, facts_of, open_rows
 from xmr.data.readers.values import as_text
 from xmr.data.records import Records
@@ -23,7 +24,6 @@ from xmr.errors import DataError, Problem
 
 SEPARATOR = "\x1f"  # between the cells of a record's input; refused within one
 FORMATS = (*COLUMNAR, ".arff")
-_SPLITS = frozenset({"train", "training", "validation", "valid", "test"})
 _USUAL = {"target": USUAL["target"], "id": ("id",)}  # a name or a split may well be a feature
 
 
@@ -108,7 +108,7 @@ def _split_column(header: list[str], first: list[Row]) -> int | None:
     at = next((at for at, name in enumerate(header) if name.casefold() == "set"), None)
     if at is None or not first or len(first[0][1]) != len(header):
         return None
-    return at if first[0][1][at].strip().casefold() in _SPLITS else None
+    return at if first[0][1][at].strip().casefold() in PARTS else None
 
 
 def _dotted(label: str) -> bool:
