@@ -38,7 +38,7 @@ def test_binary_by_hand():
     assert found["mcc"] == 0
     assert found["auroc"] == 0.75  # three of the four pairs are in order
     assert np.isclose(found["auprc"], (1 + 2 / 3) / 2)
-    assert np.isclose(found["brier"], 2 * np.mean([0.01, 0.64, 0.49, 0.01]))
+    assert np.isclose(found["brier"], np.mean([0.01, 0.64, 0.49, 0.01]))
 
 
 @settings(max_examples=80, deadline=None)
@@ -55,7 +55,10 @@ def test_equal_to_scikit_learn(classes, n, seed, coarse):
     usable = [c for c in columns if 0 < (label == c).sum() < n]
     present = np.unique(label)
     assert found["mcc"] == pytest.approx(sk.matthews_corrcoef(label, chosen), abs=1e-9)
-    assert found["f1"] == pytest.approx(sk.f1_score(label, chosen, labels=present, average="macro", zero_division=0))
+    assert found["f1"] == pytest.approx(sk.f1_score(label, chosen, average="macro"), rel=1e-15)
+    known = {"pos_label": 1} if classes == 2 else {"labels": range(classes)}
+    expected = sk.brier_score_loss(label, values[:, 1] if classes == 2 else values, **known)
+    assert found["brier"] == pytest.approx(expected, rel=1e-14)
     assert found["balanced_accuracy"] == pytest.approx(
         sk.recall_score(label, chosen, labels=present, average="macro", zero_division=0)
     )
@@ -113,6 +116,15 @@ def test_ignored_residues_do_not_count():
     values = np.array([[0.9, 0.1], [0.1, 0.9], [0.9, 0.1]])
     found = targets.metrics(values, torch.tensor([0, 1, IGNORE]))
     assert found["accuracy"] == 1.0
+
+
+def test_f1_and_brier_of_several_labels_are_those_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    truth, values = rng.integers(0, 2, (40, 3)), rng.random((40, 3))
+    found = Multilabel(("a", "b", "c")).metrics(values, torch.tensor(truth, dtype=torch.float32))
+    assert found["f1"] == pytest.approx(sk.f1_score(truth, values >= 0.5, average="macro"), rel=1e-15)
+    expected = np.mean([sk.brier_score_loss(truth[:, k], values[:, k]) for k in range(3)])
+    assert found["brier"] == pytest.approx(expected, rel=1e-14)
 
 
 def test_multilabel_leaves_unknown_labels_out():

@@ -77,8 +77,8 @@ def run_once(
 ) -> dict[str, Any]:
     """One run with a progress bar; its result is printed -> the contents of metrics.json."""
     from xmr.cli.progress import TrainingBar
-    from xmr.commands.run import headline_scores
     from xmr.commands.run import run as run_job
+    from xmr.commands.verdict import counted, headline_scores
 
     with TrainingBar(console, quiet) as bar:
         result = run_job(
@@ -100,9 +100,13 @@ def run_once(
     low, high = result["test_interval"].get(shown, (float("nan"), float("nan")))
     interval = f" (95 % interval {low:.3f} to {high:.3f})" if shown in result["test_interval"] else ""
     console.print(f"test {shown} {result['test'][shown]:.3f}{interval}")
+    if result.get("test_counts"):
+        line(console, counted(result["test_counts"]))
     for name in result["baselines"]:
         if name in scores:
             console.print(f"  {name} {scores[name]:.3f}")
     if "report_error" not in result:
         line(console, f"report: {folder / 'report.html'}")
+    for text in result.get("verdict", []):
+        line(console, f"beware: {text}")
     return result

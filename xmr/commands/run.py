@@ -15,15 +15,16 @@ import torch
 
 from xmr import __version__
 from xmr.commands.predict import prediction_table
-from xmr.commands.run_baselines import Log, run_baselines
+from xmr.commands.run_baselines import Log, baseline_input, chance, run_baselines
 from xmr.commands.run_folder import claimed, is_finished, joined
+from xmr.commands.verdict import verdict
 from xmr.core.files import finite, write_csv, write_json, write_text
 from xmr.core.memory import PeakMemory
 from xmr.core.output_folder import held
 from xmr.core.prediction import Prediction
 from xmr.errors import reason
 from xmr.job import Job, load_job
-from xmr.metrics.base import headline, is_defined
+from xmr.metrics.base import headline
 from xmr.metrics.seeds import summarize
 from xmr.program import Program
 from xmr.program_folder import FILES as PROGRAM_FILES
@@ -118,7 +119,14 @@ def _run(
     # What training gave is kept before what may still fail.
     write_json(folder / "metrics.json", finite({**result, "finished": False}))
     _write(folder, job, history.rows, job.encoder.to_original_units(prediction, job.records["test"]))
-    baselines = run_baselines(job, result, folder, log)
+    try:
+        data = baseline_input(job)
+        result["chance"] = chance(job, data)
+        baselines = run_baselines(job, data, result, folder, log)
+    except KeyboardInterrupt:
+        log(f"stopped after the test: {folder / 'metrics.json'} holds its metrics, and --resume runs what is missing")
+        raise
+    result["verdict"] = verdict(result)
     write_json(folder / "metrics.json", finite({**result, "finished": False}))
     try:
         write_report(folder, _contents(job, result, history, prediction.values, baselines))
@@ -142,6 +150,7 @@ def _result(job: Job, history: History, prediction: Prediction) -> dict[str, Any
         "n_test": len(test),
         "test": task.metrics(prediction.values, test.target),
         "test_interval": task.interval(prediction.values, test.target, prediction.lengths),
+        "test_counts": task.counts(test.target),
         "trainable_parameters": sum(p.numel() for p in job.program.trained_parameters()),
         "source_parameters": job.source.parameter_count(),
         "programs": job.recipe.ensemble,
@@ -157,13 +166,6 @@ def _result(job: Job, history: History, prediction: Prediction) -> dict[str, Any
         "baselines": {},
         "failed_baselines": {},
     }
-
-
-def headline_scores(result: dict[str, Any]) -> tuple[str, dict[str, float]]:
-    """The headline metric of a run, and its values on test: of the program, and of each baseline that has one."""
-    metric = headline(result["metric"], result["test"])
-    rows = {"program": result["test"], **result["baselines"]}
-    return metric, {name: row[metric] for name, row in rows.items() if name == "program" or is_defined(row.get(metric))}
 
 
 def write_summary(results: list[dict[str, Any]], folder: Path) -> tuple[str, dict[str, Any]]:

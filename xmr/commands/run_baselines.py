@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from xmr.baselines.base import BaselineInput
-from xmr.baselines.registry import run_baseline
+from xmr.baselines.registry import BASELINES, run_baseline
 from xmr.core.component import create
-from xmr.core.files import array_sha256, json_sha256, write_array, write_json
+from xmr.core.files import array_sha256, finite, json_sha256, write_array, write_json
 from xmr.core.memory import PeakMemory
 from xmr.core.registry import TRANSFORMS
 from xmr.errors import OutputError, reason
 from xmr.job import SPLITS, Job
+from xmr.metrics.base import is_defined
 from xmr.recipe.recipe import case_of
 from xmr.training.precision import resolve_precision
 
@@ -51,17 +52,28 @@ def baseline_input(job: Job) -> BaselineInput:
     )
 
 
-def run_baselines(job: Job, result: dict[str, Any], folder: Path, log: Log) -> dict[str, np.ndarray]:
+def chance(job: Job, data: BaselineInput) -> dict[str, float]:
+    """What guessing gives on the test part, by metric: the training part's class frequencies or mean for every record.
+
+    A rank correlation of a constant is 0; forecasts have no such guess: {}.
+    """
+    guess = BASELINES.suiting(data.case).get("majority")
+    if guess is None:
+        return {}
+    found = job.targets.metrics(guess.predict(data), job.sets["test"].target)
+    return {name: value if is_defined(value) else 0.0 for name, value in found.items()}
+
+
+def run_baselines(
+    job: Job, data: BaselineInput, result: dict[str, Any], folder: Path, log: Log
+) -> dict[str, np.ndarray]:
     """Run the recipe's baselines on the same split; one that fails is reported and does not lose the others.
 
-    What each predicted is kept in the run's checkpoint, so that an interrupted run repeats none.
+    metrics.json is written after each. What each predicted is kept in the run's checkpoint, so that an interrupted run
+    repeats none.
     """
-    names = list(dict.fromkeys(job.recipe.baselines))
-    if not names:
-        return {}
-    data = baseline_input(job)
     answers: dict[str, np.ndarray] = {}
-    for name in names:
+    for name in dict.fromkeys(job.recipe.baselines):
         place = folder / "checkpoint" / "baselines" / name
         try:
             kept = _kept_answers(place)
@@ -79,6 +91,7 @@ def run_baselines(job: Job, result: dict[str, Any], folder: Path, log: Log) -> d
         answers[name], cost = kept
         values = job.targets.metrics(answers[name], job.sets["test"].target)
         result["baselines"][name] = {**values, **cost}
+        write_json(folder / "metrics.json", finite({**result, "finished": False}))
     return answers
 
 

@@ -13,11 +13,15 @@ from xmr.metrics.base import Array, mean_of_defined
 
 @dataclass(frozen=True)
 class ClassPredictions:
-    """probability: (n, K); label: (n,) true class numbers; positive: the class AUROC and AUPRC of two are about."""
+    """probability: (n, K); label: (n,) true class numbers; positive: the class AUROC and AUPRC of two are about.
+
+    yes_or_no: the two classes are the absence and presence of one of several labels.
+    """
 
     probability: Array
     label: np.ndarray
     positive: int = 1
+    yes_or_no: bool = False
 
     @cached_property
     def predicted(self) -> np.ndarray:
@@ -59,9 +63,13 @@ def balanced_accuracy(found: ClassPredictions) -> float:
 
 
 def f1(found: ClassPredictions) -> float:
-    """Mean over the classes that occur of the harmonic mean of precision and recall."""
+    """Harmonic mean of precision and recall: of a label's presence, or the mean over classes.
+
+    Classes that are neither true nor predicted do not count; scikit-learn's `f1_score(average="macro")`.
+    """
     right, both = found.confusion.diagonal(), found.confusion.sum(axis=1) + found.confusion.sum(axis=0)
-    return float((2 * right[found.occurring] / both[found.occurring]).mean())
+    each = 2 * right / np.maximum(both, 1)
+    return float(each[1] if found.yes_or_no else each[both > 0].mean())
 
 
 def matthews(found: ClassPredictions) -> float:
@@ -83,9 +91,13 @@ def auprc(found: ClassPredictions) -> float:
 
 
 def brier(found: ClassPredictions) -> float:
-    """Squared error of the probabilities, summed over classes."""
-    one_hot = np.eye(found.probability.shape[1])[found.label]
-    return float(((found.probability - one_hot) ** 2).sum(axis=1).mean())
+    """Squared error of the probabilities: of the positive class, or summed over more than two classes.
+
+    scikit-learn's `brier_score_loss`. Source: Brier 1950, doi 10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
+    """
+    classes = found.probability.shape[1]
+    error = (np.eye(classes)[found.label] - found.probability) ** 2
+    return float(error.sum(axis=1).mean() * (0.5 if classes == 2 else 1))
 
 
 def expected_calibration_error(found: ClassPredictions) -> float:

@@ -62,10 +62,12 @@ METRICS = MetricRegistry(
         Metric("accuracy", "fraction of records predicted right", classes.accuracy, _CLASSES),
         Metric("balanced_accuracy", "mean accuracy over classes", classes.balanced_accuracy, _CLASSES),
         Metric("mcc", "Matthews correlation", classes.matthews, _CLASSES),
-        Metric("f1", "macro F1", classes.f1, _CLASSES),
+        Metric("f1", "macro F1, as scikit-learn", classes.f1, _CLASSES),
         Metric("auroc", "area under the ROC curve", classes.auroc, _RANKED),
         Metric("auprc", "average precision", classes.auprc, _RANKED),
-        Metric("brier", "squared error of probabilities", classes.brier, _CLASSES, higher_is_better=False),
+        Metric(
+            "brier", "squared error of probabilities, as scikit-learn", classes.brier, _CLASSES, higher_is_better=False
+        ),
         Metric("ece", "expected calibration error", classes.expected_calibration_error, _CLASSES, False),
         Metric("spearman", "rank correlation", numbers.spearman, _NUMBERS),
         Metric("pearson", "correlation", numbers.pearson, _NUMBERS),

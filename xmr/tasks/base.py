@@ -149,6 +149,10 @@ class Task(ABC):
         """What a program is trained on, (n, K), in the units of the labels."""
         return values
 
+    def counts(self, target: Tensor) -> dict[str, int]:
+        """Records (or positions) of each class among encoded targets; of each label that holds; {} for numbers."""
+        return {}
+
     # Training
 
     def class_weights(self, target: Tensor) -> Tensor | None:

@@ -93,6 +93,11 @@ class Classification(Task):
         number = {name: index for index, name in enumerate(self.names)}
         return torch.tensor([number[label] for label in records.labels[self.column]], dtype=torch.long)
 
+    def counts(self, target: Tensor) -> dict[str, int]:
+        """See `Task.counts`."""
+        found = torch.bincount(target[target != IGNORE].reshape(-1), minlength=self.outputs)
+        return dict(zip(self.names, found.tolist()))
+
     def class_weights(self, target: Tensor) -> Tensor | None:
         """n / (K n_t); a class without examples has weight zero."""
         counts = torch.bincount(target[target != IGNORE].reshape(-1), minlength=self.outputs).float()

@@ -63,6 +63,10 @@ class Multilabel(Task):
         table = [[_truth(text) for text in records.labels[name]] for name in self.names]
         return torch.tensor(table, dtype=torch.float32).T.contiguous()
 
+    def counts(self, target: Tensor) -> dict[str, int]:
+        """See `Task.counts`."""
+        return dict(zip(self.names, (target == 1).sum(dim=0).tolist()))
+
     @classmethod
     def loss(cls, logits: Tensor, target: Tensor, weights: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
         """Binary cross-entropy over the labels that are known; see `Task.loss`."""
@@ -80,7 +84,7 @@ class Multilabel(Task):
         for value, label in zip(values.T, truth.T):
             known = ~np.isnan(label)
             both = np.stack([1 - value[known], value[known]], axis=1)
-            found.append(ClassPredictions(both, label[known].astype(int)))
+            found.append(ClassPredictions(both, label[known].astype(int), yes_or_no=True))
         return found
 
     def metrics(self, values: Array, target: Tensor | Array) -> dict[str, float]:

@@ -1,0 +1,96 @@
+"""What a run says beside its headline: a better baseline, an interval with chance in it, classes of few test records."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.test_job import write
+from xmr.cli.app import execute
+from xmr.commands.run import run
+from xmr.commands.verdict import counted, verdict
+
+
+def result(**changed):
+    whole = {
+        "metric": "auroc",
+        "test": {"auroc": 0.8, "accuracy": 0.7},
+        "test_interval": {"auroc": [0.7, 0.9]},
+        "baselines": {},
+        "chance": {"auroc": 0.5},
+        "test_counts": {"a": 20, "b": 20},
+    }
+    return {**whole, **changed}
+
+
+def test_nothing_is_said_where_nothing_speaks_against_the_program():
+    assert verdict(result(baselines={"kmer_logistic": {"auroc": 0.79}, "attention_layer": {"auroc": 0.99}})) == []
+
+
+def test_the_best_of_the_better_baselines_is_named():
+    better = {"kmer_forest": {"auroc": 0.9}, "linear_probe": {"auroc": 0.85}, "broken": {"auroc": None}}
+    (said,) = verdict(result(baselines=better))
+    assert said.startswith("kmer_forest beats the program (auroc 0.900 against 0.800); so does the source's own linear")
+    (said,) = verdict(result(baselines={"linear_probe": {"auroc": 0.85}}))
+    assert said.startswith("the linear probe of the same source beats the program (auroc 0.850 against 0.800):")
+
+
+def test_lower_is_better_for_errors():
+    numbers = {"metric": "mse", "test": {"mse": 0.4}, "test_interval": {}, "chance": {}, "test_counts": {}}
+    (said,) = verdict(result(**numbers, baselines={"linear": {"mse": 0.3}, "last_value": {"mse": 0.5}}))
+    assert said.startswith("linear beats the program (mse 0.300 against 0.400)")
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"), [([0.45, 0.6], "includes chance"), ([0.3, 0.45], "worse than guessing")]
+)
+def test_an_interval_at_chance(interval, expected):
+    (said,) = verdict(result(test_interval={"auroc": interval}))
+    assert expected in said
+
+
+def test_classes_of_few_test_records_are_named():
+    (said,) = verdict(result(test_counts={"yes": 2, "no": 98}))
+    assert said == "too few test records to measure every class: 2 of yes"
+    assert counted({"yes": 2, "no": 98}) == "test records: 2 yes, 98 no"
+    assert counted({str(i): i for i in range(1, 31)}) == "30 classes of 1 to 30 test records"
+
+
+def test_a_run_on_noise_says_so_last(tmp_path, capsys):
+    write(tmp_path)  # labels that have nothing to do with the sequences
+    assert execute(["run", str(tmp_path / "r.yaml"), "-o", str(tmp_path / "out"), "--quiet"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["test_counts"] == {"a": 6, "b": 4}
+    assert "test records: 6 a, 4 b" in said
+    assert metrics["chance"]["auroc"] == 0.5
+    assert metrics["chance"]["accuracy"] == 0.6
+    assert any("includes chance (0.500)" in text for text in metrics["verdict"])
+    assert said[-len(metrics["verdict"]) :] == [f"beware: {text}" for text in metrics["verdict"]]
+
+
+def test_a_stop_between_two_baselines_keeps_the_first_and_the_metrics(tmp_path, monkeypatch):
+    recipe = write(tmp_path)
+    from xmr.commands import run_baselines
+
+    real, asked, said = run_baselines.run_baseline, [], []
+
+    def stop_at_the_second(name, data):
+        asked.append(name)
+        if name == "kmer_logistic":
+            raise KeyboardInterrupt
+        return real(name, data)
+
+    monkeypatch.setattr(run_baselines, "run_baseline", stop_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, tmp_path / "out", device="cpu", log=said.append)
+    kept = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert set(kept["baselines"]) == {"majority"}
+    assert kept["finished"] is False
+    assert "--resume runs what is missing" in said[-1]
+    asked.clear()
+    monkeypatch.setattr(run_baselines, "run_baseline", lambda name, data: asked.append(name) or real(name, data))
+    again = run(recipe, tmp_path / "out", device="cpu", resume=True)
+    assert set(again["baselines"]) == {"majority", "kmer_logistic"}
+    assert asked == ["kmer_logistic"]
+    assert np.isclose(again["test"]["auroc"], kept["test"]["auroc"])

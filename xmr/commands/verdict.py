@@ -1,0 +1,83 @@
+"""What a run's figures say beside the headline: who beats the program, whether it beats chance, how few records tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xmr.baselines.registry import BASELINES
+from xmr.metrics.base import headline, is_defined
+from xmr.metrics.registry import higher_is_better
+
+FEW = 10  # test records of a class below which its figures say little
+LISTED = 12  # classes that are counted one by one
+
+
+def headline_scores(result: dict[str, Any]) -> tuple[str, dict[str, float]]:
+    """The headline metric of a run, and its values on test: of the program, and of each baseline that has one."""
+    metric = headline(result["metric"], result["test"])
+    rows = {"program": result["test"], **result["baselines"]}
+    return metric, {name: row[metric] for name, row in rows.items() if name == "program" or is_defined(row.get(metric))}
+
+
+def counted(counts: dict[str, int]) -> str:
+    """Test records by class, in words; empty where there are no classes."""
+    if not counts:
+        return ""
+    if len(counts) > LISTED:
+        return f"{len(counts)} classes of {min(counts.values()):,} to {max(counts.values()):,} test records"
+    return "test records: " + ", ".join(f"{number:,} {name}" for name, number in counts.items())
+
+
+def verdict(result: dict[str, Any]) -> list[str]:
+    """What the user should know before believing the headline, a sentence each; empty where nothing speaks against it.
+
+    result: metrics.json. Baselines and intervals are of one split; `xmr compare` tests the differences over seeds.
+    """
+    metric, scores = headline_scores(result)
+    return [*_beaten(metric, scores), *_chance(metric, result), *_few(result.get("test_counts") or {})]
+
+
+def _beaten(metric: str, scores: dict[str, float]) -> list[str]:
+    """Baselines that are better than the program, the best one first."""
+    sign = 1 if higher_is_better(metric) else -1
+    mine = scores["program"]
+    better = [
+        name
+        for name, value in scores.items()
+        if name != "program" and not BASELINES.is_control(name) and sign * (value - mine) > 0
+    ]
+    if not better:
+        return []
+    best = max(better, key=lambda name: sign * scores[name])
+    own = f"; so does the source's own linear probe ({scores['linear_probe']:.3f})" if "linear_probe" in better else ""
+    name = "the linear probe of the same source" if best == "linear_probe" else best
+    return [
+        f"{name} beats the program ({metric} {scores[best]:.3f} against {mine:.3f}){own if name == best else ''}: "
+        "use it, or let `xmr compare` test the difference"
+    ]
+
+
+def _chance(metric: str, result: dict[str, Any]) -> list[str]:
+    """Whether the interval of the headline includes, or lies behind, what guessing gives."""
+    chance, interval = (result.get("chance") or {}).get(metric), result["test_interval"].get(metric)
+    if chance is None or interval is None:
+        return []
+    low, high = interval
+    if low <= chance <= high:
+        return [
+            f"the 95 % interval of {metric} ({low:.3f} to {high:.3f}) includes chance ({chance:.3f}): "
+            "this test set does not show that the program learned anything"
+        ]
+    worse = high < chance if higher_is_better(metric) else low > chance
+    found = f"{metric} {result['test'][metric]:.3f} against {chance:.3f}"
+    return [f"the program is worse than guessing ({found})"] if worse else []
+
+
+def _few(counts: dict[str, int]) -> list[str]:
+    """Classes with too few test records to say anything of them."""
+    few = {name: number for name, number in counts.items() if number < FEW}
+    if not few:
+        return []
+    listed = ", ".join(f"{number} of {name}" for name, number in [*few.items()][:LISTED])
+    more = f" and {len(few) - LISTED} more classes" if len(few) > LISTED else ""
+    return [f"too few test records to measure every class: {listed}{more}"]
