@@ -1,4 +1,4 @@
-"""What a run's figures say beside the headline: who beats the program, whether it beats chance, how few records tell."""
+"""What a run's figures say beside the headline: who beats the program, whether it beats chance, what is rare."""
 
 from __future__ import annotations
 
