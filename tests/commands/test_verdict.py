@@ -1,4 +1,4 @@
-"""What a run says beside its headline: a better baseline, chance in the interval, classes of few test records."""
+"""What a run says about its headline: a better baseline, chance in the interval, classes of few test records."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What a run's figures say beside the headline: who beats the program, whether it beats chance, what is rare."""
+"""What a run's figures say about its headline: who beats the program, whether it beats chance, which classes are rare."""
 
 from __future__ import annotations
 
