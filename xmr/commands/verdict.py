@@ -1,4 +1,4 @@
-"""What a run's figures say about its headline: who beats the program, whether it beats chance, which classes are rare."""
+"""What a run's figures say about its headline: better baselines, chance within its interval, classes of few records."""
 
 from __future__ import annotations
 
