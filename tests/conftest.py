@@ -21,6 +21,10 @@ if "XMR_DATA" not in os.environ and SHARED.is_dir():
 hook = install_import_hook("xmr.core.spaces", "beartype.beartype")
 
 from tests.tiny import tiny_source  # noqa: E402
+from xmr.baselines.registry import BASELINES  # noqa: E402
+from xmr.commands.new.registry import DRAFTS  # noqa: E402
+from xmr.core.registry import ENCODERS, OUTPUTS, SOURCES, TASKS, TRANSFORMS  # noqa: E402
+from xmr.metrics.registry import METRICS  # noqa: E402
 from xmr.sources.base import Source  # noqa: E402
 
 
@@ -42,3 +46,13 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no folder of real data: set XMR_DATA")
     return folder
+
+
+@pytest.fixture
+def registries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a plugin adds is taken out again."""
+    for registry in (ENCODERS, TRANSFORMS, SOURCES, OUTPUTS, TASKS, DRAFTS):
+        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+    for registered in (BASELINES, METRICS):
+        monkeypatch.setattr(registered, "_items", [*registered])
+    monkeypatch.setattr("xmr.core.registry.PLUGINS", [])

@@ -25,24 +25,12 @@ def test_generated_pages_are_up_to_date(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
-def test_python_examples_run(page, tmp_path, monkeypatch):
+def test_python_examples_run(page, registries, monkeypatch):
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.S)
     if not blocks:
         return
-    from xmr.baselines.registry import BASELINES
-    from xmr.core.registry import REGISTRIES
-    from xmr.metrics.registry import METRICS
-
-    before = {kind: dict(registry._entries) for kind, registry in REGISTRIES.items()}
-    monkeypatch.setattr(METRICS, "_metrics", dict(METRICS._metrics))
-    monkeypatch.setattr(BASELINES, "_baselines", list(BASELINES._baselines))
     monkeypatch.chdir(ROOT)
-    try:
-        exec(compile("\n".join(blocks), str(page), "exec"), {"__name__": "docs"})
-    finally:
-        for kind, registry in REGISTRIES.items():
-            registry._entries.clear()
-            registry._entries.update(before[kind])
+    exec(compile("\n".join(blocks), str(page), "exec"), {"__name__": "docs"})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

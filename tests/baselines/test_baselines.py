@@ -212,9 +212,8 @@ def test_which_baselines_suit():
 
 
 @pytest.fixture
-def registry(monkeypatch):
+def registry(registries):
     """The registry, with what a test adds taken out again."""
-    monkeypatch.setattr(BASELINES, "_baselines", [*BASELINES])
     return BASELINES
 
 
@@ -234,6 +233,6 @@ def test_a_new_kind_of_records_has_the_general_baselines_and_its_own(registry):
 
 def test_entry_points_are_found_once(monkeypatch):
     own = Baseline("own", "of a package", where(), lambda data: np.zeros((1, 1)))
-    monkeypatch.setattr(registry_module, "entry_points", lambda group: [SimpleNamespace(load=lambda: own)])
-    found = BaselineRegistry([])
+    monkeypatch.setattr("xmr.core.registry.entry_points", lambda group: [SimpleNamespace(load=lambda: own)])
+    found = BaselineRegistry("xmr.baselines", [])
     assert [each.name for each in found] == [each.name for each in found] == ["own"]

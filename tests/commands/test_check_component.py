@@ -6,7 +6,7 @@ import pytest
 
 from xmr.baselines.registry import BASELINES
 from xmr.cli.app import execute
-from xmr.core.registry import ENCODERS, OUTPUTS, SOURCES, TASKS, TRANSFORMS
+from xmr.core.registry import TASKS
 from xmr.metrics.registry import METRICS
 from xmr.testing.baselines import BaselineChecks
 from xmr.testing.checks import run_checks
@@ -46,13 +46,7 @@ BASELINES.add(Baseline("coin", "a coin", where(emits="symbols"), lambda data: to
 """
 
 
-@pytest.fixture(autouse=True)
-def _registries(monkeypatch):
-    """What a plugin adds is taken out again."""
-    for registry in (ENCODERS, TRANSFORMS, SOURCES, OUTPUTS, TASKS):
-        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
-    monkeypatch.setattr(BASELINES, "_baselines", [*BASELINES])
-    monkeypatch.setattr("xmr.core.registry.PLUGINS", [])
+pytestmark = pytest.mark.usefixtures("registries")
 
 
 @pytest.fixture

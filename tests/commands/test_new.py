@@ -13,8 +13,6 @@ from xmr.commands.check import estimate
 from xmr.commands.new.base import Asked
 from xmr.commands.new.guess import guess_season
 from xmr.commands.new.new import draft
-from xmr.commands.new.registry import DRAFTS
-from xmr.core.registry import ENCODERS
 from xmr.errors import DataError, RecipeError
 from xmr.recipe.load import load_recipe
 
@@ -151,11 +149,8 @@ def test_a_table_over_time_that_is_too_short(tmp_path):
         draft("forecast", tmp_path / "t.csv", tmp_path / "t.yaml", Asked())
 
 
-def test_a_plugin_adds_a_domain(tmp_path, capsys, monkeypatch):
+def test_a_plugin_adds_a_domain(tmp_path, capsys, registries):
     """A domain is an encoder and a draft; both are named on the command line like the built-in ones."""
-    for registry in (ENCODERS, DRAFTS):
-        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
-    monkeypatch.setattr("xmr.core.registry.PLUGINS", [])
     (tmp_path / "peptides.py").write_text(
         "from xmr.commands.new.base import Draft\n"
         "from xmr.commands.new.registry import DRAFTS\n"

@@ -5,36 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from xmr.baselines.base import FUTURE, PER_POSITION, Baseline, BaselineInput, Case, where
+from xmr.core.registry import OpenList
 from xmr.errors import RecipeError, one_of
 
 if TYPE_CHECKING:
     import numpy as np
 
-GROUP = "xmr.baselines"
 
-
-class BaselineRegistry:
+class BaselineRegistry(OpenList[Baseline]):
     """Baselines in the order of their registration; of one name, the first that suits a case is taken."""
-
-    def __init__(self, baselines: list[Baseline]) -> None:
-        self._baselines = baselines
-        self._discovered = False
-
-    def add(self, baseline: Baseline) -> None:
-        """Register a baseline behind the others; its name may be one of theirs, for other cases."""
-        self._baselines.append(baseline)
-
-    def __iter__(self) -> Iterator[Baseline]:
-        if not self._discovered:
-            self._discovered = True
-            for point in entry_points(group=GROUP):
-                self.add(point.load())
-        return iter(self._baselines)
 
     def named(self, name: str) -> list[Baseline]:
         """Every baseline called `name`, whatever it suits."""
@@ -93,6 +76,7 @@ _COMPARED = {"in_compare": True}
 _SOURCE = {"uses_source": True, "in_compare": True}
 
 BASELINES = BaselineRegistry(
+    "xmr.baselines",
     [
         _built_in("majority", "estimators:majority", where(), "class frequencies, or the mean"),
         _built_in("majority", "positions:majority", _POSITION, "class frequencies, or the mean"),
@@ -163,5 +147,5 @@ BASELINES = BaselineRegistry(
             is_control=True,
             **_SOURCE,
         ),
-    ]
+    ],
 )

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from xmr.errors import RecipeError, one_of
 
@@ -29,6 +29,13 @@ class Entry:
     target: Callable[..., Any] | str
     summary: str = ""
     facts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """Where it is defined: "module:Class"."""
+        if isinstance(self.target, str):
+            return self.target
+        return f"{self.target.__module__}:{self.target.__qualname__}"
 
     def load(self) -> Any:
         """The class itself, imported now."""
@@ -52,10 +59,11 @@ class Registry:
         self._discovered = False
 
     def add(self, name: str, target: Callable[..., Any] | str, summary: str = "", **facts: str) -> None:
-        """Register a component; the name must be free."""
-        if name in self._entries:
-            raise RecipeError(f"{self.kind} {name!r} is already registered as {self._entries[name].target}")
-        self._entries[name] = Entry(name, target, summary, facts)
+        """Register a component; the name must be free, unless its package has registered the same by an entry point."""
+        entry = Entry(name, target, summary, facts)
+        if name in self._entries and self._entries[name].place != entry.place:
+            raise RecipeError(f"{self.kind} {name!r} is already registered as {self._entries[name].place}")
+        self._entries[name] = entry
 
     def _discover(self) -> None:
         if not self._discovered:
@@ -66,7 +74,7 @@ class Registry:
 
     def __iter__(self) -> Iterator[Entry]:
         self._discover()
-        return iter(self._entries.values())
+        return iter([*self._entries.values()])  # a package that is loaded meanwhile may add more
 
     def names(self) -> list[str]:
         """Every registered name, plugins included."""
@@ -82,6 +90,30 @@ class Registry:
     def get(self, name: str, place: str | None = None) -> Any:
         """The class called `name`."""
         return self.entry(name, place).load()
+
+
+T = TypeVar("T")
+
+
+class OpenList(Generic[T]):
+    """Objects in the order of their registration, which packages extend by entry points of a group."""
+
+    def __init__(self, group: str, items: Iterable[T]) -> None:
+        self.group = group
+        self._items = list(items)
+        self._discovered = False
+
+    def add(self, item: T) -> None:
+        """Register an object behind the others; nothing happens where it is among them."""
+        if item not in self._items:
+            self._items.append(item)
+
+    def __iter__(self) -> Iterator[T]:
+        if not self._discovered:
+            self._discovered = True
+            for point in entry_points(group=self.group):
+                self.add(point.load())
+        return iter([*self._items])
 
 
 PLUGIN_PREFIX = "xmr_plugin_"  # of the modules made from plugin files

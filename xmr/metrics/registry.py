@@ -5,36 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from importlib.metadata import entry_points
 from typing import Any
 
+from xmr.core.registry import OpenList
 from xmr.errors import RecipeError, one_of
 from xmr.metrics import classes, numbers
 from xmr.metrics.base import Metric
 
-GROUP = "xmr.metrics"
 
-
-class MetricRegistry:
+class MetricRegistry(OpenList[Metric]):
     """Metrics in the order of their registration, which is that of metrics.json."""
 
-    def __init__(self, metrics: list[Metric]) -> None:
-        self._metrics = {metric.name: metric for metric in metrics}
-        self._discovered = False
-
     def add(self, metric: Metric) -> None:
-        """Register a metric. Raises RecipeError if the name is taken."""
-        if metric.name in self._metrics:
+        """Register a metric. Raises RecipeError if another one has its name."""
+        if any(each.name == metric.name and each != metric for each in self._items):
             raise RecipeError(f"metric {metric.name!r} is already registered")
-        self._metrics[metric.name] = metric
-
-    def __iter__(self) -> Iterator[Metric]:
-        if not self._discovered:
-            self._discovered = True
-            for point in entry_points(group=GROUP):
-                self.add(point.load())
-        return iter(self._metrics.values())
+        super().add(metric)
 
     def get(self, name: str, place: str = "metric") -> Metric:
         """The metric `name`; `auroc[label]` is that of one label. Raises RecipeError with the nearest names."""
@@ -58,6 +44,7 @@ _CLASSES = ("classification", "multilabel", "sequence_labeling")
 _RANKED = ("classification", "multilabel")
 _NUMBERS = ("regression",)
 METRICS = MetricRegistry(
+    "xmr.metrics",
     [
         Metric("accuracy", "fraction of records predicted right", classes.accuracy, _CLASSES),
         Metric("balanced_accuracy", "mean accuracy over classes", classes.balanced_accuracy, _CLASSES),
@@ -75,5 +62,5 @@ METRICS = MetricRegistry(
         Metric("rmse", "root mean squared error", numbers.root_mean_squared_error, _NUMBERS, higher_is_better=False),
         Metric("mae", "mean absolute error", numbers.mean_absolute_error, (*_NUMBERS, "forecasting"), False),
         Metric("r2", "explained fraction of the variance", numbers.r2, _NUMBERS),
-    ]
+    ],
 )
