@@ -12,11 +12,18 @@ from sklearn.datasets import load_sample_images
 
 from xmr.core.component import create
 from xmr.core.registry import SOURCES
-from xmr.core.spaces import PixelInput, WaveInput
+from xmr.core.spaces import PixelInput, TokenInput, WaveInput
 from xmr.errors import MissingExtraError, RecipeError
 from xmr.sources import efficientnet, whisper_tiny
 from xmr.sources.ctranslate2 import read_ctranslate2
+from xmr.sources.packaged_text import PackagedText
+from xmr.testing import check_source
 
+# Trastuzumab's heavy-chain variable domain (DrugBank DB00072).
+HEAVY_CHAIN = (
+    "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKG"
+    "RFTISADTSKNTAYLQMNSLRAEDTAVYYCSRWGGDGFYAMDYWGQGTLVTVSS"
+)
 ANSWERS = {"yes": " Yes", "no": " No", "one": " 1", "two": " 2", "three": " 3", "four": " 4", "five": " 5", "six": " 6"}
 
 
@@ -74,6 +81,58 @@ def test_whisper_equals_hugging_face_over_thirty_seconds():
     theirs = WhisperFeatureExtractor()(wave[0].numpy(), sampling_rate=16000, return_tensors="pt").input_features
     ours = whisper_tiny.whisper_mels(wave, source.window, source.filters).transpose(1, 2)
     torch.testing.assert_close(ours, theirs, atol=2e-3, rtol=0)
+
+
+def language_model(name, **settings):
+    source: PackagedText = create(SOURCES, {"name": name, **settings})
+    if source.packaged.folder() is None:
+        pytest.skip(f"{name} is not installed: {source.packaged.command}")
+    return source.load()
+
+
+def masked(source, text):
+    """Each token masked in turn -> the log probability of the true one, and whether it is the most likely."""
+    ids = torch.tensor(source.tokenize([text])[0])
+    each = torch.arange(len(ids))
+    rows = ids.repeat(len(ids), 1)
+    rows[each, each] = source.space.words.index("[MASK]")
+    with torch.no_grad():
+        found = source(TokenInput(source.space.embedding[rows], torch.ones_like(rows, dtype=torch.bool), 0, len(ids)))
+        scores = source.answers(found.hidden[each, found.start + each]).log_softmax(dim=1)
+    return scores[each, ids], scores.argmax(dim=1) == ids
+
+
+def test_antiberty_knows_an_antibody_from_its_shuffle():
+    source = language_model("antiberty")
+    shuffled = "".join(np.random.default_rng(0).permutation(list(HEAVY_CHAIN)))
+    real, other = (masked(source, text)[0].neg().mean().exp() for text in (HEAVY_CHAIN, shuffled))
+    assert real < 3, f"perplexity {real:.1f}"
+    assert other > 10, f"perplexity {other:.1f} of a shuffled chain"
+
+
+def test_rxnmapper_fills_in_a_reaction():
+    """An esterification: of its 21 tokens, most are the model's first choice."""
+    source = language_model("rxnmapper")
+    _, first = masked(source, "CC(=O)O.OCC>>CC(=O)OCC")
+    assert len(first) == 21
+    assert first.sum() >= 14, f"{first.sum()} of 21"
+
+
+@pytest.mark.parametrize("name", ["antiberty", "rxnmapper"])
+def test_packaged_language_models_pass_the_suite(name):
+    check_source(language_model(name))
+    assert language_model(name, layers=2, feature_layers=2).hidden_width > language_model(name).hidden_width
+
+
+def test_symbols_start_at_their_own_tokens():
+    """SMILES distinguish upper and lower case: aromatic c is another atom than aliphatic C."""
+    from xmr.core.kinds import SymbolSpec
+    from xmr.transforms.vocabulary import FreeEmbedding
+
+    source = language_model("rxnmapper")
+    table = FreeEmbedding("own_tokens").build(SymbolSpec(("C", "c", "[nH]")), source.space, torch.Generator()).table()
+    words = [source.space.words.index(word) for word in ("C", "c", "[nH]")]
+    assert torch.equal(table, source.space.embedding[words])
 
 
 def test_random_weights_are_a_control_of_the_same_shape():

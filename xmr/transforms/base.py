@@ -145,7 +145,8 @@ def word_ids(
                 Problem("transform.init_tokens", f"{len(asked)} words", f"{len(letters)}, one for each: {named}")
             )
         known = known_words(space)
-        missing = [word for word in asked if word.lower() not in known]
+        found = [known.get(word, known.get(word.lower())) for word in asked]
+        missing = [word for word, index in zip(asked, found) if index is None]
         if missing:
             raise RecipeError(
                 Problem(
@@ -154,7 +155,7 @@ def word_ids(
                     "words of its vocabulary",
                 )
             )
-        return torch.tensor([known[word.lower()] for word in asked])
+        return torch.tensor(found)
     plain = [
         index
         for index, word in enumerate(space.words)
@@ -166,13 +167,14 @@ def word_ids(
     if init == "own_tokens":
         known = known_words(space)
         for place, letter in enumerate(letters):
-            chosen[place] = known.get(letter.lower(), int(chosen[place]))
+            chosen[place] = known.get(letter, known.get(letter.lower(), int(chosen[place])))
     return chosen
 
 
 def known_words(space: TokenSpace) -> dict[str, int]:
-    """Tokens of the source that are whole words, in lower case -> token id."""
-    return {word.lstrip("▁Ġ").lower(): index for index, word in reversed(list(enumerate(space.words)))}
+    """Tokens of the source that are whole words -> token id; also in lower case, where that is no token of its own."""
+    words = [(word.lstrip("▁Ġ"), index) for index, word in reversed(list(enumerate(space.words)))]
+    return {word.lower(): index for word, index in words} | dict(words)
 
 
 def start_rows(
