@@ -36,8 +36,14 @@ class AntiBERTy(PackagedText):
         """See `PackagedText.config`."""
         from transformers import BertConfig
 
-        sizes = {"vocab_size": 25, "hidden_size": 512, "intermediate_size": 2048}
-        return BertConfig(num_hidden_layers=8, num_attention_heads=8, max_position_embeddings=512, **sizes)
+        return BertConfig(
+            vocab_size=25,
+            hidden_size=512,
+            num_hidden_layers=8,
+            num_attention_heads=8,
+            intermediate_size=2048,
+            max_position_embeddings=512,
+        )
 
     def network(self) -> Any:
         """See `PackagedText.network`."""

@@ -38,8 +38,15 @@ class RXNMapper(PackagedText):
         """See `PackagedText.config`."""
         from transformers import AlbertConfig
 
-        widths = {"embedding_size": 128, "hidden_size": 256, "intermediate_size": 512, "hidden_act": "gelu"}
-        return AlbertConfig(vocab_size=591, num_hidden_layers=12, num_attention_heads=8, **widths)
+        return AlbertConfig(
+            vocab_size=591,
+            embedding_size=128,
+            hidden_size=256,
+            num_hidden_layers=12,
+            num_attention_heads=8,
+            intermediate_size=512,
+            hidden_act="gelu",
+        )
 
     def network(self) -> Any:
         """See `PackagedText.network`."""
