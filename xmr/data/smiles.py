@@ -10,7 +10,7 @@ TOKEN = re.compile(r"\[[^\[\]]+\]|Br|Cl|[BCNOPSFI]|[bcnops]|%\d{2}|\d|>>|[=#$:/\
 
 
 def smiles_tokens(text: str) -> list[str]:
-    """The tokens in their order; characters that belong to none are left out."""
+    """The tokens in their order; characters that belong to none are skipped."""
     return TOKEN.findall(text)
 
 
