@@ -72,3 +72,10 @@ def test_many_problems_are_counted_and_not_compared():
 def test_a_name_that_is_no_text(name):
     with pytest.raises(RecipeError, match="expected one of"):
         check_section("output", {"name": name}, "r.yaml")
+
+
+def test_a_component_without_a_constructor_has_no_arguments():
+    class Bare:
+        pass
+
+    assert section_model(Bare).model_fields == {}

@@ -25,11 +25,11 @@ from xmr.tasks.sequence_labeling import SequenceLabeling
 
 
 def classification_metrics(values, label):
-    return METRICS.scores("classification", ClassPredictions(values, label))
+    return METRICS.scores(["classification"], ClassPredictions(values, label))
 
 
 def regression_metrics(value, truth):
-    return METRICS.scores("regression", NumberPredictions(value, truth))
+    return METRICS.scores(["regression"], NumberPredictions(value, truth))
 
 
 def test_binary_by_hand():
@@ -221,4 +221,4 @@ def test_metrics_of_a_package_are_discovered(monkeypatch):
             return Metric("always", "one", lambda found: 1.0, ("classification",))
 
     monkeypatch.setattr("xmr.core.registry.entry_points", lambda group: [Point()] if group == "xmr.metrics" else [])
-    assert MetricRegistry("xmr.metrics", []).scores("classification", None) == {"always": 1.0}
+    assert MetricRegistry("xmr.metrics", []).scores(["classification"], None) == {"always": 1.0}

@@ -74,7 +74,7 @@ def section_model(component: type) -> type[BaseModel]:
     fields: dict[str, Any] = {
         name: (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
         for name, parameter in signature.parameters.items()
-        if name != "self"
+        if name != "self" and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)  # as object's
     }
     limited: Any = field_validator("*")(_not_huge)
     return create_model(component.__name__, __base__=Section, __validators__={"limited": limited}, **fields)

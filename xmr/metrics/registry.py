@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from xmr.core.registry import OpenList
@@ -30,9 +31,9 @@ class MetricRegistry(OpenList[Metric]):
             raise RecipeError(one_of(place, name, known))
         return known[plain]
 
-    def scores(self, task: str, predictions: Any) -> dict[str, float]:
-        """Every metric of a task: name -> value."""
-        return {metric.name: metric.function(predictions) for metric in self if task in metric.tasks}
+    def scores(self, tasks: Collection[str], predictions: Any) -> dict[str, float]:
+        """Every metric of one of these tasks: name -> value."""
+        return {metric.name: metric.function(predictions) for metric in self if {*tasks} & {*metric.tasks}}
 
 
 def higher_is_better(name: str) -> bool:

@@ -108,8 +108,9 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
     problems: list[Problem] = []
     task = task_class(recipe.task)
     output = KINDS["output"].get(recipe.output["name"])
-    if recipe.task not in output.tasks:
-        fitting = [e.name for e in KINDS["output"] if recipe.task in e.load().tasks]
+    names = {task.name, task.like}
+    if not names & {*output.tasks}:
+        fitting = [e.name for e in KINDS["output"] if names & {*e.load().tasks}]
         problems.append(
             Problem(
                 place(("output", "name")),

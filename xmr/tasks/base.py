@@ -31,7 +31,7 @@ class Task(ABC):
     names: the classes, the label columns, or the steps of a forecast; K in shapes. column: the label column.
     Subclasses state their facts as class attributes:
 
-    name: what a recipe calls it.
+    name: what a recipe calls it. like: another task whose outputs and metrics suit this one as well.
     predicts: values for each record, for each position of a record, or for the steps after it.
     per_position: each position of a record has a target, not the record.
     classes: targets are class numbers.
@@ -47,6 +47,7 @@ class Task(ABC):
     column: str = ""
 
     name: ClassVar[str]
+    like: ClassVar[str] = ""
     predicts: ClassVar[Literal["record", "position", "future"]] = "record"
     per_position: ClassVar[bool] = False
     classes: ClassVar[bool] = False
@@ -182,7 +183,7 @@ class Task(ABC):
 
         values: (n, K) as `probabilities` gives them; target: as `encode` gives it.
         """
-        return METRICS.scores(self.name, self.scored(values, np.asarray(target)))
+        return METRICS.scores((self.name, self.like), self.scored(values, np.asarray(target)))
 
     @property
     @abstractmethod

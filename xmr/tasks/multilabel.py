@@ -89,7 +89,7 @@ class Multilabel(Task):
 
     def metrics(self, values: Array, target: Tensor | Array) -> dict[str, float]:
         """The mean over labels of each metric, and AUROC and accuracy of every label by name; see `Task.metrics`."""
-        each = [METRICS.scores(self.name, label) for label in self.scored(values, np.asarray(target))]
+        each = [METRICS.scores((self.name, self.like), label) for label in self.scored(values, np.asarray(target))]
         result = {name: mean_of_defined([one[name] for one in each]) for name in each[0]}
         for name, one in zip(self.names, each):
             result |= {f"{metric}[{name}]": one[metric] for metric in ("auroc", "accuracy")}
