@@ -16,7 +16,6 @@ from xmr.core.spaces import PixelInput, TokenInput, WaveInput
 from xmr.errors import MissingExtraError, RecipeError
 from xmr.sources import efficientnet, whisper_tiny
 from xmr.sources.ctranslate2 import read_ctranslate2
-from xmr.sources.packaged_text import PackagedText
 from xmr.testing import check_source
 
 # Trastuzumab's heavy-chain variable domain (DrugBank DB00072).
@@ -83,8 +82,8 @@ def test_whisper_equals_hugging_face_over_thirty_seconds():
     torch.testing.assert_close(ours, theirs, atol=2e-3, rtol=0)
 
 
-def language_model(name, **settings):
-    source: PackagedText = create(SOURCES, {"name": name, **settings})
+def packaged(name, **settings):
+    source = create(SOURCES, {"name": name, **settings})
     if source.packaged.folder() is None:
         pytest.skip(f"{name} is not installed: {source.packaged.command}")
     return source.load()
@@ -103,7 +102,7 @@ def masked(source, text):
 
 
 def test_antiberty_knows_an_antibody_from_its_shuffle():
-    source = language_model("antiberty")
+    source = packaged("antiberty")
     shuffled = "".join(np.random.default_rng(0).permutation(list(HEAVY_CHAIN)))
     real, other = (masked(source, text)[0].neg().mean().exp() for text in (HEAVY_CHAIN, shuffled))
     assert real < 3, f"perplexity {real:.1f}"
@@ -112,7 +111,7 @@ def test_antiberty_knows_an_antibody_from_its_shuffle():
 
 def test_rxnmapper_fills_in_a_reaction():
     """An esterification: of its 21 tokens, most are the model's first choice."""
-    source = language_model("rxnmapper")
+    source = packaged("rxnmapper")
     _, first = masked(source, "CC(=O)O.OCC>>CC(=O)OCC")
     assert len(first) == 21
     assert first.sum() >= 14, f"{first.sum()} of 21"
@@ -120,8 +119,8 @@ def test_rxnmapper_fills_in_a_reaction():
 
 @pytest.mark.parametrize("name", ["antiberty", "rxnmapper"])
 def test_packaged_language_models_pass_the_suite(name):
-    check_source(language_model(name))
-    assert language_model(name, layers=2, feature_layers=2).hidden_width > language_model(name).hidden_width
+    check_source(packaged(name))
+    assert packaged(name, layers=2, feature_layers=2).hidden_width > packaged(name).hidden_width
 
 
 def test_symbols_start_at_their_own_tokens():
@@ -129,10 +128,22 @@ def test_symbols_start_at_their_own_tokens():
     from xmr.core.kinds import SymbolSpec
     from xmr.transforms.vocabulary import FreeEmbedding
 
-    source = language_model("rxnmapper")
+    source = packaged("rxnmapper")
     table = FreeEmbedding("own_tokens").build(SymbolSpec(("C", "c", "[nH]")), source.space, torch.Generator()).table()
     words = [source.space.words.index(word) for word in ("C", "c", "[nH]")]
     assert torch.equal(table, source.space.embedding[words])
+
+
+def test_speech_embedding_equals_the_tflite_runtime():
+    """A rising tone; the numbers are the runtime's for the package's two files, the mean of three windows."""
+    source = packaged("speech_embedding")
+    time = np.arange(16000) / 16000
+    tone = (0.3 * np.sin(2 * np.pi * (200 + 600 * time) * time) * np.hanning(16000)).astype(np.float32)
+    with torch.no_grad():
+        found = source(WaveInput(waves=torch.from_numpy(tone)[None])).features[0]
+    assert found.shape == (96,)
+    assert found[:6].tolist() == pytest.approx([-3.2488, 22.2411, -7.5319, -12.4904, 16.6643, 15.8285], abs=2e-3)
+    check_source(packaged("speech_embedding", feature_layers=3))
 
 
 def test_random_weights_are_a_control_of_the_same_shape():

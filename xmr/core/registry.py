@@ -242,6 +242,12 @@ SOURCES = Registry(
             "Whisper tiny.en from a pip package",
             {"space": "wave"},
         ),
+        Entry(
+            "speech_embedding",
+            "xmr.sources.speech_embedding:SpeechEmbedding",
+            "Google's speech embedding from a pip package",
+            {"space": "wave"},
+        ),
         Entry("attention_rnn", "xmr.sources.keywords:AttentionRNN", "36 spoken commands (V2S)", {"space": "wave"}),
         Entry("keyword_cnn", "xmr.sources.keywords:KeywordCNN", "honk's ten spoken commands", {"space": "wave"}),
         Entry("yamnet", "xmr.sources.yamnet:Yamnet", "521 sounds of AudioSet", {"space": "wave"}),

@@ -23,7 +23,7 @@ class Layer:
 
 
 def read_layers(path: Path) -> Iterator[Layer]:
-    """Every convolution and linear layer, from 8 bits back to float. Raises MissingExtraError without tflite."""
+    """Every convolution, linear layer and matrix, as float. Raises MissingExtraError without tflite."""
     tflite: Any = require("tflite", "convert", "reading TFLite models")
     model = tflite.Model.GetRootAsModel(path.read_bytes(), 0)
     graph = model.Subgraphs(0)
@@ -32,6 +32,9 @@ def read_layers(path: Path) -> Iterator[Layer]:
         operator = graph.Operators(index)
         code = model.OperatorCodes(operator.OpcodeIndex())
         kind = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        if kind == codes.BATCH_MATMUL:  # (in, out), without bias
+            matrix = _values(model, graph.Tensors(operator.Inputs(1))).T[:, :, None, None]
+            yield Layer(torch.from_numpy(matrix.copy()), torch.zeros(len(matrix)))
         if kind not in (codes.CONV_2D, codes.DEPTHWISE_CONV_2D, codes.FULLY_CONNECTED):
             continue
         weight, bias = (_values(model, graph.Tensors(operator.Inputs(place))) for place in (1, 2))
