@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from xmr.commands.leaks import leaks
 from xmr.core.batching import tokens_at_once
 from xmr.core.component import create
 from xmr.core.kinds import Batch
@@ -43,6 +44,8 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
         program, training = job.program, job.sets["train"]
         tested: LabelledSet | None = job.sets["test"]
         yield "data", job.prepared.summary()
+        for text in leaks(job)["alarms"]:
+            yield "beware", text
     except (DataUnavailableError, MissingExtraError) as error:
         yield "data", f"not read ({error}); shapes below are of synthetic records"
         program, training = _synthetic(recipe)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from xmr import __version__
+from xmr.commands.leaks import leaks
 from xmr.commands.predict import prediction_table
 from xmr.commands.run_baselines import Log, baseline_input, chance, run_baselines
 from xmr.commands.run_folder import claimed, is_finished, joined
@@ -85,6 +86,9 @@ def _run(
     if len(said) > MAX_LINES:
         log(f"and {len(said) - MAX_LINES} more (`xmr check` lists all)")
     log(describe_program(job.program))
+    leaked = leaks(job) if main else {}
+    for text in leaked.get("alarms", []):
+        log(f"beware: {text}")
     if main:
         write_text(folder / "recipe.yaml", dump_recipe(recipe, comment))
     started, memory = time.perf_counter(), PeakMemory(accelerator.device).start()
@@ -113,6 +117,7 @@ def _run(
     costs["seconds"]["test"] = time.perf_counter() - started
     prediction = Prediction.of(job.records["test"].ids, each, job.targets.lengths(job.sets["test"].data))
     result = {"recipe": comment or "recipe.yaml", **_result(job, history, prediction), **costs}
+    result["leaks"] = leaked
     result["processes"] = accelerator.num_processes
     job.program.save(folder / "program")
     result["program_bytes"] = sum((folder / "program" / name).stat().st_size for name in PROGRAM_FILES)

@@ -34,7 +34,8 @@ def verdict(result: dict[str, Any]) -> list[str]:
     result: metrics.json. Baselines and intervals are of one split; `xmr compare` tests the differences over seeds.
     """
     metric, scores = headline_scores(result)
-    return [*_beaten(metric, scores), *_chance(metric, result), *_few(result.get("test_counts") or {})]
+    leaked = (result.get("leaks") or {}).get("alarms", [])
+    return [*leaked, *_beaten(metric, scores), *_chance(metric, result), *_few(result.get("test_counts") or {})]
 
 
 def _beaten(metric: str, scores: dict[str, float]) -> list[str]:

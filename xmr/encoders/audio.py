@@ -32,6 +32,7 @@ from xmr.tasks.base import task_class
 THREADS = 4
 RATE = 16000  # where neither the recipe nor the source names a rate
 SHORTEST = 16  # minimum number of samples
+FACTS_SECONDS = 3  # of a file, in which silence is measured
 SILENT = 10 ** (-40 / 20)  # of the peak: quieter ends are silence
 
 
@@ -265,6 +266,23 @@ class AudioEncoder(Encoder):
     def example(self, n: int, seed: int, task: str = "classification") -> Records:
         """Tones of two pitches in noise, half a second, as files in a temporary folder of this process."""
         return _example(n, seed, task)
+
+    def facts(self, records: Records) -> dict[str, np.ndarray]:
+        """Sample rate, duration, size of the file, and how much of its first seconds is silence (40 dB below the peak)."""
+        media = Media(records.file, "a sound file")
+
+        def one(name: str) -> tuple[float, float, float, float]:
+            """The facts of a file."""
+            path = media.path(name)
+            with Recording(path) as recording:
+                level = np.abs(recording.part(0, min(recording.frames, FACTS_SECONDS * recording.rate)))
+                silent = float((level < SILENT * level.max(initial=0)).mean())
+                return recording.rate, recording.frames / recording.rate, path.stat().st_size, silent
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            found = np.array(list(pool.map(one, records.inputs)), dtype=float).reshape(-1, 4)
+        names = ("the sample rate", "the duration", "the file size", "the fraction of silence")
+        return dict(zip(names, found.T))
 
     def canonical(self, records: Records) -> list[str]:
         """Digests of the files' bytes."""

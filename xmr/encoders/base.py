@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import numpy as np
 from torch import Generator
 
 from xmr.core.kinds import Batch, EncodedSet, Spec
@@ -108,6 +109,14 @@ class Encoder(ABC):
     def augment(self, encoded: Batch, generator: Generator) -> Batch:
         """Augment a training batch; all randomness comes from `generator`, which the loop seeds at every step."""
         return encoded
+
+    def facts(self, records: Records) -> dict[str, np.ndarray]:
+        """Facts of each record that say little of its content, by name, (n,): its length, the size of its file."""
+        return {}
+
+    def numbers(self, records: Records) -> dict[str, np.ndarray]:
+        """Columns of numbers in the input that might be row numbers, by name, (n,)."""
+        return {}
 
     @classmethod
     def from_array(cls, X: Any) -> Records:

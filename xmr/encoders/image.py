@@ -18,7 +18,7 @@ from xmr.data.readers.images import records_of
 from xmr.data.readers.media import Media
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
-from xmr.encoders.decoding import Decoding
+from xmr.encoders.decoding import FORMATS, Decoding
 from xmr.encoders.positions import shuffle, shuffled_order, unshuffle
 from xmr.encoders.state import whole
 from xmr.errors import DataError
@@ -266,6 +266,24 @@ class ImageEncoder(Encoder):
         bright = (brightness > np.median(brightness)).tolist()
         records.labels = task_class(task).example_labels((brightness / 256 - label).tolist(), bright)
         return records
+
+    def facts(self, records: Records) -> dict[str, np.ndarray]:
+        """Width, height and size of the files; arrays have none of them."""
+        if records.arrays is not None:
+            return {}
+        from PIL import Image as Pillow
+
+        media = Media(records.file, "an image")
+
+        def one(name: str) -> tuple[float, float, float]:
+            """The facts of a file, from its header."""
+            path = media.path(name)
+            with Pillow.open(path, formats=FORMATS) as opened:
+                return opened.width, opened.height, path.stat().st_size
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            found = np.array(list(pool.map(one, records.inputs)), dtype=float).reshape(-1, 3)
+        return dict(zip(("the width", "the height", "the file size"), found.T))
 
     def canonical(self, records: Records) -> list[str]:
         """A digest of each file's bytes, or of each array."""

@@ -36,6 +36,10 @@ class SequenceEncoder(Encoder):
             raise ValueError(f"found {type(X).__name__} of {len(texts)}; expected texts, one per record")
         return Records.of(texts)
 
+    def facts(self, records: Records) -> dict[str, np.ndarray]:
+        """The number of symbols."""
+        return {"the length": np.array([len(text) for text in self.canonical(records)], dtype=float)}
+
     def encoded(self, flat: np.ndarray, lengths: np.ndarray, pieces: int = 1) -> SymbolSet:
         """Symbol ids of all records end to end, shuffled or truncated as the recipe says, as a data set."""
         if self.shuffle == "positions":

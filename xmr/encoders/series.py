@@ -135,6 +135,27 @@ class SeriesEncoder(Encoder):
             lengths = np.full(len(values), self.samples)
         return SignalSet(values, lengths, owner, start)
 
+    def facts(self, records: Records) -> dict[str, np.ndarray]:
+        """The number of samples, and the fraction of missing values."""
+        assert records.arrays is not None
+        lengths = _lengths(records.arrays)
+        known = (~np.isnan(records.arrays)).sum(axis=(1, 2))
+        return {
+            "the length": lengths.astype(float),
+            "the fraction of missing values": 1 - known / np.maximum(1, lengths * records.arrays.shape[1]),
+        }
+
+    def numbers(self, records: Records) -> dict[str, np.ndarray]:
+        """The first two and the last two samples of each channel."""
+        assert records.arrays is not None
+        _, channels, samples = records.arrays.shape
+        edges = sorted({place % samples for place in (0, 1, -2, -1)}) if samples > 1 else []
+        return {
+            f"sample {place + 1} of channel {channel + 1}": records.arrays[:, channel, place].astype(float)
+            for channel in range(channels)
+            for place in edges
+        }
+
     def _normalized(self, values: np.ndarray) -> np.ndarray:
         """Mean 0 and standard deviation 1 by the chosen statistics; NaN stays NaN."""
         if self.normalize == "none" or not values.size:

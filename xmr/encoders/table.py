@@ -146,6 +146,16 @@ class TableEncoder(Encoder):
             for text in records.inputs
         ]
 
+    def facts(self, records: Records) -> dict[str, np.ndarray]:
+        """The number of missing cells."""
+        return {"the number of missing cells": np.sum([list(map(is_gap, c)) for c in cells_by_column(records)], axis=0)}
+
+    def numbers(self, records: Records) -> dict[str, np.ndarray]:
+        """The columns of numbers."""
+        table = cells_by_column(records)
+        known = [column for column in self.seen if column.kind == "number"]
+        return {f"column {c.name}": numbers_of(table[self._place(records, c.name)]) for c in known}
+
     def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
         """Rows with a cell that is not a number or date in such a column; unknown categories if they are refused.
 
