@@ -20,8 +20,10 @@ from xmr.data.public.location import locate
 from xmr.data.readers.read import read_all
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.settings import DataSettings
+from xmr.data.skew import skew
 from xmr.data.splits import (
     Split,
+    amount,
     cluster_split,
     fold_split,
     group_split,
@@ -97,17 +99,16 @@ def prepare(settings: DataSettings, task_name: str, encoder: Reader, seed: int) 
     cleaned = remove_duplicates(records, texts, skipped, settings.duplicates, settings.conflicting_labels)
     records = cleaned.records
     texts = encoder.canonical(records)
-    split = _split(
-        settings,
-        records,
-        texts,
-        task.strata(records),
-        seed if settings.seed is None else settings.seed,
-    )
+    strata = task.strata(records)
+    split = _split(settings, records, texts, strata, seed if settings.seed is None else settings.seed)
     for name in ("train", "test"):
         if not len(getattr(split, name)):
             raise DataError(Problem("data.split", f"no {name} record", "records in both train and test"))
     task.check_split(records, split.train)
+    wanted = amount(settings.split.test, len(records)) if settings.split.by in ("random", "cluster") else None
+    names = [] if strata is None else ["|".join(row) for row in sorted(set(zip(*records.labels.values())))]
+    skewed = skew(split, strata, names, wanted)
+    split = replace(split, how="; ".join((split.how, *skewed)))
     whole = "\n".join(f"{a}\t{b}" for a, b in zip(records.ids, texts))
     digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()  # file names need not be UTF-8
     return Prepared(records, split, skipped, read, cleaned.duplicates, cleaned.conflicting_labels, digest, columns)

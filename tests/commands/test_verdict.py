@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from tests.test_job import write
+from tests.test_job import RECIPE, write
 from xmr.cli.app import execute
 from xmr.commands.run import run
 from xmr.commands.verdict import counted, verdict
+from xmr.recipe.load import load_recipe
 
 
 def result(**changed):
@@ -94,3 +95,19 @@ def test_a_stop_between_two_baselines_keeps_the_first_and_the_metrics(tmp_path, 
     assert set(again["baselines"]) == {"majority", "kmer_logistic"}
     assert asked == ["kmer_logistic"]
     assert np.isclose(again["test"]["auroc"], kept["test"]["auroc"])
+
+
+def test_the_skew_of_a_cluster_split_is_in_the_log_and_the_metrics(tmp_path):
+    """One family of sequences per class, so that whole classes fall on one side."""
+    rng = np.random.default_rng(0)
+    lines = ["sequence,label"]
+    for label, letters in enumerate(("ACDE", "FGHI", "KLMN", "PQRS")):
+        base = "".join(rng.choice(list(letters), 30))
+        lines += [f"{base}{''.join(rng.choice(list(letters), 4))},{'ab'[label % 2]}" for _ in range(10)]
+    (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
+    recipe = RECIPE.format(path=tmp_path / "x.csv").replace("predefined", "cluster, test: 0.25, tool: kmers")
+    (tmp_path / "r.yaml").write_text(recipe)
+    said = []
+    result = run(load_recipe(tmp_path / "r.yaml", ["baselines=[]"]), tmp_path / "out", device="cpu", log=said.append)
+    assert "makes up" in result["split"]
+    assert result["split"] in said[0]

@@ -12,7 +12,9 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.neighbors import NearestNeighbors
 
+from xmr.data.skew import skew
 from xmr.data.splits import (
+    Split,
     cluster_split,
     fold_split,
     kmer_clusters,
@@ -167,3 +169,17 @@ def test_clusters_need_memory_for_a_block_alone(monkeypatch):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 30e6  # all pairs would be 48 MB and more
+
+
+def test_a_skewed_split_says_so():
+    names, strata = ["a", "b", "c"], np.array([0] * 50 + [1] * 50 + [2] * 4)
+    alike = Split(np.arange(0, 100, 2), np.zeros(0, int), np.arange(1, 100, 2), "")
+    assert skew(alike, strata, names[:2], 50) == []
+    apart = Split(np.r_[0:50, 60:80], np.zeros(0, int), np.r_[80:104], "")
+    assert skew(apart, strata, names, 40) == [
+        "the test part has 24 records where 40 were asked for",
+        "a makes up 71% of training and 0% of test",
+        "no test record is of a",
+        "no training record is of c",
+    ]
+    assert skew(apart, None, [], None) == []

@@ -45,7 +45,8 @@ class Told:
 
     def __str__(self) -> str:
         names = " and ".join(", ".join(self.names).rsplit(", ", 1))
-        return f"{names} ({self.metric} {self.score:.2f} on held-out training records; chance is at most {self.chance[1]:.2f})"
+        score = f"{self.metric} {self.score:.2f} on held-out training records; chance is at most {self.chance[1]:.2f}"
+        return f"{names} ({score})"
 
 
 def leaks(job: Job) -> dict[str, Any]:
@@ -63,7 +64,8 @@ def leaks(job: Job) -> dict[str, Any]:
     found = _told(visible, truth, job.recipe.seed)
     if found is not None and found.alarms:
         each = [one for name in visible if (one := _told({name: visible[name]}, truth, job.recipe.seed)) is not None]
-        found = max([*each, found], key=lambda told: (told.score >= found.score - 0.02, -len(told.names)))
+        best = found.score - 0.02
+        found = max([*each, found], key=lambda told: (told.score >= best, -len(told.names), told.score))
     order = _told(_order(records), truth, job.recipe.seed)
     alarms = []
     if found is not None and found.alarms:
@@ -125,7 +127,10 @@ def _told(facts: Facts, truth: Array, seed: int) -> Told | None:
     rng = np.random.default_rng(seed)
     chance = [_score(guess, truth[rng.permutation(len(truth))], classes) for _ in range(PERMUTATIONS)]
     return Told(
-        list(varied), _score(guess, truth, classes), (min(chance), max(chance)), "AUROC" if classes else "rank correlation"
+        list(varied),
+        _score(guess, truth, classes),
+        (min(chance), max(chance)),
+        "AUROC" if classes else "rank correlation",
     )
 
 

@@ -268,7 +268,7 @@ class AudioEncoder(Encoder):
         return _example(n, seed, task)
 
     def facts(self, records: Records) -> dict[str, np.ndarray]:
-        """Sample rate, duration, size of the file, and how much of its first seconds is silence (40 dB below the peak)."""
+        """Sample rate, duration, file size, and how much of the first seconds is silence (40 dB below the peak)."""
         media = Media(records.file, "a sound file")
 
         def one(name: str) -> tuple[float, float, float, float]:
