@@ -69,7 +69,7 @@ def test_an_ensemble_is_its_members(source):
     data = both.encoder.encode(records).batch(np.arange(8))
     logits = both(data)
     for member in range(2):
-        alone = Program(both.encoder, [both.transforms[member]], source, [both.outputs[member]], both.targets)
+        alone = Program(both.encoder, [both.transforms[member]], source, [both.outputs[member]], both.task)
         assert torch.allclose(alone(data)[0], logits[member], atol=1e-5)
     first = torch.autograd.grad(
         logits[0].square().sum(), both.transforms[1].weight, allow_unused=True, retain_graph=True

@@ -30,7 +30,7 @@ class Job:
     records: dict[str, Records]
     encoder: Encoder
     source: Source
-    targets: Task
+    task: Task
     sets: dict[str, LabelledSet]
     program: Program
     load_seconds: float = 0.0
@@ -61,23 +61,23 @@ def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepare
     """
     records = {name: prepared.subset(name) for name in SPLITS}
     encoder.fit(records["train"])
-    targets = encoder.targets(recipe.task, records["train"], positive_of(recipe.data), recipe.data.target_scale)
+    task = encoder.targets(recipe.task, records["train"], positive_of(recipe.data), recipe.data.target_scale)
     for name in SPLITS:
-        records[name] = _known(records[name], encoder, targets, recipe.data.on_error, prepared)
+        records[name] = _known(records[name], encoder, task, recipe.data.on_error, prepared)
     if recipe.data.shuffle_labels:
         for name, salt in (("train", 7), ("validation", 8)):
-            targets.shuffle_labels(records[name], np.random.default_rng(recipe.seed + salt))
-    sets = {name: LabelledSet(encoder.encode(subset), targets.encode(subset)) for name, subset in records.items()}
+            task.shuffle_labels(records[name], np.random.default_rng(recipe.seed + salt))
+    sets = {name: LabelledSet(encoder.encode(subset), task.encode(subset)) for name, subset in records.items()}
     widths = np.unique(sets["train"].data.width)
     length = int(widths[0]) if encoder.one_length else None
     program = Program.build(
-        encoder, recipe.transform, source, recipe.output, targets, recipe.ensemble, recipe.seed, length
+        encoder, recipe.transform, source, recipe.output, task, recipe.ensemble, recipe.seed, length
     )
     program.columns = prepared.columns
-    return Job(recipe, prepared, records, encoder, source, targets, sets, program.to(device))
+    return Job(recipe, prepared, records, encoder, source, task, sets, program.to(device))
 
 
-def _known(records: Records, encoder: Encoder, targets: Task, on_error: str, prepared: Prepared) -> Records:
+def _known(records: Records, encoder: Encoder, task: Task, on_error: str, prepared: Prepared) -> Records:
     """Only records whose label occurs in training and which the fitted encoder accepts."""
-    wrong = {**targets.check(records), **encoder.check(records, fitted=True)}
+    wrong = {**task.check(records), **encoder.check(records, fitted=True)}
     return without_bad(records, wrong, on_error, prepared.skipped)

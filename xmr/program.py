@@ -54,14 +54,14 @@ class Program(nn.Module):
         transforms: list[Transform],
         source: Source,
         outputs: list[Output],
-        targets: Task,
+        task: Task,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.transforms = Modules[Transform](transforms)
         self.source = source
         self.outputs = Modules[Output](outputs)
-        self.targets = targets
+        self.task = task
         self.length: int | None = None
         self.columns = Columns()  # column names of the training file
 
@@ -72,7 +72,7 @@ class Program(nn.Module):
         transform: dict[str, Any],
         source: Source,
         output: dict[str, Any],
-        targets: Task,
+        task: Task,
         programs: int = 1,
         seed: int = 0,
         length: int | None = None,
@@ -86,14 +86,14 @@ class Program(nn.Module):
             made: Transform = create(TRANSFORMS, transform)
             made.member, made.programs = member, programs
             answer: Output = create(OUTPUTS, output)
-            answer.target_names = targets.names
+            answer.target_names = task.names
             with use_generators(Generators(number)):  # for layers of plugins that do not use the generator
                 made.build(encoder.spec, source.space, generator)
                 made.set_feature_extractor(partial(_features, source), source.hidden_width, generator)
                 positions = length if length is not None else made.positions
-                outputs.append(answer.build(source, targets.outputs, positions, generator))
+                outputs.append(answer.build(source, task.outputs, positions, generator))
             transforms.append(made)
-        program = cls(encoder, transforms, source, outputs, targets)
+        program = cls(encoder, transforms, source, outputs, task)
         program.length = length
         return program
 
@@ -157,15 +157,15 @@ class Program(nn.Module):
 
         Per position: (N, positions of all records, K); overlapping windows of a record are averaged.
         """
-        training, per_position = self.training, self.targets.per_position
+        training, per_position = self.training, self.task.per_position
         self.eval()
         rows = int(data.positions.sum()) if per_position else len(data)
-        result = torch.zeros(len(self.transforms), rows, self.targets.outputs)
+        result = torch.zeros(len(self.transforms), rows, self.task.outputs)
         weight = torch.zeros(rows)
         with torch.inference_mode(), precision or nullcontext():
             for records in data.prediction_batches(tokens or tokens_at_once(self.device), len(self.transforms)):
                 encoded = data.batch(records).to(self.device)
-                values = self.targets.probabilities(self(encoded).float()).cpu()
+                values = self.task.probabilities(self(encoded).float()).cpu()
                 if not per_position:
                     result[:, torch.from_numpy(records)] = values
                     continue
@@ -184,7 +184,7 @@ class Program(nn.Module):
         tolerance).
         """
         data = self.encoder.encode(records)
-        return Prediction.of(records.ids, self.predict_each(data, tokens), self.targets.lengths(data))
+        return Prediction.of(records.ids, self.predict_each(data, tokens), self.task.lengths(data))
 
     def save(self, folder: Path) -> None:
         """Write the program folder: program.json, program.safetensors (what was learned), encoder.json."""

@@ -75,7 +75,7 @@ def save_program(program: Program, folder: Path) -> None:
         "source": {**source.describe(), "seed": source.seed, "sha256": source.identity},
         "transform": transforms[0].section,
         "output": outputs[0].section,
-        "targets": program.targets.state(),
+        "targets": program.task.state(),
         "programs": len(transforms),
         "length": program.length,
         "columns": program.columns.given(),
@@ -84,7 +84,7 @@ def save_program(program: Program, folder: Path) -> None:
             "source": package_of(type(source)),
             "transform": package_of(type(transforms[0])),
             "output": package_of(type(outputs[0])),
-            "targets": package_of(type(program.targets)),
+            "targets": package_of(type(program.task)),
         },
     }
     write_json(folder / "program.json", {**facts, "sha256": {**sums, "program.json": json_sha256(facts)}})

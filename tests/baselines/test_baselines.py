@@ -58,7 +58,7 @@ def baseline_input(reader, records, task, source, render=None, *, seed=0, valida
         texts={name: reader.canonical(part) for name, part in held.items()},
         sets={name: reader.encode(part) for name, part in held.items()},
         targets={name: truth[name] for name in ("train", "validation")},
-        description=targets,
+        task=targets,
         spec=reader.spec,
         seed=seed,
         source=source,
@@ -100,7 +100,7 @@ def test_the_probe_of_several_depths_is_the_ridge_of_the_programs():
     }
     both = np.concatenate([seen["train"], seen["validation"]])
     truth = np.concatenate([data.targets["train"], data.targets["validation"]])
-    weight, bias = solve(both, np.eye(data.description.outputs)[truth] * 2 - 1)
+    weight, bias = solve(both, np.eye(data.task.outputs)[truth] * 2 - 1)
     np.testing.assert_allclose(found, softmax(seen["test"] @ weight.T + bias, axis=1), rtol=1e-3, atol=1e-5)
 
 
@@ -114,9 +114,9 @@ def test_every_baseline_on_tables(task, validation):
     data, truth = table_parts(task, validation=validation)
     for name, baseline in BASELINES.suiting(data.case).items():
         values = run_baseline(name, data)
-        assert values.shape == (40, data.description.outputs)
+        assert values.shape == (40, data.task.outputs)
         assert np.isfinite(values).all()
-        found = data.description.metrics(values, truth)
+        found = data.task.metrics(values, truth)
         if name not in ("majority", "linear_probe"):
             least = 0.75 if task != "regression" else 0.3 if baseline.uses_source else 0.6
             assert found["r2" if task == "regression" else "auroc"] > least, name
@@ -138,9 +138,9 @@ def test_every_baseline_on_pictures(task, validation):
     before = data.source.checksum()
     for name in BASELINES.suiting(data.case):
         values = run_baseline(name, data)
-        assert values.shape == (40, data.description.outputs)
+        assert values.shape == (40, data.task.outputs)
         assert np.isfinite(values).all()
-        found = data.description.metrics(values, truth)
+        found = data.task.metrics(values, truth)
         if task == "classification" and name != "majority":
             assert found["auroc"] > (0.7 if name in ("fine_tuning", "lora") else 0.9), name
     assert data.source.checksum() == before, "fine-tuning must not touch the source itself"
@@ -152,7 +152,7 @@ def test_lora_of_every_kind_of_network(kind, monkeypatch):
     """MobileNet looks its convolutions' strides up, adapters or not."""
     monkeypatch.setattr("xmr.baselines.fine_tuning.EPOCHS", 1)
     data, _ = image_parts("classification", source=tiny_vision(kind))
-    assert run_baseline("lora", data).shape == (40, data.description.outputs)
+    assert run_baseline("lora", data).shape == (40, data.task.outputs)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_every_baseline_of_every_task(task, validation):
     data, truth = protein_parts(task, validation=validation)
     for name in BASELINES.suiting(data.case):
         values = run_baseline(name, data)
-        assert values.shape == (len(truth), data.description.outputs)
+        assert values.shape == (len(truth), data.task.outputs)
         assert np.isfinite(values).all()
         if task.endswith("classification"):
             assert np.allclose(values.sum(axis=1), 1, atol=1e-3)
@@ -172,16 +172,16 @@ def test_every_baseline_of_every_task(task, validation):
 @pytest.mark.parametrize("name", ["composition_logistic", "kmer_logistic", "kmer_forest"])
 def test_composition_is_learned(name):
     data, truth = protein_parts("classification", 400)
-    found = data.description.metrics(run_baseline(name, data), truth)
+    found = data.task.metrics(run_baseline(name, data), truth)
     assert found["auroc"] > 0.8
 
 
 @pytest.mark.parametrize("name", ["cnn", "window_linear"])
 def test_a_rule_per_position_is_learned(name):
     data, truth = protein_parts("sequence_labeling", 200)
-    found = data.description.metrics(run_baseline(name, data), truth)
+    found = data.task.metrics(run_baseline(name, data), truth)
     majority = run_baseline("majority", data)
-    floor = data.description.metrics(majority, truth)
+    floor = data.task.metrics(majority, truth)
     assert found["accuracy"] > floor["accuracy"] + 0.2
 
 

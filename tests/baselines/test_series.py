@@ -46,9 +46,9 @@ def test_every_baseline_of_series(task, validation):
                 run_baseline(name, data)
             continue
         values = run_baseline(name, data)
-        assert values.shape == (30, data.description.outputs)
+        assert values.shape == (30, data.task.outputs)
         assert np.isfinite(values).all()
-        found = data.description.metrics(values, truth)
+        found = data.task.metrics(values, truth)
         if name in ("minirocket", "cnn", "dtw_1nn"):
             assert found.get("pearson", found.get("auroc")) > 0.8, name  # the labels hold noise: ranks say less
 
@@ -61,7 +61,7 @@ def test_series_of_unequal_length_and_windows():
     data, truth = parts(SeriesEncoder(length="resample"), records)
     assert isinstance(series_of(data)["train"], list)
     for name in ("minirocket", "dtw_1nn"):
-        accuracy = data.description.metrics(run_baseline(name, data), truth)
+        accuracy = data.task.metrics(run_baseline(name, data), truth)
         assert accuracy["accuracy"] > 0.9, name
     windowed, _ = parts(SeriesEncoder(length="window", size=10), records)
     for name in ("logistic", "cnn", "linear_probe"):
@@ -102,7 +102,7 @@ def test_baselines_of_recordings():
         values = run_baseline(name, data)
         assert values.shape == (30, 2)
         if name in ("mfcc_logistic", "cnn"):  # of two classes the epoch is chosen by AUROC
-            assert data.description.metrics(values, truth)["auroc"] > 0.9, name
+            assert data.task.metrics(values, truth)["auroc"] > 0.9, name
 
 
 def test_the_network_from_scratch_hears_the_varied_voices_too(monkeypatch):

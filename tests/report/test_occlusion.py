@@ -24,7 +24,7 @@ def odds(program, batch, chosen):
     with torch.inference_mode():
         p = (
             program.eval()
-            .targets.probabilities(program(batch))
+            .task.probabilities(program(batch))
             .mean(dim=0)
             .double()
             .numpy()[np.arange(len(chosen)), chosen]

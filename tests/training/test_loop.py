@@ -23,7 +23,7 @@ from xmr.training.settings import TrainingSettings
 
 
 def labelled(program, records):
-    return LabelledSet(program.encoder.encode(records), program.targets.encode(records))
+    return LabelledSet(program.encoder.encode(records), program.task.encode(records))
 
 
 def fit(tmp_path, *, stop_at=None, resume=False, name="a", seed=0, **settings):
@@ -140,7 +140,7 @@ def test_a_solved_head_fits_the_transform_as_it_ended(tmp_path, update_every, pr
         for row in range(28):
             batch = part.data.batch(np.array([row]))
             features[row] = program.outputs[0].pool(program.source(program.transforms[0](batch)), batch).numpy()
-    truth = np.eye(program.targets.outputs)[part.target.numpy()] * 2 - 1
+    truth = np.eye(program.task.outputs)[part.target.numpy()] * 2 - 1
     weight, bias = solve(np.tile(features, (update_every, 1)), np.tile(truth, (update_every, 1)))
     scores = features @ weight.T + bias
     found = features @ program.outputs[0].weight.numpy().T + program.outputs[0].bias.numpy()

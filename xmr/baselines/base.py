@@ -39,7 +39,7 @@ class BaselineInput:
     """What a baseline may use. The targets of the test part are not among it, so none can learn from them.
 
     texts: each record in canonical form, by part; sets: the encoded records, by part; targets: of the training and the
-    validation part, (n, ...); description: classes and scales; arrays: series as they were read, where memory holds
+    validation part, (n, ...); task: classes and scales; arrays: series as they were read, where memory holds
     them; season: steps after which a forecast's series repeats; untrained: the recipe's transform before training;
     precision: "full" or "bf16", in which the program was trained.
     """
@@ -48,7 +48,7 @@ class BaselineInput:
     texts: dict[str, list[str]]
     sets: dict[str, Any]
     targets: dict[str, np.ndarray]
-    description: Task
+    task: Task
     spec: Any  # of the kind that the baseline is registered for
     seed: int
     source: Source

@@ -65,7 +65,7 @@ def sequence_cnn(data: BaselineInput) -> np.ndarray:
     per_position = data.case.predicts == PER_POSITION
     generators = Generators(data.seed)
     with use_generators(generators):
-        model = SequenceCNN(len(data.spec.symbols), data.description.outputs, per_position)
+        model = SequenceCNN(len(data.spec.symbols), data.task.outputs, per_position)
     plain = replace(
         data,
         sets={name: _unwindowed(part) for name, part in data.sets.items()},
@@ -81,7 +81,7 @@ def image_cnn(data: BaselineInput) -> np.ndarray:
     """Train on images from scratch, choose the epoch on validation, predict test: (n, K)."""
     generators = Generators(data.seed)
     with use_generators(generators):
-        model = ImageCNN(data.spec.channels, data.description.outputs)
+        model = ImageCNN(data.spec.channels, data.task.outputs)
     schedule = Schedule(epochs=EPOCHS, batch=IMAGES, learning_rate=LEARNING_RATE, patience=PATIENCE)
     return fit_network(model, replace(data, precision="full"), schedule, generators)
 

@@ -50,18 +50,18 @@ def fit_and_predict(model: Model, learned: Any, test: Any, data: BaselineInput) 
 
     learned, test: (n, F), dense or sparse. A multilabel task is one model per label, fitted where the label is known.
     """
-    description = data.description
+    task = data.task
     target = np.concatenate([data.targets["train"], data.targets["validation"]])
-    if not description.probabilistic:
+    if not task.probabilistic:
         values = model(True, data.seed).fit(learned, target[:, 0]).predict(test)
-        return description.own_units(values[:, None])
-    if description.several_columns:
+        return task.own_units(values[:, None])
+    if task.several_columns:
         columns = []
-        for column in range(description.outputs):
+        for column in range(task.outputs):
             rows = np.flatnonzero(~np.isnan(target[:, column]))
             columns.append(_probability(model(False, data.seed), learned[rows], target[rows, column], test, 2)[:, 1])
         return np.stack(columns, axis=1)
-    return _probability(model(False, data.seed), learned, target, test, description.outputs)
+    return _probability(model(False, data.seed), learned, target, test, task.outputs)
 
 
 def _probability(model: Any, learned: Any, target: np.ndarray, test: Any, classes: int) -> np.ndarray:

@@ -120,13 +120,13 @@ def attention_layer(data: BaselineInput) -> np.ndarray:
     assert data.untrained is not None
     with use_generators(generators):
         body = OneAttentionLayer(width, space.max_length, generators.on(torch.device("cpu")))
-        model = Tuned(copy.deepcopy(data.untrained), body, width, data.description.outputs, dropout=False)
+        model = Tuned(copy.deepcopy(data.untrained), body, width, data.task.outputs, dropout=False)
     return _fit(model, data, (LEARNING_RATE, LEARNING_RATE), generators)
 
 
 def _tuned(data: BaselineInput, body: Source, render: nn.Module) -> Tuned:
     dropout = data.case.space == "token"
-    return Tuned(render, body, data.source.hidden_width, data.description.outputs, dropout)
+    return Tuned(render, body, data.source.hidden_width, data.task.outputs, dropout)
 
 
 def _fit(model: Tuned, data: BaselineInput, rates: tuple[float, float], generators: Generators) -> np.ndarray:

@@ -41,7 +41,7 @@ def fit_network(
     the augmentation draw from. groups: parameters with their own learning rates; by default all learn at one. The
     precision is that of training and validation; test is predicted in full, as by a program.
     """
-    description, sets = data.description, data.sets
+    task, sets = data.task, data.sets
     targets = {part: torch.from_numpy(np.asarray(value)) for part, value in data.targets.items()}
     train, rng = sets["train"], np.random.default_rng(data.seed)
     plan = [training_batches(train.cost, train.width, schedule.batch, rng) for _ in range(schedule.epochs)]
@@ -55,18 +55,18 @@ def fit_network(
     for epoch, batches in enumerate(plan):
         model.train()
         for batch in batches:
-            wanted = description.batch_targets(targets["train"], train, batch)
+            wanted = task.batch_targets(targets["train"], train, batch)
             with use_generators(generators), autocast(data.precision, device):
                 logits = model(data.augment(train.batch(batch), generators.on(device))).float()
-            loss = description.loss(logits[None], wanted)[0]
+            loss = task.loss(logits[None], wanted)[0]
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             decay.step()
         if len(sets["validation"]):
             with autocast(data.precision, device):
-                values = network_predictions(model, sets["validation"], description, 2 * schedule.batch)
-            score = description.score(description.metrics(values, targets["validation"]))
+                values = network_predictions(model, sets["validation"], task, 2 * schedule.batch)
+            score = task.score(task.metrics(values, targets["validation"]))
             if score > best_score:
                 best_score, best_epoch = score, epoch
                 best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -74,19 +74,19 @@ def fit_network(
                 break
     if best is not None:
         model.load_state_dict(best)
-    return network_predictions(model, sets["test"], description, 2 * schedule.batch)
+    return network_predictions(model, sets["test"], task, 2 * schedule.batch)
 
 
-def network_predictions(model: nn.Module, data: Any, description: Task, budget: int) -> np.ndarray:
+def network_predictions(model: nn.Module, data: Any, task: Task, budget: int) -> np.ndarray:
     """Probabilities or values of every record (or residue), in order: (n, K)."""
     model.eval()
-    rows = int(data.offset[-1]) if description.per_position else len(data)
-    result = torch.zeros(rows, description.outputs)
+    rows = int(data.offset[-1]) if task.per_position else len(data)
+    result = torch.zeros(rows, task.outputs)
     with torch.inference_mode():
         for batch in inference_batches(data.cost, data.width, budget):
             encoded = data.batch(batch)
-            values = description.probabilities(model(encoded).float())
-            if description.per_position:
+            values = task.probabilities(model(encoded).float())
+            if task.per_position:
                 place = data.align(torch.arange(rows), batch, 0)[encoded.mask]
                 result[place] = values[encoded.mask]
             else:

@@ -19,7 +19,7 @@ def majority(data: BaselineInput) -> np.ndarray:
     """The class frequencies of the labelled training positions, for every position: (positions, K)."""
     target = data.targets["train"]
     scored = target != IGNORE
-    fractions = np.bincount(target[scored], minlength=data.description.outputs) / scored.sum()
+    fractions = np.bincount(target[scored], minlength=data.task.outputs) / scored.sum()
     return np.tile(fractions, (len(data.sets["test"].flat), 1))
 
 
@@ -31,7 +31,7 @@ def window_linear(data: BaselineInput) -> np.ndarray:
     model = SGDClassifier(loss="log_loss", alpha=1e-6, max_iter=8, tol=None, random_state=data.seed, average=True)
     model.fit(_windows(data.sets["train"], symbols, WIDTH)[np.flatnonzero(scored)], target[scored])
     test = _windows(data.sets["test"], symbols, WIDTH)
-    result = np.zeros((test.shape[0], data.description.outputs))
+    result = np.zeros((test.shape[0], data.task.outputs))
     result[:, model.classes_.astype(int)] = model.predict_proba(test)
     return result
 

@@ -57,8 +57,8 @@ def run_baseline(name: str, data: BaselineInput) -> np.ndarray:
         values = baseline.predict(data)
     finally:
         torch.set_num_threads(threads)
-    if values.ndim != 2 or values.shape[1] != data.description.outputs:
-        expected = f"(records, {data.description.outputs})"
+    if values.ndim != 2 or values.shape[1] != data.task.outputs:
+        expected = f"(records, {data.task.outputs})"
         raise RecipeError(f"baseline {name}: found values of shape {values.shape}; expected {expected}")
     return values
 

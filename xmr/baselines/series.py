@@ -118,7 +118,7 @@ def dtw_1nn(data: BaselineInput) -> np.ndarray:
 
 def _aeon_model(package: str, prefix: str, data: BaselineInput) -> Any:
     """aeon's class for the task. Raises RecipeError for several labels per record, MissingExtraError without aeon."""
-    task = data.description
+    task = data.task
     if not task.single_target:
         found = f"a baseline of aeon for task: {task.name}"
         raise RecipeError(Problem("baselines", found, "classification or regression"))
@@ -133,12 +133,12 @@ def _fit_aeon(model: Any, whole: dict[str, Any], data: BaselineInput) -> np.ndar
     parts = [whole[part] for part in ("train", "validation") if part in whole]
     learned = [row for part in parts for row in part] if isinstance(test, list) else np.concatenate(parts)
     target = np.concatenate([data.targets["train"], data.targets["validation"]])
-    regression = not data.description.probabilistic
+    regression = not data.task.probabilistic
     with numpy_state_kept():  # MiniRocket seeds numpy's global generator when it is fitted
         model.fit(learned, target[:, 0] if regression else target)
     if regression:
-        return data.description.own_units(model.predict(test)[:, None])
-    found = np.zeros((len(test), data.description.outputs))
+        return data.task.own_units(model.predict(test)[:, None])
+    found = np.zeros((len(test), data.task.outputs))
     found[:, np.asarray(model.classes_).astype(int)] = model.predict_proba(test)
     return found
 
@@ -198,7 +198,7 @@ def _pooled(logits: Tensor, signal: SignalBatch) -> Tensor:
 
 def signal_cnn(data: BaselineInput) -> np.ndarray:
     """Train on signals from scratch, choose the epoch on validation, predict test: (n, K)."""
-    spec, outputs = data.spec, data.description.outputs
+    spec, outputs = data.spec, data.task.outputs
     epochs = max(20, -(-STEPS // max(1, -(-len(data.sets["train"]) // ROWS))))
     generators = Generators(data.seed)
     with use_generators(generators):

@@ -12,12 +12,12 @@ STRENGTHS = np.logspace(-2, 5, 8)
 
 def last_value(data: BaselineInput) -> np.ndarray:
     """The last value of each window repeated, in z-scores: (n, H)."""
-    return np.repeat(_windows(data, "test")[:, -1:], data.description.outputs, axis=1)
+    return np.repeat(_windows(data, "test")[:, -1:], data.task.outputs, axis=1)
 
 
 def seasonal_naive(data: BaselineInput) -> np.ndarray:
     """The last season of each window repeated, in z-scores: (n, H)."""
-    horizon, seen = data.description.outputs, _windows(data, "test")
+    horizon, seen = data.task.outputs, _windows(data, "test")
     season = min(data.season, seen.shape[1])
     return np.tile(seen[:, -season:], (1, -(-horizon // season)))[:, :horizon]
 
@@ -33,7 +33,7 @@ def linear(data: BaselineInput) -> np.ndarray:
     one before it. Source: the linear models of DLinear, arXiv 2205.13504, with the mean taken out (NLinear takes the
     last value).
     """
-    horizon, seen = data.description.outputs, _windows(data, "test")
+    horizon, seen = data.task.outputs, _windows(data, "test")
     width = seen.shape[1] + 1
     gram, cross = np.zeros((width, width)), np.zeros((width, horizon))
     values, target = _windows(data, "train"), data.targets["train"]

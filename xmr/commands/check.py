@@ -58,7 +58,7 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
     yield "encoded", encoded.describe(program.encoder.spec)
     yield "source input", f"{inputs.describe()} x {len(program.transforms)} programs"
     precision = resolve_precision(recipe.training.precision, program.device)
-    wanted = program.targets.batch_targets(training.target, training.data, batch)
+    wanted = program.task.batch_targets(training.target, training.data, batch)
     step = _measure(program, encoded, wanted, precision)
     trainable = sum(p.numel() for p in program.trained_parameters())
     frozen = program.source.parameter_count()
@@ -110,7 +110,7 @@ def _measure(program: Program, encoded: Batch, wanted: torch.Tensor, precision: 
         started = time.perf_counter()
         with hooks, autocast(precision, program.device):
             logits = program(encoded)
-        program.targets.loss(logits.float(), wanted).sum().backward()
+        program.task.loss(logits.float(), wanted).sum().backward()
         return time.perf_counter() - started, tuple(logits.shape)
 
     program.train()
@@ -131,13 +131,13 @@ def _synthetic(recipe: Recipe) -> tuple[Program, LabelledSet]:
     encoder = make_encoder(recipe, source)
     records = encoder.example(64, 0, recipe.task)
     encoder.fit(records)
-    targets = encoder.targets(recipe.task, records)
+    task = encoder.targets(recipe.task, records)
     data = encoder.encode(records)
     length = int(data.width[0]) if encoder.one_length else None
     program = Program.build(
-        encoder, recipe.transform, source, recipe.output, targets, recipe.ensemble, recipe.seed, length
+        encoder, recipe.transform, source, recipe.output, task, recipe.ensemble, recipe.seed, length
     )
-    return program, LabelledSet(data, targets.encode(records))
+    return program, LabelledSet(data, task.encode(records))
 
 
 def _duration(seconds: float) -> str:

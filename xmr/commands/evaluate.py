@@ -38,27 +38,27 @@ def assess_file(
             )
         records = records.take([index for index, found in enumerate(records.role) if found == role])
     program = Program.load(folder, str(make_accelerator(device).device))
-    targets = program.targets
-    wanted = targets.columns
+    task = program.task
+    wanted = task.columns
     if len(records.labels) == len(wanted) and set(records.labels) != set(wanted):
         records.labels = dict(zip(wanted, records.labels.values()))
-    records = without_bad(records, targets.check_labels(records), on_error, skipped)
-    wrong = {**targets.check(records), **program.encoder.check(records, fitted=True)}
+    records = without_bad(records, task.check_labels(records), on_error, skipped)
+    wrong = {**task.check(records), **program.encoder.check(records, fitted=True)}
     records = without_bad(records, wrong, on_error, skipped)
-    if targets.per_position:
+    if task.per_position:
         lengths = np.array([len(text) for text in program.encoder.canonical(records)])
-        records = without_bad(records, targets.check_lengths(records, lengths), on_error, skipped)
+        records = without_bad(records, task.check_lengths(records, lengths), on_error, skipped)
     if not len(records):
         raise DataError(Problem(str(source), "no usable record", "at least one"))
     data = program.encoder.encode(records)
     values = program.predict_each(data).mean(dim=0).numpy()
-    target = targets.encode(records)
+    target = task.encode(records)
     return finite(
         {
             "n": len(records),
             "skipped": len(skipped),
-            "test": targets.metrics(values, target),
-            "test_interval": targets.interval(values, target, targets.lengths(data)),
+            "test": task.metrics(values, target),
+            "test_interval": task.interval(values, target, task.lengths(data)),
             **({"notes": list(records.notes)} if records.notes else {}),
         }
     )

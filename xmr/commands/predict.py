@@ -187,9 +187,9 @@ def _answered(request: _Request, part: Records, first: bool, context: AbstractCo
     program = request.program
     data = program.encoder.encode(part)
     each = program.predict_each(data, precision=context)
-    prediction = Prediction.of(part.ids, each, program.targets.lengths(data))
+    prediction = Prediction.of(part.ids, each, program.task.lengths(data))
     prediction = program.encoder.to_original_units(prediction, part)
-    header, rows = prediction_table(prediction, program.targets, escape_formulas=request.escape_formulas)
+    header, rows = prediction_table(prediction, program.task, escape_formulas=request.escape_formulas)
     return _csv([header, *rows] if first else rows)
 
 

@@ -109,13 +109,13 @@ def _run(
         return {}
     if len(job.sets["validation"]) and not math.isfinite(history.best_score):
         log(
-            f"{job.targets.main_metric} is not defined on the {len(job.sets['validation'])} validation records: "
+            f"{job.task.main_metric} is not defined on the {len(job.sets['validation'])} validation records: "
             "the last epoch was kept"
         )
     started = time.perf_counter()
     each = check_answers(job.program.predict_each(job.sets["test"].data), recipe.training)
     costs["seconds"]["test"] = time.perf_counter() - started
-    prediction = Prediction.of(job.records["test"].ids, each, job.targets.lengths(job.sets["test"].data))
+    prediction = Prediction.of(job.records["test"].ids, each, job.task.lengths(job.sets["test"].data))
     result = {"recipe": comment or "recipe.yaml", **_result(job, history, prediction), **costs}
     result["leaks"] = leaked
     result["processes"] = accelerator.num_processes
@@ -145,7 +145,7 @@ def _run(
 
 def _result(job: Job, history: History, prediction: Prediction) -> dict[str, Any]:
     """metrics.json before the baselines have run: the test metrics, and what made the program."""
-    task, test, prepared = job.targets, job.sets["test"], job.prepared
+    task, test, prepared = job.task, job.sets["test"], job.prepared
     return {
         "task": task.name,
         "metric": task.main_metric,
@@ -210,7 +210,7 @@ def describe_program(program: Program) -> str:
 
 def _write(folder: Path, job: Job, history: list[dict[str, float]], prediction: Prediction) -> None:
     """predictions.csv, history.csv, mapping.csv (where there is a label mapping), environment.json, skipped.csv."""
-    header, rows = prediction_table(prediction, job.targets, job.records["test"])
+    header, rows = prediction_table(prediction, job.task, job.records["test"])
     write_csv(folder / "predictions.csv", header, rows)
     columns = list(dict.fromkeys(key for row in history for key in row))
     write_csv(folder / "history.csv", columns, [[row.get(key, "") for key in columns] for row in history])

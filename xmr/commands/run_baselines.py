@@ -40,7 +40,7 @@ def baseline_input(job: Job) -> BaselineInput:
         texts={name: job.encoder.canonical(job.records[name]) for name in SPLITS},
         sets={name: part.data for name, part in job.sets.items()},
         targets={name: job.sets[name].target.numpy() for name in SPLITS if name != "test"},
-        description=job.targets,
+        task=job.task,
         spec=job.encoder.spec,
         seed=job.recipe.seed,
         source=job.source,
@@ -60,7 +60,7 @@ def chance(job: Job, data: BaselineInput) -> dict[str, float]:
     guess = BASELINES.suiting(data.case).get("majority")
     if guess is None:
         return {}
-    found = job.targets.metrics(guess.predict(data), job.sets["test"].target)
+    found = job.task.metrics(guess.predict(data), job.sets["test"].target)
     return {name: value if is_defined(value) else 0.0 for name, value in found.items()}
 
 
@@ -89,7 +89,7 @@ def run_baselines(
             log(f"baseline {name} failed: {reason(error)}")
             continue
         answers[name], cost = kept
-        values = job.targets.metrics(answers[name], job.sets["test"].target)
+        values = job.task.metrics(answers[name], job.sets["test"].target)
         result["baselines"][name] = {**values, **cost}
         write_json(folder / "metrics.json", finite({**result, "finished": False}))
     return answers

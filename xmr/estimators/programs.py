@@ -138,7 +138,7 @@ class ProgramClassifier(ClassifierMixin, _ProgramEstimator):
         if len(set(names.values())) < len(names):  # 1 and "1"
             names = {label: f"class {index}" for index, label in enumerate(names)}
         self._train(X, [names[label] for label in y.tolist()])
-        self.order_ = [self.program_.targets.names.index(name) for name in names.values()]
+        self.order_ = [self.program_.task.names.index(name) for name in names.values()]
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
@@ -62,6 +63,13 @@ class Output(nn.Module, ABC):
 
     def compute(self) -> None:
         """Compute the mapping from the counts; also called once before training by mappings that need counts then."""
+
+    def left_out(self, features: Callable[[Pooling], np.ndarray], target: Tensor) -> np.ndarray | None:
+        """Scores of each record, (n, K), by a solution from all others; None: nothing is solved in closed form.
+
+        features: of all records, pooled: (n, D'); target: of all records.
+        """
+        return None
 
     def mapping(self) -> Tensor | None:
         """Weight of each source class in each target, (K_S, K_T), columns summing to one; None: no mapping."""

@@ -41,8 +41,8 @@ class VocabularyLinear(Output):
         return hidden @ (self.gamma @ source.classifier_weight().float()).T
 
     def merge(self, source: Any) -> Output:
-        """If the source's head is only its embedding matrix, Gamma W_dec is a linear layer: keep only that."""
-        if getattr(source, "head", None) is not None:
+        """If the source's classifier is only its embedding matrix, Gamma W_dec is a linear layer: keep only that."""
+        if not source.tied:
             return self
         folded = Linear(pool=self.pool_name)
         folded.pool = self.pool

@@ -109,6 +109,10 @@ class Ridge(Output):
             self.bias.copy_(torch.from_numpy(bias))
         self.reset()
 
+    def left_out(self, features: Callable[[Pooling], np.ndarray], target: Tensor) -> np.ndarray:
+        """See `Output.left_out`."""
+        return leave_one_out(features(self.pool), numbers_of(target, len(self.bias)).numpy())
+
     def reset(self) -> None:
         """See `Output.reset`."""
         self.rows, self.truth = self.rows[:0], self.truth[:0]

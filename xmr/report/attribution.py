@@ -46,8 +46,8 @@ def attribution(program: Program, encoded: Batch | None) -> str:
 
 
 def _title(program: Program, found: Occlusion, row: int) -> str:
-    name = program.targets.names[found.predicted[row]]
-    probabilistic = program.targets.probabilistic
+    name = program.task.names[found.predicted[row]]
+    probabilistic = program.task.probabilistic
     return f"{name} ({found.confidence[row]:.2f})" if probabilistic else f"{name}: {found.confidence[row]:.3g}"
 
 

@@ -95,8 +95,8 @@ class Contents:
 def write_report(folder: Path, contents: Contents) -> None:
     """Write report.html into the run's folder."""
     program, result = contents.program, contents.result
-    targets = program.targets
-    chosen_by = targets.main_metric
+    task = program.task
+    chosen_by = task.main_metric
     metric = headline(chosen_by, result["test"])
     test, others = result["test"], result["baselines"]
     shown = [name for name in (metric, "accuracy", "mcc", "auprc", "rmse", "r2", "mae") if name in test]
@@ -110,7 +110,7 @@ def write_report(folder: Path, contents: Contents) -> None:
     page = Environment(autoescape=True).from_string(_PAGE)
 
     text = page.render(
-        title=f"{result['recipe']}: {', '.join(targets.names) if targets.outputs <= 6 else targets.name}",
+        title=f"{result['recipe']}: {', '.join(task.names) if task.outputs <= 6 else task.name}",
         sentence=contents.summary,
         headline=_finite(test[metric]),
         metric=metric,
@@ -145,7 +145,7 @@ def largest_errors(
     program: Program, truth: np.ndarray, values: np.ndarray, ids: list[str], most: int = 10
 ) -> list[tuple[str, str, str, str]]:
     """Wrongly predicted test records with the highest loss: id, truth, prediction, loss (squared error for numbers)."""
-    found = program.targets.errors(values, truth)
+    found = program.task.errors(values, truth)
     if found is None:
         return []
     loss, said = found
@@ -155,7 +155,7 @@ def largest_errors(
 
 def _figures(shown: Contents) -> list[str]:
     """Those of the predictions, then those of training."""
-    task, history = shown.program.targets, shown.history
+    task, history = shown.program.task, shown.history
     figures = [
         figure for name in task.figures for figure in FIGURES[name](task, shown.target, shown.values, shown.baselines)
     ]

@@ -50,7 +50,7 @@ def top_source_classes(program: Program, most: int = TOP_CLASSES) -> list[tuple[
     value, index = torch.topk(weights, min(most, len(weights)), dim=0)
     return [
         (target, [(names[i], float(v)) for v, i in zip(value[:, t].tolist(), index[:, t].tolist()) if v > 0])
-        for t, target in enumerate(program.targets.names)
+        for t, target in enumerate(program.task.names)
     ]
 
 
@@ -67,7 +67,7 @@ def mapping_heatmap(program: Program) -> str:
     )
     chosen = weights[rows][:, columns].numpy()
     labels = [names[row].split(",")[0][:28] for row in rows]
-    targets = [program.targets.names[t] for t in columns]
+    targets = [program.task.names[t] for t in columns]
     return plots.svg(plots.heat(chosen, labels, targets), 2.2 + 0.3 * len(columns), 1.2 + 0.19 * len(rows))
 
 

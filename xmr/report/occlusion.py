@@ -40,7 +40,7 @@ def occlusion(program: Program, encoded: Batch, most: int | None = None) -> Occl
     most: patches per axis, by default what suits the kind of data. None for tasks without one prediction per record,
     for windows, and for kinds of data that hide nothing.
     """
-    if not program.targets.one_answer or encoded.windows is not None:
+    if not program.task.one_answer or encoded.windows is not None:
         return None
     patches = encoded.patches() if most is None else encoded.patches(most)
     if patches is None:
@@ -51,7 +51,7 @@ def occlusion(program: Program, encoded: Batch, most: int | None = None) -> Occl
         has = (patches == patch).flatten(1).any(dim=1).numpy()
         after, _ = _scores(program, encoded.hide(patches, patch, program.encoder.spec), predicted)
         drops[has, patch] = (before - after)[has]
-    confidence = 1 / (1 + np.exp(-before)) if program.targets.probabilistic else before
+    confidence = 1 / (1 + np.exp(-before)) if program.task.probabilistic else before
     return Occlusion(drops, patches.numpy(), predicted, confidence)
 
 
@@ -60,8 +60,8 @@ def _scores(program: Program, encoded: Batch, classes: np.ndarray | None = None)
     program.eval()
     with torch.inference_mode():
         logits = program(encoded.to(program.device)).float()
-        values = program.targets.probabilities(logits).mean(dim=0).cpu().numpy()
-    if not program.targets.probabilistic:
+        values = program.task.probabilities(logits).mean(dim=0).cpu().numpy()
+    if not program.task.probabilistic:
         return values[:, 0].astype(np.float64), np.zeros(len(values), dtype=int)
     if classes is None:
         classes = values.argmax(axis=1)

@@ -36,6 +36,7 @@ class Source(nn.Module, ABC):
     own_width: int  # of the last layer's features alone
     identity: str = ""
     seed: int = 0  # of randomly initialized weights, as `load` was given it
+    tied: bool = False  # whether the embedding matrix alone maps features to source classes
     is_control: ClassVar[bool] = False  # whether it stands for "no pretrained network" in a comparison
     feature_layers: int = 1  # number of layers whose features are concatenated
     class_names: tuple[str, ...] = ()  # of the source classes, if known

@@ -108,6 +108,7 @@ class HFText(Source):
         body = _encoder_of(model)
         embedding = body.get_input_embeddings().weight
         self.head = vocabulary_head(model)
+        self.tied = self.head is None
         _keep_blocks(body, self.layers, model.config.num_hidden_layers)
         if self.attention != "auto" or not torch.cuda.is_available():
             body.set_attn_implementation("eager" if self.attention == "auto" else self.attention)

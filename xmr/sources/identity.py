@@ -23,6 +23,7 @@ class Identity(Source):
 
     space_kind: ClassVar[str] = "token"
     is_control: ClassVar[bool] = True
+    tied = True
     space: TokenSpace
 
     def __init__(

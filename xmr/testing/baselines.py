@@ -58,7 +58,7 @@ class BaselineChecks(Checks):
             texts={part: encoder.canonical(found) for part, found in parts.items()},
             sets={part: encoder.encode(found) for part, found in parts.items()},
             targets={part: task.encode(parts[part]).numpy() for part in ("train", "validation")},
-            description=task,
+            task=task,
             spec=encoder.spec,
             seed=0,
             source=source,
@@ -77,7 +77,7 @@ class BaselineChecks(Checks):
 
     def check_its_values_have_the_shape_of_a_program_s(self) -> None:
         """(records or positions, K)."""
-        test, task = self.data.sets["test"], self.data.description
+        test, task = self.data.sets["test"], self.data.task
         rows = int(test.positions.sum()) if task.per_position else len(test)
         expected = (rows, task.outputs)
         assert self.values.shape == expected, f"values of shape {self.values.shape}; expected {expected}"
@@ -88,7 +88,7 @@ class BaselineChecks(Checks):
 
     def check_probabilities_sum_to_one(self) -> None:
         """Of the classes."""
-        task = self.data.description
+        task = self.data.task
         if task.classes:
             assert np.allclose(self.values.sum(axis=1), 1, atol=1e-3), "the probabilities of a row do not sum to one"
 

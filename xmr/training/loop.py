@@ -210,7 +210,7 @@ class _Job:
     ) -> None:
         self.program, self.training, self.validation = program, training, validation
         self.settings, self.seed, self.precision, self.accelerator = settings, seed, precision, accelerator
-        self.task = program.targets
+        self.task = program.task
         self.optimizer = make_optimizer(settings, parameter_groups(program, settings))
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.members = list(program.members())

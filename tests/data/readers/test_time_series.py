@@ -212,7 +212,7 @@ def parts(seen, target):
         texts={},
         sets=held,
         targets=goals,
-        description=Forecasting.steps(len(target[0])),
+        task=Forecasting.steps(len(target[0])),
         spec=SignalSpec(1, len(seen[0])),
         seed=0,
         source=None,

@@ -127,7 +127,7 @@ def _scored(
     nan = float("nan")
     right, evidence = probe(features, target), log_me(features, target)
     between = likelihood = nan
-    if job.targets.classes:
+    if job.task.classes:
         between = h_score(features, target)
         with torch.inference_mode():
             most = max(2, MAX_LEEP // job.source.classes)

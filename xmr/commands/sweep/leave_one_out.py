@@ -6,10 +6,10 @@ import hashlib
 import json
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,7 +17,7 @@ from xmr.core.files import write_json
 from xmr.core.output_folder import held
 from xmr.errors import Problem, RecipeError
 from xmr.job import Job, load_job
-from xmr.outputs.ridge import Ridge, leave_one_out, numbers_of
+from xmr.outputs.ridge import numbers_of
 from xmr.recipe.load import dump_recipe
 from xmr.recipe.recipe import Recipe
 
@@ -31,25 +31,23 @@ def left_out_votes(job: Job) -> Tensor:
     RecipeError for an output that is not solved in closed form.
     """
     program, part = job.program, job.sets["train"]
-    heads = [head for head in program.outputs if isinstance(head, Ridge)]
-    if len(heads) < len(program.outputs):
-        found = repr(job.recipe.output["name"])
-        raise RecipeError(Problem("output.name", found, "ridge, which leave-one-out needs"))
     program.cache(part.data, varied=False)
-    truth = numbers_of(part.target, job.targets.outputs).numpy()
-    votes = np.zeros(truth.shape)
-    for member, head in enumerate(heads):
-        features = program.features(part.data, member, head.pool)
-        votes += leave_one_out(features, truth) / len(heads)
-    return torch.from_numpy(votes)
+    votes = torch.zeros(len(part.data), job.task.outputs, dtype=torch.float64)
+    for member, output in enumerate(program.outputs):
+        found = output.left_out(partial(program.features, part.data, member), part.target)
+        if found is None:
+            problem = Problem("output.name", repr(job.recipe.output["name"]), "ridge, which leave-one-out needs")
+            raise RecipeError(problem)
+        votes += torch.from_numpy(found) / len(program.outputs)
+    return votes
 
 
 def left_out_score(job: Job) -> float:
     """The task's main metric (its negative where less is better) of left-out records, ties broken by squared error."""
     part, votes = job.sets["train"], left_out_votes(job)
-    values = job.program.targets.probabilities(votes.float()).numpy()
-    found = job.targets.score(job.targets.metrics(values, part.target))
-    error = float((votes - numbers_of(part.target, job.targets.outputs)).square().mean())
+    values = job.program.task.probabilities(votes.float()).numpy()
+    found = job.task.score(job.task.metrics(values, part.target))
+    error = float((votes - numbers_of(part.target, job.task.outputs)).square().mean())
     return found - TIES * error
 
 
