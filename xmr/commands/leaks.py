@@ -55,11 +55,11 @@ def leaks(job: Job) -> dict[str, Any]:
     Only tasks with a label per record are examined.
     """
     target = job.sets["train"].target.numpy()
-    if job.targets.per_position or not job.targets.has_labels or len(target) < ENOUGH:
+    if job.task.per_position or not job.task.has_labels or len(target) < ENOUGH:
         return {"alarms": []}
     rng = np.random.default_rng(job.recipe.seed)
     chosen = np.sort(rng.permutation(len(target))[:MAX_RECORDS])
-    records, truth = job.records["train"].take(chosen), _columns(target, chosen, job.targets.probabilistic)
+    records, truth = job.records["train"].take(chosen), _columns(target, chosen, job.task.probabilistic)
     visible = job.encoder.facts(records) | _counters(job.encoder.numbers(records), records)
     found = _told(visible, truth, job.recipe.seed)
     if found is not None and found.alarms:
