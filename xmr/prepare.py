@@ -14,9 +14,9 @@ import numpy as np
 
 from xmr.data.clean import remove_duplicates
 from xmr.data.columns import Columns
-from xmr.data.pattern import apply_pattern
 from xmr.data.public.catalog import dataset
 from xmr.data.public.location import locate
+from xmr.data.readers.fasta import names_a_file
 from xmr.data.readers.read import read_all
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.settings import DataSettings
@@ -30,6 +30,7 @@ from xmr.data.splits import (
     limited,
     predefined_split,
     random_split,
+    variant_split,
 )
 from xmr.errors import DataError, Problem
 from xmr.tasks.base import Task, task_class
@@ -127,6 +128,13 @@ def as_paths(stated: str | list[str] | None) -> list[Path]:
     return [Path(path) for path in ([stated] if isinstance(stated, str) else stated or [])]
 
 
+def wild_type_of(stated: str | None) -> str | None:
+    """The wild type of a recipe: the letters themselves, or the first sequence of a FASTA file. Raises DataError."""
+    if stated is None or not names_a_file(stated):
+        return stated.upper() if stated else None
+    return read_all(Path(stated), Columns(need_target=False), "fail", Skipped()).inputs[0].upper()
+
+
 def positive_of(settings: DataSettings) -> str | None:
     """The class of interest, from the recipe or the named data set."""
     known = dataset(settings.dataset).columns if settings.dataset is not None else {}
@@ -135,7 +143,7 @@ def positive_of(settings: DataSettings) -> str | None:
 
 def _read(settings: DataSettings, task: type[Task], reads: str, skipped: Skipped) -> tuple[Records, Columns]:
     """The records of a named data set or of the user's file, and its column names."""
-    labels_file, mask_file = settings.labels_path, settings.mask_path
+    labels_file, mask_file = (Path(path) if path else None for path in (settings.labels_path, settings.mask_path))
     target = (settings.target,) if isinstance(settings.target, str) else tuple(settings.target or ())
     columns = Columns(
         settings.input,
@@ -148,9 +156,16 @@ def _read(settings: DataSettings, task: type[Task], reads: str, skipped: Skipped
         settings.group_column,
     )
     columns = replace(
-        columns, header=settings.header, names=tuple(settings.names or ()), skip=tuple(settings.ignore_columns)
+        columns,
+        header=settings.header,
+        names=tuple(settings.names or ()),
+        skip=tuple(settings.ignore_columns),
+        pattern=settings.pattern,
+        wild_type=wild_type_of(settings.wild_type),
+        offset=settings.offset,
+        label_separator=settings.label_separator,
     )
-    pattern, tests = settings.pattern, Path(settings.test_path) if settings.test_path else None
+    tests = Path(settings.test_path) if settings.test_path else None
     if settings.dataset is not None:
         chosen = dataset(settings.dataset)
         if chosen.package:
@@ -165,29 +180,25 @@ def _read(settings: DataSettings, task: type[Task], reads: str, skipped: Skipped
             set=columns.set or known.get("set"),  # type: ignore[arg-type]
             group=columns.group or known.get("group"),  # type: ignore[arg-type]
             names=columns.names or tuple(known.get("names", ())),  # type: ignore[arg-type]
+            pattern=columns.pattern or known.get("pattern"),  # type: ignore[arg-type]
         )
         if "test" in known and tests is None:
             tests = locate(chosen, str(known["test"]))
-        pattern = pattern or known.get("pattern")  # type: ignore[assignment]
         path: Path | list[Path] = locate(chosen)
         if "labels_path" in known and labels_file is None:
-            labels_file = str(locate(chosen, str(known["labels_path"])))
-            mask_file = str(locate(chosen, str(known["mask_path"])))
+            labels_file = locate(chosen, str(known["labels_path"]))
+            mask_file = locate(chosen, str(known["mask_path"]))
     else:
         paths = as_paths(settings.path)
         path = paths[0] if len(paths) == 1 else paths
-    if pattern is not None:
-        columns = replace(columns, need_target=columns.need_target and "{label}" not in pattern)
     records = read_all(path, columns, settings.on_error, skipped)
     if tests is not None:
         files = reads in ("images", "audio") and records.arrays is None
         records = _with_tests(
             records, read_all(tests, replace(columns, prefix="test-"), settings.on_error, skipped), files
         )
-    if pattern is not None:
-        records = without_bad(records, apply_pattern(records, pattern), settings.on_error, skipped)
     if task.per_position and labels_file is not None:
-        records = _join_residues(records, Path(labels_file), mask_file, settings.on_error, skipped)
+        records = join_residues(records, labels_file, mask_file, settings.on_error, skipped)
     return records, columns
 
 
@@ -217,15 +228,15 @@ def _from_one_folder(records: Records, tests: Records) -> tuple[Records, Records
     return moved[0], moved[1]
 
 
-def _join_residues(
-    records: Records, labels_file: Path, mask_file: str | None, on_error: str, skipped: Skipped
+def join_residues(
+    records: Records, labels_file: Path, mask_file: Path | None, on_error: str, skipped: Skipped
 ) -> Records:
     """Per-position labels, masks and SET fields from separate FASTA files, matched by id."""
     labels = read_all(labels_file, Columns(need_target=False), on_error, skipped)
     number = {name: index for index, name in enumerate(labels.ids)}
     masks: dict[str, str] = {}
     if mask_file is not None:
-        mask_records = read_all(Path(mask_file), Columns(need_target=False), on_error, skipped)
+        mask_records = read_all(mask_file, Columns(need_target=False), on_error, skipped)
         masks = dict(zip(mask_records.ids, mask_records.inputs))
     wrong = {
         index: f"found no labels for {name!r} in {labels_file}; expected one string of labels per id"
@@ -251,6 +262,9 @@ def _split(settings: DataSettings, records: Records, texts: list[str], strata: n
         return limited(split, how.n_labelled, strata, seed)
     if how.by == "cluster":
         split = cluster_split(texts, how.test, how.validation, how.similarity, seed, how.tool)
+        return limited(split, how.n_labelled, strata, seed)
+    if how.by in ("position", "mutations"):
+        split = variant_split(texts, how.by, strata, how.test, how.validation, seed)
         return limited(split, how.n_labelled, strata, seed)
     if how.by == "group":
         if not records.group:

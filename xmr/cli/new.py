@@ -17,11 +17,11 @@ MAX_LINES = 20  # of skipped records
 def new(
     domain: Domain,
     source: Annotated[
-        Path,
+        list[Path],
         typer.Argument(
-            metavar="MY_FILE",
-            help="FASTA, CSV, TSV, Parquet, Excel, .ts or .npz with labels; a folder of images or audio clips with one "
-            "subfolder per class; for forecast, a table with a time column.",
+            metavar="MY_FILE...",
+            help="FASTA, CSV, TSV, Parquet, Excel, .ts or .npz with labels, or several (a file per class or part); a "
+            "folder with one file or subfolder per class; for forecast, a table with a time column.",
         ),
     ],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Recipe to write. [default: MY_FILE.yaml]")] = None,
@@ -35,7 +35,14 @@ def new(
     time: Annotated[str | None, typer.Option(help="Column of the time, for series of one row per time step.")] = None,
     group: Annotated[str | None, typer.Option(help="Column that says who a record comes from.")] = None,
     pattern: Annotated[
-        str | None, typer.Option(help="File names that hold the label, such as {label}_{group}_{take}.")
+        str | None,
+        typer.Option(help="File names or FASTA headers that hold the label, such as {label}_{take} or {id}|{label}."),
+    ] = None,
+    wild_type: Annotated[
+        str | None, typer.Option(help="For a column of mutations: the sequence that they change, or a FASTA file.")
+    ] = None,
+    offset: Annotated[
+        int | None, typer.Option(help="Number of the first residue of the wild type, less one, where it is not 0.")
     ] = None,
     task: Annotated[str | None, typer.Option(help="Task, if not the one that the labels suggest.")] = None,
     split: Annotated[
@@ -54,7 +61,7 @@ def new(
     from xmr.core.files import write_text
     from xmr.errors import RecipeError
 
-    path = out or source.with_suffix(".yaml")
+    path = out or source[0].with_suffix(".yaml")
     if path.exists() and not force:
         raise RecipeError(f"{path}: found a file; expected none (--force replaces it)")
     asked = Asked(
@@ -68,6 +75,8 @@ def new(
         split and split.value,
         tuple(ignore_column or ()),
         on_error.value,
+        wild_type,
+        offset,
     )
     made = draft(domain, source, path, asked)
     write_text(path, made.text(path))

@@ -42,6 +42,8 @@ class SplitBy(StrEnum):
 
     random = "random"
     cluster = "cluster"
+    position = "position"
+    mutations = "mutations"
     predefined = "predefined"
     fold = "fold"
     group = "group"

@@ -40,6 +40,8 @@ def assess_file(
     program = Program.load(folder, str(make_accelerator(device).device))
     task = program.task
     wanted = task.columns
+    if columns.recalled().label_separator:  # a label that no record here has
+        records.labels |= {name: ["0"] * len(records) for name in wanted if name not in records.labels}
     if len(records.labels) == len(wanted) and set(records.labels) != set(wanted):
         records.labels = dict(zip(wanted, records.labels.values()))
     records = without_bad(records, task.check_labels(records), on_error, skipped)

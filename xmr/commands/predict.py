@@ -26,6 +26,7 @@ from xmr.core.output_folder import check_name, locked
 from xmr.core.prediction import Prediction
 from xmr.core.registry import TASKS
 from xmr.data.columns import Columns
+from xmr.data.mutations import whole_sequences
 from xmr.data.readers.paths import must_exist
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.errors import DataError, OutputError, Problem
@@ -155,7 +156,9 @@ def _predict(
             if passed <= state["read"]:
                 continue
             skipped = Skipped()
-            wrong = request.program.encoder.check(records, fitted=True)
+            rules = request.columns.recalled()
+            listed = whole_sequences(records, rules.wild_type, rules.offset) if rules.wild_type else {}
+            wrong = {**request.program.encoder.check(records, fitted=True), **listed}
             clean = without_bad(records, wrong, request.on_error, skipped)
             if len(clean):
                 rows.add(_answered(request, clean, state["written"] == 0, context))

@@ -10,6 +10,7 @@ from xmr.errors import DataError, Problem, nearest
 
 ROLES = ("input", "id", "set", "time", "group")  # one column each
 SEVERAL = ("target", "skip")
+RULES = ("pattern", "wild_type", "offset", "label_separator")  # how what stands in them is read
 _FIELDS = {"set": "split_column", "group": "group_column", "skip": "ignore_columns"}  # recipe fields of other names
 USUAL: dict[str, tuple[str, ...]] = {
     "input": (
@@ -41,21 +42,34 @@ class Columns:
     features: tuple[str, ...] = ()  # tables, also over time: the columns a trained program wants
     header: bool | None = None  # tables: whether the first row holds names; None: inferred from the rows
     prefix: str = ""  # tables: before the line numbers that serve as ids
+    pattern: str | None = None  # of file names or FASTA headers that hold the label
+    wild_type: str | None = None  # the sequence that inputs list the mutations of
+    offset: int = 0  # the number of its first residue, less one
+    label_separator: str | None = None  # between several labels in one cell
     trained: Columns | None = None  # of the file a program was trained on
 
     def given(self) -> dict[str, Any]:
         """What is named, as plain JSON."""
-        return {role: value for role in (*ROLES, *SEVERAL) if (value := getattr(self, role))}
+        return {role: value for role in (*ROLES, *SEVERAL, *RULES) if (value := getattr(self, role))}
 
     @classmethod
     def of(cls, given: dict[str, Any]) -> Self:
         """The inverse of `given`. Raises TypeError for a value that is not the name of a column."""
         names = {**given}
         several: dict[str, Any] = {role: tuple(names.pop(role, ())) for role in SEVERAL}
+        offset = names.pop("offset", 0)
         every = (*names.values(), *(name for part in several.values() for name in part))
-        if {*names} - {*ROLES} or not all(isinstance(name, str) for name in every):
+        known = {*ROLES, *RULES}
+        if {*names} - known or not all(isinstance(name, str) for name in every) or not isinstance(offset, int):
             raise TypeError(f"columns {given}")
-        return cls(**several, **names)
+        return cls(**several, **names, offset=offset)
+
+    def recalled(self) -> Columns:
+        """With the rules of the training file where none is given; labels are looked for in the columns first."""
+        if self.trained is None:
+            return self
+        rules = {name: getattr(self, name) or getattr(self.trained, name) for name in RULES}
+        return replace(self, **rules)
 
     def within(self, header: list[str]) -> Columns:
         """With the columns of the training file where none is named and this file has them too.

@@ -16,10 +16,11 @@ Amount = Annotated[float, Ge(0), Le(1_000_000_000)]
 class SplitSettings(Section):
     """How records become train, validation and test."""
 
-    by: Literal["random", "cluster", "predefined", "fold", "group", "time"] = Field(
+    by: Literal["random", "cluster", "position", "mutations", "predefined", "fold", "group", "time"] = Field(
         "random",
-        description="random (stratified), by cluster of similar sequences, predefined in a column of the file, one of "
-        "several folds, one held-out group (speaker, patient), or the last rows of a time-series table",
+        description="random (stratified), by cluster of similar sequences, by the position or the number of mutations "
+        "of variants, predefined in a column of the file, one of several folds, one held-out group (speaker, patient), "
+        "or the last rows of a time-series table",
     )
     test: Amount = Field(0.2, description="fraction (< 1) or number of records of the test set")
     validation: Amount = Field(
@@ -73,8 +74,16 @@ class DataSettings(Section):
     )
     pattern: str | None = Field(
         None,
-        description="pattern of file names with the label, e.g. {label}_{group}_{take}; {group} and {set} are read "
-        "too, other fields are ignored",
+        description="pattern of file names, or of FASTA headers, with the label, e.g. {label}_{group}_{take} or "
+        "{id}|{label}|{set}; {group} and {set} are read too, other fields are ignored",
+    )
+    wild_type: str | None = Field(
+        None,
+        description="variants whose input lists mutations (A24G,N30D): the unchanged sequence, or a FASTA file of it",
+    )
+    offset: int = Field(0, description="variants: the number of the first residue of `wild_type`, less one")
+    label_separator: Annotated[str, MinLen(1)] | None = Field(
+        None, description="multilabel: what separates several labels in one cell, e.g. | for membrane|nucleus"
     )
     time: str | None = Field(
         None,

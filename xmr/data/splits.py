@@ -1,4 +1,4 @@
-"""Train, validation and test splits: random, by cluster of similar sequences, predefined, by group, or by fold."""
+"""Train, validation and test splits: random, by similarity or mutations of sequences, predefined, by group or fold."""
 
 from __future__ import annotations
 
@@ -187,6 +187,42 @@ def cluster_split(
             )
         )
     return Split(train, validation_index, test_index, f"by cluster ({found})")
+
+
+def variant_split(
+    sequences: Sequence[str], by: str, strata: np.ndarray | None, test: float, validation: float, seed: int
+) -> Split:
+    """Variants of one protein: tested at positions, or at numbers of mutations, that training does not have.
+
+    sequences: of one length; their most frequent residue at each position counts as unchanged. by: `position` samples
+    positions until the variants changed at one of them are the test part's size or more; `mutations` tests the variants
+    with the most mutations, down to the number that comes nearest to the size. Validation is sampled from the others.
+    Raises DataError for sequences of several lengths, and where one part would be empty.
+    """
+    if len({*map(len, sequences)}) != 1:
+        found = f"sequences of {min(map(len, sequences))} to {max(map(len, sequences))} residues"
+        raise DataError(Problem(f"data.split.by: {by}", found, "variants of one length"))
+    letters = np.frombuffer("".join(sequences).encode("latin-1", "replace"), np.uint8).reshape(len(sequences), -1)
+    usual = np.array([np.bincount(column).argmax() for column in letters.T], np.uint8)
+    changed = letters != usual
+    wanted = amount(test, len(sequences))
+    if by == "mutations":
+        counts = changed.sum(axis=1)
+        most = min(np.unique(counts)[:-1], key=lambda n: abs(int((counts > n).sum()) - wanted), default=counts.max())
+        held, how = counts > most, f"{most + 1} or more mutations are tested"
+    else:
+        held, chosen = np.zeros(len(sequences), dtype=bool), 0
+        for place in np.random.default_rng(seed).permutation(np.flatnonzero(changed.any(axis=0))):
+            if held.sum() >= wanted:
+                break
+            held, chosen = held | changed[:, place], chosen + 1
+        how = f"changes at {chosen} positions are tested, at {int(changed.any(axis=0).sum()) - chosen} learned"
+    if held.all() or not held.any():
+        found = f"variants that cannot be parted by {by}"
+        raise DataError(Problem(f"data.split.by: {by}", found, "random, or another data.split.test"))
+    rest = np.flatnonzero(~held)
+    train, validation_index = _sample(rest, amount(validation, len(rest)), strata, seed + 2)
+    return Split(train, validation_index, np.flatnonzero(held), f"by {by} (seed {seed}): {how}")
 
 
 def predefined_split(

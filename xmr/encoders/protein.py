@@ -12,7 +12,7 @@ from annotated_types import Ge, Lt
 from torch import Generator
 
 from xmr.core.kinds import Batch, Spec, SymbolBatch, SymbolSet, SymbolSpec
-from xmr.data.blosum import AMINO_ACIDS, blosum_softmax
+from xmr.data.blosum import AMINO_ACIDS, STOP, blosum_softmax
 from xmr.data.records import Records
 from xmr.encoders.sequence import SequenceEncoder, as_bytes
 from xmr.encoders.state import whole
@@ -20,35 +20,34 @@ from xmr.errors import DataError, Problem
 from xmr.tasks.base import task_class
 
 # B: Asp or Asn, Z: Glu or Gln, J: Leu or Ile, X: any; U (selenocysteine) reads as Cys, O (pyrrolysine) as Lys.
-PROTEIN = SymbolSpec(
-    AMINO_ACIDS,
-    (("B", "DN"), ("Z", "EQ"), ("J", "IL"), ("X", AMINO_ACIDS), ("U", "C"), ("O", "K")),
-    partial(blosum_softmax, AMINO_ACIDS),
-)
+_MIXTURES = (("B", "DN"), ("Z", "EQ"), ("J", "IL"), ("X", AMINO_ACIDS), ("U", "C"), ("O", "K"))
+PROTEIN = SymbolSpec(AMINO_ACIDS, _MIXTURES, partial(blosum_softmax, AMINO_ACIDS))
+WITH_STOP = SymbolSpec(AMINO_ACIDS + STOP, _MIXTURES, partial(blosum_softmax, AMINO_ACIDS + STOP))
 _GAP, _STOP, _ILLEGAL, _END = -1, -2, -3, -4
 
 
-def _lookup() -> np.ndarray:
+def _lookup(alphabet: SymbolSpec) -> np.ndarray:
     """Byte -> symbol id, or one of the negative codes above."""
     table = np.full(256, _ILLEGAL, dtype=np.int16)
-    for index, symbol in enumerate(PROTEIN.symbols):
+    table[ord(STOP)] = _STOP
+    for index, symbol in enumerate(alphabet.symbols):
         table[ord(symbol)] = table[ord(symbol.lower())] = index
     for gap in "-. \t":
         table[ord(gap)] = _GAP
-    table[ord("*")] = _STOP
     table[ord("\n")] = _END
     return table
 
 
-_LOOKUP = _lookup()
+_LOOKUP = {alphabet: _lookup(alphabet) for alphabet in (PROTEIN, WITH_STOP)}
 
 
 class ProteinEncoder(SequenceEncoder):
     """One symbol per residue.
 
     Upper and lower case read alike. Gaps (`-`, `.`, blanks) are removed. A stop `*` at the end is removed; inside a
-    sequence it is an error. B, Z, J and X are embedded as the mean of what they stand for, U as C, O as K. Anything
-    else is an error that names the character and its position.
+    sequence it is an error, or a symbol of its own (`stop: symbol`, for variants with stop codons). B, Z, J and X are
+    embedded as the mean of what they stand for, U as C, O as K. Anything else is an error that names the character and
+    its position.
 
     Args:
         max_length: maximum number of residues per row; by default what the source accepts.
@@ -59,12 +58,13 @@ class ProteinEncoder(SequenceEncoder):
             that vary in the training set are encoded, and a change in any other column is an error.
         fixed_columns: with `aligned: true`, `ignore` reads a change in a column that does not vary as the residue seen
             in training.
+        stop: `symbol` reads every `*` as a letter of its own.
         substitution_rate: in training, probability that a residue is resampled from its BLOSUM62 row (itself most
             likely), a regularizer for small data sets.
         shuffle: control; `positions` permutes the residues of every sequence, each in its own order.
     """
 
-    alphabet = PROTEIN
+    alphabet: SymbolSpec
 
     def __init__(
         self,
@@ -76,7 +76,10 @@ class ProteinEncoder(SequenceEncoder):
         fixed_columns: Literal["fail", "ignore"] = "fail",
         substitution_rate: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
         shuffle: Literal["none", "positions"] = "none",
+        stop: Literal["fail", "symbol"] = "fail",
     ) -> None:
+        self.alphabet = WITH_STOP if stop == "symbol" else PROTEIN
+        self.stop = stop
         self.max_length = max_length
         self.length = length
         self.overlap = overlap
@@ -101,7 +104,7 @@ class ProteinEncoder(SequenceEncoder):
 
     def _symbols(self, inputs: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """All inputs at once -> codes with an end mark after each, and the record each code belongs to."""
-        codes = _LOOKUP[as_bytes(inputs)]
+        codes = _LOOKUP[self.alphabet][as_bytes(inputs)]
         ends = codes == _END
         owner = np.cumsum(ends) - ends
         # A stop with nothing but gaps behind it is the end of the protein, not a residue.
@@ -118,7 +121,7 @@ class ProteinEncoder(SequenceEncoder):
         if not len(records):
             return {}
         codes, owner = self._symbols(records.inputs)
-        limit_code = len(PROTEIN.letters) if self.ambiguous == "fail" else len(PROTEIN.symbols)
+        limit_code = len(self.alphabet.letters) if self.ambiguous == "fail" else len(self.alphabet.symbols)
         wrong: dict[int, str] = {}
         bad = np.flatnonzero((codes == _ILLEGAL) | (codes == _STOP) | (codes >= limit_code))
         for record in np.unique(owner[bad]):
@@ -139,15 +142,16 @@ class ProteinEncoder(SequenceEncoder):
         body = text.rstrip("-. \t")
         body = body[:-1] if body.endswith("*") else body
         for place, character in enumerate(body, start=1):
-            code = int(_LOOKUP[ord(character)]) if ord(character) < 256 else _ILLEGAL
+            code = int(_LOOKUP[self.alphabet][ord(character)]) if ord(character) < 256 else _ILLEGAL
             if code == _STOP:
-                return f"found a stop '*' inside the sequence at position {place}; expected it only at the end"
+                expected = "it only at the end (or encoder.stop: symbol)"
+                return f"found a stop '*' inside the sequence at position {place}; expected {expected}"
             if code in (_ILLEGAL, _END):
                 return (
                     f"found {character!r} at position {place}; "
                     f"expected amino acids ({AMINO_ACIDS}, ambiguous BZJXUO, gaps - or .)"
                 )
-            if code >= len(AMINO_ACIDS) and self.ambiguous == "fail":
+            if code >= len(self.alphabet.letters) and self.ambiguous == "fail":
                 return f"found the ambiguous residue {character!r} at position {place}; expected {AMINO_ACIDS}"
         return "found nothing readable; expected amino acids"
 
@@ -174,9 +178,16 @@ class ProteinEncoder(SequenceEncoder):
                 )
 
     def canonical(self, records: Records) -> list[str]:
-        """Upper case, without gaps and end stop."""
+        """Upper case, without gaps and, unless it is a symbol, end stop."""
         clean = str.maketrans("", "", "-. \t")
-        return [text.translate(clean).upper().rstrip("*") for text in records.inputs]
+        texts = [text.translate(clean).upper() for text in records.inputs]
+        return texts if self.stop == "symbol" else [text.rstrip(STOP) for text in texts]
+
+    @classmethod
+    def fields_for(cls, X: Any) -> dict[str, Any]:
+        """`stop: symbol` for variants of one length of which some have a stop codon."""
+        stopped = len({len(text) for text in X}) == 1 and any(STOP in text[:-1] for text in X)
+        return {"stop": "symbol"} if stopped else {}
 
     def fit(self, records: Records) -> Self:
         """Find the columns that vary, when only those are wanted. Raises DataError unless all lengths are equal."""

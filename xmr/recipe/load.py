@@ -88,7 +88,7 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         return f"{path}:{lines.get(known, 1)}: {dotted or 'recipe'}"
 
     recipe = check_recipe(raw, place)
-    for field in ("path", "test_path"):
+    for field in ("path", "test_path", "labels_path", "mask_path", "wild_type"):
         if (stated := getattr(recipe.data, field)) is not None and ("data", field) not in changed:
             several = isinstance(stated, list)
             found = [_beside(path.parent, one) for one in (stated if several else [stated])]
@@ -98,8 +98,8 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
 def _beside(folder: Path, stated: str) -> str:
     """A relative path as it is where it exists, else below the recipe's folder."""
-    beside = folder / stated
-    return str(beside) if not Path(stated).exists() and beside.exists() else stated
+    beside = os.path.join(folder, stated)
+    return beside if not os.path.exists(stated) and os.path.exists(beside) else stated
 
 
 def as_values(overrides: Sequence[str]) -> dict[str, Any]:

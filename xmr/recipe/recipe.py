@@ -183,9 +183,10 @@ def _only_for_symbols(recipe: Recipe, place: Locate, emits: str) -> list[Problem
     wrong = {
         ("task",): task_class(recipe.task).per_position,
         ("data", "max_length"): recipe.data.max_length is not None,
-        ("data", "split", "by"): recipe.data.split.by == "cluster",
+        ("data", "split", "by"): recipe.data.split.by in ("cluster", "position", "mutations"),
     }
-    words = {"task": "a task of sequences", "max_length": "a limit of symbols", "by": "'cluster', of sequences"}
+    by = f"{recipe.data.split.by!r}, of sequences"
+    words = {"task": "a task of sequences", "max_length": "a limit of symbols", "by": by}
     return [
         Problem(place(path), f"{words[path[-1]]} for {emits}", "a setting for this kind of data")
         for path, found in wrong.items()

@@ -45,5 +45,7 @@ def test_a_time_table_in_a_gzip_file_cut_short(tmp_path):
 @pytest.mark.parametrize("name", [".", "x.npz"])
 def test_sequences_come_from_files_of_records(tmp_path, name):
     (tmp_path / "x.npz").write_bytes(b"not asked")
-    with pytest.raises(DataError, match=r"found a (folder|file ending in '\.npz'); expected .*\.fasta"):
+    with pytest.raises(
+        DataError, match=r"found a (folder without files of records|file ending in '\.npz'); expected .*\.fasta"
+    ):
         read_all(tmp_path / name, Columns(reads="sequences", need_target=False), "fail", Skipped())

@@ -36,10 +36,13 @@ class Asked:
     split: str | None = None
     ignore: tuple[str, ...] = ()
     on_error: str = "fail"
+    wild_type: str | None = None
+    offset: int | None = None
 
     def given(self) -> list[str]:
         """The options that were given, but for those that every kind of data takes."""
-        return [f"--{name}" for name in ("target", "id", "group", "pattern", "task", "split") if getattr(self, name)]
+        names = ("target", "id", "group", "pattern", "task", "split", "wild_type", "offset")
+        return [f"--{name.replace('_', '-')}" for name in names if getattr(self, name)]
 
 
 @dataclass
@@ -96,30 +99,42 @@ def _near_a_fifth(groups: Sequence[str]) -> str:
 class Sample:
     """The records of the user's file, all of them usable, and what was guessed of them.
 
-    domain: the name of their encoder. encoder: not fitted. column, target: as the user named them. recipe: where the
-    draft will lie. why: what the task was read off.
+    domain: the name of their encoder. encoder: not fitted. paths: the user's files, or his folder. column, target: as
+    the user named them. labels: the label columns of the files. recipe: where the draft will lie. why: what the task
+    was read off. texts: the sequences, as the encoder counts them. fields: of the encoder's section. rules: further
+    fields of the section `data`. ignored: columns that are no data.
     """
 
     domain: str
     encoder: Encoder
     records: Records
-    source: Path
+    paths: tuple[Path, ...]
     recipe: Path
     column: str | None
     target: tuple[str, ...]
+    labels: tuple[str, ...]
     task: type[Task]
     why: str
+    texts: list[str] = field(default_factory=list)
+    fields: dict[str, Any] = field(default_factory=dict)
+    rules: dict[str, Any] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
 
     @property
-    def path(self) -> str:
-        """The file as the recipe names it."""
-        return os.path.relpath(str(self.source), str(self.recipe.parent))
+    def source(self) -> Path:
+        """The file, or the first of several."""
+        return self.paths[0]
+
+    @property
+    def path(self) -> str | list[str]:
+        """The file, or the files, as the recipe names them."""
+        found = [os.path.relpath(str(path), str(self.recipe.parent)) for path in self.paths]
+        return found[0] if len(found) == 1 else found
 
     @property
     def label(self) -> str | list[str]:
         """The name of the label column, or of all where there are several, as `data.target` takes it."""
-        names = list(self.records.labels)
-        return names[0] if len(names) == 1 else names
+        return self.labels[0] if len(self.labels) == 1 else list(self.labels)
 
     @property
     def small(self) -> bool:
@@ -128,8 +143,8 @@ class Sample:
 
     @cached_property
     def lengths(self) -> set[int]:
-        """Of the sequences, as the encoder counts (without gaps, where they do not count)."""
-        return {len(text) for text in self.encoder.canonical(self.records)}
+        """Of the sequences."""
+        return {*map(len, self.texts)}
 
     def split(self, **otherwise: Any) -> dict[str, Any]:
         """By the file's own column, where it says what is for training and what for the test, or `otherwise`."""
@@ -138,10 +153,12 @@ class Sample:
 
     def sequences(self) -> dict[str, Any]:
         """The section `data` of a file of sequences, without the split."""
-        if self.source.suffix.lower() in PLAIN:
-            return {"path": self.path}
-        return {"path": self.path, "target": self.label, **({"input": self.column} if self.column else {})}
+        named = {"target": self.label} if self.target or self.source.suffix.lower() not in PLAIN else {}
+        if self.records.origin and not self.target:
+            named = {}  # the names of the files may be the labels
+        return {"path": self.path, **named, **({"input": self.column} if self.column else {}), **self.rules}
 
     def found(self, what: str) -> str:
         """The first line above the recipe. what: the plural of a record."""
-        return f"{len(self.records):,} {what} of {self.source.name}: task {self.task.name} ({self.why})"
+        more = f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else ""
+        return f"{len(self.records):,} {what} of {self.source.name}{more}: task {self.task.name} ({self.why})"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xmr.data.columns import USUAL, Columns, find_column
+from xmr.data.mutations import mutations_of
 from xmr.data.readers.header import name_columns
 from xmr.data.readers.numbers import is_gap
 from xmr.data.readers.rows import COLUMNAR, open_rows
@@ -30,11 +32,12 @@ class Guessed:
     why: tuple[str, ...] = ()
 
 
-def guess_columns(source: Path, columns: Columns, letters: bool) -> Guessed:
+def guess_columns(source: Path, columns: Columns, letters: bool, mutations: bool = False) -> Guessed:
     """The columns as the user names them, and a guess for those that he does not and that have no usual name.
 
-    letters: whether the inputs are sequences of letters (else texts). Raises DataError that lists the columns where
-    the label could be any of several.
+    letters: whether the inputs are sequences of letters (else texts). mutations: whether they list those of one
+    protein. Raises DataError that lists the columns where the label could be any of several, and for mutations of a
+    protein that is not stated.
     """
     suffix = (Path(source.stem).suffix if source.suffix == ".gz" else source.suffix).lower()
     if source.is_dir() or suffix not in COLUMNAR:
@@ -49,11 +52,16 @@ def guess_columns(source: Path, columns: Columns, letters: bool) -> Guessed:
     columns = replace(columns, skip=(*columns.skip, *(header[at] for at in ignored)))
     why = [f"column {header[at]!r} counts the rows, so it is ignored" for at in ignored]
     table = replace(table, columns=columns)
-    asked = columns.reads != "sequences" or columns.input is not None or table.usual("input")
-    if not asked and (name := table.guess_input(letters)):
+    asked = columns.reads != "sequences" or columns.input is not None or (table.usual("input") and not mutations)
+    what, fits = ("mutations", _mutated) if mutations else ("sequences", _lettered) if letters else ("texts", _spaced)
+    if not asked and (name := table.guess_input(fits, varied=letters)):
         columns = replace(columns, input=name)
-        why.append(f"input {name!r}: the only column of {'sequences' if letters else 'texts'}")
+        why.append(f"input {name!r}: the only column of {what}")
         table = replace(table, columns=columns)
+    elif not asked and letters and (name := table.guess_input(_mutated, varied=True)):
+        found = f"a column {name!r} of mutations such as {table.cells(header.index(name))[0]!r}"
+        expected = "the protein that they change: --wild-type SEQUENCE, or a FASTA file of it"
+        raise DataError(Problem(str(source), found, expected))
     if not columns.target and columns.need_target and not table.usual("target"):
         names, reason = table.guess_target()
         columns = replace(columns, target=names)
@@ -72,6 +80,18 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _lettered(cell: str) -> bool:
+    return _LETTERS.fullmatch(cell) is not None
+
+
+def _spaced(cell: str) -> bool:
+    return " " in cell
+
+
+def _mutated(cell: str) -> bool:
+    return mutations_of(cell) is not None
 
 
 @dataclass(frozen=True)
@@ -111,19 +131,15 @@ class _Table:
         usual = {name for role in roles for name in USUAL[role]} | {*TIME}
         return [at for at, name in enumerate(self.header) if name not in named and name.casefold() not in usual]
 
-    def guess_input(self, letters: bool) -> str | None:
-        """The only column of sequences, or of texts of several words."""
+    def guess_input(self, fits: Callable[[str], bool], varied: bool) -> str | None:
+        """The only column whose cells fit. varied: of several, the one in which most cells differ."""
         named = {*self.columns.target, *self.columns.skip, self.columns.id, self.columns.group}
-
-        def fits(cell: str) -> bool:
-            return bool(_LETTERS.fullmatch(cell)) if letters else " " in cell
-
         found = [
             name
             for at, name in enumerate(self.header)
             if name not in named and (held := self.cells(at)) and sum(map(fits, held)) > 0.9 * len(held)
         ]
-        if letters and len(found) > 1:  # words such as `train` have few letters; sequences differ
+        if varied and len(found) > 1:  # words such as `train` have few letters; sequences differ
             found = [name for name in found if len({*self.cells(self.header.index(name))}) > 0.5 * len(self.rows)]
         return found[0] if len(found) == 1 else None
 

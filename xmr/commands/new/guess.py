@@ -14,6 +14,7 @@ from xmr.tasks.multilabel import Multilabel
 from xmr.tasks.regression import Regression
 from xmr.tasks.sequence_labeling import SequenceLabeling
 
+LEAST_RESIDUES = 5  # a label of fewer letters or digits says nothing of each residue
 WEEKEND = (5, 6)  # as datetime counts weekdays
 
 
@@ -28,8 +29,10 @@ def guess_task(records: Records, texts: list[str], archived: bool = False) -> tu
     if not any(labels):
         raise DataError(Problem(records.file, "no label on any record", "a label column, or TARGET= in FASTA headers"))
     distinct = set(labels)
-    if len(labels) > 1 and texts and all(len(a) == len(b) and a.isalpha() for a, b in zip(labels, texts)):
-        return SequenceLabeling, "labels as long as their sequences"
+    if len(labels) > 1 and texts and all(len(a) == len(b) for a, b in zip(labels, texts)):
+        varied = len({*map(len, texts)}) > 1 or len(distinct) > len(labels) / 2  # two words may be as long as peptides
+        if varied and max(map(len, labels)) >= LEAST_RESIDUES:
+            return SequenceLabeling, "labels as long as their sequences"
     try:
         numbers = {float(label) for label in distinct}
     except ValueError:

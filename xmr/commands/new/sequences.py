@@ -32,7 +32,7 @@ def protein(sample: Sample) -> Draft:
         "task": sample.task.name,
         "seed": 0,
         "data": {**sample.sequences(), "split": split},
-        "encoder": {"name": "protein", **({"aligned": True} if aligned else {})},
+        "encoder": {"name": "protein", **({"aligned": True} if aligned else {}), **sample.fields},
         **(PROTEIN_CLASSES if one_class and not aligned else _other_protein(sample, aligned)),
         "baselines": baselines,
     }

@@ -47,6 +47,11 @@ class _Lines:
             yield line
 
 
+def names_a_file(text: str) -> bool:
+    """Whether a text is the name of a FASTA file, and no sequence."""
+    return text.lower().removesuffix(".gz").endswith(FASTA)
+
+
 def read_fasta(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
     """Records in chunks. Labels are the header's fields named in `columns`, else one of a usual name, as `TARGET`.
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from xmr.data.columns import Columns
+from xmr.data.mutations import whole_sequences
+from xmr.data.pattern import apply_pattern
 from xmr.data.readers.fasta import FASTA, read_fasta
 from xmr.data.readers.images import read_folder, read_npz
 from xmr.data.readers.paths import check_file, must_exist
@@ -33,20 +35,31 @@ def stream(path: Path | Sequence[Path], columns: Columns, chunk: int = CHUNK) ->
     """
     readers: dict[str, Read] = {"series": read_series, "table": read_table, "sequences": _read_texts}
     read = readers.get(columns.reads, _read_files)
-    if not isinstance(path, Path):
-        if columns.reads not in _OF_FILES:
-            raise DataError(Problem(str(path[0]), f"{len(path)} paths", "one folder, a subfolder for each class"))
-        yield from read_several(Files.of(path), read, columns, chunk)
-    elif path.suffix == ".zip" and path.is_file() and columns.reads in _OF_FILES:
+    if (files := files_of(path, columns.reads)) is not None:
+        yield from read_several(files, read, columns, chunk)
+        return
+    assert isinstance(path, Path)
+    if path.suffix == ".zip" and path.is_file() and columns.reads in _OF_FILES:
         with unpacked(path) as folder:
             for part in stream(folder, columns, chunk):
                 yield replace(part, file=str(path))
-    elif path.is_dir() and columns.reads in ("sequences", "table"):
-        suffixes = FORMATS if columns.reads == "sequences" else OF_TABLES
-        yield from read_several(Files.below(path, suffixes), read, columns, chunk)
     else:
         with reading(path):
             yield from read(path, columns, chunk)
+
+
+def files_of(path: Path | Sequence[Path], reads: str) -> Files | None:
+    """The files of a list, or of a folder of sequences or tables; None for a single file, and for folders of others.
+
+    Raises DataError for a list of what is read from folders, and for a folder without such files.
+    """
+    if not isinstance(path, Path):
+        if reads not in _OF_FILES:
+            raise DataError(Problem(str(path[0]), f"{len(path)} paths", "one folder, a subfolder for each class"))
+        return Files.of(path)
+    if path.is_dir() and reads in ("sequences", "table"):
+        return Files.below(path, FORMATS if reads == "sequences" else OF_TABLES)
+    return None
 
 
 def _read_texts(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
@@ -72,18 +85,27 @@ def read_all(path: Path | Sequence[Path], columns: Columns, on_error: str, skipp
     """A whole file for training, or several. Repeated ids and unknown SET words are refused or skipped.
 
     Ids that other records have too are told apart by their file, or by the whole header where the first word is not
-    enough.
+    enough. The rules of `columns` say where in a name the label is, of what the inputs are mutations, and what
+    separates several labels.
     """
-    records = Records.join(list(stream(path, columns)))
+    columns = columns.recalled()
+    named = "{label}" in (columns.pattern or "")
+    records = Records.join(list(stream(path, replace(columns, need_target=columns.need_target and not named))))
     if not isinstance(path, Path):
         path = Path(records.file)
     if not len(records):
         raise DataError(Problem(str(path), "no record", "at least one"))
     records.ids = _told_apart(records)
-    if columns.need_target and len(columns.target) > len(records.labels):
+    if columns.need_target and not named and len(columns.target) > len(records.labels):
         expected = f"columns named {', '.join(columns.target)} (data.target), as CSV, TSV or Parquet have"
         raise DataError(Problem(str(path), "one label per record", expected))
     wrong: dict[int, str] = {}
+    if columns.pattern is not None and (columns.trained is None or not any(map(any, records.labels.values()))):
+        wrong |= apply_pattern(records, columns.pattern)
+    if columns.wild_type is not None:
+        wrong |= whole_sequences(records, columns.wild_type, columns.offset)
+    if columns.label_separator is not None:
+        records.labels = one_column_each(records.labels, columns.label_separator)
     seen: dict[str, int] = {}
     for index, name in enumerate(records.ids):
         if name in seen:
@@ -93,11 +115,19 @@ def read_all(path: Path | Sequence[Path], columns: Columns, on_error: str, skipp
         if role not in ("", "train", "validation", "test"):
             hint = "expected train, validation or test"
             wrong[index] = f"found the set {role!r}; {hint}"
-    if path.is_dir() and columns.need_target and columns.reads not in ("series", "table"):
+    if path.is_dir() and columns.need_target and not named and columns.reads not in ("series", "table"):
         for index, label in enumerate(records.labels.get("label", [])):
             if label == "":
                 wrong[index] = "found a file outside any class; expected one subfolder per class"
     return without_bad(records, wrong, on_error, skipped)
+
+
+def one_column_each(labels: dict[str, list[str]], separator: str) -> dict[str, list[str]]:
+    """Cells of several labels (`a|b`) as a column of 0 and 1 for each label; an empty cell is not known in any."""
+    cells = next(iter(labels.values()), [])
+    held = [{name for part in cell.split(separator) if (name := part.strip())} for cell in cells]
+    names = sorted(set().union(*held))
+    return {name: ["" if not some else str(int(name in some)) for some in held] for name in names}
 
 
 def _told_apart(records: Records) -> list[str]:

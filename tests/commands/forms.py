@@ -1,0 +1,378 @@
+"""The forms in which people have their data: how each is written, what is typed, and what must be read.
+
+`python -m tests.commands.forms` writes docs/forms.md from this list.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from xmr.data.mutations import ONE_LETTER
+
+PAGE = Path(__file__).parents[2] / "docs" / "forms.md"
+HEAD = """# Forms of data
+
+`xmr new` reads each of these files as it is; the command is behind it. A test drafts a recipe for every row, reads the
+data as `xmr run` would, and compares labels, parts and inputs; a slow test also trains each recipe. If your file is not
+among them, `xmr new` says what it found and what to type. There are {count} forms.
+
+| what you have | type `xmr new ...` | read as |
+|---|---|---|
+"""
+AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
+THREE = {one: three for three, one in ONE_LETTER.items()}
+RNG = random.Random(0)
+
+
+def protein(n: int) -> str:
+    """A random sequence."""
+    return "".join(RNG.choices(AMINO_ACIDS, k=n))
+
+
+PROTEINS = [protein(12 + i % 5) for i in range(40)]
+WILD = protein(30)
+
+
+def variants(n: int, stop: bool = False) -> list[tuple[list[tuple[str, int, str]], str]]:
+    """Different variants of WILD with one to three mutations each: the mutations, and the sequence."""
+    made: dict[str, list[tuple[str, int, str]]] = {}
+    while len(made) < n:
+        places = sorted(RNG.sample(range(len(WILD)), 1 + len(made) % 3))
+        letters, listed = list(WILD), []
+        for place in places:
+            after = "*" if stop and len(made) % 8 == 0 else RNG.choice(AMINO_ACIDS.replace(WILD[place], ""))
+            listed.append((WILD[place], place + 1, after))
+            letters[place] = after
+        made["".join(letters)] = listed
+    return [(listed, text) for text, listed in made.items()]
+
+
+def listing(mutations: list[tuple[str, int, str]], offset: int = 0, mark: str = ",") -> str:
+    """A24G,N30D."""
+    return mark.join(f"{before}{number + offset}{after}" for before, number, after in mutations)
+
+
+def hgvs(mutations: list[tuple[str, int, str]]) -> str:
+    """p.Ala24Gly, p.[Ala24Gly;Asn30Asp]."""
+    listed = ";".join(f"{THREE[before]}{number}{THREE[after]}" for before, number, after in mutations)
+    return f"p.[{listed}]" if ";" in listed else f"p.{listed}"
+
+
+def csv(header: str, rows: Any, mark: str = ",") -> str:
+    """Rows as text."""
+    return "\n".join([header.replace(",", mark), *(mark.join(map(str, row)) for row in rows)]) + "\n"
+
+
+def fasta(records: Any) -> str:
+    """(header, sequence) as text."""
+    return "".join(f">{header}\n{text}\n" for header, text in records)
+
+
+@dataclass(frozen=True)
+class Form:
+    """have: in words; command: behind `xmr new`; files: name -> content, or what writes them into a folder.
+
+    task: of the draft; labels: values that must be among those read; n: records; section: fields of `data` the recipe
+    must have; encoder: likewise; inputs: whether these are the records' inputs.
+    """
+
+    have: str
+    command: str
+    files: dict[str, str] | Callable[[Path], None]
+    task: str
+    labels: set[str] = field(default_factory=set)
+    n: int = 40
+    data: dict[str, Any] = field(default_factory=dict)
+    encoder: dict[str, Any] = field(default_factory=dict)
+    inputs: list[str] | None = None
+
+    def write(self, folder: Path) -> None:
+        """Put the files into a folder."""
+        if callable(self.files):
+            self.files(folder)
+            return
+        for name, content in self.files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+
+
+_HALF = (
+    [(f"p{i}", text) for i, text in enumerate(PROTEINS[:20])],
+    [(f"n{i}", text) for i, text in enumerate(PROTEINS[20:])],
+)
+_RESIDUES = [(f"r{i}", text) for i, text in enumerate(PROTEINS)]
+_VARIANTS = variants(40)
+_STOPPED = variants(40, stop=True)
+_POSNEG = {"positive", "negative"}
+FORMS = [
+    Form(
+        "a FASTA file for each class",
+        "protein positive.fasta negative.fasta",
+        {"positive.fasta": fasta(_HALF[0]), "negative.fasta": fasta(_HALF[1])},
+        "classification",
+        _POSNEG,
+    ),
+    Form(
+        "a FASTA file for each class, with the same ids in both",
+        "protein positive.fasta negative.fasta",
+        {"positive.fasta": fasta(_HALF[0]), "negative.fasta": fasta(_HALF[1]).replace(">n", ">p")},
+        "classification",
+        _POSNEG,
+    ),
+    Form(
+        "a folder with a FASTA file for each class",
+        "protein sets",
+        {"sets/positive.fasta": fasta(_HALF[0]), "sets/negative.fasta": fasta(_HALF[1]), "sets/README.md": "About."},
+        "classification",
+        _POSNEG,
+    ),
+    Form(
+        "a folder for each class, with FASTA files in it",
+        "protein sets",
+        {
+            "sets/AMP/1.fa": fasta(_HALF[0][:9]),
+            "sets/AMP/2.fa": fasta(_HALF[0][9:]),
+            "sets/other/1.fa": fasta(_HALF[1]),
+        },
+        "classification",
+        {"AMP", "other"},
+    ),
+    Form(
+        "a FASTA file for each class and part",
+        "protein train_pos.fasta train_neg.fasta test_pos.fasta test_neg.fasta",
+        {
+            "train_pos.fasta": fasta(_HALF[0][:15]),
+            "train_neg.fasta": fasta(_HALF[1][:15]),
+            "test_pos.fasta": fasta(_HALF[0][15:]),
+            "test_neg.fasta": fasta(_HALF[1][15:]),
+        },
+        "classification",
+        {"pos", "neg"},
+        data={"split": "predefined"},
+    ),
+    Form(
+        "headers `>id|AMP|training`",
+        "protein x.fasta",
+        {
+            "x.fasta": fasta(
+                (f"{i}|{'AMP' if i % 2 else 'none'}|{'training' if i % 4 else 'testing'}", t)
+                for i, t in enumerate(PROTEINS)
+            )
+        },
+        "classification",
+        {"AMP", "none"},
+        data={"pattern": "{}|{label}|{set}", "split": "predefined"},
+    ),
+    Form(
+        "headers `>Q12981 Nucleus-U`",
+        "protein x.fasta",
+        {"x.fasta": fasta((f"Q{i} {('Nucleus-U', 'Cytoplasm-S')[i % 2]}", t) for i, t in enumerate(PROTEINS))},
+        "classification",
+        {"Nucleus-U", "Cytoplasm-S"},
+        data={"pattern": "{} {label}"},
+    ),
+    Form(
+        "headers `>Q12981 Nucleus-U`, of which the first word is the label",
+        'protein x.fasta --pattern "{id} {label}-{form}"',
+        {"x.fasta": fasta((f"Q{i} {('Nucleus-U', 'Cytoplasm-S')[i % 2]}", t) for i, t in enumerate(PROTEINS))},
+        "classification",
+        {"Nucleus", "Cytoplasm"},
+    ),
+    Form(
+        "headers `>id label=1`",
+        "protein x.fasta",
+        {"x.fasta": fasta((f"p{i} label={i % 2}", t) for i, t in enumerate(PROTEINS))},
+        "classification",
+        {"0", "1"},
+    ),
+    Form(
+        "headers `>id TARGET=0.3 SET=train VALIDATION=False`",
+        "protein x.fasta",
+        {
+            "x.fasta": fasta(
+                (f"p{i} TARGET={i / 9} SET={'train' if i % 5 else 'test'}", t) for i, t in enumerate(PROTEINS)
+            )
+        },
+        "regression",
+        data={"split": "predefined"},
+    ),
+    Form(
+        "headers with blanks in the ids, `>seq 1 class=a`",
+        "protein x.fasta",
+        {"x.fasta": fasta((f"seq {i} class={'ab'[i % 2]}", t) for i, t in enumerate(PROTEINS))},
+        "classification",
+        {"a", "b"},
+    ),
+    *(
+        Form(
+            f"a table with the label in a column `{name}`",
+            "protein x.csv",
+            {"x.csv": csv(f"sequence,remark,{name}", ((t, f"x{i}", i / 7) for i, t in enumerate(PROTEINS)))},
+            "regression",
+        )
+        for name in ("y", "activity", "fitness", "score", "DMS_score")
+    ),
+    Form(
+        "a table with the label in a column `class`",
+        "protein x.tsv",
+        {"x.tsv": csv("id,Sequence,class", ((f"p{i}", t, "ab"[i % 2]) for i, t in enumerate(PROTEINS)), "\t")},
+        "classification",
+        {"a", "b"},
+    ),
+    Form(
+        "a table whose only other column is the label",
+        "protein x.csv",
+        {"x.csv": csv("id,sequence,Result", ((f"p{i}", t, "AB"[i % 2]) for i, t in enumerate(PROTEINS)))},
+        "classification",
+        {"A", "B"},
+        data={"target": "Result"},
+    ),
+    Form(
+        "several labels in one cell, `membrane|nucleus`",
+        "protein x.csv",
+        {
+            "x.csv": csv(
+                "sequence,where",
+                ((t, ("membrane", "nucleus", "membrane|nucleus")[i % 3]) for i, t in enumerate(PROTEINS)),
+            )
+        },
+        "multilabel",
+        {"0", "1"},
+        data={"label_separator": "|"},
+    ),
+    Form(
+        "several columns of 0 and 1",
+        "protein x.csv",
+        {"x.csv": csv("sequence,kinase,membrane,note", ((t, i % 2, i // 2 % 2, "") for i, t in enumerate(PROTEINS)))},
+        "multilabel",
+        {"0", "1"},
+        data={"target": ["kinase", "membrane"]},
+    ),
+    Form(
+        "labels of each residue as digits",
+        "protein x.csv",
+        {"x.csv": csv("sequence,label", ((t, "".join(str(int(c in "KR")) for c in t)) for t in PROTEINS))},
+        "sequence_labeling",
+    ),
+    Form(
+        "labels of each residue as DSSP writes them, with `-`",
+        "protein x.csv",
+        {"x.csv": csv("sequence,dssp", ((t, "".join("H" if c in "AELK" else "-" for c in t)) for t in PROTEINS))},
+        "sequence_labeling",
+    ),
+    Form(
+        "sequences, labels of each residue and a mask in three FASTA files (FLIP, biotrainer)",
+        "protein seqs.fasta labels.fasta mask.fasta",
+        {
+            "seqs.fasta": fasta(_RESIDUES),
+            "labels.fasta": fasta((n, "".join("H" if c in "AELK" else "C" for c in t)) for n, t in _RESIDUES),
+            "mask.fasta": fasta((n, "0" + "1" * (len(t) - 1)) for n, t in _RESIDUES),
+        },
+        "sequence_labeling",
+        data={"labels_path": "labels.fasta", "mask_path": "mask.fasta"},
+    ),
+    Form(
+        "mutations `A24G,N30D` of a protein",
+        f"protein x.csv --wild-type {WILD}",
+        {"x.csv": csv("mutant;DMS_score", ((listing(m), i / 9) for i, (m, _) in enumerate(_VARIANTS)), ";")},
+        "regression",
+        data={"wild_type": WILD, "input": "mutant", "split": "random"},
+        encoder={"aligned": True},
+        inputs=[text for _, text in _VARIANTS],
+    ),
+    Form(
+        "mutations numbered from another residue, the protein in a FASTA file",
+        "protein x.csv --wild-type wt.fasta",
+        {
+            "x.csv": csv("mutation,fitness", ((listing(m, 100, ":"), i / 9) for i, (m, _) in enumerate(_VARIANTS))),
+            "wt.fasta": f">wt\n{WILD}\n",
+        },
+        "regression",
+        data={"wild_type": "wt.fasta", "offset": 100},
+        inputs=[text for _, text in _VARIANTS],
+    ),
+    Form(
+        "variants in the notation of HGVS, `p.Ala24Gly`, with stop codons",
+        f"protein x.csv --wild-type {WILD}",
+        {"x.csv": csv("hgvs_pro,score", ((hgvs(m), i / 9) for i, (m, _) in enumerate(_STOPPED)))},
+        "regression",
+        encoder={"stop": "symbol", "aligned": True},
+        inputs=[text for _, text in _STOPPED],
+    ),
+    Form(
+        "ProteinGym: `mutant`, `mutated_sequence`, `DMS_score`, `DMS_score_bin`",
+        "protein x.csv",
+        {
+            "x.csv": csv(
+                "mutant,mutated_sequence,DMS_score,DMS_score_bin",
+                ((listing(m, mark=":"), text, i / 9, int(i > 20)) for i, (m, text) in enumerate(_VARIANTS)),
+            )
+        },
+        "regression",
+        data={"input": "mutated_sequence", "target": "DMS_score", "split": "random"},
+        encoder={"aligned": True},
+    ),
+    Form(
+        "variants with stop codons, as whole sequences",
+        "protein x.csv",
+        {"x.csv": csv("sequence,fitness", ((text, i / 9) for i, (_, text) in enumerate(_STOPPED)))},
+        "regression",
+        encoder={"stop": "symbol"},
+    ),
+    Form(
+        "variants, tested at positions that training does not have",
+        "protein x.csv --split position",
+        {"x.csv": csv("sequence,fitness", ((text, i / 9) for i, (_, text) in enumerate(_VARIANTS)))},
+        "regression",
+        data={"split": "position"},
+    ),
+    Form(
+        "variants, tested on those with more mutations",
+        "protein x.csv --split mutations",
+        {"x.csv": csv("sequence,fitness", ((text, i / 9) for i, (_, text) in enumerate(_VARIANTS)))},
+        "regression",
+        data={"split": "mutations"},
+    ),
+    Form(
+        "a table for each part",
+        "table train.csv test.csv",
+        {
+            "train.csv": csv("width,color,label", ((i * 37 % 41, "rgb"[i % 3], "ab"[i % 2]) for i in range(30))),
+            "test.csv": csv("width,color,label", ((100 + i, "rgb"[i % 3], "ab"[i % 2]) for i in range(10))),
+        },
+        "classification",
+        {"a", "b"},
+        data={"split": "predefined"},
+    ),
+]
+
+
+def read_as(form: Form) -> str:
+    """The last cell of a form's row."""
+    facts = [f"task {form.task.replace('_', ' ')}"]
+    facts += [f"`{name}: {value}`" for name, value in form.data.items() if value != WILD and name != "split"]
+    facts += [f"split {form.data['split']}"] if "split" in form.data else []
+    facts += [f"`encoder.{name}: {str(value).lower()}`" for name, value in form.encoder.items()]
+    return ", ".join(facts)
+
+
+def page() -> str:
+    """docs/forms.md."""
+
+    def cell(text: str) -> str:
+        return text.replace("|", "\\|")
+
+    rows = [
+        f"| {cell(form.have)} | `{cell(form.command.replace(WILD, 'SEQUENCE'))}` | {cell(read_as(form))} |\n"
+        for form in FORMS
+    ]
+    return HEAD.format(count=len(FORMS)) + "".join(rows)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
