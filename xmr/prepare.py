@@ -16,8 +16,8 @@ from xmr.data.clean import remove_duplicates
 from xmr.data.columns import Columns
 from xmr.data.public.catalog import dataset
 from xmr.data.public.location import locate
-from xmr.data.readers.fasta import names_a_file
-from xmr.data.readers.read import read_all
+from xmr.data.readers.read import read_all, wild_type_of
+from xmr.data.readers.residues import join_residues
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.settings import DataSettings
 from xmr.data.skew import skew
@@ -128,13 +128,6 @@ def as_paths(stated: str | list[str] | None) -> list[Path]:
     return [Path(path) for path in ([stated] if isinstance(stated, str) else stated or [])]
 
 
-def wild_type_of(stated: str | None) -> str | None:
-    """The wild type of a recipe: the letters themselves, or the first sequence of a FASTA file. Raises DataError."""
-    if stated is None or not names_a_file(stated):
-        return stated.upper() if stated else None
-    return read_all(Path(stated), Columns(need_target=False), "fail", Skipped()).inputs[0].upper()
-
-
 def positive_of(settings: DataSettings) -> str | None:
     """The class of interest, from the recipe or the named data set."""
     known = dataset(settings.dataset).columns if settings.dataset is not None else {}
@@ -226,31 +219,6 @@ def _from_one_folder(records: Records, tests: Records) -> tuple[Records, Records
         below = Path(os.path.relpath(os.path.abspath(home), common))
         moved.append(replace(part, inputs=[(below / name).as_posix() for name in part.inputs], file=common))
     return moved[0], moved[1]
-
-
-def join_residues(
-    records: Records, labels_file: Path, mask_file: Path | None, on_error: str, skipped: Skipped
-) -> Records:
-    """Per-position labels, masks and SET fields from separate FASTA files, matched by id."""
-    labels = read_all(labels_file, Columns(need_target=False), on_error, skipped)
-    number = {name: index for index, name in enumerate(labels.ids)}
-    masks: dict[str, str] = {}
-    if mask_file is not None:
-        mask_records = read_all(mask_file, Columns(need_target=False), on_error, skipped)
-        masks = dict(zip(mask_records.ids, mask_records.inputs))
-    wrong = {
-        index: f"found no labels for {name!r} in {labels_file}; expected one string of labels per id"
-        for index, name in enumerate(records.ids)
-        if name not in number
-    }
-    records = without_bad(records, wrong, on_error, skipped)
-    rows = [number[name] for name in records.ids]
-    return replace(
-        records,
-        labels={"label": [labels.inputs[row] for row in rows]},
-        role=[labels.role[row] for row in rows],
-        mask=[masks.get(name, "") for name in records.ids],
-    )
 
 
 def _split(settings: DataSettings, records: Records, texts: list[str], strata: np.ndarray | None, seed: int) -> Split:

@@ -20,10 +20,10 @@ from xmr.data.mutations import fitting_offsets, whole_sequences
 from xmr.data.pattern import apply_pattern
 from xmr.data.readers.fasta import names_a_file
 from xmr.data.readers.parts import parts_and_classes
-from xmr.data.readers.read import files_of, one_column_each, read_all
+from xmr.data.readers.read import files_of, one_column_each, read_all, wild_type_of
+from xmr.data.readers.residues import join_residues
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.errors import DataError, Problem
-from xmr.prepare import join_residues, wild_type_of
 from xmr.tasks.base import Task
 from xmr.tasks.classification import Classification
 from xmr.tasks.multilabel import Multilabel

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from xmr.data.columns import Columns
 from xmr.data.mutations import whole_sequences
 from xmr.data.pattern import apply_pattern
-from xmr.data.readers.fasta import FASTA, read_fasta
+from xmr.data.readers.fasta import FASTA, names_a_file, read_fasta
 from xmr.data.readers.images import read_folder, read_npz
 from xmr.data.readers.paths import check_file, must_exist
 from xmr.data.readers.rows import COLUMNAR
@@ -142,3 +142,10 @@ def _told_apart(records: Records) -> list[str]:
             for name, origin in zip(ids, records.origin)
         ]
     return ids
+
+
+def wild_type_of(stated: str | None) -> str | None:
+    """The wild type of a recipe: the letters themselves, or the first sequence of a FASTA file. Raises DataError."""
+    if stated is None or not names_a_file(stated):
+        return stated.upper() if stated else None
+    return read_all(Path(stated), Columns(need_target=False), "fail", Skipped()).inputs[0].upper()
