@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xmr.baselines.registry import run_baseline
-from xmr.commands.run import run
+from xmr.commands.run import run, validate
 from xmr.commands.sweep.sweep import sweep
 from xmr.errors import MissingExtraError, RecipeError
 from xmr.job import load_job
@@ -87,6 +87,22 @@ def test_a_run_stopped_among_its_baselines_repeats_none(tmp_path, monkeypatch):
     for name, values in straight["baselines"].items():
         assert stopped["baselines"][name]["auroc"] == values["auroc"]
         assert stopped["baselines"][name]["peak_memory_mib"] > 0
+    assert not (tmp_path / "out" / "checkpoint").exists()
+
+
+def test_a_run_without_a_test_goes_on_to_it(tmp_path, monkeypatch):
+    """What a choice is made by: nothing of the test part is predicted, and going on trains no step again."""
+    recipe = write(tmp_path)
+    first = validate(recipe, tmp_path / "out")
+    assert "test" not in first
+    assert not (tmp_path / "out" / "predictions.csv").exists()
+    assert validate(recipe, tmp_path / "out", resume=True)["epochs_run"] == first["epochs_run"] == 2
+    steps = []
+    whole = run(recipe, tmp_path / "out", device="cpu", resume=True, report=steps.append)
+    assert not steps
+    straight = run(recipe, tmp_path / "other", device="cpu")
+    assert whole["test"] == straight["test"]
+    assert whole["seconds"]["train"] >= first["seconds"]["train"]
     assert not (tmp_path / "out" / "checkpoint").exists()
 
 

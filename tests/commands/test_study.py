@@ -118,6 +118,8 @@ def test_a_cell_that_fails_is_reported_and_the_others_go_on(tmp_path):
         ("rule: validation", "rule: leave_one_out", "ridge, which leave_one_out needs"),
         ("validation=0.2", "validation=0", "program, few: data.split.validation: found 0"),
         ("seeds: 3", "seeds: 3\nrepeats: {a: [data.split.grup=a]}", "data.split.grup"),
+        ("metric: accuracy", "metric: rmse", "program, many: metric: found 'rmse'; expected one of accuracy"),
+        ("metric: accuracy", "metric: 'auroc[label]'", "program, many: metric: found 'auroc[label]'"),
         ("seeds: 3", "seeds: 0", "greater than or equal to 1"),
     ],
 )

@@ -35,8 +35,8 @@ def sweep(
 ) -> None:
     """Try combinations of recipe values and choose the best on validation data.
 
-    Only the chosen combination's test result is shown. An interrupted sweep resumes; with more values, only the new
-    combinations are trained.
+    Only the chosen combination is evaluated on the test set. An interrupted sweep resumes; with more values, only the
+    new combinations are trained.
     """
     from xmr.commands.sweep.sweep import draw_trials
     from xmr.commands.sweep.sweep import sweep as run_sweep

@@ -17,7 +17,7 @@ from xmr import __version__
 from xmr.commands.leaks import leaks
 from xmr.commands.predict import prediction_table
 from xmr.commands.run_baselines import Log, baseline_input, chance, run_baselines
-from xmr.commands.run_folder import claimed, is_finished, joined
+from xmr.commands.run_folder import claimed, is_finished, joined, metrics_of
 from xmr.commands.verdict import verdict
 from xmr.core.files import finite, write_csv, write_json, write_text
 from xmr.core.memory import PeakMemory
@@ -47,13 +47,15 @@ def run(
     device: str = "auto",
     resume: bool = False,
     force: bool = False,
+    test: bool = True,
     comment: str = "",
     report: Report = lambda _: None,
     log: Log = lambda _: None,
 ) -> dict[str, Any]:
     """Train, choose on validation, test once, compare with the baselines, write the run folder -> metrics.
 
-    resume: continue an interrupted run of the same recipe; a finished run is returned unchanged.
+    resume: continue an interrupted run of the same recipe; a finished run is returned unchanged. test: otherwise stop
+    after training, with the validation score alone; a later call with `resume` evaluates the test part.
     """
     folder = Path(folder)
     accelerator = make_accelerator(device)
@@ -61,20 +63,28 @@ def run(
         accelerator.wait_for_everyone()
         place = joined(folder)
         if not (resume and is_finished(place.work)):
-            _run(recipe, place.work, accelerator, resume, comment, lambda _: None, lambda _: None)
+            _run(recipe, place.work, accelerator, resume, test, comment, lambda _: None, lambda _: None)
         return {}
     with claimed(folder, recipe, resume, force) as place:
         accelerator.wait_for_everyone()
         if place.metrics is not None:
             log(f"the run in {folder} is already finished; nothing to do")
             return place.metrics
-        result = _run(recipe, place.work, accelerator, resume, comment, report, log)
-        place.finish(keep_checkpoint="report_error" in result)
+        kept = metrics_of(place.work) if resume and not test else {}
+        if "validation" in kept:
+            return kept
+        result = _run(recipe, place.work, accelerator, resume, test, comment, report, log)
+        place.finish(keep_checkpoint="report_error" in result or not test)
     return result
 
 
+def validate(recipe: Recipe, folder: Path | str, *, resume: bool = False, comment: str = "") -> dict[str, Any]:
+    """Train and stop before the test: what an alternative is chosen by. `run` with `resume` goes on from there."""
+    return run(recipe, folder, resume=resume, test=False, comment=comment)
+
+
 def _run(
-    recipe: Recipe, folder: Path, accelerator: Any, resume: bool, comment: str, report: Report, log: Log
+    recipe: Recipe, folder: Path, accelerator: Any, resume: bool, test: bool, comment: str, report: Report, log: Log
 ) -> dict[str, Any]:
     """The part of a run for one process; only the first of several writes."""
     main = accelerator.is_main_process
@@ -91,7 +101,8 @@ def _run(
         log(f"beware: {text}")
     if main:
         write_text(folder / "recipe.yaml", dump_recipe(recipe, comment))
-    started, memory = time.perf_counter(), PeakMemory(accelerator.device).start()
+    before = metrics_of(folder).get("seconds", {}) if resume else {}
+    started, memory = time.perf_counter() - before.get("train", 0.0), PeakMemory(accelerator.device).start()
     history = train(
         job.program,
         job.sets["train"],
@@ -112,11 +123,15 @@ def _run(
             f"{job.task.main_metric} is not defined on the {len(job.sets['validation'])} validation records: "
             "the last epoch was kept"
         )
+    trained = {"recipe": comment or "recipe.yaml", **_trained(job, history)}
+    if not test:
+        write_json(folder / "metrics.json", finite({**trained, **costs, "finished": False}))
+        return {**trained, **costs}
     started = time.perf_counter()
     each = check_answers(job.program.predict_each(job.sets["test"].data), recipe.training)
     costs["seconds"]["test"] = time.perf_counter() - started
     prediction = Prediction.of(job.records["test"].ids, each, job.task.lengths(job.sets["test"].data))
-    result = {"recipe": comment or "recipe.yaml", **_result(job, history, prediction), **costs}
+    result = {**trained, **_result(job, prediction), **costs}
     result["leaks"] = leaked
     result["processes"] = accelerator.num_processes
     job.program.save(folder / "program")
@@ -143,19 +158,16 @@ def _run(
     return result
 
 
-def _result(job: Job, history: History, prediction: Prediction) -> dict[str, Any]:
-    """metrics.json before the baselines have run: the test metrics, and what made the program."""
-    task, test, prepared = job.task, job.sets["test"], job.prepared
+def _trained(job: Job, history: History) -> dict[str, Any]:
+    """metrics.json before the test: what made the program."""
+    task, prepared = job.task, job.prepared
     return {
         "task": task.name,
         "metric": task.main_metric,
         "seed": job.recipe.seed,
         "n_train": len(job.sets["train"]),
         "n_validation": len(job.sets["validation"]),
-        "n_test": len(test),
-        "test": task.metrics(prediction.values, test.target),
-        "test_interval": task.interval(prediction.values, test.target, prediction.lengths),
-        "test_counts": task.counts(test.target),
+        "n_test": len(job.sets["test"]),
         "trainable_parameters": sum(p.numel() for p in job.program.trained_parameters()),
         "source_parameters": job.source.parameter_count(),
         "programs": job.recipe.ensemble,
@@ -168,6 +180,16 @@ def _result(job: Job, history: History, prediction: Prediction) -> dict[str, Any
         "conflicting_labels": prepared.conflicting_labels,
         "skipped": len(prepared.skipped),
         "source_unchanged": True,  # `train` raises otherwise
+    }
+
+
+def _result(job: Job, prediction: Prediction) -> dict[str, Any]:
+    """What the test part adds to metrics.json before the baselines have run."""
+    task, target = job.task, job.sets["test"].target
+    return {
+        "test": task.metrics(prediction.values, target),
+        "test_interval": task.interval(prediction.values, target, prediction.lengths),
+        "test_counts": task.counts(target),
         "baselines": {},
         "failed_baselines": {},
     }

@@ -15,6 +15,7 @@ from xmr.core.kinds import EncodedSet
 from xmr.core.prediction import Prediction
 from xmr.core.registry import TASKS
 from xmr.data.records import Records
+from xmr.errors import RecipeError, one_of
 from xmr.metrics.base import Array
 from xmr.metrics.intervals import bootstrap
 from xmr.metrics.registry import METRICS
@@ -38,7 +39,7 @@ class Task(ABC):
     has_labels: targets come from label columns. several_columns: there may be more than one of them.
     probabilistic: predictions are probabilities, otherwise numbers.
     one_answer: the report may ask what the prediction of a record depends on.
-    single_target: one class or number per record.
+    single_target: one class or number per record. per_label: metrics that each label has as well, as `auroc[label]`.
     default_output: the output `xmr new` writes.
     figures: names of those in `xmr.report.figures` that suit the predictions.
     """
@@ -56,6 +57,7 @@ class Task(ABC):
     probabilistic: ClassVar[bool] = True
     one_answer: ClassVar[bool] = True
     single_target: ClassVar[bool] = False
+    per_label: ClassVar[tuple[str, ...]] = ()
     default_output: ClassVar[str] = "linear"
     figures: ClassVar[tuple[str, ...]] = ()
 
@@ -189,6 +191,15 @@ class Task(ABC):
     @abstractmethod
     def main_metric(self) -> str:
         """What the best epoch is chosen by on validation, and what a report opens with."""
+
+    @classmethod
+    def check_metric(cls, name: str, labels: Sequence[str], place: str) -> None:
+        """Raises RecipeError for a metric that the task does not report. labels: the label columns, where known."""
+        plain, _, label = name.removesuffix("]").partition("[")
+        reported = [metric.name for metric in METRICS if {cls.name, cls.like} & {*metric.tasks}]
+        known = [f"{plain}[{column}]" for column in labels] if label and plain in cls.per_label else reported
+        if plain not in reported or (known and name not in known):
+            raise RecipeError(one_of(place, name, known or reported))
 
     def score(self, found: Mapping[str, float]) -> float:
         """The main metric of `metrics`, negative where lower is better: the best epoch has the highest score."""

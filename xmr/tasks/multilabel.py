@@ -28,6 +28,7 @@ class Multilabel(Task):
 
     name: ClassVar[str] = "multilabel"
     several_columns: ClassVar[bool] = True
+    per_label: ClassVar[tuple[str, ...]] = ("auroc", "accuracy")
     figures: ClassVar[tuple[str, ...]] = ("label_curves",)
 
     @property
@@ -92,7 +93,7 @@ class Multilabel(Task):
         each = [METRICS.scores((self.name, self.like), label) for label in self.scored(values, np.asarray(target))]
         result = {name: mean_of_defined([one[name] for one in each]) for name in each[0]}
         for name, one in zip(self.names, each):
-            result |= {f"{metric}[{name}]": one[metric] for metric in ("auroc", "accuracy")}
+            result |= {f"{metric}[{name}]": one[metric] for metric in self.per_label}
         return result
 
     @property

@@ -26,6 +26,7 @@ from xmr.errors import Problem, RecipeError
 from xmr.metrics.base import is_defined
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.recipe import Recipe
+from xmr.tasks.base import task_class
 
 Log = Callable[[str], None]
 Waiting = Callable[[], dict[str, Any]]
@@ -38,21 +39,25 @@ def study(
     command: str,
     jobs: int = 1,
     train: Run | None = None,
+    validate: Run | None = None,
     measure: Run | None = None,
     log: Log = lambda _: None,
 ) -> Result:
     """Run a study -> its result, also written to study.json, study.md and study.html after each cell.
 
-    train, measure: what runs a recipe, and what scores it by leave-one-out. All recipes are checked before the first
-    run; a cell that fails is noted and the others continue. Raises RecipeError where every cell failed.
+    train, validate, measure: what runs a recipe, trains it without a test, and scores it by leave-one-out. All recipes
+    are checked before the first run; a cell that fails is noted and the others continue. Raises RecipeError where
+    every cell failed.
     """
     from xmr.commands.run import run
+    from xmr.commands.run import validate as train_without_test
     from xmr.commands.sweep.leave_one_out import measure as leave_one_out
 
     check_study(settings)
     table = _Table(settings, folder, command)
     with held(folder):
-        for rule, scorer in (("leave_one_out", measure or leave_one_out), ("validation", train or run)):
+        scorers = {"leave_one_out": measure or leave_one_out, "validation": validate or train or train_without_test}
+        for rule, scorer in scorers.items():
             with Workers(jobs, scorer) as workers:
                 table.choose(workers, rule, log)
         with Workers(jobs, train or run) as workers:
@@ -90,6 +95,10 @@ class _Table:
             for column in self.settings.columns_of(name):
                 for label, repeat in product(row.choose.among if row.choose else [""], self.settings.repeats or [""]):
                     recipe, _ = self.recipe(name, column, {**self._first_choices(), name: label}, repeat)
+                    if metric := self.settings.columns[column].metric or self.settings.metric:
+                        target = recipe.data.target
+                        labels = [target] if isinstance(target, str) else target or []
+                        task_class(recipe.task).check_metric(metric, labels, f"{name}, {column}: metric")
                     if row.choose:
                         _check_choice(row.choose, recipe, f"{name}, {column}")
 

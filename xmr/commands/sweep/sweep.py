@@ -2,8 +2,7 @@
 by leave-one-out).
 
 A combination is a run folder named after its values, so that an interrupted sweep resumes, and a sweep with more
-values trains only the new ones. The test set is not used for the choice, and only the chosen combination's test result
-is shown.
+values trains only the new ones. Only the chosen combination is evaluated on the test set.
 """
 
 from __future__ import annotations
@@ -52,18 +51,21 @@ def sweep(
     seeds: int = 1,
     max_trials: int | None = None,
     train: Run | None = None,
+    validate: Run | None = None,
     log: Callable[[str], None] = lambda _: None,
     jobs: int = 1,
     leave_one_out: bool = False,
 ) -> list[Trial]:
     """Run every combination, write `sweep.csv` and `sweep.json` after each -> trials, the best first.
 
-    jobs: how many runs at a time. leave_one_out: choose before training, by leave-one-out on the training records, and
-    train the chosen combination alone. All recipes are checked before the first
-    is run; a combination that fails is noted and the others continue. Raises RecipeError for a recipe without what a
-    combination is chosen by (a validation part, or output ridge), and where every combination fails.
+    train, validate: what runs a recipe, and what trains it without a test. jobs: how many runs at a time.
+    leave_one_out: choose before training, by leave-one-out on the training records, and train the chosen combination
+    alone. All recipes are checked before the first is run; a combination that fails is noted and the others continue.
+    Raises RecipeError for a recipe without what a combination is chosen by (a validation part, or output ridge), and
+    where every combination fails.
     """
     from xmr.commands.run import run
+    from xmr.commands.run import validate as train_without_test
     from xmr.commands.sweep.leave_one_out import measure
 
     asked = combinations(overrides, max_trials)
@@ -76,25 +78,32 @@ def sweep(
         if not leave_one_out and not recipe.data.split.validation and recipe.data.split.by != "predefined":
             raise RecipeError(Problem("data.split.validation", "0", _NEEDED))
     with held(folder):
-        return _sweep(name, recipes, folder, seeds, train or run, log, jobs, measure if leave_one_out else None)
+        chosen_by, scorer = (
+            ("left_out", measure) if leave_one_out else ("validation", validate or train or train_without_test)
+        )
+        trials, failures = _tried(name, recipes, folder, seeds, scorer, log, jobs, chosen_by)
+        best = trials[0].overrides
+        with Workers(jobs, train or run) as workers:
+            seeded = workers.start_seeds(recipes[best], folder / folder_of(best), seeds, " ".join([name, *best]))
+            trials[0] = replace(trials[0], results=tuple(result() for result in seeded))
+        write_trials(folder, trials, chosen_by, failures)
+    return trials
 
 
-def _sweep(
+def _tried(
     name: str,
     recipes: dict[tuple[str, ...], Recipe],
     folder: Path,
     seeds: int,
-    train: Run,
+    scorer: Run,
     log: Callable[[str], None],
     jobs: int,
-    measure: Run | None,
-) -> list[Trial]:
-    """measure: what scores a combination without training, where that chooses."""
-    untrained = measure is not None
+    chosen_by: str,
+) -> tuple[list[Trial], list[tuple[str, str]]]:
+    """Every combination with its score `chosen_by`, the best first, and what failed and why."""
     trials: list[Trial] = []
     failures: list[tuple[str, str]] = []
-    chosen_by = "left_out" if untrained else "validation"
-    with Workers(jobs, measure or train) as workers:
+    with Workers(jobs, scorer) as workers:
         runs = {
             each: workers.start_seeds(recipe, folder / folder_of(each), seeds, " ".join([name, *each]))
             for each, recipe in recipes.items()
@@ -114,14 +123,7 @@ def _sweep(
             write_trials(folder, ranked(trials), chosen_by, failures)
     if not trials:
         raise RecipeError(f"sweep: every combination failed, the first ({failures[0][0]}): {failures[0][1]}")
-    trials = ranked(trials)
-    if untrained:
-        best = trials[0].overrides
-        with Workers(jobs, train) as workers:
-            seeded = workers.start_seeds(recipes[best], folder / folder_of(best), seeds, " ".join([name, *best]))
-            trials[0] = replace(trials[0], results=tuple(result() for result in seeded))
-    write_trials(folder, trials, chosen_by, failures)
-    return trials
+    return ranked(trials), failures
 
 
 def _unscored(result: dict[str, Any]) -> str:
