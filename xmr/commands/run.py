@@ -79,7 +79,7 @@ def run(
 
 
 def validate(recipe: Recipe, folder: Path | str, *, resume: bool = False, comment: str = "") -> dict[str, Any]:
-    """Train and stop before the test: what an alternative is chosen by. `run` with `resume` goes on from there."""
+    """Train and stop before the test: what an alternative is chosen by. `run` with `resume` continues from there."""
     return run(recipe, folder, resume=resume, test=False, comment=comment)
 
 
