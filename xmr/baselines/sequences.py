@@ -95,6 +95,7 @@ def one_hot(train: list[str], test: list[str]) -> tuple[Any, Any]:
     number = {letter: index for index, letter in enumerate(letters)}
 
     def matrix(texts: list[str]) -> Any:
+        """(texts, positions x letters), sparse."""
         spots = [
             (row, place * len(letters) + number[letter])
             for row, text in enumerate(texts)
@@ -130,6 +131,7 @@ def descriptors(train: list[str], test: list[str]) -> tuple[Any, Any]:
     plain = str.maketrans({"U": "C", "O": "K", **dict.fromkeys("BZJX")})
 
     def matrix(texts: list[str]) -> np.ndarray:
+        """(texts, descriptors)."""
         clean = [text.translate(plain) or "G" for text in texts]
         overall, moment = made.GlobalDescriptor(clean), made.PeptideDescriptor(clean, "eisenberg")
         overall.calculate_all(amide=False)

@@ -141,6 +141,6 @@ def _score(guess: Array, truth: Array, classes: bool) -> float:
     if classes:
         return mean_of_defined(areas(guess, truth > 0))
     ranks = [rankdata(part, axis=0) for part in (guess, truth)]
-    centred = [part - part.mean(axis=0) for part in ranks]
-    norm = np.sqrt((centred[0] ** 2).sum(axis=0) * (centred[1] ** 2).sum(axis=0))
-    return float(np.mean((centred[0] * centred[1]).sum(axis=0) / np.maximum(norm, 1e-12)))
+    centered = [part - part.mean(axis=0) for part in ranks]
+    norm = np.sqrt((centered[0] ** 2).sum(axis=0) * (centered[1] ** 2).sum(axis=0))
+    return float(np.mean((centered[0] * centered[1]).sum(axis=0) / np.maximum(norm, 1e-12)))

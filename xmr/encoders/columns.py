@@ -108,7 +108,7 @@ def codes_of(column: Column, cells: list[str]) -> np.ndarray:
 
 
 def fit_numbers(column: Column, values: np.ndarray, scaling: str) -> None:
-    """Keep quantiles, centre and scale of (n,) values, NaN at gaps; scaling: robust or standard."""
+    """Keep quantiles, center and scale of (n,) values, NaN at gaps; scaling: robust or standard."""
     known = values[~np.isnan(values)]
     known = known if len(known) else np.zeros(1)
     column.quantiles = np.quantile(known, np.linspace(0, 1, QUANTILES)).tolist()

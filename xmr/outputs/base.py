@@ -139,8 +139,8 @@ class Pooling(nn.Module):
         mean = _weighted_mean(hidden, weight, windows)
         if self.pool != "statistics":
             return mean
-        centre = mean if windows is None else mean[windows.owner]
-        deviation = _weighted_mean((hidden - centre[:, None]).square(), weight, windows).clamp(min=1e-10).sqrt()
+        center = mean if windows is None else mean[windows.owner]
+        deviation = _weighted_mean((hidden - center[:, None]).square(), weight, windows).clamp(min=1e-10).sqrt()
         return torch.cat([mean, deviation, _greatest(hidden, mask, windows), -_greatest(-hidden, mask, windows)], dim=1)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,7 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         changed[keys] = override
 
     def place(field: tuple[str | int, ...]) -> str:
+        """Where a field was written: an override, or a line of the file."""
         dotted = shortened(".".join(map(str, field)), 100)
         for keys, override in changed.items():
             if tuple(map(str, field[: len(keys)])) == keys or keys[: len(field)] == tuple(map(str, field)):
@@ -161,8 +162,3 @@ def _without_nulls(value: Any, fields: dict[str, Any]) -> Any:
         return value
     said = {key for key, field in fields.items() if field.default is not None}
     return {key: _without_nulls(inner, {}) for key, inner in value.items() if inner is not None or key in said}
-
-
-def walk_recipes() -> Iterator[Path]:
-    """Every packaged recipe's file."""
-    yield from sorted(recipes_folder().rglob("*.yaml"))

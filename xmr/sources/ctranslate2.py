@@ -32,6 +32,7 @@ class _Reader:
         self.raw, self.at = raw, 0
 
     def variables(self) -> dict[str, Tensor]:
+        """Name -> tensor. Raises ValueError for another version of the format."""
         version = self._number("I")
         if not 4 <= version <= 6:
             raise ValueError(f"version {version}")

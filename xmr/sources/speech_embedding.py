@@ -65,6 +65,7 @@ class _Activation(nn.Module):
     """max(leaky ReLU, -0.4)."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Element by element."""
         return F.leaky_relu(x, 0.2).clamp(min=-0.4)
 
 

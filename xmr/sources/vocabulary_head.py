@@ -27,6 +27,7 @@ class _Chain(nn.Module):
         self.dense, self.norm, self.activation = dense, norm, activation or nn.GELU()
 
     def forward(self, hidden: Tensor) -> Tensor:
+        """(..., D) -> (..., D')."""
         return self.norm(self.activation(self.dense(hidden)))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.data.public.archived import cut, tarred, zipped
 from xmr.data.public.archives import ArchiveError, Limits, members
-from xmr.data.public.images import unpack
+from xmr.data.public.image_archives import unpack
 
 
 def read_all(path, limits=None):

@@ -14,7 +14,7 @@ from scipy.io import savemat
 from xmr.data.columns import Columns
 from xmr.data.public.catalog import DATASETS
 from xmr.data.public.download import download
-from xmr.data.public.images import unpack
+from xmr.data.public.image_archives import unpack
 from xmr.data.readers.read import read_all
 from xmr.data.records import Skipped
 from xmr.errors import DataError

@@ -12,8 +12,9 @@ from tests.fuzz.outcome import SilentError
 from tests.fuzz.readers.base import HARMLESS, Case, Reader
 from tests.fuzz.readers.files import as_it_is, windows_lines
 from xmr.errors import RecipeError
-from xmr.recipe.load import dump_recipe, load_recipe, walk_recipes
+from xmr.recipe.load import dump_recipe, load_recipe, recipes_folder
 
+RECIPES = sorted(recipes_folder().rglob("*.yaml"))
 SEEDS = 12  # of the package's recipes, the shortest: reading YAML takes its time
 VALUES = (
     *NUMBERS[:-1], *TEXTS, "{}", "[]", "[1, 2]", "{a: 1}", "{name: identity}", "!!set {a, b}", "!!binary aGk=",
@@ -113,7 +114,7 @@ class Recipes(Reader):
 
     def prepare(self, folder: Path) -> None:
         """See `Reader`."""
-        texts = {path.stem: path.read_bytes() for path in walk_recipes()}
+        texts = {path.stem: path.read_bytes() for path in RECIPES}
         self.texts = {name: texts[name] for name in sorted(texts, key=lambda name: len(texts[name]))[:SEEDS]}
         block = b"task: classification\nseed: 3\ndata:\n  path: x.csv\n  split:\n    by: random\n    test: 0.3\n"
         block += (

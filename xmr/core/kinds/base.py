@@ -121,6 +121,7 @@ class Batch(ABC):
         """Every tensor changed. records: how many records the windows belong to, where that changes."""
 
         def changed(value: Any) -> Any:
+            """A field of the batch: a tensor, windows of tensors, or what stays as it is."""
             if torch.is_tensor(value):
                 return change(value)
             if isinstance(value, Windows):

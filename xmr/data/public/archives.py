@@ -191,6 +191,7 @@ class _Header(tarfile.TarInfo):
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
+        """See tarfile; raises ReadError for an extended header that would fill the memory."""
         made = super().frombuf(buf, encoding, errors)
         if made.type in _LONG and made.size > _HEADER:
             raise tarfile.ReadError(f"an extended header of {made.size:,} bytes")
@@ -198,6 +199,7 @@ class _Header(tarfile.TarInfo):
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> _Header:
+        """See tarfile; raises ReadError for a damaged header."""
         try:
             return super().fromtarfile(archive)
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # the block of zeros that ends an archive
