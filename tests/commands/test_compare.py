@@ -7,9 +7,10 @@ import pytest
 from scipy.stats import ttest_rel
 
 from xmr.cli.app import execute
-from xmr.commands.compare.compare import Settings, compare, compared_baselines, controls, planned
+from xmr.commands.compare.compare import Settings, compare, compared_baselines, planned
 from xmr.commands.compare.pages import write_comparison
 from xmr.commands.compare.result import Cell, Comparison
+from xmr.commands.controls import controls
 from xmr.errors import DataError, Problem, RecipeError, SourceUnavailableError
 from xmr.recipe.load import load_recipe, recipe_names
 from xmr.training.interrupt import TrainingInterruptedError

@@ -111,3 +111,64 @@ def test_the_skew_of_a_cluster_split_is_in_the_log_and_the_metrics(tmp_path):
     result = run(load_recipe(tmp_path / "r.yaml", ["baselines=[]"]), tmp_path / "out", device="cpu", log=said.append)
     assert "makes up" in result["split"]
     assert result["split"] in said[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "interval", "expected"),
+    [
+        ("random source", 0.81, [0.7, 0.9], "the control with random source does as well as the program (auroc 0.810"),
+        ("no source", 0.75, [0.6, 0.8], "the control with no source lies within the interval of the program"),
+        ("no source", 0.6, [0.5, 0.7], None),
+        ("shuffled labels", 0.7, [0.6, 0.8], "trained on shuffled labels, the program is far from chance (auroc 0.700"),
+        ("shuffled labels", 0.3, [0.2, 0.4], "far from chance"),
+        ("shuffled labels", 0.6, [0.55, 0.65], None),  # less than half of what the program gains
+        ("shuffled labels", 0.7, [0.45, 0.9], None),  # chance is within its interval
+    ],
+)
+def test_controls_that_do_as_well_are_alarms(name, value, interval, expected):
+    said = verdict(result(controls={name: {"auroc": value, "interval": {"auroc": interval}}}))
+    assert len(said) == (expected is not None)
+    assert expected is None or expected in said[0]
+
+
+def test_controls_of_a_run_are_kept_resumed_and_reported(tmp_path, monkeypatch, capsys):
+    """A random source cannot help on noise; a stop within the second control loses nothing."""
+    from xmr.commands import controls as module
+
+    write(tmp_path)
+    text = (tmp_path / "r.yaml").read_text().replace("{name: identity, width: 16}", "{name: minilm, layers: 1}")
+    (tmp_path / "r.yaml").write_text(text.replace("majority, kmer_logistic", "majority"))
+    real, asked = module._trained, []
+
+    def stop_at_the_second(job, recipe, folder):
+        asked.append(recipe.source["name"] + recipe.source.get("weights", ""))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return real(job, recipe, folder)
+
+    monkeypatch.setattr(module, "_trained", stop_at_the_second)
+    asking = ["run", str(tmp_path / "r.yaml"), "-o", str(tmp_path / "out"), "--quiet", "--controls"]
+    assert execute(asking) == 130
+    kept = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert list(kept["controls"]) == ["random source"]
+    capsys.readouterr()
+    assert execute([*asking, "--resume"]) == 0
+    assert asked == ["minilmrandom", "identity", "identity", "minilmpretrained"]
+    done = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert list(done["controls"]) == ["random source", "no source", "shuffled labels"]
+    assert done["controls"]["random source"] == kept["controls"]["random source"]
+    assert done["failed_controls"] == {}
+    said = capsys.readouterr().err
+    assert "  control: random source" in said
+    assert not (tmp_path / "out" / "checkpoint").exists()
+    assert "control: shuffled labels" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_finished_run_gets_its_controls_by_resume(tmp_path):
+    write(tmp_path)
+    recipe = load_recipe(tmp_path / "r.yaml", ["baselines=[]"])
+    before = run(recipe, tmp_path / "out", device="cpu")
+    after = run(recipe, tmp_path / "out", device="cpu", resume=True, controls=True)
+    assert list(after["controls"]) == ["shuffled labels"]  # a source without a network has no other
+    assert after["test"]["auroc"] == pytest.approx(before["test"]["auroc"])
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["finished"] is True

@@ -203,7 +203,8 @@ class Compare(Run):
 
     def left_out(self, recipe: str) -> list[str]:
         """All but one control and one baseline."""
-        from xmr.commands.compare.compare import compared_baselines, controls
+        from xmr.commands.compare.compare import compared_baselines
+        from xmr.commands.controls import controls
         from xmr.recipe.load import load_recipe
 
         loaded = load_recipe(recipe, ["baselines=[majority]"])

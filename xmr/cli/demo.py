@@ -40,5 +40,7 @@ def demo(
     console = Console(stderr=True, highlight=False)
     folder = out or Path("runs") / f"demo-{domain.value}"
     recipe = load_demo(domain.value, lambda text: line(console, text))
-    run_once(recipe, folder, chosen.recipe, console, resume=False, force=True, device=device, quiet=False)
+    run_once(
+        recipe, folder, chosen.recipe, console, resume=False, force=True, controls=False, device=device, quiet=False
+    )
     line(console, f"the recipe: xmr show {chosen.recipe}; for your own data: {chosen.yours}")

@@ -23,6 +23,14 @@ def run(
     force: Annotated[
         bool, typer.Option("--force", help="Replace an existing run when the new one is finished.")
     ] = False,
+    controls: Annotated[
+        bool,
+        typer.Option(
+            "--controls",
+            help="Also train with a random source, without a source and on shuffled labels; one that does as well is "
+            "reported.",
+        ),
+    ] = False,
     seeds: Annotated[
         int, typer.Option(min=1, help="Number of seeds; mean and standard deviation are written to summary.json.")
     ] = 1,
@@ -41,7 +49,7 @@ def run(
     folder = out or Path("runs") / printable(Path(recipe).with_suffix("").name)
     console = Console(stderr=True, highlight=False)
     if seeds == 1:
-        run_once(loaded, folder, comment, console, resume, force, device, quiet)
+        run_once(loaded, folder, comment, console, resume, force, controls, device, quiet)
         return
     from xmr.commands.run import write_summary
     from xmr.core.output_folder import check_folder
@@ -51,7 +59,9 @@ def run(
     for seed in range(loaded.seed, loaded.seed + seeds):
         each = loaded.model_copy(update={"seed": seed}, deep=True)
         results.append(
-            run_once(each, folder / f"seed-{seed}", f"{comment} seed={seed}", console, resume, force, device, quiet)
+            run_once(
+                each, folder / f"seed-{seed}", f"{comment} seed={seed}", console, resume, force, controls, device, quiet
+            )
         )
     if not all(results):
         return  # one of several processes: the first one writes
@@ -72,13 +82,14 @@ def run_once(
     console: Console,
     resume: bool,
     force: bool,
+    controls: bool,
     device: str,
     quiet: bool,
 ) -> dict[str, Any]:
     """One run with a progress bar; its result is printed -> the contents of metrics.json."""
     from xmr.cli.progress import TrainingBar
     from xmr.commands.run import run as run_job
-    from xmr.commands.verdict import counted, headline_scores
+    from xmr.commands.verdict import control_scores, counted, headline_scores
 
     with TrainingBar(console, quiet) as bar:
         result = run_job(
@@ -87,6 +98,7 @@ def run_once(
             device=device,
             resume=resume,
             force=force,
+            controls=controls,
             comment=comment,
             report=bar.report,
             log=lambda text: line(console, text),
@@ -105,6 +117,8 @@ def run_once(
     for name in result["baselines"]:
         if name in scores:
             console.print(f"  {name} {scores[name]:.3f}")
+    for name, value in control_scores(shown, result).items():
+        console.print(f"  control: {name} {value:.3f}")
     if "report_error" not in result:
         line(console, f"report: {folder / 'report.html'}")
     for text in result.get("verdict", []):

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from xmr import __version__
+from xmr.commands.controls import run_controls
 from xmr.commands.leaks import leaks
 from xmr.commands.predict import prediction_table
 from xmr.commands.run_baselines import Log, baseline_input, chance, run_baselines
@@ -23,7 +24,7 @@ from xmr.core.files import finite, write_csv, write_json, write_text
 from xmr.core.memory import PeakMemory
 from xmr.core.output_folder import held
 from xmr.core.prediction import Prediction
-from xmr.errors import reason
+from xmr.errors import Problem, RecipeError, reason
 from xmr.job import Job, load_job
 from xmr.metrics.base import headline
 from xmr.metrics.seeds import summarize
@@ -48,32 +49,44 @@ def run(
     resume: bool = False,
     force: bool = False,
     test: bool = True,
+    controls: bool = False,
     comment: str = "",
     report: Report = lambda _: None,
     log: Log = lambda _: None,
 ) -> dict[str, Any]:
     """Train, choose on validation, test once, compare with the baselines, write the run folder -> metrics.
 
-    resume: continue an interrupted run of the same recipe; a finished run is returned unchanged. test: otherwise stop
-    after training, with the validation score alone; a later call with `resume` evaluates the test part.
+    resume: continue an interrupted run of the same recipe; a finished run is returned unchanged, but for controls that
+    it lacks. test: otherwise stop after training, with the validation score alone; a later call with `resume` evaluates
+    the test part. controls: train the recipe without its ingredients as well (see `xmr.commands.controls`).
     """
     folder = Path(folder)
     accelerator = make_accelerator(device)
+    if controls and accelerator.num_processes > 1:
+        raise RecipeError(Problem("--controls", f"{accelerator.num_processes} processes", "one"))
     if not accelerator.is_main_process:
         accelerator.wait_for_everyone()
         place = joined(folder)
         if not (resume and is_finished(place.work)):
-            _run(recipe, place.work, accelerator, resume, test, comment, lambda _: None, lambda _: None)
+            _run(recipe, place.work, accelerator, resume, test, controls, comment, lambda _: None, lambda _: None)
         return {}
     with claimed(folder, recipe, resume, force) as place:
         accelerator.wait_for_everyone()
+        if place.metrics is not None and controls and "controls" not in place.metrics:
+            result = place.metrics
+            run_controls(load_job(recipe, str(accelerator.device)), result, place.work, log)
+            result.update(verdict=verdict(result), finished=True)
+            write_json(place.work / "metrics.json", finite(result))
+            place.finish()
+            log("the controls were added to metrics.json; report.html is as it was")
+            return result
         if place.metrics is not None:
             log(f"the run in {folder} is already finished; nothing to do")
             return place.metrics
         kept = metrics_of(place.work) if resume and not test else {}
         if "validation" in kept:
             return kept
-        result = _run(recipe, place.work, accelerator, resume, test, comment, report, log)
+        result = _run(recipe, place.work, accelerator, resume, test, controls, comment, report, log)
         place.finish(keep_checkpoint="report_error" in result or not test)
     return result
 
@@ -84,7 +97,15 @@ def validate(recipe: Recipe, folder: Path | str, *, resume: bool = False, commen
 
 
 def _run(
-    recipe: Recipe, folder: Path, accelerator: Any, resume: bool, test: bool, comment: str, report: Report, log: Log
+    recipe: Recipe,
+    folder: Path,
+    accelerator: Any,
+    resume: bool,
+    test: bool,
+    controls: bool,
+    comment: str,
+    report: Report,
+    log: Log,
 ) -> dict[str, Any]:
     """The part of a run for one process; only the first of several writes."""
     main = accelerator.is_main_process
@@ -143,6 +164,8 @@ def _run(
         data = baseline_input(job)
         result["chance"] = chance(job, data)
         baselines = run_baselines(job, data, result, folder, log)
+        if controls:
+            run_controls(job, result, folder, log)
     except KeyboardInterrupt:
         log(f"stopped after the test: {folder / 'metrics.json'} holds its metrics, and --resume runs what is missing")
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,23 +77,27 @@ def run_baselines(
     for name in dict.fromkeys(job.recipe.baselines):
         place = folder / "checkpoint" / "baselines" / name
         try:
-            kept = _kept_answers(place)
-            if kept is None:
-                started, memory = time.perf_counter(), PeakMemory().start()
-                found = run_baseline(name, data)
-                cost = {"seconds": time.perf_counter() - started, "peak_memory_mib": memory.mib()}
-                kept = _keep_answers(place, found, cost)
+            answers[name], cost = answered(place, partial(run_baseline, name, data))
         except OutputError:
             raise  # a full disk is not the baseline's fault
         except Exception as error:  # out of memory, a singular matrix: the program's own result is not lost by it
             result["failed_baselines"][name] = reason(error)
             log(f"baseline {name} failed: {reason(error)}")
             continue
-        answers[name], cost = kept
         values = job.task.metrics(answers[name], job.sets["test"].target)
         result["baselines"][name] = {**values, **cost}
         write_json(folder / "metrics.json", finite({**result, "finished": False}))
     return answers
+
+
+def answered(place: Path, predict: Callable[[], np.ndarray]) -> tuple[np.ndarray, dict[str, float]]:
+    """What `predict` gives and its cost, computed once: kept at `place`, which an interrupted run reads again."""
+    kept = _kept_answers(place)
+    if kept is not None:
+        return kept
+    started, memory = time.perf_counter(), PeakMemory().start()
+    found = predict()
+    return _keep_answers(place, found, {"seconds": time.perf_counter() - started, "peak_memory_mib": memory.mib()})
 
 
 def _keep_answers(place: Path, answers: np.ndarray, cost: dict[str, float]) -> tuple[np.ndarray, dict[str, float]]:

@@ -23,6 +23,8 @@ from xmr.recipe.recipe import Recipe
 _NEW, _DONE = ".new", ".done"
 _OWN = (
     ("checkpoint/baselines", ("*.npy", "*.json")),
+    ("checkpoint/controls", ("*.npy", "*.json")),
+    ("checkpoint/control", ("step-*.safetensors", "step-*.json", "latest")),
     ("checkpoint", ("step-*.safetensors", "step-*.json", "latest")),
     ("program", ("program.safetensors", "encoder.json", "program.json")),
     (
@@ -122,9 +124,9 @@ def own_files(folder: Path) -> list[Path]:
     ]
 
 
-def remove_checkpoint(folder: Path) -> None:
-    """Delete a run's checkpoint, file by file; what is not the run's stays."""
-    _remove(folder, "checkpoint")
+def remove_checkpoint(folder: Path, below: str = "checkpoint") -> None:
+    """Delete a run's checkpoint, or a folder in it, file by file; what is not the run's stays."""
+    _remove(folder, below)
 
 
 def clear(folder: Path) -> None:

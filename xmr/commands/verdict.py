@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xmr.baselines.registry import BASELINES
+from xmr.commands.controls import SHUFFLED_LABELS
 from xmr.metrics.base import headline, is_defined
 from xmr.metrics.registry import higher_is_better
 
@@ -17,6 +18,11 @@ def headline_scores(result: dict[str, Any]) -> tuple[str, dict[str, float]]:
     metric = headline(result["metric"], result["test"])
     rows = {"program": result["test"], **result["baselines"]}
     return metric, {name: row[metric] for name, row in rows.items() if name == "program" or is_defined(row.get(metric))}
+
+
+def control_scores(metric: str, result: dict[str, Any]) -> dict[str, float]:
+    """The headline metric of each control of a run that has one."""
+    return {name: row[metric] for name, row in result.get("controls", {}).items() if is_defined(row.get(metric))}
 
 
 def counted(counts: dict[str, int]) -> str:
@@ -35,7 +41,13 @@ def verdict(result: dict[str, Any]) -> list[str]:
     """
     metric, scores = headline_scores(result)
     leaked = (result.get("leaks") or {}).get("alarms", [])
-    return [*leaked, *_beaten(metric, scores), *_chance(metric, result), *_few(result.get("test_counts") or {})]
+    return [
+        *leaked,
+        *_beaten(metric, scores),
+        *_controls(metric, result),
+        *_chance(metric, result),
+        *_few(result.get("test_counts") or {}),
+    ]
 
 
 def _beaten(metric: str, scores: dict[str, float]) -> list[str]:
@@ -56,6 +68,33 @@ def _beaten(metric: str, scores: dict[str, float]) -> list[str]:
         f"{name} beats the program ({metric} {scores[best]:.3f} against {mine:.3f}){own if name == best else ''}: "
         "use it, or let `xmr compare` test the difference"
     ]
+
+
+def _controls(metric: str, result: dict[str, Any]) -> list[str]:
+    """Controls that do as well as the program, and shuffled labels that leave chance."""
+    sign, mine = 1 if higher_is_better(metric) else -1, result["test"][metric]
+    interval, chance = result["test_interval"].get(metric), (result.get("chance") or {}).get(metric)
+    found = []
+    for name, value in control_scores(metric, result).items():
+        scores = f"{metric} {value:.3f} against {mine:.3f}"
+        if name == SHUFFLED_LABELS:
+            low, high = result["controls"][name]["interval"].get(metric, (value, value))
+            if chance is None or low <= chance <= high or abs(value - chance) < abs(mine - chance) / 2:
+                continue
+            found.append(
+                f"trained on shuffled labels, the program is far from chance ({metric} {value:.3f}, not {chance:.3f}): "
+                "something other than the labels decides; look for duplicates and leaks"
+            )
+        elif sign * (value - mine) >= 0:
+            found.append(
+                f"the control with {name} does as well as the program ({scores}): the source adds nothing here"
+            )
+        elif interval is not None and interval[0] <= value <= interval[1]:
+            found.append(
+                f"the control with {name} lies within the interval of the program ({scores}): what the source adds is "
+                "not shown by this test set"
+            )
+    return found
 
 
 def _chance(metric: str, result: dict[str, Any]) -> list[str]:

@@ -98,7 +98,8 @@ def write_report(folder: Path, contents: Contents) -> None:
     task = program.task
     chosen_by = task.main_metric
     metric = headline(chosen_by, result["test"])
-    test, others = result["test"], result["baselines"]
+    test = result["test"]
+    others = {**result["baselines"], **{f"control: {name}": row for name, row in result.get("controls", {}).items()}}
     shown = [name for name in (metric, "accuracy", "mcc", "auprc", "rmse", "r2", "mae") if name in test]
     shown = list(dict.fromkeys(shown))
     rows = [["this program", *(_number(test[name]) for name in shown)]]

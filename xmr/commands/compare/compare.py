@@ -7,7 +7,6 @@ trains only what is new.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,14 +15,13 @@ from typing import Any
 from xmr.baselines.registry import BASELINES
 from xmr.commands.compare.pages import write_comparison
 from xmr.commands.compare.result import PROGRAM, Comparison, cells_of
+from xmr.commands.controls import controls
 from xmr.commands.workers import Run, Workers, outcome
-from xmr.core.component import create, section_model
 from xmr.core.output_folder import held
-from xmr.core.registry import ENCODERS, SOURCES
+from xmr.core.registry import SOURCES
 from xmr.errors import Problem, RecipeError, one_of
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.recipe import Recipe, case_of
-from xmr.tasks.base import task_class
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,23 +114,6 @@ def planned(name: str, settings: Settings) -> list[Planned]:
             overrides = (*settings.overrides, size_override(size), *more, run_with)
             plan.append(Planned(row, size, overrides, load_recipe(name, list(overrides))))
     return plan
-
-
-def controls(recipe: Recipe) -> dict[str, list[str]]:
-    """The controls a recipe can have: name -> overrides."""
-    found: dict[str, list[str]] = {}
-    task = task_class(recipe.task)
-    if "weights" in recipe.source and recipe.source["weights"] != "random":
-        found["random source"] = ["source.weights=random"]
-    control = create(SOURCES, recipe.source).without_network()
-    if control is not None:
-        found["no source"] = [f"source={json.dumps(control)}"]
-    orders = "shuffle" in section_model(ENCODERS.get(recipe.encoder["name"])).model_fields
-    if orders and not task.per_position:  # labels of positions would not follow
-        found["shuffled positions"] = ["encoder.shuffle=positions"]
-    if task.has_labels:
-        found["shuffled labels"] = ["data.shuffle_labels=true"]
-    return found
 
 
 def compared_baselines(recipe: Recipe) -> list[str]:
