@@ -38,6 +38,8 @@ PLAIN = [name for name in OUTPUTS.names() if name not in ("per_position", "forec
         {"name": "dna", "length": "truncate", "max_length": 10, "shuffle": "positions"},
         "text",
         {"name": "text", "units": "characters", "vocabulary": 8},
+        "molecule",
+        {"name": "molecule", "length": "truncate", "max_length": 10},
         "table",
         {"name": "table", "scaling": "robust", "columns": {"born": "date", "an age": "category"}},
         {"name": "table", "scaling": "standard", "max_categories": 2, "rare": "hash"},

@@ -21,6 +21,7 @@ from xmr.data.readers.residues import join_residues
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.settings import DataSettings
 from xmr.data.skew import skew
+from xmr.data.smiles import scaffold
 from xmr.data.splits import (
     Split,
     amount,
@@ -30,6 +31,7 @@ from xmr.data.splits import (
     limited,
     predefined_split,
     random_split,
+    scaffold_split,
     variant_split,
 )
 from xmr.errors import DataError, Problem
@@ -233,6 +235,13 @@ def _split(settings: DataSettings, records: Records, texts: list[str], strata: n
         return limited(split, how.n_labelled, strata, seed)
     if how.by in ("position", "mutations"):
         split = variant_split(texts, how.by, strata, how.test, how.validation, seed)
+        return limited(split, how.n_labelled, strata, seed)
+    if how.by == "scaffold":
+        scaffolds = [scaffold(text) for text in texts]
+        if not any(scaffolds):
+            expected = "molecules as SMILES, some with rings, or data.split.by: random"
+            raise DataError(Problem("data.split.by: scaffold", "no scaffold", expected))
+        split = scaffold_split(scaffolds, how.test, how.validation)
         return limited(split, how.n_labelled, strata, seed)
     if how.by == "group":
         if not records.group:

@@ -12,6 +12,7 @@ from xmr.data.public.catalog import dataset
 # The primary metric of each, and what it must reach: well above chance.
 REACHED = {
     "protein": ("auroc", 0.9),
+    "molecule": ("spearman", 0.6),
     "series": ("accuracy", 0.9),
     "audio": ("accuracy", 0.9),
     "image": ("accuracy", 0.9),

@@ -71,6 +71,7 @@ _SEQUENCE, _IMAGE = where(emits="symbols"), where(emits="image")
 _SIGNAL, _TABLE = where(emits="signal"), where(emits="table")
 _POSITION, _FUTURE = where(emits="symbols", predicts=PER_POSITION), where(predicts=FUTURE)
 _PROTEIN = where(emits="symbols", encoder="protein")
+_MOLECULE = where(emits="symbols", encoder="molecule")
 _TRAINABLE = where(space=("token", "pixel"))
 _COMPARED = {"in_compare": True}
 _SOURCE = {"uses_source": True, "in_compare": True}
@@ -86,6 +87,12 @@ BASELINES = BaselineRegistry(
         ),
         _built_in("kmer_logistic", "sequences:kmer_logistic", _SEQUENCE, "linear on frequencies of 1- to 3-mers"),
         _built_in("kmer_forest", "sequences:kmer_forest", _SEQUENCE, "random forest on frequencies of 1- to 3-mers"),
+        _built_in(
+            "token_logistic", "sequences:token_logistic", _SEQUENCE, "linear on counts of runs of 1 to 3 symbols"
+        ),
+        _built_in(
+            "morgan_forest", "sequences:morgan_forest", _MOLECULE, "random forest on Morgan fingerprints (RDKit)"
+        ),
         _built_in("onehot_linear", "sequences:onehot_linear", _SEQUENCE, "linear on the letter at each position"),
         _built_in(
             "onehot_forest", "sequences:onehot_forest", _SEQUENCE, "random forest on the letter at each position"

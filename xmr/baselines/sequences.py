@@ -15,6 +15,8 @@ from sklearn.preprocessing import MaxAbsScaler
 
 from xmr.baselines.base import BaselineInput
 from xmr.baselines.estimators import Model, fit_and_predict, forest, plain_linear
+from xmr.core.kinds import SymbolSet
+from xmr.data.smiles import molecule
 from xmr.errors import require
 
 Features = Callable[[list[str], list[str]], tuple[Any, Any]]  # training and test texts -> their features
@@ -38,6 +40,25 @@ def kmer_logistic(data: BaselineInput) -> np.ndarray:
 def kmer_forest(data: BaselineInput) -> np.ndarray:
     """A random forest on k-mer frequencies: (n, K)."""
     return _on_texts(kmer_counts, forest, data)
+
+
+def token_logistic(data: BaselineInput) -> np.ndarray:
+    """A linear model on counts of runs of one to three symbols, as the encoder reads them: (n, K)."""
+    rows = {part: _as_numbers(data.sets[part]) for part in ("train", "validation", "test")}
+    counts = CountVectorizer(token_pattern=r"\S+", ngram_range=(1, 3), dtype=np.float32)
+    learned = counts.fit_transform(rows["train"] + rows["validation"])
+    return fit_and_predict(sparse_linear, learned, counts.transform(rows["test"]), data)
+
+
+def _as_numbers(symbols: SymbolSet) -> list[str]:
+    """The symbol ids of each record, a blank between them."""
+    ends = np.cumsum(symbols.lengths)
+    return [" ".join(map(str, each)) for each in np.split(symbols.flat.numpy(), ends[:-1])] if len(ends) else []
+
+
+def morgan_forest(data: BaselineInput) -> np.ndarray:
+    """A random forest on Morgan fingerprints of radius 2, 2,048 bits, by RDKit: (n, K)."""
+    return _on_texts(morgan, forest, data)
 
 
 def onehot_linear(data: BaselineInput) -> np.ndarray:
@@ -139,5 +160,18 @@ def descriptors(train: list[str], test: list[str]) -> tuple[Any, Any]:
         mean = made.PeptideDescriptor(clean, "eisenberg")
         mean.calculate_global()
         return np.nan_to_num(np.concatenate([overall.descriptor, moment.descriptor, mean.descriptor], axis=1))
+
+    return matrix(train), matrix(test)
+
+
+def morgan(train: list[str], test: list[str]) -> tuple[Any, Any]:
+    """Morgan fingerprints (Rogers and Hahn 2010); a molecule that RDKit cannot read has no bit set."""
+    kinds: Any = require("rdkit.Chem.rdFingerprintGenerator", "molecule", "the baseline morgan_forest")
+    generator = kinds.GetMorganGenerator(radius=2, fpSize=2048)
+
+    def matrix(texts: list[str]) -> np.ndarray:
+        found = [molecule(text) for text in texts]
+        bits = [np.zeros(2048) if one is None else generator.GetFingerprintAsNumPy(one) for one in found]
+        return np.stack(bits).astype(np.float32)
 
     return matrix(train), matrix(test)

@@ -44,6 +44,7 @@ class SplitBy(StrEnum):
     cluster = "cluster"
     position = "position"
     mutations = "mutations"
+    scaffold = "scaffold"
     predefined = "predefined"
     fold = "fold"
     group = "group"

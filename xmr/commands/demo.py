@@ -20,6 +20,7 @@ class Demo:
 
 DEMOS = {
     "protein": Demo("protein/amp", "xmr new protein mine.csv"),
+    "molecule": Demo("molecule/sulfonamides", "xmr new molecule mine.csv"),
     "series": Demo("series/gunpoint", "xmr new series mine.ts"),
     "audio": Demo("audio/espeak_digits", "xmr new audio my_folder"),
     "image": Demo("image/digits", "xmr new image my_folder"),

@@ -143,6 +143,7 @@ ENCODERS = Registry(
         Entry("image", "xmr.encoders.image:ImageEncoder", "images: files or arrays", {"emits": "image"}),
         Entry("table", "xmr.encoders.table:TableEncoder", "columns of any kind", {"emits": "table"}),
         Entry("dna", "xmr.encoders.dna:DnaEncoder", "nucleotides or k-mers", {"emits": "symbols"}),
+        Entry("molecule", "xmr.encoders.molecule:MoleculeEncoder", "molecules as SMILES", {"emits": "symbols"}),
         Entry("text", "xmr.encoders.text:TextEncoder", "words or characters", {"emits": "symbols"}),
     ],
 )

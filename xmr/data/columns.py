@@ -14,7 +14,7 @@ RULES = ("pattern", "wild_type", "offset", "label_separator")  # how what stands
 _FIELDS = {"set": "split_column", "group": "group_column", "skip": "ignore_columns"}  # recipe fields of other names
 USUAL: dict[str, tuple[str, ...]] = {
     "input": (
-        *("sequence", "seq", "sequences", "protein", "peptide", "text", "input"),
+        *("sequence", "seq", "sequences", "protein", "peptide", "text", "input", "smiles", "canonical_smiles"),
         *("path", "file", "filename", "file_name", "image", "audio"),
     ),
     "target": ("target", "label", "labels", "class", "y"),

@@ -16,11 +16,13 @@ Amount = Annotated[float, Ge(0), Le(1_000_000_000)]
 class SplitSettings(Section):
     """How records become train, validation and test."""
 
-    by: Literal["random", "cluster", "position", "mutations", "predefined", "fold", "group", "time"] = Field(
-        "random",
-        description="random (stratified), by cluster of similar sequences, by the position or the number of mutations "
-        "of variants, predefined in a column of the file, one of several folds, one held-out group (speaker, patient), "
-        "or the last rows of a time-series table",
+    by: Literal["random", "cluster", "scaffold", "position", "mutations", "predefined", "fold", "group", "time"] = (
+        Field(
+            "random",
+            description="random (stratified), by cluster of similar sequences, by scaffold of molecules (extra "
+            "`molecule`), by the position or the number of mutations of variants, predefined in a column of the file, one "
+            "of several folds, one held-out group (speaker, patient), or the last rows of a time-series table",
+        )
     )
     test: Amount = Field(0.2, description="fraction (< 1) or number of records of the test set")
     validation: Amount = Field(

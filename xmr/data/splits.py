@@ -225,6 +225,32 @@ def variant_split(
     return Split(train, validation_index, np.flatnonzero(held), f"by {by} (seed {seed}): {how}")
 
 
+def scaffold_split(scaffolds: Sequence[str], test: float, validation: float) -> Split:
+    """Whole scaffolds in one part each: the most frequent ones train, then validation, the rest is the test set.
+
+    The rule of DeepChem (MoleculeNet, arXiv 1703.00564): scaffolds in descending order of their size, then of their
+    first record; each goes to the first part that it fits into. There is no seed.
+    """
+    names, first, group, sizes = np.unique(
+        np.array(scaffolds, dtype=str), return_index=True, return_inverse=True, return_counts=True
+    )
+    n = len(scaffolds)
+    wanted = amount(test, n)
+    room = [n - wanted - amount(validation, n - wanted), n - wanted]  # up to training's end, up to validation's
+    role_of, held = np.full(len(names), 2), [0, 0]
+    for number in np.lexsort((first, sizes))[::-1]:
+        if held[0] + sizes[number] <= room[0]:
+            role_of[number] = 0
+            held[0] += sizes[number]
+        elif held[0] + held[1] + sizes[number] <= room[1]:
+            role_of[number] = 1
+            held[1] += sizes[number]
+    roles = role_of[group]
+    train, validation_index, test_index = (np.flatnonzero(roles == role) for role in range(3))
+    found = f"{len(names)} scaffolds, the largest of {sizes.max()}"
+    return Split(train, validation_index, test_index, f"by scaffold ({found})")
+
+
 def predefined_split(
     role: Sequence[str], strata: np.ndarray | None, validation: float, labels: int | None, seed: int
 ) -> Split:

@@ -45,10 +45,12 @@ class TextEncoder(SequenceEncoder):
         overlap: Annotated[float, Ge(0.0), Lt(1.0)] = 0.25,
         shuffle: Literal["none", "positions"] = "none",
     ) -> None:
-        self.units, self.vocabulary, self.lowercase = units, vocabulary, lowercase
+        self.vocabulary, self.lowercase = vocabulary, lowercase
         self.max_length, self.length, self.overlap, self.shuffle = max_length, length, overlap, shuffle
         self.limit = max_length or 512
         self.letters: tuple[str, ...] = ()
+        self.units: str = units
+        self.between = " " if units == "words" else ""  # symbols in canonical form
 
     @property
     def spec(self) -> Spec:
@@ -73,8 +75,7 @@ class TextEncoder(SequenceEncoder):
 
     def canonical(self, records: Records) -> list[str]:
         """The symbols, a blank between words."""
-        between = " " if self.units == "words" else ""
-        return [between.join(self._units(text)) for text in records.inputs]
+        return [self.between.join(self._units(text)) for text in records.inputs]
 
     def fit(self, records: Records) -> Self:
         """Keep the most frequent symbols, in the order of their alphabet."""

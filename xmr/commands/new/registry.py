@@ -18,6 +18,7 @@ DRAFTS = Registry(
     [
         _draft("protein", "sequences:protein", "proteins, peptides and variants of one protein"),
         _draft("dna", "sequences:dna", "DNA and RNA"),
+        _draft("molecule", "molecules:molecule", "molecules as SMILES"),
         _draft("text", "sequences:text", "texts"),
         _draft("table", "tables:table", "rows of a table"),
         _draft("series", "signals:series", "labelled time series"),

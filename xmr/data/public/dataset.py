@@ -20,7 +20,8 @@ Convert = Callable[[Files, Path], None]  # official files, folder of the set -> 
 class Dataset:
     """One public data set. It is of one of four sorts:
 
-    - `package`: it comes inside that pip package. `read` makes its records; `files` names the package's own file.
+    - `package`: it comes inside that pip package, which an `extra` of xmr installs. `read` makes its records; `files`
+      names the package's own files in its folder `inside`.
     - `archives`: address -> checksums as published. All are unpacked by `convert` into the set's own folder.
     - `convert` without addresses: the set is generated, always the same, into its own folder.
     - `official`: address -> the file (or the member of a zip archive) that it brings, one for each of `files`.
@@ -48,6 +49,8 @@ class Dataset:
     archives: Mapping[str, str] = field(default_factory=dict)
     convert: Convert | None = None
     package: str | None = None
+    extra: str = ""
+    inside: str = "data"
     read: Callable[[Dataset], Records] | None = None
 
     @property
@@ -82,18 +85,19 @@ def file_name(address: str) -> str:
     return re.split(r"[/#]", address)[-1]
 
 
-def package_file(chosen: Dataset) -> Path:
-    """The file of a data set that comes inside a pip package (found without importing the package).
+def package_file(chosen: Dataset, file: str | None = None) -> Path:
+    """A file of a data set that comes inside a pip package, by default its main one; the package is not imported.
 
     Raises MissingExtraError without the package, DataError where its file is another one.
     """
     spec = importlib.util.find_spec(chosen.package or "")
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtraError(
-            f"the data set {chosen.name} needs the package {chosen.package}: pip install 'xmr[protein]'"
+            f"the data set {chosen.name} needs the package {chosen.package}: pip install 'xmr[{chosen.extra}]'"
         )
-    path = Path(next(iter(spec.submodule_search_locations)), "data", chosen.main)
-    digest = chosen.files[chosen.main]
+    file = file or chosen.main
+    path = Path(next(iter(spec.submodule_search_locations)), chosen.inside, file)
+    digest = chosen.files[file]
     if not path.is_file() or sha256(path) != digest:
         found = "no such file" if not path.is_file() else f"sha256 {sha256(path)}"
         expected = f"the file of {chosen.package} with sha256 {digest}: reinstall the package"

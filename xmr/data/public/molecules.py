@@ -1,8 +1,9 @@
-"""Public sets of molecules, written as SMILES: MoleculeNet (Wu et al. 2018)."""
+"""Public sets of molecules, written as SMILES: MoleculeNet (Wu et al. 2018), and one inside a pip package."""
 
 from __future__ import annotations
 
-from xmr.data.public.dataset import Dataset
+from xmr.data.public.dataset import Dataset, package_file
+from xmr.data.records import Records
 
 _DEEPCHEM = "https://deepchemdata.s3-us-west-1.amazonaws.com/datasets"
 _COLLECTION = "https://raw.githubusercontent.com/GLambard/Molecules_Dataset_Collection/master/originals"
@@ -53,7 +54,36 @@ def _set(
     )
 
 
+def read_smi(chosen: Dataset) -> Records:
+    """RDKit's example of a series: lines `SMILES name`, and lines `name,activity` of another file."""
+    structures, activities = (package_file(chosen, name) for name in chosen.files)
+    lines = [line.split() for line in structures.read_text(encoding="utf-8").splitlines()]
+    known = dict(line.split(",") for line in activities.read_text(encoding="utf-8").splitlines()[1:])
+    labels = {"activity": [known[name] for _, name in lines]}
+    numbers = list(range(1, len(lines) + 1))
+    return Records([name for _, name in lines], [one for one, _ in lines], labels, line=numbers, file=structures.name)
+
+
 SETS = (
+    Dataset(
+        name="sulfonamides",
+        domain="molecules",
+        summary="activity (-log10 molar) of 1,017 aryl sulfonamides, ChEMBL document CHEMBL2321810",
+        task="regression",
+        licence="CC BY-SA 3.0 (ChEMBL); RDKit BSD-3-Clause",
+        cite="ChEMBL, Gaulton et al. 2017, Nucleic Acids Research 45:D945; RDKit, Contrib/FreeWilson",
+        main="CHEMBL2321810.smi",
+        size="in the package",
+        columns={"target": "activity"},
+        files={
+            "CHEMBL2321810.smi": "3feff3aa19f16c7a3aa8695acddd442d1fb3d582485bb7fe8754e7b36dc1894f",
+            "CHEMBL2321810_act.csv": "e74db717fa4704befa07eb41ad4845fa437bf3c12eb2b6a854576dbd2e8819fa",
+        },
+        package="rdkit",
+        extra="molecule",
+        inside="Contrib/FreeWilson/data",
+        read=read_smi,
+    ),
     _set(
         "bbbp",
         f"{_DEEPCHEM}/BBBP.csv",

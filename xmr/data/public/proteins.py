@@ -32,6 +32,7 @@ def _modlamp(name: str, file: str, summary: str, digest: str) -> Dataset:
         columns={"target": "label", "positive": "ACP" if name.startswith("acp") else "AMP"},
         files={file: digest},
         package="modlamp",
+        extra="protein",
         read=lambda chosen: read_modlamp(package_file(chosen)),
     )
 
