@@ -20,8 +20,8 @@ class SplitSettings(Section):
         Field(
             "random",
             description="random (stratified), by cluster of similar sequences, by scaffold of molecules (extra "
-            "`molecule`), by the position or the number of mutations of variants, predefined in a column of the file, one "
-            "of several folds, one held-out group (speaker, patient), or the last rows of a time-series table",
+            "`molecule`), by the position or the number of mutations of variants, predefined in a column of the file, "
+            "one of several folds, one held-out group (speaker, patient), or the last rows of a time-series table",
         )
     )
     test: Amount = Field(0.2, description="fraction (< 1) or number of records of the test set")
