@@ -243,7 +243,7 @@ def test_real_peptides_in_one_look(tmp_path, capsys):
         (
             ["ACDEFGHIKLMNPQRSTVWY" * 2 + letter for letter in "ACDEFGHIKL" * 4],
             "random",
-            "100% of the sequences are one family",
+            "these are variants of one protein",
         ),
         (
             [base + tail for base in (protein(40) for _ in range(20)) for tail in ("A", "C")],

@@ -110,27 +110,29 @@ def dipeptide_counts(train: list[str], test: list[str]) -> tuple[Any, Any]:
 
 
 def one_hot(train: list[str], test: list[str]) -> tuple[Any, Any]:
-    """One column per position and letter, padded or cut to the longest training text."""
+    """One column per position and letter that varies in training, padded or cut to the longest training text."""
     longest = max(map(len, train))
-    letters = sorted(set("".join(train)))
-    number = {letter: index for index, letter in enumerate(letters)}
+    letters = np.unique(_codes("".join(train)))
 
     def matrix(texts: list[str]) -> Any:
         """(texts, positions x letters), sparse."""
-        spots = [
-            (row, place * len(letters) + number[letter])
-            for row, text in enumerate(texts)
-            for place, letter in enumerate(text[:longest])
-            if letter in number
-        ]
-        rows, columns = np.array(spots).T
-        return sparse.csr_matrix(
-            (np.ones(len(rows), np.float32), (rows, columns)), (len(texts), longest * len(letters))
-        )
+        spots = np.arange(len(texts) * longest)
+        codes = _codes("".join(text[:longest].ljust(longest, "\0") for text in texts))
+        found = np.searchsorted(letters, codes).clip(max=len(letters) - 1)
+        known = letters[found] == codes
+        rows, places = np.divmod(spots[known], longest)
+        ones = np.ones(int(known.sum()), np.float32)
+        shape = (len(texts), longest * len(letters))
+        return sparse.csr_matrix((ones, (rows, places * len(letters) + found[known])), shape)
 
     left, right = matrix(train), matrix(test)
     varying = np.flatnonzero(np.diff(left.tocsc().indptr) % len(train))
     return left[:, varying], right[:, varying]
+
+
+def _codes(text: str) -> np.ndarray:
+    """The number of each character."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
 def lengths(train: list[str], test: list[str]) -> tuple[Any, Any]:

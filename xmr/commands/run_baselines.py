@@ -38,7 +38,7 @@ def baseline_input(job: Job) -> BaselineInput:
     """What the baselines of a run may use."""
     return BaselineInput(
         case=case_of(job.recipe),
-        texts={name: job.encoder.canonical(job.records[name]) for name in SPLITS},
+        texts={name: job.encoder.varying(job.encoder.canonical(job.records[name])) for name in SPLITS},
         sets={name: part.data for name, part in job.sets.items()},
         targets={name: job.sets[name].target.numpy() for name in SPLITS if name != "test"},
         task=job.task,

@@ -143,3 +143,7 @@ class Encoder(ABC):
     @abstractmethod
     def canonical(self, records: Records) -> list[str]:
         """Each input in the one form that tells whether two records are the same."""
+
+    def varying(self, texts: list[str]) -> list[str]:
+        """Canonical inputs without what is the same in all training records: what baselines of texts learn from."""
+        return texts

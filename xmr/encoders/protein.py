@@ -183,6 +183,15 @@ class ProteinEncoder(SequenceEncoder):
         texts = [text.translate(clean).upper() for text in records.inputs]
         return texts if self.stop == "symbol" else [text.rstrip(STOP) for text in texts]
 
+    def varying(self, texts: list[str]) -> list[str]:
+        """The columns that vary, of aligned variants; see `Encoder.varying`."""
+        if self.kept is None:
+            return texts
+        rows = np.frombuffer("".join(texts).encode("latin-1", "replace"), np.uint8).reshape(len(texts), -1)[
+            :, self.kept
+        ]
+        return [row.tobytes().decode("latin-1") for row in rows]
+
     @classmethod
     def fields_for(cls, X: Any) -> dict[str, Any]:
         """`stop: symbol` for variants of one length of which some have a stop codon."""

@@ -102,7 +102,7 @@ class Sample:
     domain: the name of their encoder. encoder: not fitted. paths: the user's files, or his folder. column, target: as
     the user named them. labels: the label columns of the files. recipe: where the draft will lie. why: what the task
     was read off. texts: the sequences, as the encoder counts them. fields: of the encoder's section. rules: further
-    fields of the section `data`. ignored: columns that are no data.
+    fields of the section `data`. ignored: columns that are no data. asked: what the user states.
     """
 
     domain: str
@@ -115,6 +115,7 @@ class Sample:
     labels: tuple[str, ...]
     task: type[Task]
     why: str
+    asked: Asked = Asked()
     texts: list[str] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
     rules: dict[str, Any] = field(default_factory=dict)

@@ -15,25 +15,31 @@ MOSTLY = 0.5  # fraction of the sequences in one cluster from which on no split 
 HARDLY = 0.05  # fraction of sequences with a near copy below which a random split separates them as well
 
 
-def split_by_likeness(sample: Sample) -> tuple[dict[str, Any], str]:
-    """The split for a file of proteins, and a sentence that says why.
+def split_by_likeness(sample: Sample) -> tuple[dict[str, Any], str, bool]:
+    """The split for a file of proteins, a sentence that says why, and whether these are variants of one protein.
 
     By the file's own column where it has one; by cluster where near copies would stand in training and test; at random
     where nearly nothing or nearly everything is alike.
     """
-    if "test" in sample.records.role and "train" in sample.records.role:
-        return sample.split(), "test part: as the file says"
+    one_length = len(sample.lengths) == 1
+    predefined = "test" in sample.records.role and "train" in sample.records.role
     if "wild_type" in sample.rules:
+        largest, near = 1.0, 1.0
+    else:
+        texts = list(dict.fromkeys(sample.texts))
+        texts = texts[:: -(-len(texts) // LOOKED_AT)]
+        sizes = np.bincount(kmer_clusters(texts, SIMILARITY))
+        largest, near = sizes.max() / len(texts), sizes[sizes > 1].sum() / len(texts)
+    variants = largest > MOSTLY and one_length
+    if predefined:
+        return sample.split(), "test part: as the file says", variants
+    if variants:
         why = "these are variants of one protein (--split position or mutations holds out more)"
-        return sample.split(), f"test part: random, because {why}"
-    texts = list(dict.fromkeys(sample.texts))
-    texts = texts[:: -(-len(texts) // LOOKED_AT)]
-    sizes = np.bincount(kmer_clusters(texts, SIMILARITY))
-    largest, near = sizes.max() / len(texts), sizes[sizes > 1].sum() / len(texts)
+        return sample.split(), f"test part: random, because {why}", True
     if largest > MOSTLY:
         why = f"{largest:.0%} of the sequences are one family, which no split can separate"
-        return sample.split(), f"test part: random, because {why}"
+        return sample.split(), f"test part: random, because {why}", False
     if near < HARDLY:
-        return sample.split(), f"test part: random, because only {near:.0%} of the sequences have a near copy"
+        return sample.split(), f"test part: random, because only {near:.0%} of the sequences have a near copy", False
     why = f"{near:.0%} of the sequences have a near copy, which must not stand on both sides"
-    return sample.split(by="cluster"), f"test part: by cluster, because {why}"
+    return sample.split(by="cluster"), f"test part: by cluster, because {why}", False

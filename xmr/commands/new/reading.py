@@ -76,6 +76,7 @@ class Reading:
             labels=names,
             task=task,
             why=why,
+            asked=self.asked,
             texts=texts,
             fields=fields,
             rules=self.rules,

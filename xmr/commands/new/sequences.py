@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from xmr.commands.new.base import Draft, Sample
 from xmr.commands.new.likeness import split_by_likeness
 
 ALIGNED = 300_000  # up to this total number of nucleotides, a ridge head on every position fits into memory
 LONGEST_ALIGNED = 400  # nucleotides; what a source of 512 positions takes at once
+FEW_CHANGES = 30  # sequences; a column in which fewer differ may not vary in a training part
+MANY = 5000  # records up to which a forest takes less than a minute
 # How classes of proteins are learned: as in recipes/protein/amp.yaml (docs/results.md has what else was tried).
 PROTEIN_CLASSES: dict[str, Any] = {
     "source": {"name": "minilm", "layers": 2},
@@ -21,25 +25,41 @@ PROTEIN_CLASSES: dict[str, Any] = {
 
 def protein(sample: Sample) -> Draft:
     """Proteins, peptides and variants of one protein."""
-    aligned = not sample.task.per_position and len(sample.lengths) == 1 and len(sample.records) > 1
-    split, why = split_by_likeness(sample)
-    if sample.task.per_position:
+    task = sample.task
+    fixed_length = not task.per_position and len(sample.lengths) == 1 and len(sample.records) > 1
+    aligned = fixed_length and sample.asked.split != "position"  # there, columns vary that training does not vary
+    split, why, variants = split_by_likeness(sample)
+    numbers = {"target_scale": "quantile"} if variants and task.single_target and not task.classes else {}
+    encoder = {"name": "protein", **({"aligned": True} if aligned else {}), **sample.fields}
+    found = [sample.found("records"), why]
+    if aligned:
+        found[0] += "; all of one length, so only the columns that vary are fed (encoder.aligned: true)"
+        if _rarest_change(sample.texts) < FEW_CHANGES:
+            encoder["fixed_columns"] = "ignore"
+            found.append("changes in columns that training does not vary are ignored (encoder.fixed_columns: ignore)")
+    if task.per_position:
         baselines = ["majority", "window_linear"]
+    elif aligned:
+        baselines = ["majority", "onehot_linear", *(["onehot_forest"] if len(sample.records) <= MANY else [])]
     else:
-        baselines = ["majority", "length_only", "kmer_logistic", "kmer_forest", *(["onehot_linear"] if aligned else [])]
-    one_class = sample.task.single_target and sample.task.classes
+        baselines = ["majority", "length_only", "kmer_logistic", "kmer_forest"]
+    one_class = task.single_target and task.classes
     body: dict[str, Any] = {
-        "task": sample.task.name,
+        "task": task.name,
         "seed": 0,
-        "data": {**sample.sequences(), "split": split},
-        "encoder": {"name": "protein", **({"aligned": True} if aligned else {}), **sample.fields},
+        "data": {**sample.sequences(), **numbers, "split": split},
+        "encoder": encoder,
         **(PROTEIN_CLASSES if one_class and not aligned else _other_protein(sample, aligned)),
         "baselines": baselines,
     }
-    found = sample.found("records")
-    if aligned:
-        found += "; all of one length, so only the columns that vary are fed (encoder.aligned: true)"
-    return Draft(body, [found, why])
+    return Draft(body, found)
+
+
+def _rarest_change(texts: list[str]) -> int:
+    """In how many of the sequences, of one length, the column that varies least has another residue than most."""
+    letters = np.frombuffer("".join(texts).encode("latin-1", "replace"), np.uint8).reshape(len(texts), -1)
+    changed = [len(column) - np.bincount(column).max() for column in letters.T]
+    return int(min((count for count in changed if count), default=0))
 
 
 def _other_protein(sample: Sample, aligned: bool) -> dict[str, Any]:
