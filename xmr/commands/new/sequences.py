@@ -56,7 +56,7 @@ def protein(sample: Sample) -> Draft:
 
 
 def _rarest_change(texts: list[str]) -> int:
-    """In how many of the sequences, of one length, the column that varies least has another residue than most."""
+    """In how many sequences the column that varies most rarely differs from its usual residue. texts: of one length."""
     letters = np.frombuffer("".join(texts).encode("latin-1", "replace"), np.uint8).reshape(len(texts), -1)
     changed = [len(column) - np.bincount(column).max() for column in letters.T]
     return int(min((count for count in changed if count), default=0))
