@@ -33,6 +33,7 @@ def test_run_leaves_what_it_promises(small_run):
         "history.csv",
         "report.html",
         "environment.json",
+        "trained_on.npy",
         "skipped.csv",
     }
     metrics = json.loads((small_run / "metrics.json").read_text())

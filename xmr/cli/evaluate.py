@@ -24,7 +24,10 @@ def evaluate(
     ] = None,
     device: Device = "auto",
 ) -> None:
-    """Print the metrics of a program on labelled records, as JSON with bootstrap intervals."""
+    """Print the metrics of a program on labelled records, as JSON with bootstrap intervals.
+
+    Records that the program was trained on are counted, and the metrics are given without them as well.
+    """
     from xmr.commands.evaluate import assess_file
 
     result = assess_file(folder, source, on_error.value, column, tuple(target or ()), role, device)

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
+from xmr.commands.trained_on import FILE, TRAIN, VALIDATION, part_of
 from xmr.core.files import finite
 from xmr.data.columns import Columns
 from xmr.data.readers.paths import must_exist
@@ -14,6 +16,7 @@ from xmr.data.records import Skipped, without_bad
 from xmr.errors import DataError, Problem
 from xmr.program import Program
 from xmr.program_folder import reader_of
+from xmr.tasks.base import Task
 from xmr.training.devices import make_accelerator
 
 
@@ -26,7 +29,10 @@ def assess_file(
     role: str | None = None,
     device: str = "auto",
 ) -> dict[str, Any]:
-    """Metrics with bootstrap intervals. role: only records of this set (a set column or SET= header)."""
+    """Metrics with bootstrap intervals. role: only records of this set (a set column or SET= header).
+
+    Records that were in training or validation are counted, and the metrics given without them as well.
+    """
     must_exist(source)
     encoder, columns = reader_of(folder, Columns(input_column, target_columns))
     skipped = Skipped()
@@ -54,13 +60,26 @@ def assess_file(
         raise DataError(Problem(str(source), "no usable record", "at least one"))
     data = program.encoder.encode(records)
     values = program.predict_each(data).mean(dim=0).numpy()
-    target = task.encode(records)
-    return finite(
-        {
-            "n": len(records),
-            "skipped": len(skipped),
-            "test": task.metrics(values, target),
-            "test_interval": task.interval(values, target, task.lengths(data)),
-            **({"notes": list(records.notes)} if records.notes else {}),
-        }
-    )
+    target, positions = task.encode(records), task.lengths(data)
+    result: dict[str, Any] = {"n": len(records), "skipped": len(skipped), **_scores(task, values, target, positions)}
+    notes = list(records.notes)
+    part = part_of(folder, program.encoder.canonical(records))
+    if part is None:
+        notes.append(f"whether the program was trained on some of these records is not known ({FILE} is not there)")
+    else:
+        result |= {"in_training": int((part == TRAIN).sum()), "in_validation": int((part == VALIDATION).sum())}
+        new = part == 0
+        if not new.all():
+            notes.append(f"{int((~new).sum()):,} of {len(new):,} records were in training or validation")
+        if 0 < new.sum() < len(new):
+            rows = new if positions is None else np.repeat(new, positions)
+            scores = _scores(task, values[rows], target[rows], None if positions is None else positions[new])
+            result["without_them"] = {"n": int(new.sum()), **scores}
+    return finite({**result, **({"notes": notes} if notes else {})})
+
+
+def _scores(task: Task, values: np.ndarray, target: Tensor, positions: np.ndarray | None) -> dict[str, Any]:
+    """Metrics, intervals, and the number of records of each class."""
+    scores = {"test": task.metrics(values, target), "test_interval": task.interval(values, target, positions)}
+    counts = task.counts(target)
+    return {**scores, **({"test_counts": counts} if counts else {})}

@@ -19,6 +19,7 @@ from xmr.commands.leaks import leaks
 from xmr.commands.predict import prediction_table
 from xmr.commands.run_baselines import Log, baseline_input, chance, run_baselines
 from xmr.commands.run_folder import claimed, is_finished, joined, metrics_of
+from xmr.commands.trained_on import save_trained_on
 from xmr.commands.verdict import verdict
 from xmr.core.files import finite, write_csv, write_json, write_text
 from xmr.core.memory import PeakMemory
@@ -262,6 +263,7 @@ def _write(folder: Path, job: Job, history: list[dict[str, float]], prediction: 
     heard = [[target, *pair] for target, found in top_source_classes(job.program, 10) for pair in found]
     if heard:
         write_csv(folder / "mapping.csv", ["target", "source class", "weight"], heard)
+    save_trained_on(folder, *(job.encoder.canonical(job.records[name]) for name in ("train", "validation")))
     write_csv(folder / "skipped.csv", ["place", "id", "reason"], job.prepared.skipped.rows)
     write_json(folder / "environment.json", environment(job))
 

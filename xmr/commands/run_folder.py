@@ -36,6 +36,7 @@ _OWN = (
             "mapping.csv",
             "skipped.csv",
             "environment.json",
+            "trained_on.npy",
             "report.html",
             "metrics.json",  # last: it says that the others are there
         ),
