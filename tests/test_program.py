@@ -14,11 +14,10 @@ from safetensors.torch import load_file, save_file
 from tests.tiny import tiny_model, tiny_source
 from xmr.core.component import check_section, create
 from xmr.core.files import json_sha256
-from xmr.core.registry import ENCODERS
+from xmr.core.registry import ENCODERS, SOURCES
 from xmr.data.records import Records
 from xmr.errors import DataError, ProgramError, XmrWarning
 from xmr.program import Program
-from xmr.sources.hf_text import HFText
 from xmr.tasks.base import task_class
 
 
@@ -43,7 +42,7 @@ def build(source, programs=1, seed=0, task="classification", transform="free_emb
 def folder_source(tmp_path):
     """A source that can be loaded again by name: a folder."""
     tiny_model("bert").save_pretrained(tmp_path / "model")
-    return HFText(str(tmp_path / "model"), layers=2).load()
+    return create(SOURCES, {"name": "hf_text", "model": str(tmp_path / "model"), "layers": 2}).load()
 
 
 @pytest.mark.parametrize("limit", [40, 11])

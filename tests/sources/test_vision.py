@@ -226,9 +226,11 @@ def test_a_model_without_a_linear_layer_answers_as_it_is():
         source.classifier_weight()
 
 
-def test_a_vision_source_describes_itself():
-    settings = {"model": "x", "revision": None, "weights": "random", "size": 64, "feature_layers": 1}
-    assert HFImage(**settings).describe() == {"name": "hf_image", **settings}
+def test_a_source_describes_itself():
+    settings = {"name": "hf_image", "model": "x", "revision": None, "weights": "random", "size": 64}
+    assert create(SOURCES, settings).describe() == settings
+    with pytest.raises(RecipeError, match="found a HFImage without a recipe section"):
+        HFImage("x").describe()
 
 
 def test_features_of_several_depths_of_a_network_of_ones_own():

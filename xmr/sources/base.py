@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import torch
@@ -28,7 +30,7 @@ class Source(nn.Module, ABC):
     in eval mode, so that dropout is off and batch-norm statistics never change.
     """
 
-    section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
+    section: Mapping[str, Any] = MappingProxyType({})  # the recipe section it was made from (xmr.core.component.create)
     space_kind: ClassVar[str]
     packaged: ClassVar[PackagedFile | None] = None  # its weights, where they come inside a pip package
     space: Space
@@ -47,9 +49,15 @@ class Source(nn.Module, ABC):
     def load(self, seed: int = 0) -> Self:
         """Load the weights. seed: for randomly initialized weights (a control)."""
 
-    @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """Name, revision and settings from which the same source can be loaded again, as plain JSON."""
+        """Name, revision and settings from which the same source can be loaded again, as plain JSON.
+
+        Raises RecipeError for a source that was not made from a recipe section.
+        """
+        if not self.section:
+            expected = "create(SOURCES, {'name': ...}) of xmr.core.component, which can be loaded again"
+            raise RecipeError(Problem("source", f"a {type(self).__name__} without a recipe section", expected))
+        return dict(self.section)
 
     @abstractmethod
     def forward(self, inputs: Any) -> SourceOutput:

@@ -102,9 +102,3 @@ class Clip(VisionSource):
     def features(self, inputs: PixelInput) -> Tensor:
         """(B, C, H, W) -> (B, D')."""
         return self.run(self.normalized(inputs))[0]
-
-    def describe(self) -> dict[str, Any]:
-        """See `Source.describe`."""
-        settings = {"classes": self.classes_named, "templates": self.templates, "texts": self.texts}
-        place = {"model": self.model_name, "revision": self.revision, "weights": self.weights}
-        return {"name": "clip", **place, **settings}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import torch.nn.functional as F
 from annotated_types import Ge, Le, MultipleOf
@@ -130,12 +130,3 @@ class EfficientNetLite0(ModuleSource):
     def tensors(self) -> dict[str, Tensor]:
         """The weights inside the package. Raises MissingExtraError where it is not installed."""
         return load_weights(str(WEIGHTS.path()))
-
-    def describe(self) -> dict[str, Any]:
-        """See `Source.describe`."""
-        return {
-            "name": "efficientnet_lite0",
-            "size": self.height,
-            "weights": self.weights,
-            "feature_layers": self.feature_layers,
-        }

@@ -108,11 +108,6 @@ class HFSpectrogram(WaveSource):
         norm = getattr(self.head, "layernorm", None)
         return own if norm is None else norm(own)
 
-    def describe(self) -> dict[str, Any]:
-        """See `Source.describe`."""
-        settings = {"name": "hf_spectrogram", "model": self.model_name, "revision": self.revision}
-        return {**settings, "weights": self.weights, "feature_layers": self.feature_layers}
-
 
 def _kaldi_filters(mels: int) -> Tensor:
     """Kaldi's triangular filters from 20 Hz to half the rate: (257, mels)."""

@@ -144,12 +144,6 @@ class HFText(Source):
         made._read = []
         return made.requires_grad_(True)
 
-    def describe(self) -> dict[str, Any]:
-        """See `Source.describe`."""
-        settings = {"name": "hf_text", "model": self.model_name, "revision": self.revision}
-        how = {"layers": self.layers, "weights": self.weights, "attention": self.attention}
-        return {**settings, **how, "prompt_text": self.prompt_text, "feature_layers": self.feature_layers}
-
     def _after_text(self, inputs: Any) -> TokenFeatures:
         """A causal model's hidden states of the content; the text before it is cached as keys and values."""
         from transformers import DynamicCache
@@ -262,11 +256,6 @@ class MiniLM(HFText):
     def folder(self) -> str:
         """The model's folder inside the package. Raises MissingExtraError if it is not installed."""
         return str(MINILM.path().parent)
-
-    def describe(self) -> dict[str, Any]:
-        """See `Source.describe`."""
-        settings = {"layers": self.layers, "weights": self.weights, "attention": self.attention}
-        return {"name": "minilm", **settings, "prompt_text": self.prompt_text, "feature_layers": self.feature_layers}
 
 
 def _kind(config: Any) -> str:

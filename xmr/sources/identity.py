@@ -45,15 +45,6 @@ class Identity(Source):
         self.hidden_width = self.width
         return self.freeze()
 
-    def describe(self) -> dict[str, Any]:
-        """See `Source.describe`."""
-        return {
-            "name": "identity",
-            "width": self.width,
-            "vocabulary": self.vocabulary,
-            "max_length": self.max_length,
-        }
-
     def forward(self, inputs: Any) -> TokenFeatures:
         """The inputs, unchanged."""
         return TokenFeatures(inputs.embeddings, inputs.mask, inputs.start, inputs.length)

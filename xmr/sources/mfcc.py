@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import torch
 from annotated_types import Ge, Le
@@ -71,10 +71,6 @@ class MFCC(WaveSource):
     def classifier_weight(self) -> Tensor:
         """The random matrix: (K_S, 200)."""
         return self.head.weight
-
-    def describe(self) -> dict[str, Any]:
-        """See `Source.describe`."""
-        return {"name": "mfcc", "n_samples": self.n_samples, "n_classes": self.n_classes}
 
 
 class _StandIn(nn.Module):

@@ -69,12 +69,3 @@ class PackagedText(HFText):
     def without_network(self) -> dict[str, Any]:
         """See `HFText.without_network`."""
         return {"name": "identity", "width": getattr(self.config(), "embedding_size", self.config().hidden_size)}
-
-    def describe(self) -> dict[str, Any]:
-        """See `Source.describe`."""
-        return {
-            "name": self.name,
-            "layers": self.layers,
-            "weights": self.weights,
-            "feature_layers": self.feature_layers,
-        }

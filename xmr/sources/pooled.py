@@ -88,13 +88,6 @@ class OwnNetwork(PooledSource):
             fill(network, self.tensors())
         return network
 
-    def describe(self) -> dict[str, Any]:
-        """See `Source.describe`."""
-        depths = (
-            {"feature_layers": self.feature_layers} if self.feature_layers > 1 else {}
-        )  # a subclass's constructor may not know them
-        return {"name": self.section["name"], "weights_file": self.weights_file, "weights": self.weights, **depths}
-
 
 def take_classifier(model: nn.Module) -> nn.Module:
     """Replace the model's last linear layer by the identity and return it; return the identity if there is none."""

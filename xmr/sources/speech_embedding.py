@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -121,12 +121,3 @@ class SpeechEmbedding(WaveSource):
         assert inputs.waves is not None
         vectors, maps = self.body(self.levels(inputs.waves))
         return vectors.mean(dim=2), maps
-
-    def describe(self) -> dict[str, Any]:
-        """See `Source.describe`."""
-        return {
-            "name": "speech_embedding",
-            "seconds": self.seconds,
-            "weights": self.weights,
-            "feature_layers": self.feature_layers,
-        }

@@ -126,11 +126,6 @@ class HFImage(VisionSource):
         answer = self.body(pixel_values=pixels, output_hidden_states=self.feature_layers > 1)
         return answer.logits, answer.hidden_states or ()
 
-    def describe(self) -> dict[str, Any]:
-        """See `Source.describe`."""
-        settings = {"name": "hf_image", "model": self.model_name, "revision": self.revision}
-        return {**settings, "weights": self.weights, "size": self.size, "feature_layers": self.feature_layers}
-
 
 class Timm(VisionSource):
     """Any classifier of timm by name (`resnet18.a1_in1k`), if timm is installed.
@@ -167,11 +162,6 @@ class Timm(VisionSource):
         facts: Any = model.pretrained_cfg
         side = self.size or int(facts["input_size"][-1])
         return self.adopt(model, PixelSpace(side, side, tuple(facts["mean"]), tuple(facts["std"])))
-
-    def describe(self) -> dict[str, Any]:
-        """See `Source.describe`."""
-        settings = {"name": "timm", "model": self.model_name, "weights": self.weights, "size": self.size}
-        return {**settings, "feature_layers": self.feature_layers}
 
 
 class ModuleSource(OwnNetwork, VisionSource):

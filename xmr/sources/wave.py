@@ -143,11 +143,6 @@ class HFAudio(WaveSource):
         answer = self.body(waves, output_hidden_states=self.feature_layers > 1)
         return self.projector(answer.last_hidden_state).mean(dim=1), list(answer.hidden_states or ())
 
-    def describe(self) -> dict[str, Any]:
-        """See `Source.describe`."""
-        settings = {"name": "hf_audio", "model": self.model_name, "revision": self.revision, "weights": self.weights}
-        return {**settings, "n_samples": self.n_samples, "feature_layers": self.feature_layers}
-
 
 def audio_model(checkpoint: Checkpoint, config: Any, weights: Weights, seed: int) -> tuple[Any, tuple[str, ...]]:
     """An audio model with its classifier, if it has one, and the names of its classes. Raises as `Checkpoint.model`."""

@@ -112,15 +112,6 @@ class WhisperTiny(WaveSource):
         decoded = self.body.decoder(input_ids=prompt, encoder_hidden_states=encoded.last_hidden_state, use_cache=False)
         return decoded.last_hidden_state[:, -1], list(encoded.hidden_states or ())
 
-    def describe(self) -> dict[str, Any]:
-        """See `Source.describe`."""
-        return {
-            "name": "whisper_tiny",
-            "seconds": self.seconds,
-            "weights": self.weights,
-            "feature_layers": self.feature_layers,
-        }
-
 
 def token_texts() -> tuple[str, ...]:
     """The text of each of the 51,864 tokens; a space before a word is written as one."""

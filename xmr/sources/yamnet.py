@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import torch
 from annotated_types import Ge, Le
@@ -59,12 +59,3 @@ class Yamnet(WaveSource):
         patch = torch.log(self.spectrum_of(inputs).abs() @ self.filters + 1e-3)
         answer = self.body(pixel_values=patch[:, None], output_hidden_states=self.feature_layers > 1)
         return answer.logits.flatten(1), list(answer.hidden_states or ())
-
-    def describe(self) -> dict[str, Any]:
-        """See `Source.describe`."""
-        return {
-            "name": "yamnet",
-            "model": self.model_name,
-            "weights": self.weights,
-            "feature_layers": self.feature_layers,
-        }

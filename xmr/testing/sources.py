@@ -22,7 +22,7 @@ class SourceChecks(Checks):
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.subject = f"source {source.describe().get('name', type(source).__name__)}"
+        self.subject = f"source {source.section.get('name', type(source).__name__)}"
 
     def check_it_stays_in_eval_mode(self) -> None:
         """Dropout is off and batch-norm statistics never move."""
@@ -34,9 +34,9 @@ class SourceChecks(Checks):
         assert not learning, f"parameters that require a gradient: {', '.join(learning[:5])}"
 
     def check_its_settings_are_plain_json(self) -> None:
-        """`describe` is saved with a program."""
-        said = self.source.describe()
-        assert json.loads(json.dumps(said)) == said, "describe() changes when it is written as JSON"
+        """Its section is saved with a program."""
+        said = dict(self.source.section)
+        assert json.loads(json.dumps(said)) == said, "its section changes when it is written as JSON"
 
     def check_its_weights_do_not_change(self) -> None:
         """Its checksum is the one remembered by `freeze`."""
