@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,9 +44,10 @@ CPU = torch.device("cpu")
 
 
 class Program(nn.Module):
-    """N programs (usually one) over ONE frozen source; their probabilities are averaged.
+    """N programs (usually one) over ONE frozen source; their probabilities are averaged, or one head reads them all.
 
-    The N programs are stacked along the batch, so that the source is loaded once and a step is one pass.
+    The N programs are stacked along the batch, so that the source is loaded once and a step is one pass. outputs: one
+    for each program, or a single one with `reads_all`, which receives the features of every program.
     """
 
     def __init__(
@@ -85,23 +87,29 @@ class Program(nn.Module):
             generator = torch.Generator().manual_seed(number)
             made: Transform = create(TRANSFORMS, transform)
             made.member, made.programs = member, programs
-            answer: Output = create(OUTPUTS, output)
-            answer.target_names = task.names
             with use_generators(Generators(number)):  # for layers of plugins that do not use the generator
                 made.build(encoder.spec, source.space, generator)
                 made.set_feature_extractor(partial(_features, source), source.hidden_width, generator)
                 positions = length if length is not None else made.positions
-                outputs.append(answer.build(source, task.outputs, positions, generator))
+                if not (outputs and outputs[0].reads_all):
+                    answer: Output = create(OUTPUTS, output)
+                    answer.target_names, answer.spec, answer.programs = task.names, encoder.spec, programs
+                    outputs.append(answer.build(source, task.outputs, positions, generator))
             transforms.append(made)
         program = cls(encoder, transforms, source, outputs, task)
         program.length = length
         return program
 
     def forward(self, encoded: Batch) -> Tensor:
-        """Target logits of each program: (N, R, K), or (N, B, L, K) per position. This is the whole method."""
+        """Target logits of each output: (N, R, K), or (N, B, L, K) per position. This is the whole method."""
+        answers = self.answers(encoded)
+        return torch.stack([output(answer, encoded, self.source) for output, answer in zip(self.outputs, answers)])
+
+    def answers(self, encoded: Batch) -> list[Any]:
+        """What each output reads: the frozen source's features behind its program, or a list with those of all."""
         inputs = stack([transform(encoded) for transform in self.transforms])
         answers = self.source(inputs).split(len(self.transforms))
-        return torch.stack([output(answer, encoded, self.source) for output, answer in zip(self.outputs, answers)])
+        return [answers] if self.outputs[0].reads_all else answers
 
     def cache(self, data: EncodedSet, varied: bool) -> None:
         """Let a data set cache what the transform computes of each record without its parameters, if there is any.
@@ -138,9 +146,9 @@ class Program(nn.Module):
         return [p for part in (self.transforms, self.outputs) for p in part.parameters() if p.requires_grad]
 
     def members(self) -> Iterator[list[nn.Parameter]]:
-        """The trained parameters of each program."""
-        for transform, output in zip(self.transforms, self.outputs):
-            yield [p for part in (transform, output) for p in part.parameters() if p.requires_grad]
+        """The trained parameters of each program; a head that reads all programs counts to the first."""
+        for parts in zip_longest(self.transforms, self.outputs):
+            yield [p for part in parts if part is not None for p in part.parameters() if p.requires_grad]
 
     @property
     def device(self) -> torch.device:
@@ -153,14 +161,14 @@ class Program(nn.Module):
         tokens: int | None = None,
         precision: AbstractContextManager | None = None,
     ) -> Tensor:
-        """Predictions of each program for all records: (N, R, K) on the CPU, in order.
+        """Predictions of each output for all records: (N, R, K) on the CPU, in order.
 
         Per position: (N, positions of all records, K); overlapping windows of a record are averaged.
         """
         training, per_position = self.training, self.task.per_position
         self.eval()
         rows = int(data.positions.sum()) if per_position else len(data)
-        result = torch.zeros(len(self.transforms), rows, self.task.outputs)
+        result = torch.zeros(len(self.outputs), rows, self.task.outputs)
         weight = torch.zeros(rows)
         with torch.inference_mode(), precision or nullcontext():
             for records in data.prediction_batches(tokens or tokens_at_once(self.device), len(self.transforms)):

@@ -24,6 +24,7 @@ from xmr import __version__
 from xmr.core import renamed
 from xmr.core.component import KINDS, check_section, create, package_of, section_model
 from xmr.core.files import json_sha256, write_json, write_tensors
+from xmr.core.modules import Modules, sub_shapes
 from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.data.columns import Columns
 from xmr.encoders.base import Encoder
@@ -266,8 +267,10 @@ def _assemble(facts: dict[str, Any], encoder_state: dict[str, Any], place: str) 
 
 def _fill(program: Program, path: Path, tensors: dict[str, Tensor]) -> None:
     """Load the saved tensors; each must exist with the right shape, and no other."""
-    for part, modules in (("transform", program.transforms), ("output", program.outputs)):
+    parts: tuple[tuple[str, Modules[Any]], ...] = (("transform", program.transforms), ("output", program.outputs))
+    for part, modules in parts:
         for member, module in enumerate(modules):
+            module.resize(sub_shapes({name: tensor.shape for name, tensor in tensors.items()}, f"{part}.{member}."))
             own = module.state_dict()
             for name, tensor in own.items():
                 key = f"{part}.{member}.{name}"

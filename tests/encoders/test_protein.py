@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from xmr.core.kinds import SymbolBatch, SymbolSet
 from xmr.core.kinds.symbols import plan_rows
-from xmr.data.blosum import blosum_softmax
+from xmr.data.amino_acids import blosum_softmax
 from xmr.data.records import Records
 from xmr.encoders.protein import AMINO_ACIDS, PROTEIN, ProteinEncoder
 from xmr.errors import DataError

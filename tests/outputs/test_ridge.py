@@ -8,7 +8,8 @@ from sklearn.linear_model import Ridge as Reference
 from tests.tiny import tiny_vision
 from xmr.core.component import create
 from xmr.core.registry import OUTPUTS
-from xmr.outputs.ridge import STRENGTHS, Ridge, leave_one_out, left_out_factor, solve
+from xmr.outputs.ridge import STRENGTHS, Ridge, ridge, solve
+from xmr.outputs.solved import Standardize, left_out_factor
 
 
 @pytest.mark.parametrize("width", [6, 4000])
@@ -18,8 +19,8 @@ def test_leaving_one_out_is_refitting_without_it(width):
     side = np.where(np.arange(14) % 2, 1.0, -1.0)[:, None]
     features = (0.5 * side * rng.standard_normal(width) + rng.standard_normal((14, width))).astype(np.float32)
     truth = side * [[1, -1]]
-    found = leave_one_out(features, truth)
     standard = ((features - features.mean(axis=0)) / features.std(axis=0)).astype(np.float64)
+    found = ridge(standard, truth)[2]
     errors = {}
     for strength in STRENGTHS:
         scores = np.empty_like(truth)
@@ -104,4 +105,41 @@ def test_folding_is_a_linear_layer():
     epoch(output, 0)
     folded = output.merge(tiny_vision())
     features = torch.randn(5, output.weight.shape[1])
-    torch.testing.assert_close(folded.linear(features), features @ output.weight.T + output.bias)
+    torch.testing.assert_close(folded.linear(features), output.scores(features))
+
+
+def test_signed_square_root_of_standardized_features():
+    rows = torch.tensor([[1.0, 5.0], [3.0, 5.0], [8.0, 5.0]])
+    z = Standardize(2, 0.5).fit(rows)(rows)
+    # mean 4, standard deviation sqrt((9 + 1 + 16) / 3); the second feature is constant
+    deviation = (26 / 3) ** 0.5
+    expected = [-((3 / deviation) ** 0.5), -((1 / deviation) ** 0.5), (4 / deviation) ** 0.5]
+    torch.testing.assert_close(z, torch.tensor([[each, 0.0] for each in expected]), atol=1e-5, rtol=0)
+
+
+def test_a_power_keeps_the_gradient_finite_at_the_mean():
+    rows = torch.tensor([[-1.0], [0.0], [1.0]])
+    standardize = Standardize(1, 0.5).fit(rows)
+    at_mean = torch.zeros(1, 1, requires_grad=True)
+    standardize(at_mean).sum().backward()
+    assert torch.isfinite(at_mean.grad).all()
+
+
+def test_joined_programs_are_one_ridge_on_blocks_of_equal_weight():
+    source = tiny_vision()
+    output = create(OUTPUTS, {"name": "ridge", "joined": True, "power": 0.5})
+    output.programs = 2
+    output.build(source, 2, None, torch.Generator()).train()
+    width = source.hidden_width
+    assert output.widths == [width, width]
+    assert output.reads_all
+    torch.manual_seed(0)
+    rows, target = torch.randn(12, 2 * width), torch.arange(12) % 2
+    output._seen = rows
+    output.update(target)
+    output.compute()
+    standard = Standardize(2 * width, 0.5).fit(rows)(rows).numpy()
+    coefficients, intercept, _ = ridge(standard, np.eye(2)[target] * 2 - 1)
+    scores, alone = output.scores(rows).detach().numpy(), standard @ coefficients.T + intercept
+    ratio = (scores[:, 0] / alone[:, 0]).mean()
+    np.testing.assert_allclose(scores, ratio * alone, rtol=1e-3, atol=1e-4)

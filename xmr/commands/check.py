@@ -80,7 +80,7 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
     plan_of_test = tested.data.prediction_batches(tokens_at_once(program.device))
     test_tokens = sum(len(b) * int(tested.data.width[b].max()) for b in plan_of_test)
     yield "one epoch", f"{len(plan)} steps, about {_duration(epoch)}"
-    epochs = max(recipe.training.epochs, -(-recipe.training.min_steps // len(plan)))
+    epochs = recipe.training.epochs_of(len(plan))
     yield "training", f"at most {_duration(epoch * epochs)} on this machine"
     yield "test", f"about {_duration(step.forward_seconds * test_tokens / encoded.cost)}"
 

@@ -197,7 +197,7 @@ def _trained(job: Job, history: History) -> dict[str, Any]:
         "programs": job.recipe.ensemble,
         "best_epoch": history.best_epoch,
         "validation": history.best_score if math.isfinite(history.best_score) else None,
-        "epochs_run": len(history.rows),
+        "epochs_run": int(history.rows[-1]["epoch"]),
         "split": prepared.split.how,
         "records_read": prepared.read,
         "duplicates": prepared.duplicates,

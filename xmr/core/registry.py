@@ -129,6 +129,10 @@ def load_plugin(path: Path) -> None:
     PLUGINS.append(path)
 
 
+def _feature(name: str, target: str, reads: str, summary: str) -> Entry:
+    return Entry(name, f"xmr.outputs.domain_features.{name}:{target}", summary, {"reads": reads})
+
+
 def _transform(name: str, target: str, takes: str, space: str, summary: str) -> Entry:
     return Entry(name, f"xmr.transforms.{target}", summary, {"takes": takes, "space": space})
 
@@ -264,6 +268,7 @@ OUTPUTS = Registry(
     "output",
     [
         Entry("linear", "xmr.outputs.heads:Linear", "a linear layer on the pooled hidden state"),
+        Entry("kernel_ridge", "xmr.outputs.kernel_ridge:KernelRidge", "radial basis functions, for few records"),
         Entry("ridge", "xmr.outputs.ridge:Ridge", "a linear layer by ridge regression, for few records"),
         Entry("forecast", "xmr.outputs.forecast:Forecast", "future steps from all tokens"),
         Entry("per_position", "xmr.outputs.heads:PerPosition", "a linear layer at every position"),
@@ -292,6 +297,16 @@ TASKS = Registry(
         Entry("regression", "xmr.tasks.regression:Regression", "numbers per record"),
         Entry("sequence_labeling", "xmr.tasks.sequence_labeling:SequenceLabeling", "a class at every position"),
         Entry("forecasting", "xmr.tasks.forecasting:Forecasting", "the next steps of a time series"),
+    ],
+)
+FEATURES = Registry(
+    "domain_feature",
+    [
+        _feature("kmers", "Kmers", "symbols", "frequencies of 1- to 3-mers"),
+        _feature("one_hot", "OneHot", "symbols", "varying positions of aligned sequences"),
+        _feature("descriptors", "Descriptors", "symbols", "properties of peptides (modlAMP)"),
+        _feature("minirocket", "MiniRocket", "signal", "random convolutions (aeon)"),
+        _feature("columns", "Columns", "table", "numbers and one-hot categories"),
     ],
 )
 REGISTRIES = {"encoders": ENCODERS, "transforms": TRANSFORMS, "sources": SOURCES, "outputs": OUTPUTS}

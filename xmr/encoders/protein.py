@@ -12,7 +12,7 @@ from annotated_types import Ge, Lt
 from torch import Generator
 
 from xmr.core.kinds import Batch, Spec, SymbolBatch, SymbolSet, SymbolSpec
-from xmr.data.blosum import AMINO_ACIDS, STOP, blosum_softmax
+from xmr.data.amino_acids import AMINO_ACIDS, STOP, amino_acid_properties, blosum_softmax
 from xmr.data.records import Records
 from xmr.encoders.sequence import SequenceEncoder, as_bytes
 from xmr.encoders.state import whole
@@ -21,7 +21,7 @@ from xmr.tasks.base import task_class
 
 # B: Asp or Asn, Z: Glu or Gln, J: Leu or Ile, X: any; U (selenocysteine) reads as Cys, O (pyrrolysine) as Lys.
 _MIXTURES = (("B", "DN"), ("Z", "EQ"), ("J", "IL"), ("X", AMINO_ACIDS), ("U", "C"), ("O", "K"))
-PROTEIN = SymbolSpec(AMINO_ACIDS, _MIXTURES, partial(blosum_softmax, AMINO_ACIDS))
+PROTEIN = SymbolSpec(AMINO_ACIDS, _MIXTURES, partial(blosum_softmax, AMINO_ACIDS), amino_acid_properties)
 WITH_STOP = SymbolSpec(AMINO_ACIDS + STOP, _MIXTURES, partial(blosum_softmax, AMINO_ACIDS + STOP))
 _GAP, _STOP, _ILLEGAL, _END = -1, -2, -3, -4
 

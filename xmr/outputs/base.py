@@ -6,11 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Self
 
-import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from xmr.core.kinds import Batch
+from xmr.core.kinds import Batch, EncodedSet, Spec
 from xmr.core.spaces import PooledFeatures, SourceOutput
 
 HiddenPool = Literal[
@@ -29,7 +28,10 @@ class Output(nn.Module, ABC):
     section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
     tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel", "regression")
     counts_before_training: ClassVar[bool] = False
+    reads_all: bool = False  # one output for all programs, whose `forward` receives a list with the features of each
     target_names: tuple[str, ...] = ()  # of the target classes, set before `build`
+    spec: Spec = Spec()  # of the target domain, set before `build`
+    programs: int = 1  # size of the ensemble, set before `build`
 
     @abstractmethod
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
@@ -40,6 +42,12 @@ class Output(nn.Module, ABC):
     @abstractmethod
     def forward(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
         """Target logits of every record, (R, K); per position (B, L, K)."""
+
+    def fit_features(self, data: EncodedSet) -> None:
+        """Fit what depends on the plain training records alone; called once, before `counts_before_training`."""
+
+    def resize(self, shapes: dict[str, torch.Size]) -> None:
+        """Give buffers whose size depends on the training records the shapes of a saved program."""
 
     def update(self, target: Tensor) -> None:
         """Count the batch of the last training `forward`, given its labels (R,)."""
@@ -63,13 +71,6 @@ class Output(nn.Module, ABC):
 
     def compute(self) -> None:
         """Compute the mapping from the counts; also called once before training by mappings that need counts then."""
-
-    def left_out(self, features: Callable[[Pooling], np.ndarray], target: Tensor) -> np.ndarray | None:
-        """Scores of each record, (n, K), by a solution from all others; None: nothing is solved in closed form.
-
-        features: of all records, pooled: (n, D'); target: of all records.
-        """
-        return None
 
     def mapping(self) -> Tensor | None:
         """Weight of each source class in each target, (K_S, K_T), columns summing to one; None: no mapping."""

@@ -12,8 +12,8 @@ from pydantic_core import PydanticKnownError
 
 from xmr.baselines.base import Case
 from xmr.baselines.registry import BASELINES
-from xmr.core.component import KINDS, Locate, Section, problems_of, section_problems
-from xmr.core.registry import TASKS, TRANSFORMS, grid
+from xmr.core.component import KINDS, Locate, Section, problems_of, section_model, section_problems
+from xmr.core.registry import FEATURES, TASKS, TRANSFORMS, grid
 from xmr.data.settings import DataSettings, Seed
 from xmr.errors import MAX_PROBLEMS, Problem, RecipeError, one_of
 from xmr.tasks.base import task_class
@@ -152,7 +152,9 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
     problems += _batch_problems(recipe, place, emits)
     if emits != "symbols":
         problems += _only_for_symbols(recipe, place, emits)
-    if recipe.output.get("pool", "mean") != "mean" and space_of(recipe.source["name"]) != "token":
+    problems += _feature_problems(recipe, place, emits)
+    usual = ("mean", section_model(output).model_fields["pool"].default) if "pool" in recipe.output else ()
+    if recipe.output.get("pool") not in (None, *usual) and space_of(recipe.source["name"]) != "token":
         found = f"{recipe.output['pool']!r} for a source that returns one vector"
         problems.append(Problem(place(("output", "pool")), found, "mean, or no pool"))
     if recipe.training.class_weights != "none" and not task.classes:
@@ -167,6 +169,13 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
             )
         )
     return problems
+
+
+def _feature_problems(recipe: Recipe, place: Locate, emits: str) -> list[Problem]:
+    """Domain features that are unknown, or of another kind of data."""
+    known = [entry.name for entry in FEATURES if entry.fact("reads") == emits]
+    asked = enumerate(recipe.output.get("domain_features", ()))
+    return [one_of(place(("output", "domain_features", i)), name, known) for i, name in asked if name not in known]
 
 
 def _batch_problems(recipe: Recipe, place: Locate, emits: str) -> list[Problem]:

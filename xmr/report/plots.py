@@ -194,7 +194,7 @@ def learning(rows: list[dict[str, float]], best: int, score: str) -> Callable[[A
 
     def draw(axes: Axes) -> None:
         epochs = [row["epoch"] for row in rows]
-        axes.plot(epochs, [row["train_loss"] for row in rows], color=GREY, label="training loss")
+        axes.plot(epochs, [row.get("train_loss", np.nan) for row in rows], color=GREY, label="training loss")
         axes.set(xlabel="epoch", ylabel="training loss", title="Training")
         if any("score" in row for row in rows):
             other = axes.twinx()

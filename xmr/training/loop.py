@@ -57,7 +57,7 @@ class LabelledSet:
 
 @dataclass
 class History:
-    """One row per epoch, and the selected epoch."""
+    """One row per epoch, first of the untrained program (epoch 0), and the selected epoch."""
 
     rows: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
@@ -114,6 +114,9 @@ def train(
     else:
         job.fit_features()
         job.count_before_training()
+        history.rows.append({"epoch": 0, **job.alignment(), **job.validate(job.precision)})
+        if "score" in history.rows[0]:  # the untrained program competes with every epoch
+            history.best_score, best = history.rows[0]["score"], trained_state(modules)
 
     def checkpoint() -> None:
         """Save the progress, the best epoch and the optimizer; only the first of several processes writes."""
@@ -221,7 +224,7 @@ class _Job:
         self.lengths: Tensor | None = None  # of the source's tokens
         if settings.class_weights == "balanced" and (weights := self.task.class_weights(training.target)) is not None:
             self.weights = weights.to(program.device)
-        self.epochs = max(settings.epochs, -(-settings.min_steps // max(1, len(self.batches(0)))))
+        self.epochs = settings.epochs_of(len(self.batches(0)))
         self.steps = sum(len(self.batches(epoch)) for epoch in range(self.epochs))
         program.cache(training.data, varied=True)
         if validation is not None:
@@ -293,7 +296,11 @@ class _Job:
         return check_loss(float(losses.detach().mean()), step, self.settings), len(batch)
 
     def fit_features(self) -> None:
-        """One pass of the source over the plain training records, for transforms that are fitted on its features."""
+        """Fit domain features, and, by one pass of the source over the plain training records, transforms that need its
+        features.
+        """
+        for output in self.program.outputs:
+            output.fit_features(self.training.data)
         waiting = [transform for transform in self.program.transforms if transform.needs_features]
         if not waiting:
             return
@@ -317,7 +324,10 @@ class _Job:
         rounding matters. Returns whether any pass was needed.
         """
         one = self.training.data.batch(np.arange(1))
-        asked = len(self.training), self.varied(one) is not one
+        varied = self.varied(one) is not one
+        if not self.epochs and not varied:
+            return False  # solved before training from these very features
+        asked = len(self.training), varied
         passes = max(output.refit_passes(*asked) for output in self.program.outputs)
         if not passes:
             return False

@@ -13,7 +13,9 @@ from xmr.core.component import Section
 class TrainingSettings(Section):
     """By default AdamW with linear warm-up and cosine decay; gradients are clipped separately for each program."""
 
-    epochs: Annotated[int, Ge(1), Le(1_000_000)] = Field(20, description="passes over the training set")
+    epochs: Annotated[int, Ge(0), Le(1_000_000)] = Field(
+        20, description="passes over the training set; 0: an untrained program, for outputs solved in closed form"
+    )
     min_steps: Annotated[int, Ge(0), Le(10_000_000)] = Field(
         0, description="minimum number of optimizer steps; a small training set is passed over more often"
     )
@@ -50,3 +52,7 @@ class TrainingSettings(Section):
         "auto",
         description="auto: bfloat16 where the processor supports it; tests and predictions use full precision",
     )
+
+    def epochs_of(self, steps: int) -> int:
+        """How many epochs of so many steps are trained, `min_steps` considered."""
+        return max(self.epochs, -(-self.min_steps // max(1, steps))) if self.epochs else 0

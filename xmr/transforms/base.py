@@ -15,7 +15,7 @@ from xmr.core.spaces import SourceInput, Space, TokenInput, TokenSpace
 from xmr.errors import Problem, RecipeError
 
 Features = Callable[[SourceInput], Tensor]  # a batch in the source's space -> its features (B, D'), no gradient
-Init = Literal["random_tokens", "letters", "own_tokens", "given_tokens", "similar_tokens"]
+Init = Literal["random_tokens", "letters", "own_tokens", "given_tokens", "similar_tokens", "property_tokens"]
 
 
 class Transform(nn.Module, ABC):
@@ -70,6 +70,9 @@ class Transform(nn.Module, ABC):
 
     def fit_features(self, features: Tensor, generator: Generator) -> None:
         """Fit what depends on the source's features (n, D') of the training set; see `needs_features`."""
+
+    def resize(self, shapes: dict[str, torch.Size]) -> None:
+        """Give buffers whose size depends on the training records the shapes of a saved program."""
 
     def lr_scales(self) -> dict[str, float]:
         """Learning rates as multiples of training.learning_rate, by prefix of the parameters' names."""
@@ -184,15 +187,35 @@ def start_rows(
 
     `own_tokens` initializes a symbol at the source's token for it, where there is one. `similar_tokens` mixes random
     tokens by the similarity of the letters (BLOSUM62, for proteins), so that exchangeable residues start as neighbors.
+    `property_tokens` places them by their physicochemical properties, each along a random direction of the vocabulary.
     """
     with torch.no_grad():
+        if init == "property_tokens":
+            return _property_rows(alphabet, space, generator)
         ids = word_ids("random_tokens" if init == "similar_tokens" else init, words, alphabet.letters, space, generator)
         rows = space.embedding[ids.to(space.embedding.device)].float().cpu().clone()
         if init == "similar_tokens":
             if alphabet.similarity is None:
-                raise RecipeError(
-                    Problem("transform.init", "similar_tokens", "random_tokens: only proteins have a similarity matrix")
-                )
-            rows = alphabet.similarity() @ rows
-            rows = rows / rows.norm(dim=1, keepdim=True) * space.row_norm().cpu()
+                raise _only_for_proteins(init)
+            rows = _at_norm(alphabet.similarity() @ rows, space)
     return rows
+
+
+def _property_rows(alphabet: SymbolSpec, space: TokenSpace, generator: Generator) -> Tensor:
+    """Each property of the letters along a random direction of the vocabulary, the difference of two tokens: (A, D)."""
+    if alphabet.properties is None:
+        raise _only_for_proteins("property_tokens")
+    scales = alphabet.properties()  # (A, P)
+    letters = tuple(map(str, range(2 * scales.shape[1])))
+    ids = word_ids("random_tokens", None, letters, space, generator)
+    tokens = space.embedding[ids.to(space.embedding.device)].float().cpu()
+    return _at_norm(scales @ (tokens[::2] - tokens[1::2]), space)
+
+
+def _at_norm(rows: Tensor, space: TokenSpace) -> Tensor:
+    """Rows at the median norm of E's rows."""
+    return rows / rows.norm(dim=1, keepdim=True).clamp(min=1e-12) * space.row_norm().cpu()
+
+
+def _only_for_proteins(init: Init) -> RecipeError:
+    return RecipeError(Problem("transform.init", init, "random_tokens: only proteins have similarities and properties"))

@@ -24,20 +24,22 @@ class FreeEmbedding(SymbolTransform):
     Source: the frozen-body "EnglishBert" baseline of ReprogBERT, arXiv 2210.07144.
 
     Args:
-        init: the initial embeddings: random tokens of the source, its own letters, given tokens, or random tokens
-            mixed by BLOSUM62 similarity.
+        init: the initial embeddings: random tokens of the source, its own letters, given tokens, random tokens mixed by
+            BLOSUM62 similarity, or by physicochemical properties; several alternate over the programs of an ensemble.
         init_tokens: the tokens for `init: given_tokens`, one per letter in the order of the alphabet.
     """
 
-    def __init__(self, init: Init = "random_tokens", init_tokens: tuple[str, ...] | None = None) -> None:
+    def __init__(self, init: Init | list[Init] = "random_tokens", init_tokens: tuple[str, ...] | None = None) -> None:
         super().__init__()
-        self.init, self.init_tokens = init, init_tokens
+        self.init: list[Init] = init if isinstance(init, list) else [init]
+        self.init_tokens = init_tokens
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Start E_T at rows of E."""
         assert isinstance(space, TokenSpace)
         alphabet = self.register_alphabet(spec)
-        self.weight = nn.Parameter(start_rows(self.init, self.init_tokens, alphabet, space, generator))
+        init = self.init[self.member % len(self.init)]
+        self.weight = nn.Parameter(start_rows(init, self.init_tokens, alphabet, space, generator))
         return self
 
     def table(self) -> Tensor:
@@ -151,5 +153,5 @@ class ConvexVocabularyMap(_Map):
 
 
 def _plain(init: Init) -> Init:
-    """A map starts at single tokens, so mixing them by similarity does not apply."""
-    return "random_tokens" if init == "similar_tokens" else init
+    """A map starts at single tokens, so mixing them by similarity or properties does not apply."""
+    return "random_tokens" if init in ("similar_tokens", "property_tokens") else init

@@ -227,8 +227,10 @@ class _Table:
 def _check_choice(choice: Choice, recipe: Recipe, place: str) -> None:
     """Raises RecipeError where a recipe has nothing to choose by."""
     split = recipe.data.split
-    if choice.rule == "leave_one_out" and recipe.output["name"] != "ridge":
-        problem = Problem(f"{place}: output.name", repr(recipe.output["name"]), "ridge, which leave_one_out needs")
+    from xmr.outputs.solved import SOLVED, is_solved
+
+    if choice.rule == "leave_one_out" and not is_solved(recipe.output):
+        problem = Problem(f"{place}: output.name", repr(recipe.output["name"]), f"{SOLVED}, which leave_one_out needs")
         raise RecipeError(problem)
     if choice.rule == "validation" and not split.validation and split.by != "predefined":
         raise RecipeError(Problem(f"{place}: data.split.validation", "0", "a validation part, which the choice needs"))

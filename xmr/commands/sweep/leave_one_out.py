@@ -6,18 +6,19 @@ import hashlib
 import json
 import time
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from xmr.core.batching import tokens_at_once
 from xmr.core.files import write_json
 from xmr.core.output_folder import held
 from xmr.errors import Problem, RecipeError
 from xmr.job import Job, load_job
-from xmr.outputs.ridge import numbers_of
+from xmr.outputs.solved import SOLVED, SolvedOutput, numbers_of
 from xmr.recipe.load import dump_recipe
 from xmr.recipe.recipe import Recipe
 
@@ -30,16 +31,23 @@ def left_out_votes(job: Job) -> Tensor:
     After training they would be too good, because the transform has learned from the held-out record. Raises
     RecipeError for an output that is not solved in closed form.
     """
-    program, part = job.program, job.sets["train"]
+    program, part = job.program.eval(), job.sets["train"]
+    heads = [head for head in program.outputs if isinstance(head, SolvedOutput)]
+    if len(heads) < len(program.outputs):
+        found = repr(job.recipe.output["name"])
+        raise RecipeError(Problem("output.name", found, f"{SOLVED}, which leave-one-out needs"))
     program.cache(part.data, varied=False)
-    votes = torch.zeros(len(part.data), job.task.outputs, dtype=torch.float64)
-    for member, output in enumerate(program.outputs):
-        found = output.left_out(partial(program.features, part.data, member), part.target)
-        if found is None:
-            problem = Problem("output.name", repr(job.recipe.output["name"]), "ridge, which leave-one-out needs")
-            raise RecipeError(problem)
-        votes += torch.from_numpy(found) / len(program.outputs)
-    return votes
+    for head in heads:
+        head.fit_features(part.data)
+    rows = [torch.zeros(len(part), sum(head.widths)) for head in heads]
+    with torch.inference_mode():
+        for records in part.data.prediction_batches(tokens_at_once(program.device), len(program.transforms)):
+            encoded = part.data.batch(records).to(program.device)
+            for head, found_rows, answer in zip(heads, rows, program.answers(encoded)):
+                found_rows[records] = head.observed(answer, encoded).float().cpu()
+        truth = numbers_of(part.target, job.task.outputs)
+        votes = [head.cpu().solve(found_rows, truth) for head, found_rows in zip(heads, rows)]
+    return torch.from_numpy(np.mean(votes, axis=0))
 
 
 def left_out_score(job: Job) -> float:

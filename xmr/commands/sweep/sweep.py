@@ -26,7 +26,7 @@ from xmr.metrics.registry import higher_is_better
 from xmr.recipe.load import load_recipe
 from xmr.recipe.recipe import Recipe
 
-_NEEDED = "a validation part, by which a sweep chooses, or --leave-one-out (with output ridge)"
+_NEEDED = "a validation part, by which a sweep chooses, or --leave-one-out (with output ridge or kernel_ridge)"
 
 
 @dataclass(frozen=True)
@@ -61,19 +61,20 @@ def sweep(
     train, validate: what runs a recipe, and what trains it without a test. jobs: how many runs at a time.
     leave_one_out: choose before training, by leave-one-out on the training records, and train the chosen combination
     alone. All recipes are checked before the first is run; a combination that fails is noted and the others continue.
-    Raises RecipeError for a recipe without what a combination is chosen by (a validation part, or output ridge), and
-    where every combination fails.
+    Raises RecipeError for a recipe without what a combination is chosen by (a validation part, or an output
+    solved in closed form), and where every combination fails.
     """
     from xmr.commands.run import run
     from xmr.commands.run import validate as train_without_test
     from xmr.commands.sweep.leave_one_out import measure
+    from xmr.outputs.solved import SOLVED, is_solved
 
     asked = combinations(overrides, max_trials)
     recipes = {each: load_recipe(name, [*each, "baselines=[]"]) for each in asked}
     for recipe in recipes.values():
-        if leave_one_out and recipe.output["name"] != "ridge":
+        if leave_one_out and not is_solved(recipe.output):
             raise RecipeError(
-                Problem("output.name", repr(recipe.output["name"]), "ridge, which --leave-one-out chooses by")
+                Problem("output.name", repr(recipe.output["name"]), f"{SOLVED}, which --leave-one-out chooses by")
             )
         if not leave_one_out and not recipe.data.split.validation and recipe.data.split.by != "predefined":
             raise RecipeError(Problem("data.split.validation", "0", _NEEDED))

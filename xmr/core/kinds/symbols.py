@@ -23,12 +23,13 @@ class SymbolSpec(Spec):
     Symbol ids count the letters first, then the mixtures (S in total).
 
     similarity: gives (A, A), how likely each letter (row) stands for each other one, rows summing to one; None where
-    the domain does not know.
+    the domain does not know. properties: gives (A, P), standardized physical properties of each letter, or None.
     """
 
     letters: str | tuple[str, ...]
     mixtures: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
     similarity: Callable[[], Tensor] | None = field(default=None, compare=False, repr=False)
+    properties: Callable[[], Tensor] | None = field(default=None, compare=False, repr=False)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -94,6 +95,16 @@ class SymbolBatch(Batch):
     def patches(self, most: int = 48) -> Tensor:
         """See `Batch.patches`: (B, L)."""
         return spans(self.mask, most)
+
+    def texts(self, symbols: np.ndarray) -> list[str]:
+        """Each record as text, its windows joined. symbols: the text of each symbol, (S,)."""
+        ids, lengths = self.ids.cpu().numpy(), self.mask.sum(dim=1).tolist()
+        if self.windows is None:
+            return ["".join(symbols[row[:length]]) for row, length in zip(ids, lengths)]
+        whole = [""] * self.windows.records
+        for row, length, owner, start in zip(ids, lengths, self.windows.owner.tolist(), self.windows.start.tolist()):
+            whole[owner] += "".join(symbols[row[len(whole[owner]) - start : length]])
+        return whole
 
     def hide(self, patches: Tensor, patch: int, spec: SymbolSpec) -> SymbolBatch:
         """The symbols become the mixture of most letters."""
