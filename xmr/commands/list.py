@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from xmr.baselines.registry import BASELINES
 from xmr.commands.new.registry import DRAFTS
 from xmr.core.component import help_of, section_model
-from xmr.core.registry import REGISTRIES, TASKS, Registry, encoded_kinds, grid, space_kinds
+from xmr.core.registry import FEATURES, REGISTRIES, TASKS, Registry, encoded_kinds, grid, space_kinds
 from xmr.errors import RecipeError, one_of
 from xmr.metrics.registry import METRICS
 from xmr.recipe.load import recipe_names
 
-_PLAIN = {"tasks": TASKS, "domains": DRAFTS}  # without arguments
+_PLAIN = {"tasks": TASKS, "domains": DRAFTS, "domain_features": FEATURES}  # without arguments
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class KernelRidge(SolvedOutput):
         landmarks: how many training records it may hold.
         update_every: epochs between solutions; see `ridge`.
         min_fit_rows: minimum number of feature rows in the last solution; see `ridge`.
-        domain_features: features that need no source (`xmr list`), as factors of the kernel.
+        domain_features: features that need no source (`xmr list domain_features`), as factors of the kernel.
     """
 
     landmarks: Tensor
