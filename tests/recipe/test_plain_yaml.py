@@ -67,7 +67,7 @@ BAD = [
     (f"task: {'a' * 300_000}\n", 1, "'aaa"),
     ("a: 1\n" * 300_000, None, "a larger file"),
     (f"encoder: {{name: [{'a, ' * 3000}]}}\n", 1, "expected one of audio, dna"),
-    ("source: {name: {a: b}}\n", 1, "expected one of attention_rnn"),
+    ("source: {name: {a: b}}\n", 1, "expected one of a"),
     ("source: [1, 2]\n", 1, "a section with a name"),
 ]
 

@@ -15,7 +15,8 @@ def catalogue(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="One of encoders, transforms, sources, outputs, domain_features, tasks, domains, metrics, baselines, recipes."
+            help="One of encoders, transforms, sources, outputs, domain_features, tasks, domains, metrics, baselines, "
+            "recipes."
         ),
     ] = None,
 ) -> None:

@@ -36,8 +36,8 @@ class Ridge(SolvedOutput):
         power: exponent of the standardized features z: sign(z) |z|^power; 0.5 is the signed square root.
         joined: one ridge on the features of all programs of an ensemble, each block with equal weight, instead of one
             ridge for each program and the mean of their probabilities.
-        domain_features: features that need no source (`xmr list domain_features`), blocks of equal weight in the same ridge; implies
-            `joined`.
+        domain_features: features that need no source (`xmr list domain_features`), blocks of equal weight in the same
+            ridge; implies `joined`.
     """
 
     weight: Tensor

@@ -38,7 +38,8 @@ class Descriptors(DomainFeatures):
 def descriptors(texts: list[str]) -> np.ndarray:
     """Ten global properties, hydrophobic moment and mean hydrophobicity of each sequence: (n, 12).
 
-    Letters that stand for several residues, or none, are dropped, U reads as C and O as K. Source: modlAMP, Mueller et al. 2017.
+    Letters that stand for several residues, or none, are dropped; U reads as C and O as K.
+    Source: modlAMP, Mueller et al. 2017.
     """
     made: Any = require("modlamp.descriptors", "protein", "descriptors of peptides")
     plain = str.maketrans({"U": "C", "O": "K", **dict.fromkeys("BZJX*")})
