@@ -54,5 +54,5 @@ class TrainingSettings(Section):
     )
 
     def epochs_of(self, steps: int) -> int:
-        """How many epochs of so many steps are trained, `min_steps` considered."""
+        """Epochs to train, each of `steps` steps, with `min_steps` considered."""
         return max(self.epochs, -(-self.min_steps // max(1, steps))) if self.epochs else 0

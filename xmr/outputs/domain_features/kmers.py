@@ -12,7 +12,7 @@ from xmr.core.kinds import EncodedSet, SymbolBatch, SymbolSpec
 from xmr.outputs.domain_features.base import DomainFeatures
 
 LONGEST = 3
-MAX_COLUMNS = 40_000  # k-mers of so many kinds are counted
+MAX_COLUMNS = 40_000  # the maximum number of different k-mers
 AT_ONCE = 256
 
 
