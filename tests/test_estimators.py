@@ -62,7 +62,7 @@ def test_a_frame_with_words_and_gaps(tmp_path):
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_allclose(again.predict_proba(frame), model.predict_proba(frame), atol=1e-6)
     model.save(tmp_path / "program")
-    assert Program.load(tmp_path / "program").targets.names == ("no", "yes")
+    assert Program.load(tmp_path / "program").task.names == ("no", "yes")
 
 
 def test_sequences_and_pictures():

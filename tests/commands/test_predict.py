@@ -10,17 +10,19 @@ import pytest
 from tests.test_program import build
 from tests.tiny import tiny_model
 from xmr.commands.predict import _fingerprint, check_target, is_prediction_header, predict_file
+from xmr.core.component import create
 from xmr.core.output_folder import locked
+from xmr.core.registry import SOURCES
 from xmr.data.columns import Columns
 from xmr.errors import OutputError, ProgramError
-from xmr.sources.hf_text import HFText
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("prediction")
     tiny_model("bert").save_pretrained(place / "model")
-    program, _ = build(HFText(str(place / "model"), layers=2).load(), programs=2)
+    source = create(SOURCES, {"name": "hf_text", "model": str(place / "model"), "layers": 2}).load()
+    program, _ = build(source, programs=2)
     program.save(place / "program")
     return place / "program"
 
