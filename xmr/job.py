@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,6 +62,7 @@ def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepare
     records = {name: prepared.subset(name) for name in SPLITS}
     encoder.fit(records["train"])
     task = encoder.targets(recipe.task, records["train"], positive_of(recipe.data), recipe.data.target_scale)
+    task = replace(task, metric=recipe.training.metric or "")
     for name in SPLITS:
         records[name] = _known(records[name], encoder, task, recipe.data.on_error, prepared)
     if recipe.data.shuffle_labels:

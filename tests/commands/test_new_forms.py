@@ -211,7 +211,7 @@ def test_what_a_person_should_beware_of(tmp_path, capsys):
     rows = [(protein(), "b" if i < 3 else "a", "train" if i > 5 else "test") for i in range(60)]
     new(tmp_path, "protein", "x.csv", table("sequence,label,set", rows))
     said = capsys.readouterr().out
-    assert "beware: 5.0% of the records are b; read average precision and MCC, not accuracy" in said
+    assert "beware: 5.0% of the records are b; accuracy says nothing of them" in said
     assert "beware: no training record has the class b of the test part" in said
 
 

@@ -142,9 +142,10 @@ def _run(
         return {}
     if len(job.sets["validation"]) and not math.isfinite(history.best_score):
         log(
-            f"{job.task.main_metric} is not defined on the {len(job.sets['validation'])} validation records: "
+            f"{job.task.chosen_metric} is not defined on the {len(job.sets['validation'])} validation records: "
             "the last epoch was kept"
         )
+    decide(job, log)
     trained = {"recipe": comment or "recipe.yaml", **_trained(job, history)}
     if not test:
         write_json(folder / "metrics.json", finite({**trained, **costs, "finished": False}))
@@ -182,12 +183,23 @@ def _run(
     return result
 
 
+def decide(job: Job, log: Log) -> None:
+    """Give the program the decision threshold that suits its validation records best, where the recipe asks for one."""
+    part = job.sets["validation"]
+    if job.recipe.training.threshold != "validation":
+        return
+    values = job.program.predict_each(part.data).mean(dim=0).numpy() if len(part) else np.zeros((0, job.task.outputs))
+    job.program.task = chosen = job.task.decided(values, part.target)
+    few = " (too few validation records of a class)" if chosen is job.task else ""
+    log(chosen.decision or f"the decision threshold is 0.5{few}")
+
+
 def _trained(job: Job, history: History) -> dict[str, Any]:
     """metrics.json before the test: what made the program."""
     task, prepared = job.task, job.prepared
     return {
         "task": task.name,
-        "metric": task.main_metric,
+        "metric": task.chosen_metric,
         "seed": job.recipe.seed,
         "n_train": len(job.sets["train"]),
         "n_validation": len(job.sets["validation"]),
@@ -209,7 +221,7 @@ def _trained(job: Job, history: History) -> dict[str, Any]:
 
 def _result(job: Job, prediction: Prediction) -> dict[str, Any]:
     """What the test part adds to metrics.json before the baselines have run."""
-    task, target = job.task, job.sets["test"].target
+    task, target = job.program.task, job.sets["test"].target
     return {
         "test": task.metrics(prediction.values, target),
         "test_interval": task.interval(prediction.values, target, prediction.lengths),

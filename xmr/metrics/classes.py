@@ -15,18 +15,20 @@ from xmr.metrics.base import Array, mean_of_defined
 class ClassPredictions:
     """probability: (n, K); label: (n,) true class numbers; positive: the class AUROC and AUPRC of two are about.
 
-    yes_or_no: the two classes are the absence and presence of one of several labels.
+    yes_or_no: the two classes are the absence and presence of one of several labels. decided: (n,) the predicted class
+    numbers, where they are not the most likely ones.
     """
 
     probability: Array
     label: np.ndarray
     positive: int = 1
     yes_or_no: bool = False
+    decided: np.ndarray | None = None
 
     @cached_property
     def predicted(self) -> np.ndarray:
-        """The most likely class of each record, (n,)."""
-        return self.probability.argmax(axis=1)
+        """The predicted class of each record, (n,)."""
+        return self.probability.argmax(axis=1) if self.decided is None else self.decided
 
     @cached_property
     def confusion(self) -> Array:

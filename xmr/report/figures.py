@@ -17,13 +17,13 @@ Figure = Callable[[Any, np.ndarray, np.ndarray, dict[str, np.ndarray]], list[str
 
 def confusion(task: Any, truth: np.ndarray, values: np.ndarray, baselines: dict[str, np.ndarray]) -> list[str]:
     """True against predicted classes."""
-    scored = truth != IGNORE
-    return [plots.svg(plots.confusion(truth[scored], values[scored].argmax(axis=1), task.names))]
+    scored = (truth != IGNORE) & (truth < task.outputs)
+    return [plots.svg(plots.confusion(truth[scored], task.decide(values[scored]), task.names))]
 
 
 def reliability(task: Any, truth: np.ndarray, values: np.ndarray, baselines: dict[str, np.ndarray]) -> list[str]:
     """Accuracy against the probability of the predicted class."""
-    scored = truth != IGNORE
+    scored = (truth != IGNORE) & (truth < task.outputs)
     correct = values[scored].argmax(axis=1) == truth[scored]
     return [plots.svg(plots.reliability(values[scored].max(axis=1), correct))]
 

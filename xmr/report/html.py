@@ -96,7 +96,7 @@ def write_report(folder: Path, contents: Contents) -> None:
     """Write report.html into the run's folder."""
     program, result = contents.program, contents.result
     task = program.task
-    chosen_by = task.main_metric
+    chosen_by = task.chosen_metric
     metric = headline(chosen_by, result["test"])
     test = result["test"]
     others = {**result["baselines"], **{f"control: {name}": row for name, row in result.get("controls", {}).items()}}
@@ -160,7 +160,7 @@ def _figures(shown: Contents) -> list[str]:
     figures = [
         figure for name in task.figures for figure in FIGURES[name](task, shown.target, shown.values, shown.baselines)
     ]
-    figures.append(plots.svg(plots.learning(history.rows, history.best_epoch, task.main_metric)))
+    figures.append(plots.svg(plots.learning(history.rows, history.best_epoch, task.chosen_metric)))
     if len(history.rows) > 1 and "alignment" in history.rows[0]:
         figures.append(plots.svg(plots.alignment(history.rows)))
     return figures

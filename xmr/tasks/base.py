@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -29,7 +29,8 @@ Table = tuple[list[str], list[list[Any]]]  # header and rows
 class Task(ABC):
     """What is predicted for each record: how labels become targets, the loss, the metrics, the table of predictions.
 
-    names: the classes, the label columns, or the steps of a forecast; K in shapes. column: the label column.
+    names: the classes, the label columns, or the steps of a forecast; K in shapes. column: the label column. metric:
+    what the best epoch is chosen by, where it is not `main_metric`.
     Subclasses state their facts as class attributes:
 
     name: what a recipe calls it. like: another task whose outputs and metrics suit this one as well.
@@ -46,6 +47,7 @@ class Task(ABC):
 
     names: tuple[str, ...]
     column: str = ""
+    metric: str = field(default="", kw_only=True)
 
     name: ClassVar[str]
     like: ClassVar[str] = ""
@@ -190,7 +192,7 @@ class Task(ABC):
     @property
     @abstractmethod
     def main_metric(self) -> str:
-        """What the best epoch is chosen by on validation, and what a report opens with."""
+        """What the best epoch is chosen by on validation, and what a report opens with, unless a recipe states it."""
 
     @classmethod
     def check_metric(cls, name: str, labels: Sequence[str], place: str) -> None:
@@ -201,10 +203,24 @@ class Task(ABC):
         if plain not in reported or (known and name not in known):
             raise RecipeError(one_of(place, name, known or reported))
 
+    @property
+    def chosen_metric(self) -> str:
+        """The metric that the recipe states, or else `main_metric`."""
+        return self.metric or self.main_metric
+
     def score(self, found: Mapping[str, float]) -> float:
-        """The main metric of `metrics`, negative where lower is better: the best epoch has the highest score."""
-        value = found[self.main_metric]
-        return value if METRICS.get(self.main_metric).higher_is_better else -value
+        """The chosen metric of `metrics`, negative where lower is better: the best epoch has the highest score."""
+        value = found[self.chosen_metric]
+        return value if METRICS.get(self.chosen_metric).higher_is_better else -value
+
+    @property
+    def decision(self) -> str:
+        """A sentence on the decision threshold, where it is not the usual one."""
+        return ""
+
+    def decided(self, values: Array, target: Tensor) -> Self:
+        """With a decision threshold chosen on held-out records, where the task has one: see `metrics` for arguments."""
+        return self
 
     def interval(self, values: Array, target: Tensor, lengths: np.ndarray | None = None) -> dict[str, list[float]]:
         """Bootstrap intervals of the metrics over whole records: name -> [low, high]. lengths: see `lengths`."""

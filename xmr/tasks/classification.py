@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -18,15 +18,19 @@ from xmr.metrics.base import Array
 from xmr.metrics.classes import ClassPredictions
 from xmr.tasks.base import IGNORE, Scale, Table, Task
 
+LEAST_HELD_OUT = 3  # records of a class with which a threshold can be chosen
+
 
 @dataclass(frozen=True)
 class Classification(Task):
     """One of the classes `names`. Targets: (n,) int64.
 
-    positive: the class of interest of a binary task, where one is stated.
+    positive: the class of interest of a binary task, where one is stated. threshold: the probability of the positive
+    class from which a binary task predicts it.
     """
 
     positive: str = ""
+    threshold: float = field(default=0.5, kw_only=True)
 
     name: ClassVar[str] = "classification"
     classes: ClassVar[bool] = True
@@ -128,7 +132,41 @@ class Classification(Task):
     def scored(self, values: Array, truth: Array) -> ClassPredictions:
         """Of the records, or positions, that are not ignored; see `Task.scored`."""
         known = truth != IGNORE
-        return ClassPredictions(values[known], truth[known], self.positive_class)
+        return ClassPredictions(values[known], truth[known], self.positive_class, decided=self.decide(values[known]))
+
+    def decide(self, values: Array) -> np.ndarray:
+        """The predicted class of each record, (n,): the most likely; of two, the positive one from `threshold`."""
+        if self.outputs != 2 or self.threshold == 0.5:
+            return values.argmax(axis=1)
+        one = self.positive_class
+        return np.where(values[:, one] >= self.threshold, one, 1 - one)
+
+    @property
+    def decision(self) -> str:
+        """See `Task.decision`."""
+        usual = self.outputs != 2 or self.threshold == 0.5
+        positive = self.names[self.positive_class]
+        return (
+            "" if usual else f"{positive} is predicted from a probability of {self.threshold:.3f}"
+        )
+
+    def decided(self, values: Array, target: Tensor) -> Self:
+        """With the threshold of the highest Matthews correlation, in the middle between the two scores around it.
+
+        Unchanged for more than two classes, and with fewer than three held-out records of either class.
+        """
+        truth = np.asarray(target) == self.positive_class
+        if self.outputs != 2 or min(truth.sum(), (~truth).sum()) < LEAST_HELD_OUT:
+            return self
+        order = np.argsort(-values[:, self.positive_class], kind="stable")
+        scores, truth = values[order, self.positive_class], truth[order]
+        cuts = np.flatnonzero(np.diff(scores)) + 1  # records above each possible threshold
+        if not len(cuts):
+            return self
+        right, total, n = np.cumsum(truth)[cuts - 1], truth.sum(), len(truth)
+        spread = np.sqrt(cuts * (n - cuts) * total * (n - total))
+        best = cuts[np.argmax((right * n - cuts * total) / spread)]
+        return replace(self, threshold=float((scores[best - 1] + scores[best]) / 2))
 
     @property
     def main_metric(self) -> str:
@@ -136,8 +174,8 @@ class Classification(Task):
         return "auroc" if len(self.names) <= 2 else "accuracy"
 
     def table(self, prediction: Prediction) -> Table:
-        """The most likely class, the probability of each and its standard deviation."""
-        chosen = [self.names[i] for i in prediction.values.argmax(axis=1)]
+        """The predicted class, the probability of each and its standard deviation."""
+        chosen = [self.names[i] for i in self.decide(prediction.values)]
         return probability_table(self.names, chosen, prediction)
 
     @classmethod
@@ -147,9 +185,10 @@ class Classification(Task):
 
     def errors(self, values: Array, truth: np.ndarray) -> tuple[Array, list[tuple[str, str]]] | None:
         """Negative log-likelihood; see `Task.errors`."""
-        chosen = values.argmax(axis=1)
+        chosen = self.decide(values)
         loss = -np.log(values[np.arange(len(values)), truth].clip(1e-9))
-        texts = [(self.names[a], f"{self.names[b]} ({p:.2f})") for a, b, p in zip(truth, chosen, values.max(axis=1))]
+        sure = values[np.arange(len(values)), chosen]
+        texts = [(self.names[a], f"{self.names[b]} ({p:.2f})") for a, b, p in zip(truth, chosen, sure)]
         return np.where(chosen == truth, -np.inf, loss), texts
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from xmr.core.prediction import Prediction
 from xmr.data.records import Records
 from xmr.metrics.base import Array
+from xmr.metrics.classes import ClassPredictions
 from xmr.tasks.base import IGNORE, Table, Task
 from xmr.tasks.classification import Classification
 
@@ -85,17 +86,27 @@ class SequenceLabeling(Classification):
         """The letters of the labels."""
         return set("".join(labels))
 
+    def check(self, records: Records) -> dict[int, str]:
+        """A class that training lacks is an error of the program, no reason to lose the record; see `Task.check`."""
+        return {}
+
     def encode(self, records: Records) -> Tensor:
-        """See `Task.encode`: (positions of all records,) int64."""
-        lookup = np.full(256, IGNORE, dtype=np.int64)
+        """See `Task.encode`: (positions of all records,) int64; K for a class that training lacks."""
+        lookup = np.full(256, self.outputs, dtype=np.int64)
         for index, name in enumerate(self.names):
             lookup[ord(name)] = index
         labels = records.labels[self.column]
-        codes = lookup[np.frombuffer("".join(labels).encode("latin-1"), dtype=np.uint8)]
+        codes = lookup[np.frombuffer("".join(labels).encode("latin-1", "replace"), dtype=np.uint8)]
         if records.mask and any(records.mask):
             scored = "".join(mask or "1" * len(label) for mask, label in zip(records.mask, labels))
             codes[np.frombuffer(scored.encode(), dtype=np.uint8) == ord("0")] = IGNORE
         return torch.from_numpy(codes)
+
+    def scored(self, values: Array, truth: Array) -> ClassPredictions:
+        """See `Task.scored`; a class that training lacks is one more, which is never predicted."""
+        if (truth == self.outputs).any():
+            values = np.pad(values, ((0, 0), (0, 1)))
+        return super().scored(values, truth)
 
     @property
     def main_metric(self) -> str:

@@ -47,6 +47,15 @@ class TrainingSettings(Section):
         None, description="stop after this many epochs without improvement, but not before `min_steps`"
     )
     class_weights: Literal["none", "balanced"] = Field("none", description="balanced: by inverse class frequency")
+    metric: str | None = Field(
+        None,
+        description="the metric that the best epoch is chosen by and that the report opens with; by default the task's",
+    )
+    threshold: Literal["half", "validation"] = Field(
+        "half",
+        description="two classes: the probability from which the positive one is predicted: 0.5, or where the Matthews "
+        "correlation on the validation set is highest; saved with the program",
+    )
     label_smoothing: Annotated[float, Ge(0), Le(0.5)] = Field(0.0, description="label smoothing of the cross-entropy")
     precision: Literal["auto", "full", "bf16"] = Field(
         "auto",

@@ -59,7 +59,7 @@ def _of_classes(name: str, labels: list[str], roles: list[str], test: float) -> 
     if len(counts) == 1:
         yield f"beware: every record has the class {rarest}; there is nothing to learn"
     elif least < RARE * total and len(counts) == 2:
-        yield f"beware: {least / total:.1%} of the records are {rarest}; read average precision and MCC, not accuracy"
+        yield f"beware: {least / total:.1%} of the records are {rarest}; accuracy says nothing of them"
     if "test" in roles:
         yield from _of_parts(labels, roles)
     elif (expected := least * test) < FEW_IN_TEST and len(counts) > 1:

@@ -1,0 +1,98 @@
+"""Decision thresholds and metrics of rare classes, and residues of a class that training lacks."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import matthews_corrcoef
+
+from xmr.cli.app import execute
+from xmr.core.prediction import Prediction
+from xmr.data.records import Records
+from xmr.errors import RecipeError
+from xmr.recipe.load import load_recipe
+from xmr.tasks.base import restore_task
+from xmr.tasks.classification import Classification
+from xmr.tasks.sequence_labeling import SequenceLabeling
+
+RARE = Classification(("common", "rare"), "label", "rare")
+SCORES = np.array([0.4, 0.3, 0.35, 0.2, 0.1, 0.1, 0.05, 0.02])
+VALUES = np.stack([1 - SCORES, SCORES], axis=1)
+TRUTH = torch.tensor([1, 1, 1, 0, 0, 0, 1, 0])
+
+
+def test_the_threshold_has_the_highest_correlation():
+    chosen = RARE.decided(VALUES, TRUTH)
+    assert chosen.threshold == pytest.approx(0.25)  # between 0.3 and 0.2
+    assert chosen.decide(VALUES).tolist() == [1, 1, 1, 0, 0, 0, 0, 0]
+    best = max(matthews_corrcoef(TRUTH, cut <= SCORES) for cut in SCORES)
+    assert chosen.metrics(VALUES, TRUTH)["mcc"] == pytest.approx(best)
+    assert RARE.metrics(VALUES, TRUTH)["mcc"] == 0
+    assert chosen.metrics(VALUES, TRUTH)["auroc"] == RARE.metrics(VALUES, TRUTH)["auroc"]
+    assert chosen.decision == "rare is predicted from a probability of 0.250"
+    assert restore_task(json.loads(json.dumps(chosen.state()))) == chosen
+
+
+def test_the_table_and_the_errors_follow_the_threshold():
+    chosen = RARE.decided(VALUES, TRUTH)
+    _, rows = chosen.table(Prediction(list("abcdefgh"), VALUES, np.zeros_like(VALUES)))
+    assert [row[1] for row in rows] == ["rare"] * 3 + ["common"] * 5
+    loss, texts = chosen.errors(VALUES, TRUTH.numpy())
+    assert np.flatnonzero(np.isfinite(loss)).tolist() == [6]
+    assert texts[0] == ("rare", "rare (0.40)")
+
+
+def test_too_few_records_choose_no_threshold():
+    few = torch.tensor([1, 0, 0, 0, 0, 0, 1, 0])
+    assert RARE.decided(VALUES, few) is RARE
+    assert RARE.decided(np.full((8, 2), 0.5), TRUTH) is RARE
+    assert Classification(("a", "b", "c")).decided(np.ones((8, 3)), TRUTH).threshold == 0.5
+
+
+def test_the_metric_of_a_recipe():
+    with pytest.raises(RecipeError, match=r"training\.metric.*found 'aucpr'.*did you mean auprc"):
+        load_recipe("protein/amp", ["training.metric=aucpr"])
+    with pytest.raises(RecipeError, match=r"training\.threshold.*expected half"):
+        load_recipe("protein/gb1", ["training.threshold=validation"])
+    assert load_recipe("protein/amp", ["training.metric=auprc"]).training.metric == "auprc"
+
+
+def test_residues_of_a_class_that_training_lacks_are_errors():
+    task = SequenceLabeling.fit(Records.of(["ACDE"], {"label": ["HHCC"]}))
+    records = Records.of(["ACD", "ACD"], {"label": ["HCB", "CHH"]})
+    assert not task.check(records)
+    target = task.encode(records)
+    assert target.tolist() == [1, 0, 2, 0, 1, 1]
+    perfect = np.eye(2)[[1, 0, 1, 0, 1, 1]]
+    found = task.metrics(perfect, target)
+    assert found["accuracy"] == pytest.approx(5 / 6)
+    records.mask = ["110", "111"]
+    assert task.metrics(perfect, task.encode(records))["accuracy"] == 1
+
+
+def test_a_rare_class_is_drafted_with_weights_and_predicted(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(600):
+        rare = i % 15 == 0
+        letters = list("KRKACDEFGILMN" if rare else "KACDEFGHILMNPQSTVWYR")
+        rows.append(f"{''.join(rng.choice(letters, size=12))}{i % 7 * 'A'},{'amp' if rare else 'other'}\n")
+    (tmp_path / "x.csv").write_text("sequence,label\n" + "".join(rows))
+    assert execute(["new", "protein", "x.csv"]) == 0
+    said = capsys.readouterr().out
+    assert "amp is rare, so classes are weighted and the metric is auprc; the threshold of predicting it" in said
+    recipe = load_recipe("x.yaml")
+    assert (recipe.training.class_weights, recipe.training.metric) == ("balanced", "auprc")
+    assert (recipe.training.threshold, recipe.data.positive) == ("validation", "amp")
+    fast = ["ensemble=1", "training.epochs=1", "training.min_steps=40", "baselines=[]", "source.layers=1"]
+    assert execute(["run", "x.yaml", *fast, "-o", "out", "--quiet"]) == 0
+    said = capsys.readouterr()
+    assert "amp is predicted from a probability of" in said.err, said.err
+    assert "test auprc" in said.err
+    result = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert result["metric"] == "auprc"
+    assert result["test"]["auprc"] > 0.2
+    threshold = json.loads((tmp_path / "out" / "program" / "program.json").read_text())
+    assert 0 < threshold.get("task", threshold.get("targets"))["threshold"] < 1
