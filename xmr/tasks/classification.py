@@ -146,9 +146,7 @@ class Classification(Task):
         """See `Task.decision`."""
         usual = self.outputs != 2 or self.threshold == 0.5
         positive = self.names[self.positive_class]
-        return (
-            "" if usual else f"{positive} is predicted from a probability of {self.threshold:.3f}"
-        )
+        return "" if usual else f"{positive} is predicted from a probability of {self.threshold:.3f}"
 
     def decided(self, values: Array, target: Tensor) -> Self:
         """With the threshold of the highest Matthews correlation, in the middle between the two scores around it.
