@@ -26,6 +26,7 @@ from xmr.core.kinds import (
     EncodedSet,
 )
 from xmr.core.modules import Modules
+from xmr.core.novelty import Novelty
 from xmr.core.prediction import Prediction
 from xmr.core.registry import OUTPUTS, TRANSFORMS
 from xmr.core.spaces import SourceInput
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CPU = torch.device("cpu")
+MAX_NOVELTY = 500  # training records whose statistics are kept
 
 
 class Program(nn.Module):
@@ -66,6 +68,7 @@ class Program(nn.Module):
         self.task = task
         self.length: int | None = None
         self.columns = Columns()  # column names of the training file
+        self.novelty: Novelty | None = None  # statistics of the training records
 
     @classmethod
     def build(
@@ -102,14 +105,17 @@ class Program(nn.Module):
 
     def forward(self, encoded: Batch) -> Tensor:
         """Target logits of each output: (N, R, K), or (N, B, L, K) per position. This is the whole method."""
-        answers = self.answers(encoded)
-        return torch.stack([output(answer, encoded, self.source) for output, answer in zip(self.outputs, answers)])
+        return self.logits(self.answers(encoded), encoded)
 
     def answers(self, encoded: Batch) -> list[Any]:
         """What each output reads: the frozen source's features behind its program, or a list with those of all."""
         inputs = stack([transform(encoded) for transform in self.transforms])
         answers = self.source(inputs).split(len(self.transforms))
         return [answers] if self.outputs[0].reads_all else answers
+
+    def logits(self, answers: list[Any], encoded: Batch) -> Tensor:
+        """Target logits of each output from `answers`; see `forward`."""
+        return torch.stack([output(answer, encoded, self.source) for output, answer in zip(self.outputs, answers)])
 
     def cache(self, data: EncodedSet, varied: bool) -> None:
         """Let a data set cache what the transform computes of each record without its parameters, if there is any.
@@ -132,6 +138,26 @@ class Program(nn.Module):
         with torch.no_grad():
             if first.precompute(one.to(self.device)) is not None:
                 data.cache(compute)
+
+    def learn_novelty(self, records: Records, data: EncodedSet) -> None:
+        """Keep statistics of (some of) the training records, by which `unlike_training` knows others."""
+        chosen = np.random.default_rng(0).permutation(len(records))[:MAX_NOVELTY]
+        taken = records.take(np.sort(chosen))
+        wanted = [batch[np.isin(batch, chosen)] for batch in data.prediction_batches(tokens_at_once(self.device))]
+        pool, features = Pooling("mean", self.source.hidden_width, None), []
+        self.eval()
+        with torch.inference_mode():
+            for batch in filter(len, wanted):
+                encoded = data.batch(batch).to(self.device)
+                features.append(pool(self.source(self.transforms[0](encoded)), encoded).float().cpu().numpy())
+        views = {**self.encoder.views(taken), "features": np.concatenate(features)}
+        self.novelty = Novelty.fit(self.encoder.facts(taken), views)
+
+    def unlike_training(self, records: Records, features: np.ndarray) -> list[str]:
+        """Why each record is unlike the training records, or nothing. features: as `predict_each` writes them."""
+        assert self.novelty is not None
+        views = {**self.encoder.views(records), "features": features}
+        return self.novelty.reasons(self.encoder.facts(records), views, len(records))
 
     def features(self, data: EncodedSet, member: int = 0, pool: Pooling | None = None) -> np.ndarray:
         """What the source makes of every record behind one of the programs as it is now: (n, D'), in order.
@@ -160,11 +186,14 @@ class Program(nn.Module):
         data: EncodedSet,
         tokens: int | None = None,
         precision: AbstractContextManager | None = None,
+        features: np.ndarray | None = None,
     ) -> Tensor:
         """Predictions of each output for all records: (N, R, K) on the CPU, in order.
 
-        Per position: (N, positions of all records, K); overlapping windows of a record are averaged.
+        Per position: (N, positions of all records, K); overlapping windows of a record are averaged. features: an array
+        (R, D') that the source's mean features behind the first program are written to.
         """
+        pool = Pooling("mean", self.source.hidden_width, None)
         training, per_position = self.training, self.task.per_position
         self.eval()
         rows = int(data.positions.sum()) if per_position else len(data)
@@ -173,7 +202,11 @@ class Program(nn.Module):
         with torch.inference_mode(), precision or nullcontext():
             for records in data.prediction_batches(tokens or tokens_at_once(self.device), len(self.transforms)):
                 encoded = data.batch(records).to(self.device)
-                values = self.task.probabilities(self(encoded).float()).cpu()
+                answers = self.answers(encoded)
+                values = self.task.probabilities(self.logits(answers, encoded).float()).cpu()
+                if features is not None:
+                    first = answers[0][0] if self.outputs[0].reads_all else answers[0]
+                    features[records] = pool(first, encoded).float().cpu().numpy()
                 if not per_position:
                     result[:, torch.from_numpy(records)] = values
                     continue

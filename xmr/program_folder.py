@@ -25,6 +25,7 @@ from xmr.core import renamed
 from xmr.core.component import KINDS, check_section, create, package_of, section_model
 from xmr.core.files import json_sha256, write_json, write_tensors
 from xmr.core.modules import Modules, sub_shapes
+from xmr.core.novelty import Novelty
 from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.data.columns import Columns
 from xmr.encoders.base import Encoder
@@ -33,6 +34,7 @@ from xmr.program import Program
 from xmr.tasks.base import restore_task
 
 FORMAT_VERSION = 2
+_TRAINING = "training."  # before the names of tensors that are statistics of the training records
 FILES = ("program.safetensors", "encoder.json", "program.json")
 MAX_BYTES = 256 * 2**20  # of each JSON file; those of `xmr run` have kilobytes
 MAX_PROGRAMS, MAX_POSITIONS = 1000, 10_000_000
@@ -48,7 +50,7 @@ _KEYS = {
     "length",
 }
 _LATER = {"columns", "sha256"}  # missing in folders of version 1
-_OPTIONAL = {"packages"}  # that earlier folders of version 2 lack
+_OPTIONAL = {"packages", "training"}  # that earlier folders of version 2 lack
 _WRITTEN = "what `xmr run` wrote"
 # What a constructor or `restore` raises for a value of the wrong type or range.
 _MISFITS = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError, RuntimeError)
@@ -64,6 +66,10 @@ def save_program(program: Program, folder: Path) -> None:
         for member, module in enumerate(modules)
         for name, tensor in module.state_dict().items()
     }
+    known: dict[str, Any] = {}
+    if program.novelty is not None:
+        known["training"], statistics = program.novelty.state()
+        tensors |= {f"{_TRAINING}{name}": tensor for name, tensor in statistics.items()}
     source = program.source
     learned = program.encoder.state()
     sums = {"program.safetensors": write_tensors(folder / "program.safetensors", tensors)}
@@ -80,6 +86,7 @@ def save_program(program: Program, folder: Path) -> None:
         "programs": len(transforms),
         "length": program.length,
         "columns": program.columns.given(),
+        **known,
         "packages": {
             "encoder": package_of(type(program.encoder)),
             "source": package_of(type(source)),
@@ -203,6 +210,8 @@ def load_program(folder: Path | str, device: str = "cpu") -> Program:
     _check_size(facts, tensors, folder / "program.json")
     try:
         program = _assemble(facts, learned, str(folder / "program.json"))
+        if "training" in facts:
+            program.novelty = _novelty(facts["training"], tensors, path, program.source.hidden_width)
         _fill(program, path, tensors)
     except XmrError:
         raise
@@ -218,7 +227,7 @@ def _check_size(facts: dict[str, Any], tensors: dict[str, Tensor], place: Path) 
     positions.
     """
     programs, length = facts["programs"], facts["length"]
-    members = {name.split(".")[1] for name in tensors if name.count(".") > 1}
+    members = {name.split(".")[1] for name in tensors if name.count(".") > 1 and not name.startswith(_TRAINING)}
     if type(programs) is not int or not (programs == len(members) or (not members and 1 <= programs <= MAX_PROGRAMS)):
         found = f"{programs!r} programs and the tensors of {len(members)}"
         raise ProgramError(Problem(f"{place}: programs", found, "as many programs as tensors"))
@@ -278,12 +287,28 @@ def _fill(program: Program, path: Path, tensors: dict[str, Tensor]) -> None:
                 if saved is None or saved.shape != tensor.shape:
                     found = "nothing" if saved is None else f"shape {tuple(saved.shape)}"
                     raise ProgramError(Problem(f"{path}: {key}", found, f"shape {tuple(tensor.shape)}"))
-                if saved.is_floating_point() and not bool(torch.isfinite(saved).all()):
-                    raise ProgramError(Problem(f"{path}: {key}", "numbers that are not finite", "finite numbers"))
+                _check_finite(path, key, saved)
                 own[name] = saved
             module.load_state_dict(own)
     if tensors:
         raise ProgramError(Problem(str(path), f"unknown tensors {sorted(tensors)[:3]}", "only the program's own"))
+
+
+def _novelty(stated: dict[str, Any], tensors: dict[str, Tensor], path: Path, width: int) -> Novelty:
+    """The statistics of the training records; their tensors are taken out. width: of the source's features."""
+    taken = {name: tensors.pop(name) for name in [*tensors] if name.startswith(_TRAINING)}
+    for name, tensor in taken.items():
+        _check_finite(path, name, tensor)
+    known = Novelty.restore(stated, {name.removeprefix(_TRAINING): tensor for name, tensor in taken.items()})
+    features = known.views.get("features")
+    if len(taken) != 2 * len(known.views) or (features is not None and features.mean.shape != (width,)):
+        raise ValueError(f"statistics {sorted(taken)} of the training records")
+    return known
+
+
+def _check_finite(path: Path, key: str, saved: Tensor) -> None:
+    if saved.is_floating_point() and not bool(torch.isfinite(saved).all()):
+        raise ProgramError(Problem(f"{path}: {key}", "numbers that are not finite", "finite numbers"))
 
 
 def reader_of(folder: Path, wanted: Columns) -> tuple[Encoder, Columns]:

@@ -196,7 +196,7 @@ def test_a_partial_prediction_belongs_to_its_file_columns_and_options(tmp_path, 
     source.write_text("a,b\nACDE,EDCA\n")
 
     def key(column="a", on_error="fail", precision="full", escaped=False):
-        return _fingerprint(place, source, Columns(column), on_error, precision, escaped)
+        return _fingerprint(place, [source], Columns(column), on_error, precision, escaped)
 
     first = key()
     assert key() == first

@@ -15,10 +15,11 @@ from xmr.cli.options import Device, InputColumn, OnError, Precision, Program, Sk
 def predict(
     folder: Program,
     source: Annotated[
-        Path,
+        list[Path],
         typer.Argument(
-            metavar="INPUT",
-            help="FASTA, CSV, TSV, Parquet or Excel (also .gz), .ts or .npz; or a folder of images or audio clips.",
+            metavar="INPUT...",
+            help="FASTA, CSV, TSV, Parquet or Excel (also .gz), .ts or .npz; images or audio clips, or a folder of "
+            "them; several files are read as one.",
         ),
     ],
     out: Annotated[
@@ -38,6 +39,12 @@ def predict(
             help="Put an apostrophe before ids and labels that a spreadsheet would take for a formula.",
         ),
     ] = False,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep", help="Also write the input of each record (and its FASTA header) at the end of its row."
+        ),
+    ] = False,
     precision: Annotated[
         Precision, typer.Option(help="Number format; bf16 is faster where the processor supports it.")
     ] = Precision.full,
@@ -45,11 +52,16 @@ def predict(
 ) -> None:
     """Predict new records of any number; order and ids are kept.
 
+    Columns `p[...]` hold probabilities, averaged over the programs of the ensemble; `std[...]` is the standard
+    deviation between these programs (0 for one program): how far they disagree, not an interval that holds the truth.
+    `unlike_training` says why a record is unlike the training data, so that its prediction is an extrapolation: its
+    length or another fact is beyond 1.5 times the range of training, or its composition or the source's features lie
+    farther from their mean than those of 99.5 % of the training records.
     An interrupted prediction resumes where it stopped.
     """
     from xmr.commands.predict import predict_file
 
-    target = out or source.with_name(f"{source.name}.predictions.csv")
+    target = out or source[0].with_name(f"{source[0].name}.predictions.csv")
     console = Console(stderr=True, highlight=False)
     with console.status("loading") as status:
         done = predict_file(
@@ -63,6 +75,7 @@ def predict(
             precision=precision.value,
             device=device,
             escape_formulas=escape_formulas,
+            keep=keep,
             report=lambda n, rate: status.update(f"{n:,} records, {rate:,.0f} per second"),
         )
     for note in done.notes:

@@ -11,7 +11,7 @@ import csv
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -28,6 +28,7 @@ from xmr.core.registry import TASKS
 from xmr.data.columns import Columns
 from xmr.data.mutations import whole_sequences
 from xmr.data.readers.paths import must_exist
+from xmr.data.readers.tables import SEPARATOR
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.errors import DataError, OutputError, Problem
 from xmr.program import Program
@@ -37,6 +38,7 @@ from xmr.training.devices import make_accelerator
 
 MAX_IDS = 50_000_000  # ids compared with one another, at 8 bytes each
 SKIPPED_HEADER = ["place", "id", "reason"]
+UNLIKE, HEADER, INPUT = "unlike_training", "header", "input"  # columns behind those of the task
 
 
 @dataclass
@@ -51,7 +53,7 @@ class Done:
 
 def predict_file(
     folder: Path,
-    source: Path,
+    source: Path | Sequence[Path],
     target: Path,
     *,
     on_error: Literal["fail", "skip"] = "fail",
@@ -62,31 +64,35 @@ def predict_file(
     device: str = "auto",
     chunk: int | None = None,
     escape_formulas: bool = False,
+    keep: bool = False,
     report: Callable[[int, float], None] = lambda n, rate: None,
 ) -> Done:
-    """Predict every record of `source` into the CSV file `target`. Raises DataError naming file and line.
+    """Predict every record of one or several files into the CSV file `target`. Raises DataError naming file and line.
 
     With on_error "skip", records that cannot be read are listed in `target`.skipped.csv and the others are predicted.
     force: start over, and replace a `target` that is no prediction. escape_formulas: an apostrophe before ids and
-    labels that a spreadsheet would take for a formula. Raises OutputError for a target that is the input, no file, in
-    use, or cannot be written.
+    labels that a spreadsheet would take for a formula. keep: write header and input of each record as well. Raises
+    OutputError for a target that is the input, no file, in use, or cannot be written.
     """
-    must_exist(source)
+    paths = [source] if isinstance(source, Path) else [*source]
+    for path in paths:
+        must_exist(path)
+    source = paths[0] if len(paths) == 1 else paths
     skipped_file = target.with_name(f"{target.name}.skipped.csv")
-    check_target(source, target, force)
-    check_target(source, skipped_file, force, SKIPPED_HEADER)
+    for path in paths:
+        check_target(path, target, force)
+        check_target(path, skipped_file, force, SKIPPED_HEADER)
     encoder, columns = reader_of(folder, Columns(input_column, (), id_column, None, need_target=False))
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     with locked(target.with_name(f".{target.name}.lock"), target):
         first = next(encoder.stream(source, columns, 1), None)  # a wrong file is refused before anything is loaded
         if first is None:
-            raise DataError(Problem(str(source), "no record", "at least one"))
+            raise DataError(Problem(str(paths[0]), "no record", "at least one"))
         program = Program.load(folder, str(make_accelerator(device).device))
-        key = _fingerprint(folder, source, columns, on_error, precision, escape_formulas)
-        request = _Request(
-            program, source, columns, chunk or program.encoder.chunk, on_error, precision, escape_formulas
-        )
+        key = _fingerprint(folder, paths, columns, on_error, precision, escape_formulas, keep)
+        chunk = chunk or program.encoder.chunk
+        request = _Request(program, source, columns, chunk, on_error, precision, escape_formulas, keep)
         return _predict(request, target, skipped_file, key, force, report)
 
 
@@ -121,12 +127,13 @@ class _Request:
     """What is predicted, and how."""
 
     program: Program
-    source: Path
+    source: Path | Sequence[Path]
     columns: Columns
     chunk: int
     on_error: str
     precision: str
     escape_formulas: bool
+    keep: bool
 
 
 def _predict(
@@ -147,7 +154,7 @@ def _predict(
     context: AbstractContextManager | None = None
     if request.precision == "bf16":
         context = torch.autocast(request.program.device.type, torch.bfloat16)
-    ids, notes = _Ids(), dict[str, None]()
+    ids, notes, unlike = _Ids(), dict[str, None](), state.get("unlike", 0)
     with rows.open(), bad.open():
         for records in request.program.encoder.stream(request.source, request.columns, request.chunk):
             passed += len(records)
@@ -161,18 +168,23 @@ def _predict(
             wrong = {**request.program.encoder.check(records, fitted=True), **listed}
             clean = without_bad(records, wrong, request.on_error, skipped)
             if len(clean):
-                rows.add(_answered(request, clean, state["written"] == 0, context))
+                answer, new = _answered(request, clean, state["written"] == 0, context)
+                rows.add(answer)
+                unlike += new
             bad.add(_csv(skipped.rows))
             state = {
                 "read": passed,
                 "written": state["written"] + len(clean),
                 "skipped": state["skipped"] + len(skipped),
+                "unlike": unlike,
             }
             facts = {"key": key, "state": state, "rows": rows.flushed(), "bad": bad.flushed()}
             write_json(note, {**facts, "sha256": json_sha256(facts)})
             report(passed, (passed - before) / max(1e-9, time.perf_counter() - started))
     if not state["written"]:
         raise DataError(Problem(str(request.source), "no readable record", "at least one"))
+    if unlike:
+        notes[f"{unlike:,} of {state['written']:,} records are unlike the training data (column {UNLIKE})"] = None
     if state["skipped"]:
         with bad_part.open(newline="", encoding="utf-8", errors=NAMES) as handle:
             write_csv(skipped_file, SKIPPED_HEADER, csv.reader(handle))
@@ -185,25 +197,48 @@ def _predict(
     return Done(state["written"], state["skipped"], skipped_file, (*notes, *ids.notes()))
 
 
-def _answered(request: _Request, part: Records, first: bool, context: AbstractContextManager | None) -> bytes:
-    """The rows of one chunk, behind the header where it is the first."""
+def _answered(
+    request: _Request, part: Records, first: bool, context: AbstractContextManager | None
+) -> tuple[bytes, int]:
+    """The rows of one chunk, behind the header where it is the first, and how many are unlike the training records."""
     program = request.program
     data = program.encoder.encode(part)
-    each = program.predict_each(data, precision=context)
+    features = None if program.novelty is None else np.zeros((len(part), program.source.hidden_width), np.float32)
+    each = program.predict_each(data, precision=context, features=features)
     prediction = Prediction.of(part.ids, each, program.task.lengths(data))
     prediction = program.encoder.to_original_units(prediction, part)
-    header, rows = prediction_table(prediction, program.task, escape_formulas=request.escape_formulas)
-    return _csv([header, *rows] if first else rows)
+    why = None if features is None else program.unlike_training(part, features)
+    more: dict[str, list[str]] = {} if why is None else {UNLIKE: why}
+    if request.keep:
+        more |= _kept(part)
+    header, rows = prediction_table(prediction, program.task, None, request.escape_formulas, more)
+    return _csv([header, *rows] if first else rows), sum(map(bool, why or []))
+
+
+def _kept(records: Records) -> dict[str, list[str]]:
+    """The FASTA header and the input of each record, or the cells of a table: column -> texts."""
+    kept = {HEADER: records.title} if any(records.title) else {}
+    if records.columns:
+        cells = zip(*(text.split(SEPARATOR) for text in records.inputs))
+        return {**kept, **{f"{INPUT}[{name}]": [*column] for name, column in zip(records.columns, cells)}}
+    return kept if records.arrays is not None else {**kept, INPUT: records.inputs}
 
 
 def prediction_table(
-    prediction: Prediction, task: Task, records: Records | None = None, escape_formulas: bool = False
+    prediction: Prediction,
+    task: Task,
+    records: Records | None = None,
+    escape_formulas: bool = False,
+    more: Mapping[str, list[str]] | None = None,
 ) -> Table:
     """Header and rows of predictions.csv, as text; with labelled `records`, the true labels behind the ids.
 
-    escape_formulas: an apostrophe before every text that a spreadsheet would take for a formula.
+    escape_formulas: an apostrophe before every text that a spreadsheet would take for a formula. more: columns of texts
+    to add at the end.
     """
     header, rows = task.table(prediction)
+    if more:
+        header, rows = [*header, *more], [[*row, *texts] for row, *texts in zip(rows, *more.values())]
     if records is not None and task.has_labels:
         truths = ["|".join(labels) for labels in zip(*records.labels.values())]
         header = [header[0], "label", *header[1:]]
@@ -215,6 +250,9 @@ def prediction_table(
 
 def is_prediction_header(header: list[str]) -> bool:
     """Whether this is the header of a table that `prediction_table` makes of records without labels."""
+    header = [*header]
+    while header and (header[-1] in (UNLIKE, HEADER, INPUT) or header[-1].startswith(f"{INPUT}[")):
+        header.pop()
     return any(task_class(name).is_header(header) for name in TASKS.names())
 
 
@@ -312,16 +350,26 @@ class _Ids:
 
 
 def _fingerprint(
-    folder: Path, source: Path, columns: Columns, on_error: str, precision: str, escape_formulas: bool
+    folder: Path,
+    sources: Sequence[Path],
+    columns: Columns,
+    on_error: str,
+    precision: str,
+    escape_formulas: bool,
+    keep: bool = False,
 ) -> str:
     """What a partial prediction belongs to: the program's files, the input's size and time, the options."""
     program, _, _ = read_facts(folder)
-    files = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
+    files = [
+        path
+        for source in sources
+        for path in (sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source])
+    ]
     facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     digest = sha256()
     for name in FILES:
         digest.update(sha256((program / name).read_bytes()).digest())
-    digest.update(json.dumps([facts, columns.given(), on_error, precision, escape_formulas]).encode())
+    digest.update(json.dumps([facts, columns.given(), on_error, precision, escape_formulas, keep]).encode())
     return digest.hexdigest()
 
 

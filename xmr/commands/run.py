@@ -157,6 +157,7 @@ def _run(
     result = {**trained, **_result(job, prediction), **costs}
     result["leaks"] = leaked
     result["processes"] = accelerator.num_processes
+    job.program.learn_novelty(job.records["train"], job.sets["train"].data)
     job.program.save(folder / "program")
     result["program_bytes"] = sum((folder / "program" / name).stat().st_size for name in PROGRAM_FILES)
     # What training gave is kept before what may still fail.

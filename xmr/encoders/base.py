@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -62,8 +62,8 @@ class Encoder(ABC):
         """A whole labelled file, to evaluate a fitted program on."""
         return read_all(path, columns, on_error, skipped)
 
-    def stream(self, path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
-        """A file to predict, `chunk` records at a time."""
+    def stream(self, path: Path | Sequence[Path], columns: Columns, chunk: int) -> Iterator[Records]:
+        """A file to predict, or several, `chunk` records at a time."""
         return stream(path, columns, chunk)
 
     def columns_for(self, wanted: Columns, task: Task) -> Columns:
@@ -112,6 +112,10 @@ class Encoder(ABC):
 
     def facts(self, records: Records) -> dict[str, np.ndarray]:
         """Facts of each record that say little of its content, by name, (n,): its length, the size of its file."""
+        return {}
+
+    def views(self, records: Records) -> dict[str, np.ndarray]:
+        """Vectors that describe the content of each record, by name, (n, D): the composition of a sequence."""
         return {}
 
     def numbers(self, records: Records) -> dict[str, np.ndarray]:

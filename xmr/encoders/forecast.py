@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -175,8 +175,10 @@ class ForecastEncoder(Encoder):
         records = windows(self.scaled(table), self.context_length, self.horizon, 0, len(table.values))
         return replace(records, notes=table.notes)
 
-    def stream(self, path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
+    def stream(self, path: Path | Sequence[Path], columns: Columns, chunk: int) -> Iterator[Records]:
         """The last window of every channel at once, by the channel's name."""
+        if not isinstance(path, Path):
+            raise DataError(Problem(str(path[0]), f"{len(path)} files", "one: a forecast follows one table"))
         table = read_time_table(path, columns)
         records = self.latest(table)
         yield replace(records, ids=list(records.group), notes=table.notes)

@@ -11,6 +11,8 @@ from xmr.core.spaces import Tokenize
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 
+LETTERS = 27  # A to Z, and the rest
+
 
 class SequenceEncoder(Encoder):
     """An encoder of sequences of symbols. The recipe fields named here are those that all of them have."""
@@ -39,6 +41,15 @@ class SequenceEncoder(Encoder):
     def facts(self, records: Records) -> dict[str, np.ndarray]:
         """The number of symbols."""
         return {"the length": np.array([len(text) for text in self.canonical(records)], dtype=float)}
+
+    def views(self, records: Records) -> dict[str, np.ndarray]:
+        """The frequencies of the letters A to Z, in either case, and of everything else: (n, 27)."""
+        texts = [text.encode("utf-8", "surrogatepass") for text in self.canonical(records)]
+        codes = (np.frombuffer(b"".join(texts), np.uint8) | 32) - ord("a")
+        lengths = np.array([len(text) for text in texts])
+        place = np.repeat(np.arange(len(texts)), lengths) * LETTERS + np.minimum(codes, LETTERS - 1)
+        counts = np.bincount(place, minlength=len(texts) * LETTERS).reshape(-1, LETTERS)
+        return {"composition": counts / np.maximum(lengths, 1)[:, None]}
 
     def encoded(self, flat: np.ndarray, lengths: np.ndarray, pieces: int = 1) -> SymbolSet:
         """Symbol ids of all records end to end, shuffled or truncated as the recipe says, as a data set."""

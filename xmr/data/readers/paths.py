@@ -25,7 +25,12 @@ def check_file(path: Path, known: tuple[str, ...], expected: str) -> str:
         raise DataError(Problem(str(path), "a folder", f"a file of {expected}: {formats}"))
     if path.stat().st_size == 0:
         raise DataError(Problem(str(path), "an empty file", expected))
-    suffix = (Path(path.stem).suffix if path.suffix == ".gz" else path.suffix).lower()
+    suffix = suffix_of(path)
     if suffix not in known:
         raise DataError(Problem(str(path), f"a file ending in {suffix or 'nothing'!r}", f"one of {formats}"))
     return suffix
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix that names the format, before a `.gz`, in lower case."""
+    return (Path(path.stem).suffix if path.suffix == ".gz" else path.suffix).lower()

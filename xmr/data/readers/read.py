@@ -12,7 +12,7 @@ from xmr.data.mutations import whole_sequences
 from xmr.data.pattern import apply_pattern
 from xmr.data.readers.fasta import FASTA, names_a_file, read_fasta
 from xmr.data.readers.images import read_folder, read_npz
-from xmr.data.readers.paths import check_file, must_exist
+from xmr.data.readers.paths import check_file, must_exist, suffix_of
 from xmr.data.readers.rows import COLUMNAR
 from xmr.data.readers.sequences import read_sequences
 from xmr.data.readers.series import read_series
@@ -35,6 +35,9 @@ def stream(path: Path | Sequence[Path], columns: Columns, chunk: int = CHUNK) ->
     """
     readers: dict[str, Read] = {"series": read_series, "table": read_table, "sequences": _read_texts}
     read = readers.get(columns.reads, _read_files)
+    if columns.reads not in _OF_FILES and not columns.need_target and (media := _media(path)) is not None:
+        yield from media
+        return
     if (files := files_of(path, columns.reads)) is not None:
         yield from read_several(files, read, columns, chunk)
         return
@@ -79,6 +82,16 @@ def _read_files(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
         yield from read_npz(path, columns.need_target, chunk)
     else:
         yield from _read_texts(path, columns, chunk)
+
+
+def _media(path: Path | Sequence[Path]) -> Iterator[Records] | None:
+    """Images or audio clips that are named one by one; None for a folder, an array, or a table that lists them."""
+    paths = [path] if isinstance(path, Path) else [*path]
+    if any(one.is_dir() or suffix_of(one) in (*FORMATS, ".npz") for one in paths):
+        return None
+    files = Files.of(paths)
+    names = [*files.names]
+    return iter([Records(names, names, line=[*range(1, len(names) + 1)], file=str(files.home))])
 
 
 def read_all(path: Path | Sequence[Path], columns: Columns, on_error: str, skipped: Skipped) -> Records:

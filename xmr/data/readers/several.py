@@ -15,7 +15,7 @@ from xmr.data.columns import Columns
 from xmr.data.readers.arrays import check_size
 from xmr.data.readers.images import files_below
 from xmr.data.readers.parts import parts_and_classes
-from xmr.data.readers.paths import must_exist
+from xmr.data.readers.paths import must_exist, suffix_of
 from xmr.data.readers.text import reading
 from xmr.data.records import Records
 from xmr.errors import DataError, Problem
@@ -44,7 +44,7 @@ class Files:
     @classmethod
     def below(cls, folder: Path, suffixes: Sequence[str]) -> Files:
         """Of a folder: those with a suffix that is read. Raises DataError where there is none."""
-        found = [path.as_posix() for path in files_below(folder) if _suffix(path) in suffixes]
+        found = [path.as_posix() for path in files_below(folder) if suffix_of(path) in suffixes]
         if not found:
             found_none = "a folder without files of records"
             raise DataError(Problem(str(folder), found_none, f"files ending in {', '.join(suffixes)}"))
@@ -74,10 +74,6 @@ def read_several(files: Files, read: Read, columns: Columns, chunk: int) -> Iter
                     raise DataError(Problem(str(path), found, expected))
                 role = part.role if any(part.role) or not roles else [roles[at]] * len(part)
                 yield replace(part, role=role, file=str(files.home), origin=[name] * len(part))
-
-
-def _suffix(path: Path) -> str:
-    return (Path(path.stem).suffix if path.suffix == ".gz" else path.suffix).lower()
 
 
 @contextmanager
