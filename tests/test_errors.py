@@ -2,7 +2,8 @@
 
 import pytest
 
-from xmr.errors import MAX_PROBLEMS, DataError, Problem, printable, reason
+from xmr.cli.remedies import as_options
+from xmr.errors import EXAMPLES, MAX_PROBLEMS, DataError, Problem, printable, reason
 
 
 @pytest.mark.parametrize(
@@ -18,12 +19,35 @@ def test_a_reason_is_one_line(error, said):
     assert reason(error) == said
 
 
-def test_a_message_lists_ten_problems_and_counts_the_rest():
-    error = DataError([Problem(f"x.csv:{line}", "nothing", "a number") for line in range(1, 1001)])
+def test_one_mistake_is_five_examples_and_a_number():
+    error = DataError([Problem(f"x.csv:{line}", "nothing", "a number") for line in range(1, 1001)], "correct them")
     lines = str(error).splitlines()
-    assert len(lines) == MAX_PROBLEMS + 1
-    assert lines[-1] == "and 990 more problems"
+    assert lines[:2] == [f"x.csv:{line}: found nothing; expected a number" for line in (1, 2)]
+    assert lines[EXAMPLES:] == ["and 995 more of the same kind", "correct them"]
     assert len(error.problems) == 1000
+    assert len(str(DataError([Problem("x", "nothing", "a number")] * 6)).splitlines()) == 6
+
+
+def test_a_message_has_at_most_twelve_lines():
+    error = DataError([Problem("x.csv", "nothing", f"the number {line % 300}") for line in range(1000)], "correct them")
+    lines = str(error).splitlines()
+    assert len(lines) == MAX_PROBLEMS + 2
+    assert lines[-2:] == ["and 990 more problems", "correct them"]
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("skip them: data.on_error=skip", "skip them: --on-error skip"),
+        ("a number (or data.ignore_columns: [x y])", "a number (or --ignore-column x y)"),
+        ("or its name in data.input", "or its name in --input"),
+        ("data.target: found one class", "data.target: found one class"),
+        ("data.split.by", "data.split.by"),
+    ],
+)
+def test_the_remedy_fits_the_command(message, said):
+    assert as_options(message, {"--on-error", "--input", "--ignore-column"}) == said
+    assert as_options(message, set()) == message
 
 
 def test_control_characters_and_line_breaks_are_escaped():

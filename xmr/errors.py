@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import importlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
-MAX_PROBLEMS = 10  # listed per message; the others are counted
+MAX_PROBLEMS = 10  # lines per message; the other problems are counted
+EXAMPLES = 5  # of problems of one kind, which have what is expected in common
 _HIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONGEST = 300  # characters of the place and of the value found
 _EXPECTED = 2000  # it includes the names to choose from
@@ -61,7 +62,10 @@ class Problem:
 
 
 class InputError(XmrError, ValueError):
-    """The user's input is wrong; holds all `Problem`s found. The message lists ten of them, then the `remedy`."""
+    """The user's input is wrong; holds all `Problem`s found.
+
+    The message lists at most five of a kind and ten in all, how many more there are, and the `remedy`.
+    """
 
     exit_status = 2
 
@@ -71,10 +75,22 @@ class InputError(XmrError, ValueError):
             super().__init__(problems)
             return
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
-        lines = [str(problem) for problem in self.problems[:MAX_PROBLEMS]]
-        if len(self.problems) > MAX_PROBLEMS:
-            lines.append(f"and {len(self.problems) - MAX_PROBLEMS:,} more problems")
-        super().__init__("\n".join([*lines, *([remedy] if remedy else [])]))
+        super().__init__("\n".join([*_listed(self.problems), *([remedy] if remedy else [])]))
+
+
+def _listed(problems: Sequence[Problem]) -> list[str]:
+    """Lines of a message: examples of each kind of problem, and the number of those that are not shown."""
+    kinds: dict[str, list[Problem]] = {}
+    for problem in problems:
+        kinds.setdefault(problem.expected, []).append(problem)
+    lines: list[tuple[str, int]] = []  # and how many problems each stands for
+    for kind in kinds.values():
+        shown = kind if len(kind) <= EXAMPLES + 1 else kind[:EXAMPLES]
+        lines += [(str(problem), 1) for problem in shown]
+        if more := len(kind) - len(shown):
+            lines.append((f"and {more:,} more of the same kind", more))
+    rest = sum(count for _, count in lines[MAX_PROBLEMS:])
+    return [text for text, _ in lines[:MAX_PROBLEMS]] + ([f"and {rest:,} more problems"] if rest else [])
 
 
 class RecipeError(InputError):

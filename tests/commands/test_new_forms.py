@@ -11,7 +11,6 @@ from xmr.cli.app import execute
 from xmr.core.component import create
 from xmr.core.registry import ENCODERS
 from xmr.data.public.catalog import DATASETS
-from xmr.data.records import SKIP_THEM
 from xmr.prepare import prepare
 from xmr.recipe.load import load_recipe
 
@@ -265,7 +264,10 @@ def test_many_records_that_cannot_be_read_end_with_the_remedy(tmp_path, capsys):
     assert execute(["new", "protein", str(tmp_path / "x.csv")]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) <= 12
-    assert lines[-1] == f"xmr: {SKIP_THEM}"
+    assert lines[-2:] == [
+        "xmr: and 35 more of the same kind",
+        "xmr: correct these records, or skip them: --on-error skip",
+    ]
 
 
 def test_many_variants_are_drafted_at_once(tmp_path):

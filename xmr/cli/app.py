@@ -33,6 +33,7 @@ from xmr.cli import (
 )
 from xmr.cli import list as list_command
 from xmr.cli.options import RENAMED
+from xmr.cli.remedies import as_options
 from xmr.errors import XmrError, XmrWarning, nearest, printable
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C, as shells do
@@ -95,6 +96,13 @@ app.add_typer(source.app, name="source", epilog="Example: xmr source get yamnet"
 app.add_typer(data.app, name="data", epilog="Example: xmr data get ucr/Coffee")
 
 
+def _options(arguments: list[str]) -> set[str]:
+    """The options of the command that is called, if there is one."""
+    name = next((argument for argument in arguments if argument in COMMANDS), "")
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    return {option for known in commands[name].params for option in known.opts} if name else set()
+
+
 def _with_hint(message: str) -> str:
     """A message of typer's, with the choice nearest to a wrong one."""
     message = message.replace("Value error, ", "")
@@ -138,7 +146,7 @@ def execute(arguments: list[str]) -> int:
             if "--debug" in arguments:
                 raise
             for line in str(error).splitlines() or [type(error).__name__]:
-                echo(line)
+                echo(as_options(line, _options(arguments)))
             return error.exit_status
         except (typer.Abort, KeyboardInterrupt):
             echo("stopped")

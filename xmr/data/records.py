@@ -124,7 +124,7 @@ class Skipped:
         return len(self.rows)
 
 
-SKIP_THEM = "correct these records, or skip them: --on-error skip, or data.on_error=skip for `xmr run`"
+SKIP_THEM = "correct these records, or skip them: data.on_error=skip"
 
 
 def without_bad(records: Records, wrong: dict[int, str], on_error: str, skipped: Skipped) -> Records:
