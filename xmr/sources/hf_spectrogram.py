@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from xmr.core.spaces import WaveInput, WaveSpace
 from xmr.errors import Problem, RecipeError
 from xmr.sources.hugging_face import opened
-from xmr.sources.wave import WaveSource, audio_model, torchaudio_functional
+from xmr.sources.wave import WaveSource, audio_model, projector_and_classifier, torchaudio_functional
 from xmr.sources.weights import Weights
 
 RATE, WINDOW, HOP = 16000, 400, 160
@@ -56,9 +56,7 @@ class HFSpectrogram(WaveSource):
         """Use a model in memory as the source. Raises RecipeError if it is neither AST nor Whisper."""
         config = model.config
         self.kind = config.model_type
-        self.projector, self.head = (
-            getattr(model, name, None) or nn.Identity() for name in ("projector", "classifier")
-        )
+        self.projector, self.head = projector_and_classifier(model)
         if self.kind == "audio-spectrogram-transformer":
             self.body, self.frames = model.base_model, config.max_length
             self.space = WaveSpace(RATE, WINDOW + (self.frames - 1) * HOP)

@@ -20,8 +20,6 @@ from xmr.sources.hugging_face import Checkpoint, class_names, opened
 from xmr.sources.pooled import OwnNetwork, PooledSource
 from xmr.sources.weights import Weights
 
-HEADS = ("projector", "classifier")  # of the audio classifiers of transformers
-
 
 class WaveSource(PooledSource):
     """The base of audio sources. `depths` is the model without its classifier, `head` the classifier."""
@@ -106,14 +104,8 @@ class HFAudio(WaveSource):
         feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
     ) -> None:
         super().__init__()
-        self.model_name, self.revision, self.weights, self.n_samples, self.feature_layers = (
-            model,
-            revision,
-            weights,
-            n_samples,
-            feature_layers,
-        )
-        self.clip = n_samples
+        self.model_name, self.revision, self.weights, self.feature_layers = model, revision, weights, feature_layers
+        self.n_samples = self.clip = n_samples
 
     def load(self, seed: int = 0) -> Self:
         """Load config and weights. Raises RecipeError with the alternatives if that fails."""
@@ -128,9 +120,7 @@ class HFAudio(WaveSource):
         its training.
         """
         self.body, self.normalize = model.base_model, normalize
-        self.projector, self.head = (
-            getattr(model, name, None) or nn.Identity() for name in ("projector", "classifier")
-        )
+        self.projector, self.head = projector_and_classifier(model)
         self.space = WaveSpace(rate, self.n_samples)
         return self.finalize(names)
 
@@ -149,6 +139,12 @@ def audio_model(checkpoint: Checkpoint, config: Any, weights: Weights, seed: int
     classifier = (config.architectures or [""])[0].endswith(("ForSequenceClassification", "ForAudioClassification"))
     kind = "AutoModelForAudioClassification" if classifier else "AutoModel"
     return checkpoint.model(kind, config, weights, seed), class_names(config) if classifier else ()
+
+
+def projector_and_classifier(model: Any) -> tuple[nn.Module, nn.Module]:
+    """The layers behind an audio model of transformers; the identity for one that it does not have."""
+    projector, classifier = (getattr(model, name, None) or nn.Identity() for name in ("projector", "classifier"))
+    return projector, classifier
 
 
 def _front_of(checkpoint: Checkpoint) -> tuple[int, bool]:
