@@ -26,7 +26,7 @@ class SplitSettings(Section):
     )
     test: Amount = Field(0.2, description="fraction (< 1) or number of records of the test set")
     validation: Amount = Field(
-        0.1, description="fraction (< 1) of the rest, or number of records; 0: no validation set"
+        0.1, description="fraction (< 1) of what the test set leaves, or number of records; 0: no validation set"
     )
     n_labelled: Annotated[int, Ge(2)] | None = Field(
         None,
@@ -39,7 +39,7 @@ class SplitSettings(Section):
     )
     tool: Literal["auto", "mmseqs", "kmers"] = Field(
         "auto",
-        description="cluster: auto uses MMseqs2 if it is on PATH; name one for the same split on every machine",
+        description="cluster: what compares sequences; auto: MMseqs2 if installed. Name one for the same split everywhere",
     )
     held_out_group: str | None = Field(None, description="group: the one that is the test set")
     folds: Annotated[int, Ge(2), Le(10_000)] = Field(5, description="fold: number of folds")
@@ -98,7 +98,7 @@ class DataSettings(Section):
     seed: Seed | None = Field(None, description="seed of the split; by default the recipe's seed")
     max_length: Annotated[int, Ge(1)] | None = Field(
         None,
-        description="records with more symbols are skipped and listed in skipped.csv",
+        description="records with more symbols are skipped (not cut) and listed in skipped.csv",
     )
     duplicates: Literal["remove", "keep"] = Field("remove", description="records with the same input")
     conflicting_labels: Literal["remove", "keep", "fail"] = Field("remove", description="one input with two labels")

@@ -20,9 +20,9 @@ STRENGTHS = np.logspace(-3, 5, 17)
 class Ridge(SolvedOutput):
     """y_T = W h + b by ridge regression on standardized features; leave-one-out selects the regularization strength.
 
-    For many features and few records; see `SolvedOutput` for when it is solved. For classes, targets are -1 and 1, and
-    the scores are scaled to logits by the factor that maximizes the leave-one-out likelihood. A saved program holds a
-    linear layer where nothing else is asked for.
+    For many features and few records. It is solved before training and again after each epoch; training by gradient
+    changes the transform alone. For classes, targets are -1 and 1, and the scores are scaled to logits by the factor
+    that maximizes the leave-one-out likelihood. A saved program holds a linear layer where nothing else is asked for.
     Source: leave-one-out ridge as in MiniRocket's classifier, arXiv 2012.08791 (scikit-learn's RidgeCV).
 
     Args:

@@ -50,7 +50,8 @@ class Recipe(Section):
     )
     baselines: list[str] = Field(default_factory=list, description="baselines to run on the same split")
     expected: dict[str, Any] = Field(
-        default_factory=dict, description="expected range of metrics, for readers and tests"
+        default_factory=dict,
+        description="range of test metrics that a rerun should give; for readers and tests, without effect on the run",
     )
 
 

@@ -236,9 +236,9 @@ class MiniLM(HFText):
     Args:
         layers: number of its 6 blocks to use; by default all of them.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
-        attention: as for `hf_text`.
-        prompt_text: as for `hf_text`.
-        feature_layers: as for `hf_text`.
+        attention: implementation of attention, as for `hf_text`.
+        prompt_text: a fixed text before the content, as for `hf_text`.
+        feature_layers: number of layers whose hidden states are concatenated: the last and others, evenly spaced.
     """
 
     packaged: ClassVar[PackagedFile | None] = MINILM

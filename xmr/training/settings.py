@@ -35,7 +35,7 @@ class TrainingSettings(Section):
         description="schedule multistep: fractions of the epochs after which the learning rate is divided by ten",
     )
     batch_tokens: Annotated[int, Ge(1), Le(10_000_000)] = Field(
-        2048, description="sequences: padded tokens per batch and program"
+        2048, description="sequences: maximum number of tokens per batch and program, padding included"
     )
     batch_size: Annotated[int, Ge(1), Le(1_000_000)] = Field(
         64, description="images, signals and tables: records per batch"

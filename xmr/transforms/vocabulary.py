@@ -24,8 +24,10 @@ class FreeEmbedding(SymbolTransform):
     Source: the frozen-body "EnglishBert" baseline of ReprogBERT, arXiv 2210.07144.
 
     Args:
-        init: the initial embeddings: random tokens of the source, its own letters, given tokens, random tokens mixed by
-            BLOSUM62 similarity, or by physicochemical properties; several alternate over the programs of an ensemble.
+        init: the initial embedding of each symbol: a random token of the source (`random_tokens`), its token of that
+            letter (`letters`) or word (`own_tokens`, else a random one), the `init_tokens` (`given_tokens`), or random
+            tokens mixed by BLOSUM62 similarity (`similar_tokens`) or physicochemical properties (`property_tokens`);
+            several alternate over the programs of an ensemble.
         init_tokens: the tokens for `init: given_tokens`, one per letter in the order of the alphabet.
     """
 

@@ -28,11 +28,12 @@ class WavePattern(Transform):
     Voice2Series, arXiv 2106.09296, eq. 2.
 
     Args:
-        layout: at the start; in the middle; as many copies as fit, at equal distances; stretched over the wave; or
-            copies stretched to 1/8, 1/8, 1/4 and 1/2 of the wave, one after the other.
+        layout: place of the signal in the wave: `pad` at the start, `center` in the middle, `repeat` as many copies as
+            fit at equal distances, `stretch` over the whole wave, `rates` copies stretched to 1/8, 1/8, 1/4 and 1/2 of
+            the wave, one after the other.
         repeats: copies of `repeat`; null: as many as fit.
         everywhere: add theta to the signal as well (M = 1), not only around it.
-        gain: initial g; z-scored series lie far outside a wave's -1 to 1.
+        gain: initial factor g of the signal; z-scored series lie far outside a wave's -1 to 1.
         learn_gain: train g, one per channel.
         dropout: fraction of theta's samples dropped in a step.
         regularization: weight of theta's mean square in the loss.
