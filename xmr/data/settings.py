@@ -39,7 +39,7 @@ class SplitSettings(Section):
     )
     tool: Literal["auto", "mmseqs", "kmers"] = Field(
         "auto",
-        description="cluster: what compares sequences; auto: MMseqs2 if installed. Name one for equal splits everywhere",
+        description="cluster: what compares sequences; auto: MMseqs2 if installed. Name one to fix the split",
     )
     held_out_group: str | None = Field(None, description="group: the one that is the test set")
     folds: Annotated[int, Ge(2), Le(10_000)] = Field(5, description="fold: number of folds")
