@@ -18,9 +18,9 @@ from xmr.commands.controls import run_controls
 from xmr.commands.leaks import leaks
 from xmr.commands.predict import prediction_table
 from xmr.commands.run_baselines import Log, baseline_input, chance, run_baselines
-from xmr.commands.run_folder import claimed, is_finished, joined, metrics_of
+from xmr.commands.run_folder import claimed, is_finished, joined, metrics_of, place_of
 from xmr.commands.trained_on import save_trained_on
-from xmr.commands.verdict import verdict
+from xmr.commands.verdict import counted, verdict
 from xmr.core.files import finite, write_csv, write_json, write_text
 from xmr.core.memory import PeakMemory
 from xmr.core.output_folder import held
@@ -175,7 +175,7 @@ def _run(
     result["verdict"] = verdict(result)
     write_json(folder / "metrics.json", finite({**result, "finished": False}))
     try:
-        write_report(folder, _contents(job, result, history, prediction.values, baselines))
+        write_report(folder, _contents(job, result, history, prediction.values, baselines, data.untrained, folder))
     except Exception as error:  # of a plotting library; metrics and program exist already
         result["report_error"] = reason(error)
         log(f"the report could not be written ({reason(error)}); everything else is there, and --resume tries it again")
@@ -242,7 +242,13 @@ def write_summary(results: list[dict[str, Any]], folder: Path) -> tuple[str, dic
 
 
 def _contents(
-    job: Job, result: dict[str, Any], history: History, values: np.ndarray, baselines: dict[str, np.ndarray]
+    job: Job,
+    result: dict[str, Any],
+    history: History,
+    values: np.ndarray,
+    baselines: dict[str, np.ndarray],
+    untrained: Any,
+    folder: Path,
 ) -> Contents:
     """What report.html shows."""
     test = job.sets["test"]
@@ -255,7 +261,10 @@ def _contents(
         values=values,
         baselines=baselines,
         examples=test.data.batch(np.arange(min(8, len(test)))),
-        ids=job.records["test"].ids,
+        records=job.records["test"],
+        counts=counted(result["test_counts"]),
+        untrained=untrained,
+        place=place_of(folder),
     )
 
 

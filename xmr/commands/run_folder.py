@@ -106,6 +106,11 @@ def joined(folder: Path) -> RunFolder:
     return RunFolder(folder, new if new.is_dir() else folder)
 
 
+def place_of(work: Path) -> Path:
+    """The folder in which a run will lie that writes into `work`."""
+    return work.parent if work.name == _NEW else work
+
+
 def is_finished(folder: Path) -> bool:
     """Whether a folder holds a run with nothing left to do. Runs of version 0.1 wrote metrics.json last."""
     metrics = metrics_of(folder)

@@ -118,6 +118,10 @@ class Encoder(ABC):
         """Vectors that describe the content of each record, by name, (n, D): the composition of a sequence."""
         return {}
 
+    def shown(self, records: Records) -> list[str]:
+        """Each input as a line of text for people; empty where it is not text."""
+        return [""] * len(records) if records.arrays is not None else records.inputs
+
     def numbers(self, records: Records) -> dict[str, np.ndarray]:
         """Columns of numbers in the input that might be row numbers, by name, (n,)."""
         return {}

@@ -150,6 +150,11 @@ class TableEncoder(Encoder):
         """The number of missing cells."""
         return {"the number of missing cells": np.sum([list(map(is_gap, c)) for c in cells_by_column(records)], axis=0)}
 
+    def shown(self, records: Records) -> list[str]:
+        """The cells by the names of their columns."""
+        rows = zip(*cells_by_column(records)) if len(records) else ()
+        return [", ".join(f"{name}: {cell}" for name, cell in zip(records.columns, row)) for row in rows]
+
     def numbers(self, records: Records) -> dict[str, np.ndarray]:
         """The columns of numbers."""
         table = cells_by_column(records)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ from markupsafe import escape
 from matplotlib.axes import Axes
 
 from xmr.core.kinds import Batch
+from xmr.errors import shortened
 from xmr.report import plots
 from xmr.report.occlusion import Occlusion, occlusion
 from xmr.training.precision import autocast, resolve_precision
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 RECORDS, MAX_COLUMNS = 4, 20
 
 
-def attribution(program: Program, encoded: Batch | None) -> str:
+def attribution(program: Program, encoded: Batch | None, names: Sequence[tuple[str, str]] = ()) -> str:
     """A few test records colored by what their predictions depend on; empty where occlusion is not defined.
+
+    names: id and true label of each record.
 
     Computed in the processor's fastest precision, which is enough for colors.
     """
@@ -35,17 +38,24 @@ def attribution(program: Program, encoded: Batch | None) -> str:
         return ""
     if columns:
         return _columns(columns, found)
-    records = [(shown.display(row, spec), row, _title(program, found, row)) for row in range(len(found.drops))]
-    texts = [_letters(value, found, row, title) for value, row, title in records if isinstance(value, list)]
+    records = [(shown.display(row, spec), row, _title(program, found, row, names)) for row in range(len(found.drops))]
+    texts = [_letters(value, found, row, ", ".join(title)) for value, row, title in records if isinstance(value, list)]
     drawings = [
-        _image(value, found, row, title) if value.ndim == 3 else _signal(value, found, row, title)
+        _image(value, found, row, "\n".join(title)) if value.ndim == 3 else _signal(value, found, row, "\n".join(title))
         for value, row, title in records
         if isinstance(value, np.ndarray)
     ]
-    return "".join(texts) + (plots.panels(drawings, 2.6, 2.4) if drawings else "")
+    return "".join(texts) + (plots.panels(drawings, 2.6, 2.9) if drawings else "")
 
 
-def _title(program: Program, found: Occlusion, row: int) -> str:
+def _title(program: Program, found: Occlusion, row: int, names: Sequence[tuple[str, str]]) -> list[str]:
+    """Id, prediction and true label of a record, as far as they are known."""
+    identifier, truth = names[row] if row < len(names) else ("", "")
+    parts = [shortened(identifier, 24), _predicted(program, found, row), f"true: {truth}" if truth else ""]
+    return [part for part in parts if part]
+
+
+def _predicted(program: Program, found: Occlusion, row: int) -> str:
     name = program.task.names[found.predicted[row]]
     probabilistic = program.task.probabilistic
     return f"{name} ({found.confidence[row]:.2f})" if probabilistic else f"{name}: {found.confidence[row]:.3g}"

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from xmr.report import plots
+from xmr.report.thresholds import threshold_table
 from xmr.tasks.base import IGNORE
 
 # (task, truth as `Task.encode` gives it, predictions (n, K), those of each baseline) -> SVG
@@ -29,7 +30,7 @@ def reliability(task: Any, truth: np.ndarray, values: np.ndarray, baselines: dic
 
 
 def binary_curves(task: Any, truth: np.ndarray, values: np.ndarray, baselines: dict[str, np.ndarray]) -> list[str]:
-    """ROC and precision-recall of two classes, with the two best baselines."""
+    """ROC and precision-recall of two classes, with the two best baselines; a table of thresholds."""
     one = task.positive_class
     label = truth == one
     if task.outputs != 2 or not 0 < label.sum() < len(label):
@@ -37,7 +38,8 @@ def binary_curves(task: Any, truth: np.ndarray, values: np.ndarray, baselines: d
     areas = {name: float(roc_auc_score(label, found[:, one])) for name, found in baselines.items()}
     best = sorted(areas, key=lambda name: -np.nan_to_num(areas[name]))[:2]
     curves = {"program": (label, values[:, one]), **{name: (label, baselines[name][:, one]) for name in best}}
-    return [plots.svg(plots.roc(curves)), plots.svg(plots.precision_recall(curves))]
+    table = threshold_table(values[:, one], label, task.names[one], task.threshold)
+    return [plots.svg(plots.roc(curves)), plots.svg(plots.precision_recall(curves)), table]
 
 
 def label_curves(task: Any, truth: np.ndarray, values: np.ndarray, baselines: dict[str, np.ndarray]) -> list[str]:

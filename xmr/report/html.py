@@ -12,17 +12,21 @@ from markupsafe import Markup
 
 from xmr.core.files import write_text
 from xmr.core.kinds import Batch
-from xmr.errors import visible
+from xmr.data.records import Records
+from xmr.errors import shortened, visible
 from xmr.metrics.base import headline
 from xmr.report import plots
 from xmr.report.attribution import attribution
 from xmr.report.figures import FIGURES
 from xmr.report.learned import mapping_heatmap, reprogrammed_images, tokens_of_symbols, top_source_classes
+from xmr.report.next_steps import next_steps
 
 if TYPE_CHECKING:
     from xmr.program import Program
     from xmr.training.loop import History
+    from xmr.transforms.base import Transform
 
+MAX_INPUT = 120  # characters of an input in the list of errors
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -33,6 +37,7 @@ _PAGE = """<!doctype html>
  svg { max-width: 100%; height: auto } table { border-collapse: collapse; font-size: .9rem }
  td, th { padding: .25rem .7rem; border-bottom: 1px solid #e3e6e9; text-align: left } td.n { text-align: right;
  font-variant-numeric: tabular-nums } .big { font-size: 2.2rem; font-weight: 600; color: #2f6db3 }
+ .beware li { color: #a33b00 } .cell { overflow-wrap: anywhere; max-width: 36rem } caption { text-align: left }
  .quiet { color: #66707a } pre { background: #f5f6f7; padding: 1rem; overflow-x: auto; font-size: .82rem }
 </style></head><body>
 <h1>{{ title }}</h1>
@@ -40,7 +45,9 @@ _PAGE = """<!doctype html>
 <p><span class="big">{{ '%.3f' % headline }}</span> test {{ metric }}
 {% if undefined %}<span class="quiet">({{ undefined }} is not defined on these records)</span>{% endif %}
 {% if interval %}<span class="quiet">(95 % bootstrap interval {{ '%.3f' % interval[0] }} to {{ '%.3f' % interval[1] }};
-one split, one seed: see docs/results.md for the standard deviation over seeds)</span>{% endif %}</p>
+one split, one seed: see docs/results.md for the standard deviation over seeds)</span>{% endif %}
+{% if counts %}<br><span class="quiet">{{ counts }}</span>{% endif %}</p>
+{% if verdict %}<ul class="beware">{% for text in verdict %}<li>{{ text }}</li>{% endfor %}</ul>{% endif %}
 <h2>Compared with the baselines, same split</h2>
 <div class="grid"><div>{{ bars }}</div><div><table><tr><th></th>{% for name in columns %}<th>{{ name }}</th>
 {% endfor %}</tr>{% for row in table %}<tr><td>{{ row[0] }}</td>
@@ -49,16 +56,19 @@ one split, one seed: see docs/results.md for the standard deviation over seeds)<
 <h2>Test set</h2><div class="grid">{% for figure in figures %}<div>{{ figure }}</div>{% endfor %}</div>
 {% if words %}<h2>What the program learned</h2>
 <div class="grid"><div>{{ map }}</div><div><p class="quiet">Nearest source tokens of each symbol's embedding
-(cosine){% if programs > 1 %}, first of {{ programs }} programs{% endif %}.</p><table>
-{% for symbol, near in words %}<tr><td><b>{{ symbol }}</b></td><td>{{ near }}</td></tr>{% endfor %}</table></div></div>
+(cosine){% if programs > 1 %}, first of {{ programs }} programs{% endif %}; the token nearest to where it started;
+how far it moved, relative to the length of its start.</p>
+<table><tr><th></th><th>nearest now</th><th>started at</th><th>moved by</th></tr>
+{% for symbol, near, start, moved in words %}<tr><td><b>{{ symbol }}</b></td><td>{{ near }}</td><td>{{ start }}</td>
+<td class="n">{{ moved }}</td></tr>{% endfor %}</table></div></div>
 {% endif %}
 {% if pictures %}<h2>What the source sees</h2>{{ pictures }}{% endif %}
 {% if hidden %}<h2>Feature attribution (occlusion)</h2>
 <p class="quiet">Each part of a test record is hidden in turn. Orange and red: evidence for the prediction;
 blue: against it. Full color: the largest effect in the record.</p>{{ hidden }}{% endif %}
 {% if worst %}<h2>Largest errors in the test set</h2><table><tr><th>record</th><th>true</th><th>predicted</th>
-<th>loss</th></tr>
-{% for row in worst %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}</table>
+<th>loss</th><th>input</th></tr>
+{% for row in worst %}<tr>{% for cell in row %}<td class="cell">{{ cell }}</td>{% endfor %}</tr>{% endfor %}</table>
 {% endif %}
 {% if mapping %}<h2>Top source classes per target class</h2>
 <div class="grid"><div>{{ heat }}</div><div><table>{% for target, found in mapping %}<tr><td><b>{{ target }}</b></td>
@@ -67,6 +77,9 @@ blue: against it. Full color: the largest effect in the record.</p>{{ hidden }}{
 {% for name, value, low, high in numbers %}<tr><td>{{ name }}</td><td class="n">{{ value }}</td>
 <td class="n">{{ low }} to {{ high }}</td></tr>{% endfor %}</table>
 <table style="margin-top:1rem">{% for name, value in facts %}<tr><td>{{ name }}</td><td class="n">{{ value }}</td></tr>
+{% endfor %}</table>
+<h2>What to do next</h2><table>{% for why, command in steps %}
+<tr><td>{{ why }}</td><td><code>{{ command }}</code></td></tr>
 {% endfor %}</table>
 <h2>Recipe</h2><pre>{{ recipe }}</pre>
 </body></html>
@@ -78,7 +91,8 @@ class Contents:
     """What a report shows.
 
     summary: of the data; result: metrics.json; target, values, baselines: truth and predictions of the test records,
-    (n, K); examples: a few of them encoded, to show as the source sees them; ids: of all of them.
+    (n, K); examples: a few of them encoded, to show as the source sees them; records: all of them; counts: their
+    classes in words; untrained: the transform before training; place: the folder in which the run will lie.
     """
 
     program: Program
@@ -89,7 +103,10 @@ class Contents:
     values: np.ndarray
     baselines: dict[str, np.ndarray]
     examples: Batch
-    ids: list[str]
+    records: Records
+    counts: str
+    untrained: Transform | None
+    place: Path
 
 
 def write_report(folder: Path, contents: Contents) -> None:
@@ -107,7 +124,7 @@ def write_report(folder: Path, contents: Contents) -> None:
     names = ["this program", *others]
     heights = [_finite(test[metric]), *(_finite(found[metric]) for found in others.values())]
     interval = result["test_interval"].get(metric)
-    words, picture = tokens_of_symbols(program)
+    words, picture = tokens_of_symbols(program, contents.untrained)
     page = Environment(autoescape=True).from_string(_PAGE)
 
     text = page.render(
@@ -117,6 +134,9 @@ def write_report(folder: Path, contents: Contents) -> None:
         metric=metric,
         undefined=chosen_by if chosen_by != metric else "",
         interval=interval,
+        counts=contents.counts,
+        verdict=result.get("verdict", []),
+        steps=next_steps(result, contents.place),
         bars=Markup(plots.svg(plots.bars(names, heights, metric, interval), height=max(1.8, 0.6 + 0.42 * len(names)))),
         columns=shown,
         table=rows,
@@ -125,8 +145,8 @@ def write_report(folder: Path, contents: Contents) -> None:
         map=Markup(picture),
         programs=result["programs"],
         pictures=Markup(reprogrammed_images(program, contents.examples)),
-        hidden=Markup(attribution(program, contents.examples)),
-        worst=largest_errors(program, contents.target, contents.values, contents.ids),
+        hidden=Markup(attribution(program, contents.examples, _names(program, contents.records))),
+        worst=largest_errors(program, contents.target, contents.values, contents.records),
         heat=Markup(mapping_heatmap(program)),
         mapping=[
             (target, ", ".join(f"{name} {weight:.2f}" for name, weight in classes))
@@ -143,15 +163,25 @@ def write_report(folder: Path, contents: Contents) -> None:
 
 
 def largest_errors(
-    program: Program, truth: np.ndarray, values: np.ndarray, ids: list[str], most: int = 10
-) -> list[tuple[str, str, str, str]]:
-    """Wrongly predicted test records with the highest loss: id, truth, prediction, loss (squared error for numbers)."""
+    program: Program, truth: np.ndarray, values: np.ndarray, records: Records, most: int = 10
+) -> list[tuple[str, str, str, str, str]]:
+    """Wrongly predicted test records of highest loss: id, truth, prediction, loss (squared error for numbers), input.
+
+    The input is empty where it is not text.
+    """
     found = program.task.errors(values, truth)
     if found is None:
         return []
     loss, said = found
-    worst = [i for i in np.argsort(-loss)[:most] if np.isfinite(loss[i]) and i < len(ids)]
-    return [(ids[i], *said[i], f"{loss[i]:.3g}") for i in worst]
+    worst = [i for i in np.argsort(-loss)[:most] if np.isfinite(loss[i]) and i < len(records)]
+    texts = [shortened(text, MAX_INPUT) for text in program.encoder.shown(records.take(worst))]
+    return [(records.ids[i], *said[i], f"{loss[i]:.3g}", text) for i, text in zip(worst, texts)]
+
+
+def _names(program: Program, records: Records) -> list[tuple[str, str]]:
+    """Id and true label of each record."""
+    truths = zip(*records.labels.values()) if program.task.has_labels else [()] * len(records)
+    return [(name, "|".join(truth)) for name, truth in zip(records.ids, truths)]
 
 
 def _figures(shown: Contents) -> list[str]:

@@ -16,14 +16,19 @@ from xmr.report import plots
 
 if TYPE_CHECKING:
     from xmr.program import Program
+    from xmr.transforms.base import Transform
 
 MAX_SYMBOLS = 64  # of a large alphabet, shown in the report
 MAX_IMAGES = 8
 MAX_TARGETS, TOP_CLASSES = 40, 3  # targets of the heat map, and source classes shown for each
 
 
-def tokens_of_symbols(program: Program) -> tuple[list[tuple[str, str]], str]:
-    """Nearest source tokens of every symbol, and a plot of the symbols among the vocabulary; empty without a table."""
+def tokens_of_symbols(program: Program, untrained: Transform | None) -> tuple[list[tuple[str, str, str, str]], str]:
+    """For every symbol its nearest source tokens, the token its embedding started at and how far it moved, and a plot
+    of the symbols among the vocabulary; empty without a table.
+
+    untrained: the transform before training. Movement is the length of the difference, relative to the start.
+    """
     space = program.source.space
     spec: Any = program.encoder.spec  # one of symbols, as the transform has a table
     learned = program.transforms[0].table()
@@ -31,12 +36,19 @@ def tokens_of_symbols(program: Program) -> tuple[list[tuple[str, str]], str]:
         return [], ""
     with torch.no_grad():
         table = learned[:MAX_SYMBOLS].detach().cpu().float()
+        start = untrained.table() if untrained is not None else None
         near = nearest_tokens(table, space.embedding.cpu().float(), space.words, 5)
         sample = torch.randperm(len(space.words), generator=torch.Generator().manual_seed(0))[:3000]
         words = space.embedding.detach().cpu().float()[sample].numpy()
+        began, moved = [""] * len(table), [""] * len(table)
+        if start is not None and start.shape == learned.shape:
+            first = start[:MAX_SYMBOLS].detach().cpu().float()
+            closest = nearest_tokens(first, space.embedding.cpu().float(), space.words, 1)
+            began = [f"{word} {cosine:.2f}" for ((word, cosine),) in closest]
+            moved = [f"{x:.0%}" for x in ((table - first).norm(dim=1) / first.norm(dim=1).clamp(min=1e-9)).tolist()]
     rows = [
-        (symbol, ", ".join(f"{word} {cosine:.2f}" for word, cosine in found))
-        for symbol, found in zip(spec.letters, near)
+        (symbol, ", ".join(f"{word} {cosine:.2f}" for word, cosine in found), *how)
+        for symbol, found, *how in zip(spec.letters, near, began, moved)
     ]
     return rows, plots.svg(plots.positions(words, table.numpy(), spec.letters[:MAX_SYMBOLS]), 4.6, 4.2)
 
