@@ -251,7 +251,9 @@ def _contents(
     folder: Path,
 ) -> Contents:
     """What report.html shows."""
-    test = job.sets["test"]
+    test, records = job.sets["test"], job.records["test"]
+    labels = zip(*records.labels.values()) if job.task.has_labels else [()] * len(records)
+    truths = ["|".join(each) for each in labels]
     return Contents(
         program=job.program,
         summary=job.prepared.summary(),
@@ -261,7 +263,8 @@ def _contents(
         values=values,
         baselines=baselines,
         examples=test.data.batch(np.arange(min(8, len(test)))),
-        records=job.records["test"],
+        names=list(zip(records.ids, truths)),
+        inputs=lambda rows: job.encoder.shown(records.take(rows)),
         counts=counted(result["test_counts"]),
         untrained=untrained,
         place=place_of(folder),

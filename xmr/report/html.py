@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,6 @@ from markupsafe import Markup
 
 from xmr.core.files import write_text
 from xmr.core.kinds import Batch
-from xmr.data.records import Records
 from xmr.errors import shortened, visible
 from xmr.metrics.base import headline
 from xmr.report import plots
@@ -24,7 +24,6 @@ from xmr.report.next_steps import next_steps
 if TYPE_CHECKING:
     from xmr.program import Program
     from xmr.training.loop import History
-    from xmr.transforms.base import Transform
 
 MAX_INPUT = 120  # characters of an input in the list of errors
 _PAGE = """<!doctype html>
@@ -91,8 +90,9 @@ class Contents:
     """What a report shows.
 
     summary: of the data; result: metrics.json; target, values, baselines: truth and predictions of the test records,
-    (n, K); examples: a few of them encoded, to show as the source sees them; records: all of them; counts: their
-    classes in words; untrained: the transform before training; place: the folder in which the run will lie.
+    (n, K); examples: a few of them encoded, to show as the source sees them; names: id and true label of all of them;
+    inputs: gives the inputs of some as text; counts: their classes in words; untrained: the transform before training;
+    place: the folder in which the run will lie.
     """
 
     program: Program
@@ -103,9 +103,10 @@ class Contents:
     values: np.ndarray
     baselines: dict[str, np.ndarray]
     examples: Batch
-    records: Records
+    names: list[tuple[str, str]]
+    inputs: Callable[[list[int]], list[str]]
     counts: str
-    untrained: Transform | None
+    untrained: Any
     place: Path
 
 
@@ -145,8 +146,8 @@ def write_report(folder: Path, contents: Contents) -> None:
         map=Markup(picture),
         programs=result["programs"],
         pictures=Markup(reprogrammed_images(program, contents.examples)),
-        hidden=Markup(attribution(program, contents.examples, _names(program, contents.records))),
-        worst=largest_errors(program, contents.target, contents.values, contents.records),
+        hidden=Markup(attribution(program, contents.examples, contents.names)),
+        worst=largest_errors(program, contents.target, contents.values, contents.names, contents.inputs),
         heat=Markup(mapping_heatmap(program)),
         mapping=[
             (target, ", ".join(f"{name} {weight:.2f}" for name, weight in classes))
@@ -163,25 +164,24 @@ def write_report(folder: Path, contents: Contents) -> None:
 
 
 def largest_errors(
-    program: Program, truth: np.ndarray, values: np.ndarray, records: Records, most: int = 10
+    program: Program,
+    truth: np.ndarray,
+    values: np.ndarray,
+    names: list[tuple[str, str]],
+    inputs: Callable[[list[int]], list[str]],
+    most: int = 10,
 ) -> list[tuple[str, str, str, str, str]]:
     """Wrongly predicted test records of highest loss: id, truth, prediction, loss (squared error for numbers), input.
 
-    The input is empty where it is not text.
+    names: of the records, id first; inputs: the texts of some of them, empty where the input is not text.
     """
     found = program.task.errors(values, truth)
     if found is None:
         return []
     loss, said = found
-    worst = [i for i in np.argsort(-loss)[:most] if np.isfinite(loss[i]) and i < len(records)]
-    texts = [shortened(text, MAX_INPUT) for text in program.encoder.shown(records.take(worst))]
-    return [(records.ids[i], *said[i], f"{loss[i]:.3g}", text) for i, text in zip(worst, texts)]
-
-
-def _names(program: Program, records: Records) -> list[tuple[str, str]]:
-    """Id and true label of each record."""
-    truths = zip(*records.labels.values()) if program.task.has_labels else [()] * len(records)
-    return [(name, "|".join(truth)) for name, truth in zip(records.ids, truths)]
+    worst = [int(i) for i in np.argsort(-loss)[:most] if np.isfinite(loss[i]) and i < len(names)]
+    texts = [shortened(text, MAX_INPUT) for text in inputs(worst)]
+    return [(names[i][0], *said[i], f"{loss[i]:.3g}", text) for i, text in zip(worst, texts)]
 
 
 def _figures(shown: Contents) -> list[str]:

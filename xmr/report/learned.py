@@ -16,14 +16,13 @@ from xmr.report import plots
 
 if TYPE_CHECKING:
     from xmr.program import Program
-    from xmr.transforms.base import Transform
 
 MAX_SYMBOLS = 64  # of a large alphabet, shown in the report
 MAX_IMAGES = 8
 MAX_TARGETS, TOP_CLASSES = 40, 3  # targets of the heat map, and source classes shown for each
 
 
-def tokens_of_symbols(program: Program, untrained: Transform | None) -> tuple[list[tuple[str, str, str, str]], str]:
+def tokens_of_symbols(program: Program, untrained: Any) -> tuple[list[tuple[str, str, str, str]], str]:
     """For every symbol its nearest source tokens, the token its embedding started at and how far it moved, and a plot
     of the symbols among the vocabulary; empty without a table.
 
