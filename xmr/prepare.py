@@ -104,13 +104,13 @@ def prepare(settings: DataSettings, task_name: str, encoder: Reader, seed: int) 
     texts = encoder.canonical(records)
     strata = task.strata(records)
     split = _split(settings, records, texts, strata, seed if settings.seed is None else settings.seed)
-    for name in ("train", "test"):
+    for name in ("train", "test") if settings.split.by != "none" else ("train",):
         if not len(getattr(split, name)):
             raise DataError(Problem("data.split", f"no {name} record", "records in both train and test"))
     task.check_split(records, split.train)
     wanted = amount(settings.split.test, len(records)) if settings.split.by in ("random", "cluster") else None
     names = [] if strata is None else ["|".join(row) for row in sorted(set(zip(*records.labels.values())))]
-    skewed = skew(split, strata, names, wanted)
+    skewed = skew(split, strata, names, wanted) if len(split.test) else ["no test part: all records are learned from"]
     split = replace(split, how="; ".join((split.how, *skewed)))
     whole = "\n".join(f"{a}\t{b}" for a, b in zip(records.ids, texts))
     digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()  # file names need not be UTF-8
@@ -227,7 +227,9 @@ def _split(settings: DataSettings, records: Records, texts: list[str], strata: n
     how = settings.split
     if how.by == "random":
         return random_split(strata, len(records), how.test, how.validation, how.n_labelled, seed)
-    if how.by == "fold":
+    if how.by == "none":
+        return random_split(strata, len(records), 0, how.validation, how.n_labelled, seed)
+    if how.by in ("fold", "cross_validation"):
         split = fold_split(strata, len(records), how.folds, how.fold, how.validation, seed)
         return limited(split, how.n_labelled, strata, seed)
     if how.by == "cluster":

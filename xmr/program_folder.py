@@ -106,8 +106,9 @@ def read_facts(folder: Path | str) -> tuple[Path, dict[str, Any], dict[str, Any]
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ProgramError(Problem(str(folder), "a file", "a run's folder, or its program folder"))
-    if not (folder / "program.json").is_file() and (folder / "program" / "program.json").is_file():
-        folder = folder / "program"
+    if not (folder / "program.json").is_file():
+        inside = (folder / name for name in ("program", "all/program"))  # of a run, of a cross-validation
+        folder = next((place for place in inside if (place / "program.json").is_file()), folder)
     place = folder / "program.json"
     facts, learned = _read_json(place), _read_json(folder / "encoder.json")
     version = facts.get("format_version")

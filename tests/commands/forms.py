@@ -281,7 +281,7 @@ FORMS = [
         f"protein x.csv --wild-type {WILD}",
         {"x.csv": csv("mutant;DMS_score", ((listing(m), i / 9) for i, (m, _) in enumerate(_VARIANTS)), ";")},
         "regression",
-        data={"wild_type": WILD, "input": "mutant", "split": "random"},
+        data={"wild_type": WILD, "input": "mutant", "split": "cross_validation"},
         encoder={"aligned": True},
         inputs=[text for _, text in _VARIANTS],
     ),
@@ -314,7 +314,7 @@ FORMS = [
             )
         },
         "regression",
-        data={"input": "mutated_sequence", "target": "DMS_score", "split": "random"},
+        data={"input": "mutated_sequence", "target": "DMS_score", "split": "cross_validation"},
         encoder={"aligned": True},
     ),
     Form(

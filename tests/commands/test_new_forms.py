@@ -253,7 +253,7 @@ def test_real_peptides_in_one_look(tmp_path, capsys):
 )
 def test_the_split_is_decided_by_what_is_in_the_file(tmp_path, sequences, by, why, capsys):
     recipe, _ = drafted(tmp_path, "protein", "x.csv", table("sequence,label", zip(sequences, "01" * 20)))
-    assert recipe.data.split.by == by
+    assert recipe.data.split.by == ("cross_validation" if by == "random" else by)
     assert f"test part: {'by ' if by == 'cluster' else ''}{by}, because {why}" in capsys.readouterr().out
     assert drafted(tmp_path, "protein", "x.csv", None, "--split", "random")[0].data.split.by == "random"
     assert "test part" not in capsys.readouterr().out

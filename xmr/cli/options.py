@@ -47,6 +47,7 @@ class SplitBy(StrEnum):
     scaffold = "scaffold"
     predefined = "predefined"
     fold = "fold"
+    cross_validation = "cross_validation"
     group = "group"
 
 

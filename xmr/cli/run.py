@@ -41,6 +41,7 @@ def run(
 
     The best epoch is selected on validation data. The folder holds the program, metrics, predictions and a report.
     """
+    from xmr.commands.verdict import counted
     from xmr.errors import printable
     from xmr.recipe.load import load_recipe
 
@@ -48,30 +49,38 @@ def run(
     comment = printable(" ".join([recipe, *(overrides or [])]))
     folder = out or Path("runs") / printable(Path(recipe).with_suffix("").name)
     console = Console(stderr=True, highlight=False)
-    if seeds == 1:
+    from xmr.commands.repeated import WHOLE, runs_of, whole, write_summary
+
+    runs = runs_of(loaded, seeds)
+    if len(runs) == 1:
         run_once(loaded, folder, comment, console, resume, force, controls, device, quiet)
         return
-    from xmr.commands.run import write_summary
     from xmr.core.output_folder import check_folder
 
     check_folder(folder)  # before hours of training
-    results = []
-    for seed in range(loaded.seed, loaded.seed + seeds):
-        each = loaded.model_copy(update={"seed": seed}, deep=True)
-        results.append(
-            run_once(
-                each, folder / f"seed-{seed}", f"{comment} seed={seed}", console, resume, force, controls, device, quiet
-            )
-        )
+    results = [
+        run_once(each, folder / name, f"{comment} {name}", console, resume, force, controls, device, quiet)
+        for name, each in runs.items()
+    ]
     if not all(results):
         return  # one of several processes: the first one writes
-    metric, summary = write_summary(results, folder)
-    console.print(f"test {metric}, mean and standard deviation over {seeds} seeds:")
+    folds = loaded.data.split.folds if loaded.data.split.by == "cross_validation" else 0
+    metric, summary = write_summary(results, folder, folds)
+    if folds:
+        run_once(whole(loaded), folder / WHOLE, comment, console, resume, force, False, device, quiet)
+        low, high = summary["interval"][metric]
+        line(console, f"every record was tested once in {folds} folds: 95 % interval {low:.3f} to {high:.3f}")
+        if summary["test_counts"]:
+            line(console, counted(summary["test_counts"]))
+    what = " and ".join([*([f"{folds} folds"] if folds else []), *([f"{seeds} seeds"] if seeds > 1 else [])])
+    console.print(f"test {metric}, mean and standard deviation over {what}:")
     for name, values in summary["rows"].items():
         if metric in values:
             p = summary["paired"].get(name, {}).get(metric)
             compared = "" if p is None else f"  (paired p = {p:.2g})"
             console.print(f"  {name:<22} {values[metric]['mean']:.3f} ± {values[metric]['sd']:.3f}{compared}")
+    if folds:
+        line(console, f"program of all records: {folder / WHOLE}")
     line(console, f"summary: {folder / 'summary.json'}")
 
 
@@ -103,7 +112,7 @@ def run_once(
             report=bar.report,
             log=lambda text: line(console, text),
         )
-    if not result:
+    if "test" not in result:
         return result
     metric = result["metric"]
     shown, scores = headline_scores(result)

@@ -23,12 +23,9 @@ from xmr.commands.trained_on import save_trained_on
 from xmr.commands.verdict import counted, verdict
 from xmr.core.files import finite, write_csv, write_json, write_text
 from xmr.core.memory import PeakMemory
-from xmr.core.output_folder import held
 from xmr.core.prediction import Prediction
 from xmr.errors import Problem, RecipeError, reason
 from xmr.job import Job, load_job
-from xmr.metrics.base import headline
-from xmr.metrics.seeds import summarize
 from xmr.program import Program
 from xmr.program_folder import FILES as PROGRAM_FILES
 from xmr.recipe.load import dump_recipe
@@ -150,6 +147,10 @@ def _run(
     if not test:
         write_json(folder / "metrics.json", finite({**trained, **costs, "finished": False}))
         return {**trained, **costs}
+    if not len(job.sets["test"]):
+        _save_program(folder, job, history.rows)
+        write_json(folder / "metrics.json", finite({**trained, **costs, "finished": True}))
+        return {**trained, **costs}
     started = time.perf_counter()
     each = check_answers(job.program.predict_each(job.sets["test"].data), recipe.training)
     costs["seconds"]["test"] = time.perf_counter() - started
@@ -157,12 +158,12 @@ def _run(
     result = {**trained, **_result(job, prediction), **costs}
     result["leaks"] = leaked
     result["processes"] = accelerator.num_processes
-    job.program.learn_novelty(job.records["train"], job.sets["train"].data)
-    job.program.save(folder / "program")
+    _save_program(folder, job, history.rows)
     result["program_bytes"] = sum((folder / "program" / name).stat().st_size for name in PROGRAM_FILES)
     # What training gave is kept before what may still fail.
     write_json(folder / "metrics.json", finite({**result, "finished": False}))
-    _write(folder, job, history.rows, job.encoder.to_original_units(prediction, job.records["test"]))
+    shown = job.encoder.to_original_units(prediction, job.records["test"])
+    write_csv(folder / "predictions.csv", *prediction_table(shown, job.program.task, job.records["test"]))
     try:
         data = baseline_input(job)
         result["chance"] = chance(job, data)
@@ -232,15 +233,6 @@ def _result(job: Job, prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def write_summary(results: list[dict[str, Any]], folder: Path) -> tuple[str, dict[str, Any]]:
-    """summary.json of the runs of several seeds -> the headline metric, and what was written."""
-    summary = summarize(results)
-    with held(folder):
-        write_json(folder / "summary.json", summary)
-    means = {name: row["mean"] for name, row in summary["rows"]["program"].items()}
-    return headline(results[0]["metric"], means), summary
-
-
 def _contents(
     job: Job,
     result: dict[str, Any],
@@ -279,10 +271,10 @@ def describe_program(program: Program) -> str:
     return f"{trained:,} trainable parameters{programs} before a frozen source of {frozen:,}"
 
 
-def _write(folder: Path, job: Job, history: list[dict[str, float]], prediction: Prediction) -> None:
-    """predictions.csv, history.csv, mapping.csv (where there is a label mapping), environment.json, skipped.csv."""
-    header, rows = prediction_table(prediction, job.task, job.records["test"])
-    write_csv(folder / "predictions.csv", header, rows)
+def _save_program(folder: Path, job: Job, history: list[dict[str, float]]) -> None:
+    """The program, history.csv, mapping.csv (where there is a label mapping), environment.json, skipped.csv."""
+    job.program.learn_novelty(job.records["train"], job.sets["train"].data)
+    job.program.save(folder / "program")
     columns = list(dict.fromkeys(key for row in history for key in row))
     write_csv(folder / "history.csv", columns, [[row.get(key, "") for key in columns] for row in history])
     heard = [[target, *pair] for target, found in top_source_classes(job.program, 10) for pair in found]

@@ -16,13 +16,24 @@ Amount = Annotated[float, Ge(0), Le(1_000_000_000)]
 class SplitSettings(Section):
     """How records become train, validation and test."""
 
-    by: Literal["random", "cluster", "scaffold", "position", "mutations", "predefined", "fold", "group", "time"] = (
-        Field(
-            "random",
-            description="random (stratified), by cluster of similar sequences, by scaffold of molecules (extra "
-            "`molecule`), by the position or the number of mutations of variants, predefined in a column of the file, "
-            "one of several folds, one held-out group (speaker, patient), or the last rows of a time-series table",
-        )
+    by: Literal[
+        "random",
+        "cluster",
+        "scaffold",
+        "position",
+        "mutations",
+        "predefined",
+        "fold",
+        "cross_validation",
+        "group",
+        "time",
+        "none",
+    ] = Field(
+        "random",
+        description="random (stratified), by cluster of similar sequences, by scaffold of molecules (extra "
+        "`molecule`), by the position or the number of mutations of variants, predefined in a column of the file, one "
+        "of several folds, every fold in turn (`xmr run` trains for each, and once on all records), one held-out group "
+        "(speaker, patient), the last rows of a time-series table, or none: no test part",
     )
     test: Amount = Field(0.2, description="fraction (< 1) or number of records of the test set")
     validation: Amount = Field(
@@ -42,7 +53,7 @@ class SplitSettings(Section):
         description="cluster: what compares sequences; auto: MMseqs2 if installed. Name one to fix the split",
     )
     held_out_group: str | None = Field(None, description="group: the one that is the test set")
-    folds: Annotated[int, Ge(2), Le(10_000)] = Field(5, description="fold: number of folds")
+    folds: Annotated[int, Ge(2), Le(10_000)] = Field(5, description="fold, cross_validation: number of folds")
     fold: Annotated[int, Ge(0)] = Field(0, description="fold: which one is the test set")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import ttest_rel
+from scipy.stats import t, ttest_rel
 
 
 def paired_p(ours: Sequence[float], theirs: Sequence[float]) -> float:
@@ -19,6 +19,17 @@ def paired_p(ours: Sequence[float], theirs: Sequence[float]) -> float:
     with warnings.catch_warnings():  # the same difference on every split: p is 0, and scipy warns about precision
         warnings.simplefilter("ignore", RuntimeWarning)
         return float(ttest_rel(ours, theirs).pvalue)
+
+
+def corrected_interval(values: Sequence[float], folds: int, level: float = 0.95) -> list[float]:
+    """Interval of the mean over the folds of one or several cross-validations: a t interval whose variance is corrected
+    for training sets that share records. Source: Nadeau & Bengio, Inference for the generalization error, 2003.
+    """
+    mean, n = float(np.mean(values)), len(values)
+    if n < 2:
+        return [mean, mean]
+    half = t.ppf((1 + level) / 2, n - 1) * np.std(values, ddof=1) * np.sqrt(1 / n + 1 / (folds - 1))
+    return [mean - float(half), mean + float(half)]
 
 
 def summarize(results: list[dict[str, Any]]) -> dict[str, Any]:

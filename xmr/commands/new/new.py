@@ -7,6 +7,7 @@ from pathlib import Path
 
 from xmr.commands.new.base import Asked, Draft
 from xmr.commands.new.facts import facts
+from xmr.commands.new.few import for_few_records
 from xmr.commands.new.rare import for_rare_classes
 from xmr.commands.new.reading import Reading
 from xmr.commands.new.registry import DRAFTS
@@ -30,9 +31,12 @@ def draft(domain: str, source: Path | Sequence[Path], recipe: Path, asked: Asked
     sample = reading.sample()
     made = drafter.load()(sample).stating(asked, sample.ignored, sample.records.group)
     for_rare_classes(made, sample)
+    for_few_records(made, sample)
     made.found.extend((*reading.why, *sample.records.notes))
     classes = sample.task.probabilistic and not sample.task.per_position
-    made.found.extend(facts(sample.records, sample.texts, classes, made.body["data"]["split"].get("test", 0.2)))
+    split = made.body["data"]["split"]
+    tested = 1.0 if split["by"] == "cross_validation" else split.get("test", 0.2)
+    made.found.extend(facts(sample.records, sample.texts, classes, tested))
     made.skipped = reading.skipped
     if len(made.skipped):
         made.body["data"]["on_error"] = "skip"
