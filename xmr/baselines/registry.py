@@ -97,21 +97,37 @@ BASELINES = BaselineRegistry(
         _built_in(
             "onehot_forest", "sequences:onehot_forest", _SEQUENCE, "random forest on the letter at each position"
         ),
+        _built_in(
+            "onehot_kernel", "kernels:onehot_kernel", _SEQUENCE, "kernel ridge on the letter at each position (RBF)"
+        ),
+        _built_in(
+            "blosum_kernel", "kernels:blosum_kernel", _PROTEIN, "kernel ridge on BLOSUM62 rows at each position (RBF)"
+        ),
+        _built_in(
+            "protein_lm", "protein_lm:protein_lm", _PROTEIN, "linear on ESM-2's mean embedding, or XMR_PROTEIN_LM's"
+        ),
         _built_in("window_linear", "positions:window_linear", _POSITION, "linear on a window of 15 positions"),
         _built_in("pixel_logistic", "images:pixel_logistic", _IMAGE, "linear on pixels"),
+        _built_in("hog_svm", "hog:hog_svm", _IMAGE, "support vector machine on histograms of oriented gradients"),
         _built_in("pixel_forest", "images:pixel_forest", _IMAGE, "random forest on pixels"),
         _built_in("logistic", "series:logistic", _SIGNAL, "linear on all samples"),
         _built_in(
             "mfcc_logistic", "series:mfcc_logistic", _SIGNAL, "linear on statistics of MFCCs; needs a sample rate"
         ),
+        _built_in("mfcc_svm", "series:mfcc_svm", _SIGNAL, "support vector machine on MFCCs of four quarters of a clip"),
         _built_in("minirocket", "series:minirocket", _SIGNAL, "random convolutions and a ridge regression (aeon)"),
+        _built_in(
+            "multirocket_hydra", "series:multirocket_hydra", _SIGNAL, "more random convolutions, and a ridge (aeon)"
+        ),
         _built_in("dtw_1nn", "series:dtw_1nn", _SIGNAL, "nearest neighbor by dynamic time warping (aeon)"),
-        _built_in("logistic", "tables:logistic", _TABLE, "linear on one-hot columns"),
+        _built_in("logistic", "tables:logistic", _TABLE, "linear on standardized numbers and one-hot categories"),
+        _built_in("rbf_svm", "tables:rbf_svm", _TABLE, "support vector machine on the same columns"),
         _built_in("hist_gradient_boosting", "tables:hist_gradient_boosting", _TABLE, "gradient-boosted trees"),
         _built_in("random_forest", "tables:random_forest", _TABLE, "random forest on the columns"),
         _built_in("last_value", "time_series:last_value", _FUTURE, "the last value repeated"),
         _built_in("seasonal_naive", "time_series:seasonal_naive", _FUTURE, "the last season repeated"),
         _built_in("linear", "time_series:linear", _FUTURE, "one ridge regression from the window to all steps"),
+        _built_in("dlinear", "time_series:dlinear", _FUTURE, "DLinear: linear maps of trend and rest, by gradient"),
         _built_in("cnn", "cnn:sequence_cnn", _SEQUENCE, "a small network from scratch", **_COMPARED),
         _built_in("cnn", "cnn:sequence_cnn", _POSITION, "a small network from scratch", **_COMPARED),
         _built_in("cnn", "cnn:image_cnn", _IMAGE, "a small network from scratch", **_COMPARED),

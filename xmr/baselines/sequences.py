@@ -9,12 +9,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
 from xmr.baselines.base import BaselineInput
-from xmr.baselines.estimators import Model, fit_and_predict, forest, plain_linear
+from xmr.baselines.estimators import Model, fit_and_predict, forest, plain_linear, tuned_linear
 from xmr.core.kinds import SymbolSet
 from xmr.data.smiles import molecule
 from xmr.errors import require
@@ -87,10 +85,8 @@ def _on_texts(features: Features, model: Model, data: BaselineInput) -> np.ndarr
 
 
 def sparse_linear(regression: bool, seed: int) -> BaseEstimator:
-    """Features scaled by their largest value, which keeps zeros; ridge or logistic regression."""
-    if regression:
-        return make_pipeline(MaxAbsScaler(), RidgeCV(np.logspace(-3, 4, 15)))
-    return make_pipeline(MaxAbsScaler(), LogisticRegression(C=1.0, max_iter=2000))
+    """Features scaled by their largest value, which keeps zeros; ridge or logistic regression, cross-validated."""
+    return tuned_linear(MaxAbsScaler(), regression)
 
 
 def kmer_counts(train: list[str], test: list[str], most: int = 3) -> tuple[Any, Any]:

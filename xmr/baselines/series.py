@@ -1,8 +1,10 @@
-"""Time series and audio: MiniRocket, 1-NN DTW, MFCC statistics, a small network from scratch."""
+"""Time series and audio: MiniRocket, MultiRocket-Hydra, 1-NN DTW, MFCC statistics, a small network from scratch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,13 +13,14 @@ from torch import Tensor, nn
 
 from xmr.baselines.base import BaselineInput
 from xmr.baselines.cnn import ImageCNN
-from xmr.baselines.estimators import fit_and_predict, linear
+from xmr.baselines.estimators import Model, fit_and_predict, linear, probabilities, svm
 from xmr.baselines.network import Schedule, fit_network
 from xmr.core.generators import Generators
 from xmr.core.global_generators import numpy_state_kept, use_generators
 from xmr.core.kinds import ImageBatch, SignalBatch, SignalSet
 from xmr.errors import Problem, RecipeError, require
 
+SHORTEST = 9  # samples that the kernels of MiniRocket and MultiRocket need
 STEPS, ROWS, LEARNING_RATE = 1200, 32, 1e-3  # of the convolutional network
 
 
@@ -28,12 +31,22 @@ def logistic(data: BaselineInput) -> np.ndarray:
 
 def mfcc_logistic(data: BaselineInput) -> np.ndarray:
     """A linear model on statistics of MFCCs: (n, K). Raises RecipeError for series without a sample rate."""
-    return _on_features(mfcc_statistics, data)
+    return _on_features(partial(mfcc_statistics, spans=1), data)
 
 
-def _on_features(make: Callable[[BaselineInput, str], np.ndarray], data: BaselineInput) -> np.ndarray:
+def mfcc_svm(data: BaselineInput) -> np.ndarray:
+    """A support vector machine on statistics of MFCCs in each quarter of a clip: (n, K).
+
+    Raises RecipeError for series without a sample rate.
+    """
+    return _on_features(partial(mfcc_statistics, spans=4), data, svm)
+
+
+def _on_features(
+    make: Callable[[BaselineInput, str], np.ndarray], data: BaselineInput, model: Model = linear
+) -> np.ndarray:
     learned = np.concatenate([make(data, "train"), make(data, "validation")])
-    return fit_and_predict(linear, learned, make(data, "test"), data)
+    return fit_and_predict(model, learned, make(data, "test"), data)
 
 
 def flat(data: BaselineInput, part: str) -> np.ndarray:
@@ -42,12 +55,16 @@ def flat(data: BaselineInput, part: str) -> np.ndarray:
     return _over_windows(signals.values.flatten(1).numpy(), signals)
 
 
-def mfcc_statistics(data: BaselineInput, part: str) -> np.ndarray:
-    """Mean and standard deviation over a clip of 20 MFCCs and of their differences: (n, 80 per channel)."""
+def mfcc_statistics(data: BaselineInput, part: str, spans: int) -> np.ndarray:
+    """Mean and standard deviation of 20 MFCCs and of their differences in each of some equal spans of a clip:
+    (n, spans * 80 per channel).
+    """
     spec = data.spec
     if spec.rate is None:
-        raise RecipeError(Problem("baselines: mfcc_logistic", "series without a sample rate", "an audio encoder"))
-    transforms = require("torchaudio.transforms", "audio", "the baseline mfcc_logistic")
+        raise RecipeError(
+            Problem("baselines: mfcc_logistic, mfcc_svm", "series without a sample rate", "an audio encoder")
+        )
+    transforms = require("torchaudio.transforms", "audio", "the baselines of MFCCs")
     rate = int(spec.rate)
     front = transforms.MFCC(
         rate, 20, melkwargs={"n_fft": round(0.032 * rate), "hop_length": round(0.016 * rate), "n_mels": 40}
@@ -57,9 +74,11 @@ def mfcc_statistics(data: BaselineInput, part: str) -> np.ndarray:
     for begin in range(0, len(signals.values), 64):
         frames = front(signals.values[begin : begin + 64])  # (B, C, 20, T)
         step = torch.diff(frames, dim=-1)
-        statistics = [frames.mean(-1), frames.std(-1), step.mean(-1), step.std(-1)]
-        found.append(torch.cat([each.flatten(1) for each in statistics], dim=1).numpy())
-    return _over_windows(np.concatenate(found) if found else np.zeros((0, 80 * spec.channels), np.float32), signals)
+        cuts = [[*each.tensor_split(spans, dim=-1)] for each in (frames, step)]
+        statistics = [value for cut in cuts for each in cut for value in (each.mean(-1), each.std(-1, correction=0))]
+        found.append(torch.cat([each.flatten(1) for each in statistics], dim=1).nan_to_num().numpy())
+    none = np.zeros((0, spans * 80 * spec.channels), np.float32)
+    return _over_windows(np.concatenate(found) if found else none, signals)
 
 
 def _over_windows(rows: np.ndarray, signals: SignalSet) -> np.ndarray:
@@ -85,7 +104,7 @@ def series_of(data: BaselineInput) -> dict[str, Any]:
         alike = len({row.shape[1] for part in whole.values() for row in part}) == 1
         return {name: np.stack(part) for name, part in whole.items()} if alike else dict(whole)
     if any(part.owner is not None for part in data.sets.values()):
-        raise RecipeError(Problem("baselines", "encoder.length: window", "whole series for minirocket and dtw_1nn"))
+        raise RecipeError(Problem("baselines", "encoder.length: window", "whole series for the baselines of aeon"))
     return {name: data.sets[name].values.numpy() for name in present}
 
 
@@ -98,22 +117,51 @@ def _as_read(series: np.ndarray) -> list[np.ndarray] | None:
 
 
 def minirocket(data: BaselineInput) -> np.ndarray:
-    """MiniRocket (arXiv 2012.08791) with a ridge regression, as in aeon: (n, K)."""
-    made = _aeon_model("convolution_based", "MiniRocket", data)
-    whole = series_of(data)
-    if any(isinstance(part, list) for part in whole.values()):
-        longest = max(row.shape[1] for part in whole.values() for row in part)  # it takes equal lengths only
-        whole = {part: _padded(rows, longest) for part, rows in whole.items()}
-    shortest = 9  # samples that its kernels need
-    if next(iter(whole.values())).shape[2] < shortest:
-        whole = {part: np.pad(x, ((0, 0), (0, 0), (0, shortest - x.shape[2]))) for part, x in whole.items()}
-    return _fit_aeon(made(random_state=data.seed, n_jobs=1), whole, data)
+    """MiniRocket (arXiv 2012.08791) with a ridge regression, as in aeon; its decision values: (n, K)."""
+    made = _aeon_model("convolution_based", "MiniRocket", data)(random_state=data.seed, n_jobs=1)
+    return _fit_aeon(made, _of_one_length(data), data, lambda model, test: probabilities(model.pipeline_, test))
+
+
+def multirocket_hydra(data: BaselineInput) -> np.ndarray:
+    """MultiRocket and Hydra (arXiv 2203.13652) with a ridge regression, as in aeon; its decision values: (n, K)."""
+
+    def scores(model: Any, test: np.ndarray) -> np.ndarray:
+        ridge = model.classifier
+        model.classifier = SimpleNamespace(predict=lambda features: probabilities(ridge, features))
+        return model.predict(test)
+
+    made = _aeon_model("convolution_based", "MultiRocketHydra", data)(random_state=data.seed, n_jobs=1)
+    with torch.random.fork_rng(devices=[]):  # Hydra seeds torch's global generator
+        return _fit_aeon(made, _of_one_length(data), data, scores)
 
 
 def dtw_1nn(data: BaselineInput) -> np.ndarray:
-    """The nearest neighbor under dynamic time warping, as in aeon: (n, K)."""
-    made = _aeon_model("distance_based", "KNeighborsTimeSeries", data)
-    return _fit_aeon(made(distance="dtw", n_neighbors=1), series_of(data), data)
+    """The nearest neighbor under dynamic time warping, as in aeon: (n, K).
+
+    The score of a class is the inverse distance of its nearest record, so that the best class is that of the nearest
+    neighbor and a near tie is no certainty.
+    """
+    made = _aeon_model("distance_based", "KNeighborsTimeSeries", data)(distance="dtw", n_neighbors=1)
+    distances = require("aeon.distances", "series", "the baseline dtw_1nn")
+    learned, target = _learned(whole := series_of(data), data)
+
+    def scores(model: Any, test: Any) -> np.ndarray:
+        apart = distances.pairwise_distance(test, learned, method="dtw")
+        nearest = np.stack([apart[:, target == label].min(axis=1) for label in model.classes_], axis=1)
+        closeness = 1 / np.maximum(nearest, 1e-12)
+        return closeness / closeness.sum(axis=1, keepdims=True)
+
+    return _fit_aeon(made, whole, data, scores)
+
+
+def _of_one_length(data: BaselineInput) -> dict[str, np.ndarray]:
+    """The series of every part, padded with zeros to the longest, and to the samples that the kernels need."""
+    whole = series_of(data)
+    if any(isinstance(part, list) for part in whole.values()):
+        longest = max(row.shape[1] for part in whole.values() for row in part)
+        whole = {part: _padded(rows, longest) for part, rows in whole.items()}
+    missing = max(0, SHORTEST - next(iter(whole.values())).shape[2])
+    return {part: np.pad(x, ((0, 0), (0, 0), (0, missing))) for part, x in whole.items()}
 
 
 def _aeon_model(package: str, prefix: str, data: BaselineInput) -> Any:
@@ -123,23 +171,29 @@ def _aeon_model(package: str, prefix: str, data: BaselineInput) -> Any:
         found = f"a baseline of aeon for task: {task.name}"
         raise RecipeError(Problem("baselines", found, "classification or regression"))
     kind, suffix = ("classification", "Classifier") if task.probabilistic else ("regression", "Regressor")
-    module = require(f"aeon.{kind}.{package}", "series", "the baselines minirocket and dtw_1nn")
+    module = require(f"aeon.{kind}.{package}", "series", "minirocket, multirocket_hydra and dtw_1nn")
     return getattr(module, prefix + suffix)
 
 
-def _fit_aeon(model: Any, whole: dict[str, Any], data: BaselineInput) -> np.ndarray:
-    """Fit on train and validation together, predict test: (n, K)."""
-    test = whole["test"]
+def _learned(whole: dict[str, Any], data: BaselineInput) -> tuple[Any, np.ndarray]:
+    """Series and targets of train and validation together."""
     parts = [whole[part] for part in ("train", "validation") if part in whole]
-    learned = [row for part in parts for row in part] if isinstance(test, list) else np.concatenate(parts)
-    target = np.concatenate([data.targets["train"], data.targets["validation"]])
+    series = [row for part in parts for row in part] if isinstance(parts[0], list) else np.concatenate(parts)
+    return series, np.concatenate([data.targets["train"], data.targets["validation"]])
+
+
+def _fit_aeon(
+    model: Any, whole: dict[str, Any], data: BaselineInput, scores: Callable[[Any, Any], np.ndarray]
+) -> np.ndarray:
+    """Fit on train and validation together, predict test: (n, K). scores: of the classes of a fitted classifier."""
+    learned, target = _learned(whole, data)
     regression = not data.task.probabilistic
-    with numpy_state_kept():  # MiniRocket seeds numpy's global generator when it is fitted
+    with numpy_state_kept():  # aeon seeds numpy's global generator
         model.fit(learned, target[:, 0] if regression else target)
     if regression:
-        return data.task.own_units(model.predict(test)[:, None])
-    found = np.zeros((len(test), data.task.outputs))
-    found[:, np.asarray(model.classes_).astype(int)] = model.predict_proba(test)
+        return data.task.own_units(model.predict(whole["test"])[:, None])
+    found = np.zeros((len(whole["test"]), data.task.outputs))
+    found[:, np.asarray(model.classes_).astype(int)] = scores(model, whole["test"])
     return found
 
 

@@ -1,13 +1,22 @@
-"""Forecasts without any source: the last season again, and one linear map from the look-back to the horizon."""
+"""Forecasts without any source: the last season again, and linear maps from the look-back to the horizon."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from xmr.baselines.base import BaselineInput
+from xmr.baselines.network import Schedule, fit_network
+from xmr.core.generators import Generators
+from xmr.core.global_generators import use_generators
+from xmr.core.kinds import SignalBatch
 from xmr.data.readers.time_series import carried
 
 STRENGTHS = np.logspace(-2, 5, 8)
+AVERAGED = 25  # steps of DLinear's moving average
 
 
 def last_value(data: BaselineInput) -> np.ndarray:
@@ -58,6 +67,30 @@ def linear(data: BaselineInput) -> np.ndarray:
     assert best is not None
     x, mean = _centered(seen)
     return x @ best[1] + mean
+
+
+class DLinear(nn.Module):
+    """One linear map of the moving average of a window and one of the rest: DLinear, arXiv 2205.13504."""
+
+    def __init__(self, length: int, horizon: int) -> None:
+        super().__init__()
+        self.trend, self.rest = nn.Linear(length, horizon), nn.Linear(length, horizon)
+
+    def forward(self, signal: SignalBatch) -> Tensor:
+        """(B, 1, L) -> (B, H)."""
+        values = signal.values
+        padded = F.pad(values, (AVERAGED // 2, AVERAGED // 2), mode="replicate")
+        average = F.avg_pool1d(padded, AVERAGED, stride=1)
+        return (self.trend(average) + self.rest(values - average))[:, 0]
+
+
+def dlinear(data: BaselineInput) -> np.ndarray:
+    """DLinear by gradient, one for all channels, the epoch chosen on validation; in z-scores: (n, H)."""
+    generators = Generators(data.seed)
+    with use_generators(generators):
+        model = DLinear(data.sets["test"].values.shape[2], data.task.outputs)
+    schedule = Schedule(epochs=10, batch=32, learning_rate=5e-4, patience=3)
+    return fit_network(model, replace(data, precision="full"), schedule, generators)
 
 
 def _centered(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,16 +13,21 @@ AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 STOP = "*"
 
 
-@cache
 def blosum_softmax(letters: str) -> Tensor:
-    """softmax of the BLOSUM62 rows of these letters: (A, A), rows sum to one. Henikoff and Henikoff 1992.
+    """softmax of the BLOSUM62 rows of these letters: (A, A), rows sum to one. Raises as `blosum62`."""
+    return torch.softmax(blosum62(letters), dim=1)
+
+
+@cache
+def blosum62(letters: str) -> Tensor:
+    """The BLOSUM62 scores of these letters: (A, A). Henikoff and Henikoff 1992.
 
     Raises RecipeError for letters that are neither amino acids nor the stop codon.
     """
     if set(letters) - {*AMINO_ACIDS, STOP}:
         raise RecipeError(Problem("similarity of letters", letters, "amino acids, the only letters it knows"))
     blosum = require("Bio.Align.substitution_matrices", "protein", "BLOSUM62").load("BLOSUM62")
-    return torch.softmax(torch.tensor([[float(blosum[a][b]) for b in letters] for a in letters]), dim=1)
+    return torch.tensor([[float(blosum[a][b]) for b in letters] for a in letters])
 
 
 # In the order of AMINO_ACIDS. Hydropathy: Kyte and Doolittle 1982; volume in cubic angstrom: Zamyatnin 1972; charge at

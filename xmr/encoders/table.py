@@ -295,6 +295,7 @@ class TableEncoder(Encoder):
         table = cells_by_column(records)
         numbers: list[np.ndarray] = []
         missing: list[np.ndarray] = []
+        raw: list[np.ndarray] = []
         categories: list[np.ndarray] = []
         for column in self.seen:
             if column.kind == "skip" or column.kind == "text":
@@ -307,6 +308,7 @@ class TableEncoder(Encoder):
             gap = np.isnan(values)
             numbers.append(np.where(gap, 0.0, self._scaled(column, np.where(gap, 0.0, values))).astype(np.float32))
             missing.append(gap)
+            raw.append(values)
             if column.kind == "date":
                 categories.extend(calendar_of(cells, column.way))
         n = len(records)
@@ -316,6 +318,7 @@ class TableEncoder(Encoder):
             np.stack(missing, axis=1) if missing else np.zeros((n, 0), bool),
             np.stack(categories, axis=1) if categories else np.zeros((n, 0), np.int64),
             words,
+            np.stack(raw, axis=1) if raw else np.zeros((n, 0)),
         )
 
     def _scaled(self, column: Column, values: np.ndarray) -> np.ndarray:

@@ -40,7 +40,8 @@ def protein(sample: Sample) -> Draft:
     if task.per_position:
         baselines = ["majority", "window_linear"]
     elif aligned:
-        baselines = ["majority", "onehot_linear", *(["onehot_forest"] if len(sample.records) <= MANY else [])]
+        forest = ["onehot_forest"] if len(sample.records) <= MANY else []
+        baselines = ["majority", "onehot_linear", *forest, "onehot_kernel", "blosum_kernel"]
     else:
         baselines = ["majority", "length_only", "kmer_logistic", "kmer_forest"]
     one_class = task.single_target and task.classes
@@ -92,7 +93,7 @@ def dna(sample: Sample) -> Draft:
         "transform": {"name": "context_window"},
         "output": {"name": "ridge", "pool": "concat"},
         "training": {"epochs": 2, "learning_rate": 0.001, "batch_tokens": 2048},
-        "baselines": ["majority", "kmer_logistic", "kmer_forest", "onehot_linear"],
+        "baselines": ["majority", "kmer_logistic", "kmer_forest", "onehot_linear", "onehot_kernel"],
     }
     found = sample.found("sequences")
     found += "; all of one length, so read position by position (where they are no windows around a site: "
@@ -107,6 +108,7 @@ def text(sample: Sample) -> Draft:
 def _whole(sample: Sample, what: str, transform: dict[str, Any], learning_rate: float) -> Draft:
     """A head by gradient on sequences of all lengths."""
     per_position = sample.task.per_position
+    words = ["majority", "kmer_logistic", "kmer_forest", "token_logistic"]
     body: dict[str, Any] = {
         "task": sample.task.name,
         "seed": 0,
@@ -116,6 +118,6 @@ def _whole(sample: Sample, what: str, transform: dict[str, Any], learning_rate: 
         "transform": transform,
         "output": {"name": sample.task.default_output},
         "training": {"epochs": 20, "learning_rate": learning_rate, "patience": 8},
-        "baselines": ["majority", "window_linear"] if per_position else ["majority", "kmer_logistic", "kmer_forest"],
+        "baselines": ["majority", "window_linear"] if per_position else words,
     }
     return Draft(body, [sample.found(what)])

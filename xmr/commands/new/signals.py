@@ -22,6 +22,7 @@ def series(sample: Sample) -> Draft:
     if sample.records.arrays is not None:
         _, channels, samples = sample.records.arrays.shape
         what += f" of {channels} channel{'s' if channels > 1 else ''} and at most {samples} samples"
+    rockets = ["minirocket", "multirocket_hydra"] if sample.task.single_target else ["logistic"]
     source, why = choose_source("pixel")
     body: dict[str, Any] = {
         "task": sample.task.name,
@@ -33,7 +34,7 @@ def series(sample: Sample) -> Draft:
         "output": {"name": "ridge"},
         "training": {"epochs": 1, "learning_rate": 1e-4, "batch_size": 32},
         "ensemble": 3,
-        "baselines": ["majority", "minirocket" if sample.task.single_target else "logistic", "linear_probe"],
+        "baselines": ["majority", *rockets, "linear_probe"],
     }
     return Draft(body, [sample.found(what), why])
 
@@ -60,7 +61,7 @@ def audio(sample: Sample) -> Draft:
         "output": {"name": "ridge"},
         "training": {"epochs": 1, "learning_rate": 1e-4, "batch_size": 32},
         "ensemble": 1,
-        "baselines": ["majority", "mfcc_logistic", "linear_probe"],
+        "baselines": ["majority", "mfcc_logistic", "mfcc_svm", "linear_probe"],
     }
     return Draft(body, found)
 

@@ -65,7 +65,7 @@ def forecast(table: TimeTable, source: Path, recipe: Path, time: str | None) -> 
         },
         "output": {"name": "forecast", "width": 8, "dropout": 0.3},
         "training": {"epochs": 3, "min_steps": 200, "learning_rate": 5e-4, "batch_size": 64},
-        "baselines": ["last_value", *(["seasonal_naive"] if season > 1 else []), "linear"],
+        "baselines": ["last_value", *(["seasonal_naive"] if season > 1 else []), "linear", "dlinear"],
     }
     found = f"{rows:,} steps of {channels} channel{'s' if channels > 1 else ''} of {source.name}, {why}: "
     notes = [f"{found}the next {horizon} from the last {context_length}", *table.notes]

@@ -115,13 +115,19 @@ class TableBatch(Batch):
 
 
 class TableSet(EncodedSet):
-    """Encoded rows of a table."""
+    """Encoded rows of a table. raw: the numbers as they are in the file, NaN where missing, (n, F) float64."""
 
     records_per_batch: int | None = 256
 
     def __init__(
-        self, numbers: np.ndarray, missing: np.ndarray, categories: np.ndarray, words: list[list[int]] | None
+        self,
+        numbers: np.ndarray,
+        missing: np.ndarray,
+        categories: np.ndarray,
+        words: list[list[int]] | None,
+        raw: np.ndarray,
     ) -> None:
+        self.raw = raw
         self.numbers = torch.from_numpy(numbers)
         self.missing, self.categories = torch.from_numpy(missing), torch.from_numpy(categories)
         self.words: Tensor | None = None
