@@ -44,7 +44,7 @@ class CrossValidated(BaseEstimator):
         if folds > 1:
             parts = (StratifiedKFold if classes else KFold)(folds, shuffle=True, random_state=0)
             search = GridSearchCV(search, {self.field: self.values}, scoring=self.scoring, cv=parts)
-        with numpy_state_kept():  # libsvm's seed is drawn from numpy's global generator
+        with numpy_state_kept():  # libsvm takes a seed from numpy's global generator
             search.fit(features, target)
         self.best_ = search.best_estimator_ if folds > 1 else search
         if classes:

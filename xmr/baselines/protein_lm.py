@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,12 +11,11 @@ import torch
 from xmr.baselines.base import BaselineInput
 from xmr.baselines.estimators import fit_and_predict, linear
 from xmr.core.component import create
+from xmr.core.kinds import SymbolSet
 from xmr.core.registry import SOURCES
 from xmr.core.spaces import TokenSpace
-from xmr.data.records import Records
-from xmr.encoders.protein import ProteinEncoder
+from xmr.errors import Problem, RecipeError
 from xmr.program import source_features
-from xmr.sources.base import Source
 from xmr.transforms.vocabulary import FreeEmbedding
 
 SETTING = "XMR_PROTEIN_LM"
@@ -30,12 +30,17 @@ def protein_lm(data: BaselineInput) -> np.ndarray:
     """
     name = os.environ.get(SETTING) or DEFAULT
     section = {"name": name} if name in SOURCES.names() else {"name": "hf_text", "model": name}
-    source: Source = create(SOURCES, section).load()
-    assert isinstance(source.space, TokenSpace), "a language model"
-    encoder = ProteinEncoder().configure(source.space.max_length)
-    render = FreeEmbedding("own_tokens").build(encoder.spec, source.space, torch.Generator().manual_seed(0))
-    found = [
-        source_features(source, render, encoder.encode(Records.of(data.texts[part])))
-        for part in ("train", "validation", "test")
-    ]
-    return fit_and_predict(linear, np.concatenate(found[:2]), found[2], data)
+    source: Any = create(SOURCES, section).load()
+    if not isinstance(source.space, TokenSpace):
+        raise RecipeError(Problem(SETTING, repr(name), "a language model"))
+    render = FreeEmbedding("own_tokens").build(data.spec, source.space, torch.Generator().manual_seed(0))
+    number = {symbol: index for index, symbol in enumerate(data.spec.symbols)}
+
+    def features(texts: list[str]) -> np.ndarray:
+        """Of whole proteins; an encoder of aligned variants keeps only the columns that vary."""
+        flat = np.array([number[letter] for letter in "".join(texts)], dtype=np.int64)
+        whole = SymbolSet(flat, np.array([len(text) for text in texts], dtype=np.int64), source.space.max_length, 0.25)
+        return source_features(source, render, whole)
+
+    learned, test = features(data.texts["train"] + data.texts["validation"]), features(data.texts["test"])
+    return fit_and_predict(linear, learned, test, data)
