@@ -47,7 +47,7 @@ class KernelRidgeScores(ClassifierMixin, RegressorMixin, BaseEstimator):
             turned = vectors.T @ (truth - self.mean_)
             for strength in STRENGTHS:
                 weight = vectors @ (turned / (values + strength)[:, None])
-                # (K + a I)^-1 (y - mean) over the diagonal of (K + a I)^-1 is the residual of a record that was not learned.
+                # The residual of a record not learned: (K + a I)^-1 (y - mean) over the diagonal of (K + a I)^-1.
                 error = float(np.mean((weight / ((vectors**2) @ (1 / (values + strength)))[:, None]) ** 2))
                 if error < best:
                     best, self.gamma_, self.strength_, self.weight_ = error, width / middle, strength, weight
