@@ -301,3 +301,28 @@ def test_the_source_is_one_that_is_here(tmp_path, monkeypatch):
     section, why = choose_source("wave")
     assert section == {"name": "yamnet"}
     assert str(tmp_path) in why
+
+
+def test_lengths_and_numbers_decide_the_schedule(tmp_path, capsys):
+    """Peptides keep the recipe they were tried with; long proteins get batches of several."""
+    peptides = table("sequence,label", [(protein(9 + i % 4), i % 2) for i in range(400)])
+    short = drafted(tmp_path, "protein", "x.csv", peptides)[0]
+    assert (short.training.batch_tokens, short.training.epochs, short.ensemble) == (256, 2, 4)
+    assert "training takes about a minute on two cores (a rough figure, without baselines)" in capsys.readouterr().out
+    long = table("sequence,label", [(protein(450 + i % 40), i % 2) for i in range(600)])
+    recipe = drafted(tmp_path, "protein", "y.csv", long, "--split", "random")[0]
+    assert (recipe.training.batch_tokens, recipe.ensemble) == (4096, 4)
+    wild = protein(100)
+    rows = [(wild[:i] + letter + wild[i + 1 :], f"{i}.5") for i in range(100) for letter in "ACDEFGHIKLMNPQRSTVWY"]
+    recipe = drafted(tmp_path, "protein", "z.csv", table("sequence,fitness", rows))[0]
+    assert recipe.training.epochs == 20
+    assert recipe.data.target_scale == "quantile"
+    assert recipe.baselines == []
+
+
+@pytest.mark.parametrize("domain", ["text", "table"])
+def test_every_domain_says_how_long_it_takes(tmp_path, domain, capsys):
+    header = "text,label" if domain == "text" else "width,label"
+    rows = [(f"word {i} and more" if domain == "text" else i / 3, "ab"[i % 2]) for i in range(40)]
+    new(tmp_path, domain, "x.csv", table(header, rows))
+    assert "training takes about a minute for each of 6 runs on two cores" in capsys.readouterr().out

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 
 from xmr.commands.new.base import Asked, Draft
+from xmr.commands.new.cost import fit_schedule
 from xmr.commands.new.facts import facts
 from xmr.commands.new.few import for_few_records
 from xmr.commands.new.rare import for_rare_classes
@@ -30,8 +32,11 @@ def draft(domain: str, source: Path | Sequence[Path], recipe: Path, asked: Asked
     reading = Reading(domain, paths, recipe, asked)
     sample = reading.sample()
     made = drafter.load()(sample).stating(asked, sample.ignored, sample.records.group)
+    made.body = deepcopy(made.body)  # parts of it may be constants of the module that made it
+    made.body.setdefault("training", {})
     for_rare_classes(made, sample)
     for_few_records(made, sample)
+    fit_schedule(made, sample)
     made.found.extend((*reading.why, *sample.records.notes))
     classes = sample.task.probabilistic and not sample.task.per_position
     split = made.body["data"]["split"]
