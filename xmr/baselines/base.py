@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -65,7 +66,8 @@ class Baseline:
 
     run: fits on the training and validation parts and predicts the test part: probabilities or values (n, K); or its
     "module:function", imported when it runs. uses_source: trains or probes the recipe's own source. is_control: a
-    question about the source, no alternative to the program. in_compare: `xmr compare` runs it unasked.
+    question about the source, no alternative to the program. in_compare: `xmr compare` runs it unasked. needs:
+    "module:extra", the package of an extra of xmr.
     """
 
     name: str
@@ -75,6 +77,14 @@ class Baseline:
     uses_source: bool = False
     is_control: bool = False
     in_compare: bool = False
+    needs: str = ""
+
+    @property
+    def missing(self) -> str:
+        """What has to be installed first, in words, or nothing."""
+        module, _, extra = self.needs.partition(":")
+        here = not module or importlib.util.find_spec(module) is not None
+        return "" if here else f"needs the package {module}, which is not installed: pip install 'xmr[{extra}]'"
 
     def predict(self, data: BaselineInput) -> np.ndarray:
         """Fit and predict the test part: (n, K)."""

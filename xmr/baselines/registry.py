@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xmr.baselines.base import FUTURE, PER_POSITION, Baseline, BaselineInput, Case, where
 from xmr.core.registry import OpenList
@@ -63,8 +63,8 @@ def run_baseline(name: str, data: BaselineInput) -> np.ndarray:
     return values
 
 
-def _built_in(name: str, run: str, suits: Callable[[Case], bool], summary: str, **roles: bool) -> Baseline:
-    return Baseline(name, summary, suits, f"xmr.baselines.{run}", **roles)
+def _built_in(name: str, run: str, suits: Callable[[Case], bool], summary: str, **facts: Any) -> Baseline:
+    return Baseline(name, summary, suits, f"xmr.baselines.{run}", **facts)
 
 
 _SEQUENCE, _IMAGE = where(emits="symbols"), where(emits="image")
@@ -91,7 +91,11 @@ BASELINES = BaselineRegistry(
             "token_logistic", "sequences:token_logistic", _SEQUENCE, "linear on counts of runs of 1 to 3 symbols"
         ),
         _built_in(
-            "morgan_forest", "sequences:morgan_forest", _MOLECULE, "random forest on Morgan fingerprints (RDKit)"
+            "morgan_forest",
+            "sequences:morgan_forest",
+            _MOLECULE,
+            "random forest on Morgan fingerprints (RDKit)",
+            needs="rdkit:molecule",
         ),
         _built_in("onehot_linear", "sequences:onehot_linear", _SEQUENCE, "linear on the letter at each position"),
         _built_in(
@@ -112,14 +116,36 @@ BASELINES = BaselineRegistry(
         _built_in("pixel_forest", "images:pixel_forest", _IMAGE, "random forest on pixels"),
         _built_in("logistic", "series:logistic", _SIGNAL, "linear on all samples"),
         _built_in(
-            "mfcc_logistic", "series:mfcc_logistic", _SIGNAL, "linear on statistics of MFCCs; needs a sample rate"
+            "mfcc_logistic",
+            "series:mfcc_logistic",
+            _SIGNAL,
+            "linear on statistics of MFCCs; needs a sample rate",
+            needs="torchaudio:audio",
         ),
-        _built_in("mfcc_svm", "series:mfcc_svm", _SIGNAL, "support vector machine on MFCCs of four quarters of a clip"),
-        _built_in("minirocket", "series:minirocket", _SIGNAL, "random convolutions and a ridge regression (aeon)"),
         _built_in(
-            "multirocket_hydra", "series:multirocket_hydra", _SIGNAL, "more random convolutions, and a ridge (aeon)"
+            "minirocket",
+            "series:minirocket",
+            _SIGNAL,
+            "random convolutions and a ridge regression (aeon)",
+            needs="aeon:series",
         ),
-        _built_in("dtw_1nn", "series:dtw_1nn", _SIGNAL, "nearest neighbor by dynamic time warping (aeon)"),
+        _built_in(
+            "dtw_1nn", "series:dtw_1nn", _SIGNAL, "nearest neighbor by dynamic time warping (aeon)", needs="aeon:series"
+        ),
+        _built_in(
+            "mfcc_svm",
+            "series:mfcc_svm",
+            _SIGNAL,
+            "support vector machine on MFCCs of four quarters of a clip",
+            needs="torchaudio:audio",
+        ),
+        _built_in(
+            "multirocket_hydra",
+            "series:multirocket_hydra",
+            _SIGNAL,
+            "more random convolutions, and a ridge (aeon)",
+            needs="aeon:series",
+        ),
         _built_in("logistic", "tables:logistic", _TABLE, "linear on standardized numbers and one-hot categories"),
         _built_in("rbf_svm", "tables:rbf_svm", _TABLE, "support vector machine on the same columns"),
         _built_in("hist_gradient_boosting", "tables:hist_gradient_boosting", _TABLE, "gradient-boosted trees"),
@@ -137,6 +163,7 @@ BASELINES = BaselineRegistry(
             "sequences:descriptors_logistic",
             _PROTEIN,
             "linear on physicochemical descriptors (modlAMP)",
+            needs="modlamp:protein",
             **_COMPARED,
         ),
         _built_in(
@@ -144,6 +171,7 @@ BASELINES = BaselineRegistry(
             "sequences:descriptors_forest",
             _PROTEIN,
             "random forest on physicochemical descriptors (modlAMP)",
+            needs="modlamp:protein",
             **_COMPARED,
         ),
         _built_in(
@@ -161,7 +189,14 @@ BASELINES = BaselineRegistry(
             **_SOURCE,
         ),
         _built_in("fine_tuning", "fine_tuning:fine_tuning", _TRAINABLE, "train all weights of the source", **_SOURCE),
-        _built_in("lora", "fine_tuning:lora", _TRAINABLE, "train low-rank adapters in the source (peft)", **_SOURCE),
+        _built_in(
+            "lora",
+            "fine_tuning:lora",
+            _TRAINABLE,
+            "train low-rank adapters in the source (peft)",
+            needs="peft:compare",
+            **_SOURCE,
+        ),
         _built_in(
             "attention_layer",
             "fine_tuning:attention_layer",

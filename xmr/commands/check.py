@@ -11,15 +11,19 @@ from typing import Any
 import numpy as np
 import torch
 
+from xmr.baselines.registry import BASELINES
 from xmr.commands.leaks import leaks
 from xmr.core.batching import tokens_at_once
 from xmr.core.component import create
 from xmr.core.kinds import Batch
-from xmr.core.registry import SOURCES
-from xmr.errors import DataUnavailableError, MissingExtraError, SourceUnavailableError
-from xmr.job import load_job, make_encoder
+from xmr.core.registry import ENCODERS, SOURCES
+from xmr.encoders.base import Encoder
+from xmr.errors import DataUnavailableError, MissingExtraError, SourceUnavailableError, XmrError, reason
+from xmr.job import assemble, make_encoder
+from xmr.prepare import Prepared
 from xmr.program import Program
-from xmr.recipe.recipe import Recipe
+from xmr.recipe.recipe import Recipe, case_of
+from xmr.sources.base import Source
 from xmr.training.loop import LabelledSet
 from xmr.training.precision import autocast, resolve_precision
 
@@ -27,29 +31,61 @@ from xmr.training.precision import autocast, resolve_precision
 def estimate(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Name and value of everything worth knowing before training.
 
-    Records come from the data; where a public data set or the package it is in is not here, from synthetic examples,
-    and it says so. Raises DataError for what is wrong with the data.
+    What is missing on this machine comes first, all of it: the source, the data, and packages of baselines. Where a
+    public data set or the package it is in is not here, shapes are those of synthetic records, and it says so. Raises
+    DataError for what is wrong with the data.
     """
     yield "recipe", "valid"
-    try:
-        yield from _measured(recipe)
-    except SourceUnavailableError as error:
-        yield "source", f"not loaded here, so shapes, memory and time are not known ({error})"
+    source, why = _source(recipe)
+    encoder = create(ENCODERS, recipe.encoder).configure() if source is None else make_encoder(recipe, source)
+    prepared, unread = _prepared(recipe, encoder, source is not None)
+    if source is None:
+        yield "source", f"not loaded here, so shapes, memory and time are not known ({why})"
+    if prepared is None:
+        yield "data", f"not read ({unread}){'; shapes below are of synthetic records' if source is not None else ''}"
+    suiting = BASELINES.suiting(case_of(recipe))
+    for name in recipe.baselines:
+        if name in suiting and (lacks := suiting[name].missing):
+            yield f"baseline {name}", lacks
+    if source is not None:
+        yield from _measured(recipe, source, encoder, prepared)
 
 
-def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    """Shapes, parameters, memory and time. Raises SourceUnavailableError if the source is not available."""
+def _source(recipe: Recipe) -> tuple[Source | None, str]:
+    """The recipe's source; None where it is not on this machine, with the reason."""
     try:
-        job = load_job(recipe)
+        return create(SOURCES, recipe.source).load(recipe.seed), ""
+    except (SourceUnavailableError, MissingExtraError) as error:
+        return None, str(error)
+
+
+def _prepared(recipe: Recipe, encoder: Encoder, configured: bool) -> tuple[Prepared | None, str]:
+    """The recipe's data; None where it is not on this machine, with the reason.
+
+    Without its source, an encoder may not be able to read: then every error counts as one that is to be reported.
+    """
+    try:
+        return encoder.prepare(recipe.data, recipe.task, recipe.seed), ""
+    except (DataUnavailableError, MissingExtraError) as error:
+        return None, str(error)
+    except (XmrError, AttributeError, TypeError, AssertionError) as error:
+        if configured:
+            raise
+        return None, reason(error)
+
+
+def _measured(recipe: Recipe, source: Source, encoder: Encoder, prepared: Prepared | None) -> Iterator[tuple[str, str]]:
+    """Shapes, parameters, memory and time; of synthetic records where the data is not here."""
+    tested: LabelledSet | None = None
+    if prepared is not None:
+        job = assemble(recipe, encoder, source, prepared)
         program, training = job.program, job.sets["train"]
-        tested: LabelledSet | None = job.sets["test"]
-        yield "data", job.prepared.summary()
+        tested = job.sets["test"]
+        yield "data", prepared.summary()
         for text in leaks(job)["alarms"]:
             yield "beware", text
-    except (DataUnavailableError, MissingExtraError) as error:
-        yield "data", f"not read ({error}); shapes below are of synthetic records"
-        program, training = _synthetic(recipe)
-        tested = None
+    else:
+        program, training = _synthetic(recipe, source)
     settings, rng = recipe.training, np.random.default_rng(0)
     plan = training.data.training_batches(settings.batch_size, settings.batch_tokens, rng)
     batch = max(plan, key=len)
@@ -125,9 +161,8 @@ def _measure(program: Program, encoded: Batch, wanted: torch.Tensor, precision: 
     return _Step(shape, kept, seconds, forward)
 
 
-def _synthetic(recipe: Recipe) -> tuple[Program, LabelledSet]:
+def _synthetic(recipe: Recipe, source: Source) -> tuple[Program, LabelledSet]:
     """The recipe's program on synthetic records, where its data is not here."""
-    source = create(SOURCES, recipe.source).load(recipe.seed)
     encoder = make_encoder(recipe, source)
     records = encoder.example(64, 0, recipe.task)
     encoder.fit(records)

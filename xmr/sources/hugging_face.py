@@ -18,6 +18,8 @@ from safetensors import SafetensorError
 from xmr.core.generators import Generators
 from xmr.core.global_generators import use_generators
 from xmr.errors import Problem, RecipeError, SourceUnavailableError, XmrError
+from xmr.sources.hub import hub_fault
+from xmr.sources.published.catalog import how_to_get
 from xmr.sources.weights import find_model
 
 MAX_LAYERS = 1000
@@ -68,7 +70,8 @@ class Checkpoint:
     def __init__(self, asked: str, name: str, revision: str | None, instead: str) -> None:
         self.asked, self.name, self.instead = asked, name, instead
         self.local = os.path.isdir(name)  # unlike pathlib, no error for very long names
-        self._where: dict[str, Any] = {"local_files_only": self.local}
+        self.fault = "" if self.local else hub_fault()
+        self._where: dict[str, Any] = {"local_files_only": self.local or bool(self.fault)}
         self._where |= {"revision": revision} if revision else {}
 
     @contextmanager
@@ -81,7 +84,7 @@ class Checkpoint:
         except XmrError:
             raise
         except _LOADING_ERRORS as error:
-            problem = unreachable(self.asked, error, self.instead, self.local)
+            problem = unreachable(self.asked, error, self.instead, self.fault)
             raise (RecipeError if self.local else SourceUnavailableError)(problem) from error
 
     def config(self) -> Any:
@@ -235,23 +238,17 @@ def _own_code(asked: str, what: str, where: str) -> RecipeError:
     )
 
 
-def unreachable(name: str, error: Exception, instead: str, local: bool = False) -> Problem:
-    """The problem "this model cannot be loaded", with the reason and the alternatives."""
-    from huggingface_hub import constants
-
+def unreachable(name: str, error: Exception, instead: str, fault: str = "") -> Problem:
+    """The problem "this model cannot be loaded", with the reason and the alternatives. fault: see `hub_fault`."""
     said = (str(error).strip().splitlines() or [""])[0][:160]
     unsafe = "cannot be loaded with `safetensors`" in str(error)
-    offline = constants.HF_HUB_OFFLINE and not local and not unsafe
     if unsafe:
         said = "it has no weights as safetensors, and pickles are not read"
     elif not isinstance(error, OSError | ValueError):
         said = f"{type(error).__name__}: {said}"
-    reason = "the hub is switched off (HF_HUB_OFFLINE=1)" if offline else said
-    return Problem(
-        "source.model",
-        f"{name!r}, which cannot be loaded: {reason}",
-        f"a folder with config.json and model.safetensors, a hub name that can be reached, or {instead}",
-    )
+    expected = "a folder with config.json and model.safetensors, a hub name that can be reached, or"
+    found = f"{name!r}, which cannot be loaded: {said if unsafe or not fault else fault}"
+    return Problem("source.model", found, f"{expected} {instead}{how_to_get(name)}")
 
 
 def random_init(make: Any, seed: int) -> Any:

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from xmr.data.public.location import cache_folder
-from xmr.errors import Problem, RecipeError
+from xmr.errors import Problem, RecipeError, SourceUnavailableError
+from xmr.sources.published.catalog import how_to_get
 
 Weights = Literal["pretrained", "random"]
 
@@ -56,11 +57,13 @@ def load_weights(name: str, field: str = "source.weights_file") -> dict[str, Ten
     """Tensors of a safetensors file, or of a torch file read with `weights_only`.
 
     A state inside a checkpoint (`state_dict`, `model`) is found, and the prefix `module.` of data-parallel training
-    removed. Raises RecipeError for a file that is missing, damaged, or holds anything but tensors.
+    removed. Raises SourceUnavailableError for a file that is missing, RecipeError for one that is damaged, or holds
+    anything but tensors.
     """
     path = Path(find_model(name))
     if not os.path.isfile(path):  # a pipe or a device is refused as well
-        raise RecipeError(Problem(field, f"no file {name!r}", "a .safetensors or .pt file, here or below XMR_MODELS"))
+        expected = f"a .safetensors or .pt file, here or below XMR_MODELS{how_to_get(name)}"
+        raise SourceUnavailableError(Problem(field, f"no file {name!r}", expected))
     try:
         if path.suffix == ".safetensors":
             raw: Any = load_file(path)

@@ -125,3 +125,12 @@ def published_model(name: str) -> PublishedModel:
     if name not in PUBLISHED_MODELS:
         raise RecipeError(one_of("source get", name, PUBLISHED_MODELS))
     return PUBLISHED_MODELS[name]
+
+
+def how_to_get(name: str) -> str:
+    """What brings a model that is not here, for the end of a message; empty where `xmr source` does not know it.
+
+    name: as `xmr source list` has it, or of the file or folder it becomes.
+    """
+    known = next((model.name for model in PUBLISHED_MODELS.values() if name in (model.name, model.result)), None)
+    return f": `xmr source get {known}` brings it" if known else ""
