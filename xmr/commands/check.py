@@ -20,7 +20,6 @@ from xmr.core.registry import ENCODERS, SOURCES
 from xmr.encoders.base import Encoder
 from xmr.errors import DataUnavailableError, MissingExtraError, SourceUnavailableError, XmrError, reason
 from xmr.job import assemble, make_encoder
-from xmr.prepare import Prepared
 from xmr.program import Program
 from xmr.recipe.recipe import Recipe, case_of
 from xmr.sources.base import Source
@@ -59,7 +58,7 @@ def _source(recipe: Recipe) -> tuple[Source | None, str]:
         return None, str(error)
 
 
-def _prepared(recipe: Recipe, encoder: Encoder, configured: bool) -> tuple[Prepared | None, str]:
+def _prepared(recipe: Recipe, encoder: Encoder, configured: bool) -> tuple[Any, str]:
     """The recipe's data; None where it is not on this machine, with the reason.
 
     Without its source, an encoder may not be able to read: then every error counts as one that is to be reported.
@@ -74,7 +73,7 @@ def _prepared(recipe: Recipe, encoder: Encoder, configured: bool) -> tuple[Prepa
         return None, reason(error)
 
 
-def _measured(recipe: Recipe, source: Source, encoder: Encoder, prepared: Prepared | None) -> Iterator[tuple[str, str]]:
+def _measured(recipe: Recipe, source: Source, encoder: Encoder, prepared: Any) -> Iterator[tuple[str, str]]:
     """Shapes, parameters, memory and time; of synthetic records where the data is not here."""
     tested: LabelledSet | None = None
     if prepared is not None:
