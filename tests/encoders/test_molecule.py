@@ -101,11 +101,16 @@ def test_every_token_of_the_public_sets_is_read(name):
 
 def test_a_draft_for_molecules(tmp_path, capsys):
     made = create(ENCODERS, {"name": "molecule"})
+    pytest.importorskip("rdkit")
     rows = [f"{text},{number % 7 / 7}" for number, text in enumerate(dict.fromkeys(made.example(60, 0).inputs))]
-    (tmp_path / "m.csv").write_text("\n".join(["SMILES,potency", *rows]) + "\n")
+    (tmp_path / "m.csv").write_text("\n".join(["SMILES,potency", "F(C)C,0.5", *rows]) + "\n")
     assert execute(["new", "molecule", str(tmp_path / "m.csv"), "-o", str(tmp_path / "m.yaml")]) == 0
     recipe = load_recipe(str(tmp_path / "m.yaml"), [])
     assert recipe.task == "regression"
     assert recipe.encoder["name"] == "molecule"
     assert recipe.source["name"] == "minilm"
-    assert "RDKit" in capsys.readouterr().out
+    assert recipe.data.split.by == "scaffold"
+    assert recipe.data.on_error == "skip"
+    said = capsys.readouterr().out
+    assert "RDKit cannot read 1 of them, which are skipped (data.on_error: skip): " in said
+    assert "found F(C)C, which RDKit cannot read" in said

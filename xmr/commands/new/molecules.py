@@ -7,26 +7,32 @@ from typing import Any
 from xmr.commands.new.base import Draft, Sample
 from xmr.commands.new.sequences import PROTEIN_CLASSES
 from xmr.data.smiles import has_rdkit
+from xmr.encoders.molecule import MoleculeEncoder
 
 
 def molecule(sample: Sample) -> Draft:
     """Canonical form and a split by scaffold where RDKit is installed; else SMILES as written, split at random."""
     baselines = ["majority", "length_only", "token_logistic"]
-    split, form = sample.split(validation=0), "as_written"
+    split, form, data = sample.split(validation=0), "as_written", sample.sequences()
+    found = [sample.found("molecules")]
     if has_rdkit():
         form, why = "canonical", "canonical SMILES, because RDKit is installed"
         if split["by"] == "random":
             split["by"] = "scaffold"
             why += "; test part: by scaffold, so that no ring system is in training and test"
         baselines.append("morgan_forest")
+        if wrong := MoleculeEncoder(form="canonical").check(sample.records):
+            data["on_error"] = "skip"
+            first = sample.records.problem(min(wrong), wrong[min(wrong)])
+            found.append(f"RDKit cannot read {len(wrong):,} of them, which are skipped (data.on_error: skip): {first}")
     else:
         why = "SMILES as written, split at random: pip install 'xmr[molecule]' brings canonical form and scaffolds"
     body: dict[str, Any] = {
         "task": sample.task.name,
         "seed": 0,
-        "data": {**sample.sequences(), "split": split},
+        "data": {**data, "split": split},
         "encoder": {"name": "molecule", "form": form},
         **PROTEIN_CLASSES,
         "baselines": baselines,
     }
-    return Draft(body, [sample.found("molecules"), why])
+    return Draft(body, [*found, why])
