@@ -7,22 +7,23 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
+from sklearn.metrics.pairwise import euclidean_distances
 
 from xmr.baselines.base import BaselineInput
 from xmr.baselines.estimators import fit_and_predict
 from xmr.baselines.sequences import one_hot
 from xmr.data.amino_acids import AMINO_ACIDS, blosum62
+from xmr.outputs.kernel_ridge import kernel_ridge
 
-MOST = 3000  # training records; of more a random sample is taken, because the kernel is quadratic in them
+EXACT = 3000  # training records up to which the kernel is solved as it is
+LANDMARKS = 1500  # of more records: a random choice of them, for the Nystroem approximation
 WIDTHS = (0.25, 0.5, 1.0, 2.0)  # over the median of the squared distances
-STRENGTHS = np.logspace(-4, 2, 13)
 
 
 class KernelRidgeScores(ClassifierMixin, RegressorMixin, BaseEstimator):
     """RBF kernel ridge regression of numbers, or of classes as -1 and 1; width and strength by leave-one-out.
 
-    The leave-one-out residuals have a closed form, (y - H y) / (1 - h_ii) with H = K (K + a I)^-1.
+    It is solved as `output: kernel_ridge` is.
     """
 
     def __init__(self, regression: bool, seed: int) -> None:
@@ -30,27 +31,23 @@ class KernelRidgeScores(ClassifierMixin, RegressorMixin, BaseEstimator):
 
     def fit(self, features: Any, target: np.ndarray) -> KernelRidgeScores:
         """Choose and solve. features: (n, F), dense or sparse."""
-        if features.shape[0] > MOST:
-            rows = np.sort(np.random.default_rng(self.seed).choice(features.shape[0], MOST, replace=False))
-            features, target = features[rows], target[rows]
         if self.regression:
             truth = target[:, None].astype(np.float64)
         else:
             self.classes_, number = np.unique(target, return_inverse=True)
             truth = np.eye(len(self.classes_))[number] * 2 - 1
-        self.learned_, self.mean_ = features, truth.mean(axis=0)
-        apart = euclidean_distances(features, squared=True).astype(np.float64)
-        middle = np.median(apart[~np.eye(len(apart), dtype=bool)]) or 1.0
+        chosen = np.arange(n := features.shape[0])
+        if n > EXACT:
+            chosen = np.sort(np.random.default_rng(self.seed).choice(n, LANDMARKS, replace=False))
+        self.landmarks_ = features[chosen]
+        apart = self._distances(features)
+        middle = np.median(apart[np.arange(n)[:, None] != chosen]) or 1.0
         best = np.inf
         for width in WIDTHS:
-            values, vectors = np.linalg.eigh(np.exp(-width / middle * apart))
-            turned = vectors.T @ (truth - self.mean_)
-            for strength in STRENGTHS:
-                weight = vectors @ (turned / (values + strength)[:, None])
-                # The residual of a record not learned: (K + a I)^-1 (y - mean) over the diagonal of (K + a I)^-1.
-                error = float(np.mean((weight / ((vectors**2) @ (1 / (values + strength)))[:, None]) ** 2))
-                if error < best:
-                    best, self.gamma_, self.strength_, self.weight_ = error, width / middle, strength, weight
+            weight, bias, others = kernel_ridge(np.exp(-width / middle * apart), chosen, truth)
+            error = float(np.mean((others - truth) ** 2))
+            if error < best:
+                best, self.gamma_, self.weight_, self.bias_ = error, width / middle, weight, bias
         return self
 
     def predict(self, features: Any) -> np.ndarray:
@@ -63,7 +60,11 @@ class KernelRidgeScores(ClassifierMixin, RegressorMixin, BaseEstimator):
         return softmax(self._scores(features), axis=1)
 
     def _scores(self, features: Any) -> np.ndarray:
-        return rbf_kernel(features, self.learned_, gamma=self.gamma_) @ self.weight_ + self.mean_
+        return np.exp(-self.gamma_ * self._distances(features)) @ self.weight_ + self.bias_
+
+    def _distances(self, features: Any) -> np.ndarray:
+        """Squared, to the landmarks: (n, m)."""
+        return euclidean_distances(features.astype(np.float64), self.landmarks_.astype(np.float64), squared=True)
 
 
 def onehot_kernel(data: BaselineInput) -> np.ndarray:

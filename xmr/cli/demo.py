@@ -17,6 +17,7 @@ class DemoDomain(StrEnum):
     """The domains that have a demo."""
 
     protein = "protein"
+    molecule = "molecule"
     series = "series"
     audio = "audio"
     image = "image"
