@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import random
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import soundfile
 
 from xmr.data.mutations import ONE_LETTER
 
@@ -109,6 +113,65 @@ _RESIDUES = [(f"r{i}", text) for i, text in enumerate(PROTEINS)]
 _VARIANTS = variants(40)
 _STOPPED = variants(40, stop=True)
 _POSNEG = {"positive", "negative"}
+_TS = "@problemName x\n@timeStamps false\n@univariate true\n@classLabel true 1 2\n@data\n"
+_SERIES = [[(i * 7 + k * (1 + i % 2)) % 11 / 2 + i / 100 for k in range(12)] for i in range(40)]
+
+
+def archive(folder: Path) -> None:
+    """The files that a zip of the UCR archive unpacks to: the same data in three formats."""
+    for part, rows in (("TRAIN", range(28)), ("TEST", range(28, 40))):
+        texts = [[f"{value:g}" for value in _SERIES[i]] for i in rows]
+        labels = [str(1 + i % 2) for i in rows]
+        ts = _TS + "".join(f"{','.join(text)}:{label}\n" for text, label in zip(texts, labels))
+        (folder / f"Waves_{part}.ts").write_text(ts)
+        (folder / f"Waves_{part}.txt").write_text("".join(f"{lab} {' '.join(x)}\n" for x, lab in zip(texts, labels)))
+        names = "".join(f"@attribute a{k} numeric\n" for k in range(12)) + "@attribute target {1,2}\n@data\n"
+        rows_of = "".join(f"{','.join(x)},{lab}\n" for x, lab in zip(texts, labels))
+        (folder / f"Waves_{part}.arff").write_text("@relation Waves\n" + names + rows_of)
+    (folder / "Waves.txt").write_text("About the data.\n")
+
+
+def unpacked(folder: Path) -> None:
+    """An archive as its folder."""
+    (folder / "Waves").mkdir()
+    archive(folder / "Waves")
+
+
+def zipped(folder: Path) -> None:
+    """An archive as its zip."""
+    unpacked(folder)
+    with zipfile.ZipFile(folder / "Waves.zip", "w") as made:
+        for path in sorted((folder / "Waves").iterdir()):
+            made.write(path, path.name)
+
+
+def clips(folder: Path, rates: tuple[int, ...] = (8000,), nested: bool = True) -> None:
+    """Twelve tones, one of them silent, in a folder for each class or with the class in their names."""
+    for i in range(12):
+        rate, word = rates[i % len(rates)], ("no", "yes")[i % 2]
+        clock = np.arange(rate // 4) / rate
+        place = folder / "clips" / (f"{word}/{i}.wav" if nested else f"{word}_{'ab'[i // 6]}_{i}.wav")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        loudness = 0.0 if i == 11 else 0.3
+        soundfile.write(place, loudness * np.sin(2 * np.pi * (300 + 100 * (i % 2) + 10 * i) * clock), rate)
+
+
+def mixed(folder: Path) -> None:
+    """Clips of two sample rates."""
+    clips(folder, (8000, 22_050))
+
+
+def flat(folder: Path) -> None:
+    """Clips in one folder."""
+    clips(folder, nested=False)
+
+
+def steps(step: Callable[[int], float]) -> str:
+    """Series of one row per time step."""
+    rows = ((f"s{i}", step(k) + 100 * i, value, "ab"[i % 2]) for i in range(40) for k, value in enumerate(_SERIES[i]))
+    return csv("case,hour,load,label", rows)
+
+
 FORMS = [
     Form(
         "a FASTA file for each class",
@@ -348,6 +411,70 @@ FORMS = [
         "classification",
         {"a", "b"},
         data={"split": "predefined"},
+    ),
+    Form(
+        "an archive of time series as its zip unpacks (.ts, .arff and .txt)",
+        "series Waves",
+        unpacked,
+        "classification",
+        {"1", "2"},
+        data={"split": "predefined"},
+    ),
+    Form(
+        "an archive of time series as its zip",
+        "series Waves.zip",
+        zipped,
+        "classification",
+        {"1", "2"},
+        data={"split": "predefined"},
+    ),
+    Form(
+        "series with one row per time step",
+        "series x.csv --id case --time hour",
+        {"x.csv": steps(float)},
+        "classification",
+        {"a", "b"},
+        data={"id": "case", "time": "hour"},
+    ),
+    Form(
+        "series with uneven steps of time",
+        "series x.csv --id case --time hour --time-step 0.5",
+        {"x.csv": steps(lambda k: k + 0.2 * (k % 3))},
+        "classification",
+        {"a", "b"},
+        data={"time_step": 0.5},
+    ),
+    Form(
+        "series with a column of row numbers, as pandas writes it",
+        "series x.csv",
+        {"x.csv": csv(",label,s_0,s_1,s_2,s_3,s_4", ((i, "ab"[i % 2], *_SERIES[i][:5]) for i in range(40)))},
+        "classification",
+        {"a", "b"},
+    ),
+    Form(
+        "a folder of audio clips for each class, of several sample rates",
+        "audio clips",
+        mixed,
+        "classification",
+        {"no", "yes"},
+        n=12,
+    ),
+    Form(
+        "audio clips in one folder, the label in their names",
+        "audio clips --pattern {label}_{group}_{take}",
+        flat,
+        "classification",
+        {"no", "yes"},
+        n=12,
+        data={"pattern": "{label}_{group}_{take}", "split": "group"},
+    ),
+    Form(
+        "a table whose ids repeat",
+        "table x.csv --id none",
+        {"x.csv": csv("id,width,label", ((i // 2, i * 37 % 41, "ab"[i % 2]) for i in range(40)))},
+        "classification",
+        {"a", "b"},
+        data={"id": "none"},
     ),
 ]
 

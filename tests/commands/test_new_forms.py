@@ -326,3 +326,33 @@ def test_every_domain_says_how_long_it_takes(tmp_path, domain, capsys):
     rows = [(f"word {i} and more" if domain == "text" else i / 3, "ab"[i % 2]) for i in range(40)]
     new(tmp_path, domain, "x.csv", table(header, rows))
     assert "training takes about a minute for each of 6 runs on two cores" in capsys.readouterr().out
+
+
+def test_mixed_sample_rates_silence_and_cut_clips_are_said(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        (tmp_path / "clips" / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        rate = 8000 if i % 3 else 44_100
+        samples = np.zeros(rate) if i == 5 else rng.normal(size=rate * (9 if i == 4 else 1)) / 9
+        soundfile.write(tmp_path / "clips" / "ab"[i % 2] / f"{i}.wav", samples, rate)
+    new(tmp_path, "audio", "clips", None)
+    said = capsys.readouterr().out
+    assert "beware: sample rates differ (8 at 8,000 Hz, 4 at 44,100 Hz); all clips are resampled" in said
+    assert "beware: 1 of 12 clips are silent, such as b/5.wav" in said
+    assert "longer clips, up to 9.0 seconds, are cut" in said or "the source reads 9" in said
+
+
+def test_a_named_counter_is_suspected_and_repeated_ids_are_answered(tmp_path, capsys):
+    rows = [(i + 1, i * 37 % 41, "ab"[i % 2]) for i in range(40)]
+    new(tmp_path, "table", "x.csv", table("nr,width,label", rows))
+    assert "beware: column 'nr' counts the rows; is it data? (--ignore-column)" in capsys.readouterr().out
+    (tmp_path / "y.csv").write_text(table("id,width,label", [(1, 2, "a"), (1, 3, "b")]))
+    assert execute(["new", "table", str(tmp_path / "y.csv")]) == 2
+    assert "expected unique ids (--id none numbers the records)" in capsys.readouterr().err
+
+
+def test_zip_archives_that_are_not_read_are_answered(tmp_path, capsys):
+    (tmp_path / "x.zip").write_bytes(b"PK")
+    for domain in ("image", "audio", "forecast"):
+        assert execute(["new", domain, str(tmp_path / "x.zip")]) == 2
+        assert "found a zip archive; expected the files in it: unzip it" in capsys.readouterr().err

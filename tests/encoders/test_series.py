@@ -125,3 +125,12 @@ def test_only_training_records_decide_the_statistics():
     state = encoder.state()
     encoder.encode(records([[100, 200]]))
     assert encoder.state() == state
+
+
+def test_lists_of_series_of_several_lengths():
+    records = SeriesEncoder.from_array([[1.0, 2, 3], np.array([4.0, 5])])
+    assert records.arrays.shape == (2, 1, 3)
+    assert np.isnan(records.arrays[1, 0, 2])
+    assert SeriesEncoder.from_array([np.zeros((2, 3)), np.zeros((2, 5))]).arrays.shape == (2, 2, 5)
+    with pytest.raises(ValueError, match="found a list of other things"):
+        SeriesEncoder.from_array([["a", "b"], ["c"]])

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from xmr.cli.lines import line
 from xmr.cli.options import Domain, OnError, Skipping, SplitBy
+from xmr.cli.remedies import FLAGS, as_options
 
 MAX_LINES = 20  # of skipped records
 
@@ -33,6 +34,9 @@ def new(
     ] = None,
     record_id: Annotated[str | None, typer.Option("--id", help="Column of the record ids.")] = None,
     time: Annotated[str | None, typer.Option(help="Column of the time, for series of one row per time step.")] = None,
+    time_step: Annotated[
+        float | None, typer.Option(help="Resample such series to steps of this length (seconds of dates).")
+    ] = None,
     group: Annotated[str | None, typer.Option(help="Column that says who a record comes from.")] = None,
     pattern: Annotated[
         str | None,
@@ -77,6 +81,7 @@ def new(
         on_error.value,
         wild_type,
         offset,
+        time_step,
     )
     made = draft(domain, source, path, asked)
     write_text(path, made.text(path))
@@ -86,5 +91,5 @@ def new(
     if len(made.skipped) > MAX_LINES:
         console.print(f"and {len(made.skipped) - MAX_LINES:,} more (`xmr run` lists all in skipped.csv)")
     for text in made.found:
-        line(console, text)
+        line(console, as_options(text, FLAGS.values()))
     line(console, f"wrote {path}; now: xmr check {path}, then xmr run {path}")

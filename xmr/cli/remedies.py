@@ -15,9 +15,10 @@ FLAGS = {
     "pattern": "--pattern",
     "wild_type": "--wild-type",
     "offset": "--offset",
+    "time_step": "--time-step",
     "ignore_columns": "--ignore-column",
 }
-_FIELD = re.compile(rf"\bdata\.({'|'.join(FLAGS)})\b(?:=(\w+)|: \[([^\]]*)\]|: (skip)\b)?")
+_FIELD = re.compile(rf"\bdata\.({'|'.join(FLAGS)})\b(?:=(\w+)|: \[([^\]]*)\]|: (skip|[0-9.e+-]+)(?=[ ,)]|$))?")
 
 
 def as_options(message: str, known: Collection[str]) -> str:

@@ -8,9 +8,10 @@ from typing import Any, Self
 
 from xmr.errors import DataError, Problem, nearest
 
+NO_IDS = "none"  # as the column of the ids: records are numbered by their lines
 ROLES = ("input", "id", "set", "time", "group")  # one column each
 SEVERAL = ("target", "skip")
-RULES = ("pattern", "wild_type", "offset", "label_separator")  # how what stands in them is read
+RULES = ("pattern", "wild_type", "offset", "label_separator", "time_step")  # how what stands in them is read
 _FIELDS = {"set": "split_column", "group": "group_column", "skip": "ignore_columns"}  # recipe fields of other names
 USUAL: dict[str, tuple[str, ...]] = {
     "input": (
@@ -46,6 +47,7 @@ class Columns:
     wild_type: str | None = None  # the sequence that inputs list the mutations of
     offset: int = 0  # the number of its first residue, less one
     label_separator: str | None = None  # between several labels in one cell
+    time_step: float | None = None  # series of one row per time step: resampled to it
     trained: Columns | None = None  # of the file a program was trained on
 
     def given(self) -> dict[str, Any]:
@@ -57,12 +59,13 @@ class Columns:
         """The inverse of `given`. Raises TypeError for a value that is not the name of a column."""
         names = {**given}
         several: dict[str, Any] = {role: tuple(names.pop(role, ())) for role in SEVERAL}
-        offset = names.pop("offset", 0)
+        offset, step = names.pop("offset", 0), names.pop("time_step", None)
         every = (*names.values(), *(name for part in several.values() for name in part))
         known = {*ROLES, *RULES}
-        if {*names} - known or not all(isinstance(name, str) for name in every) or not isinstance(offset, int):
+        numbers = isinstance(offset, int) and isinstance(step, int | float | None)
+        if {*names} - known or not all(isinstance(name, str) for name in every) or not numbers:
             raise TypeError(f"columns {given}")
-        return cls(**several, **names, offset=offset)
+        return cls(**several, **names, offset=offset, time_step=step)
 
     def recalled(self) -> Columns:
         """With the rules of the training file where none is given; labels are looked for in the columns first."""
@@ -110,6 +113,9 @@ class ColumnIndex:
         usual = {role: tuple(name for name in names if name not in columns.features) for role, names in usual.items()}
 
         def index(role: str, name: str | None) -> int | None:
+            """The column of a role; `id: none` says that there is no column of ids."""
+            if role == "id" and name == NO_IDS and NO_IDS not in header:
+                return None
             return find_column(header, name, role, place, usual.get(role, ()))
 
         ignored = tuple(find_column(header, name, "skip", place) for name in columns.skip)

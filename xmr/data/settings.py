@@ -78,7 +78,9 @@ class DataSettings(Section):
         description="regression: standardized, or normal scores of the training quantiles (for skewed values)",
     )
     positive: str | None = Field(None, description="binary tasks: the positive class, for AUROC and average precision")
-    id: str | None = Field(None, description="column of record ids; by default `id`, otherwise the line number")
+    id: str | None = Field(
+        None, description="column of record ids; by default `id`, otherwise, or with `none`, the line number"
+    )
     split_column: str | None = Field(None, description="column with the values train, validation and test")
     group_column: str | None = Field(None, description="column with the origin of each record (speaker, patient)")
     ignore_columns: list[str] = Field(
@@ -101,6 +103,11 @@ class DataSettings(Section):
     time: str | None = Field(
         None,
         description="time series with one row per time step: the column of the time; by default one with a usual name",
+    )
+    time_step: Annotated[float, Gt(0)] | None = Field(
+        None,
+        description="time series with one row per time step: interpolate linearly to steps of this length (seconds "
+        "where times are dates); gaps of more than three steps stay missing",
     )
     rows: Annotated[int, Ge(1)] | None = Field(None, description="forecasting: number of rows to use, from the first")
     labels_path: str | None = Field(None, description="per-residue tasks: FASTA of label strings, by id")

@@ -181,7 +181,9 @@ class ForecastEncoder(Encoder):
             raise DataError(Problem(str(path[0]), f"{len(path)} files", "one: a forecast follows one table"))
         table = read_time_table(path, columns)
         records = self.latest(table)
-        yield replace(records, ids=list(records.group), notes=table.notes)
+        steps = steps_in_words(table.times).partition(";")[0]
+        when = f"the {self.horizon} steps after {table.times[-1]}{f', {steps}' if steps else ''}"
+        yield replace(records, ids=list(records.group), notes=(*table.notes, when))
 
     def columns_for(self, wanted: Columns, task: Task) -> Columns:
         """The training channels; the input of a file is its time."""

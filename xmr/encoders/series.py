@@ -191,7 +191,13 @@ class SeriesEncoder(Encoder):
 
     @classmethod
     def from_array(cls, X: Any) -> Records:
-        """An array (n, length) or (n, channels, length) of numbers."""
+        """An array (n, length) or (n, channels, length) of numbers, or a list of series of several lengths."""
+        if isinstance(X, list | tuple) and len({np.shape(row)[-1:] for row in X}) > 1:
+            rows = [np.asarray(row) for row in X]
+            rows = [row[None] if row.ndim == 1 else row for row in rows]
+            if any(row.ndim != 2 or row.dtype.kind not in "fiu" or not row.size for row in rows):
+                raise ValueError("found a list of other things; expected series (length,) or (channels, length)")
+            return series_records(rows, None, "<memory>")
         values = np.asarray(X)
         values = values[:, None] if values.ndim == 2 else values
         if values.ndim != 3 or values.dtype.kind not in "fiu":

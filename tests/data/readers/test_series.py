@@ -1,6 +1,7 @@
 """Every format of series gives the same records; what is broken is named with its line."""
 
 import gzip
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -301,3 +302,41 @@ def test_arrays_beside_series_hold_one_value_for_each(tmp_path, held, said):
         read(tmp_path / "x.npz")
     np.savez(tmp_path / "x.npz", series=VALUES, labels=np.array([b"a", b"b", b"a"]))
     same(read(tmp_path / "x.npz"))
+
+
+def test_uneven_steps_are_said_and_resampled(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text(
+        "id,time,v,label\n" + "".join(f"s,{t},{v},1\n" for t, v in ((0, 0), (1, 2), (2, 4), (2.5, 5), (7.5, 9)))
+    )
+    columns = Columns(reads="series")
+    records = read_all(path, columns, "fail", Skipped())
+    assert records.arrays[0, 0].tolist() == [0, 2, 4, 5, 9]
+    said = (
+        "2 of 4 steps of time differ from the usual 1: rows count as evenly spaced (data.time_step: 1 resamples them)"
+    )
+    assert records.notes == (said,)
+    records = read_all(path, replace(columns, time_step=1.0), "fail", Skipped())
+    np.testing.assert_array_equal(records.arrays[0, 0], [0, 2, 4, *[np.nan] * 5])
+    path.write_text(path.read_text().replace("7.5,9", "5.5,11"))
+    records = read_all(path, replace(columns, time_step=1.0), "fail", Skipped())
+    np.testing.assert_allclose(records.arrays[0, 0], [0, 2, 4, 6, 8, 10])
+    with pytest.raises(DataError, match=r"data\.time_step: found 1e-09 over 5\.5"):
+        read_all(path, replace(columns, time_step=1e-9), "fail", Skipped())
+
+
+def test_steps_of_dates_are_seconds(tmp_path):
+    path = tmp_path / "x.csv"
+    moments = ("2020-01-01T00:00", "2020-01-01T01:00", "2020-01-01T03:00")
+    path.write_text("id,time,v,label\n" + "".join(f"s,{moment},{v},1\n" for v, moment in enumerate(moments)))
+    records = read_all(path, Columns(reads="series", time_step=3600), "fail", Skipped())
+    np.testing.assert_allclose(records.arrays[0, 0], [0, 1, 1.5, 2])
+
+
+def test_channels_of_an_archive_alone_are_passed_over(tmp_path):
+    for name in ("Moves", "MovesDimension1"):
+        for part in ("TRAIN", "TEST"):
+            (tmp_path / f"{name}_{part}.tsv").write_text(f"1\t{len(name)}\t2\n2\t3\t4\n")
+    records = read_all(tmp_path, Columns(reads="series"), "fail", Skipped())
+    assert records.arrays[:, 0, 0].tolist() == [5, 3, 5, 3]
+    assert records.notes[-1].startswith("read Moves_TEST.tsv and Moves_TRAIN.tsv, not the 2 other files")

@@ -45,7 +45,8 @@ def test_windows_of_every_channel_and_row():
     np.testing.assert_array_equal(made.arrays[1, 0], [1, 3, 5, 7, 9, 11])
     np.testing.assert_array_equal(made.arrays[2, 0], [2, 4, 6, 8, 10, 12])
     assert made.group[:3] == ["a", "b", "a"]
-    assert made.ids[0] == "6:a"  # line 6 of the file is the first to be forecast
+    assert made.ids[0] == "4 a"  # the time of the first row to be forecast
+    assert made.line[0] == 6
 
 
 def test_a_part_forecasts_all_its_rows_and_looks_back_before_it():
@@ -141,12 +142,12 @@ def test_gaps_are_seen_as_the_value_before_and_not_scored(tmp_path):
     np.testing.assert_allclose(encoder.std, [np.std([1, 3, 4, 6]), np.std([5, 6, 7, 9, 10, 11])])
     scaled = encoder.scaled(read)
     made = windows(scaled, 3, 2, 0, 7)
-    assert made.ids == ["6:a", "6:b", "7:a", "7:b", "8:a", "8:b"], "the empty line is counted"
+    assert made.line == [6, 6, 7, 7, 8, 8], "the empty line is counted"
     own = _units(encoder, made.arrays[:, 0], made.group)
     expected = [[3.5, 1, 1, 3, 4], [5, 6, 7, np.nan, 9], [1, 1, 3, 4, np.nan], [6, 7, 7, 9, 10], [1, 3, 4, np.nan, 6]]
     np.testing.assert_allclose(own[:5], expected, atol=1e-5)
     np.testing.assert_allclose(_units(encoder, encoder.latest(read).arrays[:, 0], ["a", "b"])[0], [4, 4, 6], atol=1e-5)
-    assert encoder.latest(read).ids == ["10:a", "10:b"]
+    assert encoder.latest(read).line == [10, 10]
 
 
 @pytest.mark.parametrize(

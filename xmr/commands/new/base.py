@@ -38,10 +38,11 @@ class Asked:
     on_error: str = "fail"
     wild_type: str | None = None
     offset: int | None = None
+    time_step: float | None = None
 
     def given(self) -> list[str]:
         """The options that were given, but for those that every kind of data takes."""
-        names = ("target", "id", "group", "pattern", "task", "split", "wild_type", "offset")
+        names = ("target", "id", "group", "pattern", "task", "split", "wild_type", "offset", "time_step")
         return [f"--{name.replace('_', '-')}" for name in names if getattr(self, name)]
 
 
@@ -62,7 +63,13 @@ class Draft:
         Raises RecipeError for a split by groups where there are none.
         """
         data = self.body["data"]
-        stated = {"id": asked.id, "group_column": asked.group, "time": asked.time, "pattern": asked.pattern}
+        stated: dict[str, Any] = {
+            "id": asked.id,
+            "group_column": asked.group,
+            "time": asked.time,
+            "pattern": asked.pattern,
+        }
+        stated["time_step"] = asked.time_step
         data |= {field: value for field, value in stated.items() if value}
         if ignored:
             data["ignore_columns"] = list(ignored)

@@ -19,6 +19,7 @@ LABELS = (
     *("activity", "fitness", "score", "dms_score", "category", "annotation", "outcome", "property", "affinity"),
     *("value", "family", "type", "species", "response"),
 )
+COUNTED = 20  # rows that a column with a name must count to be suspected
 SHOWN = 8  # columns that a message lists
 _UNNAMED = re.compile(r"(unnamed: ?\d+|index|)", re.IGNORECASE)  # what pandas and R call the numbers of rows
 _LETTERS = re.compile(r"[A-Za-z*.-]{4,}")
@@ -48,9 +49,11 @@ def guess_columns(source: Path, columns: Columns, letters: bool, mutations: bool
         header = name_columns(rows, columns) if columns.reads == "table" else rows.take_header()
         held = [cells for _, cells in rows.peek() if len(cells) == len(header)]
     table = _Table(str(source), header, held, columns)
-    ignored = table.row_numbers()
+    ignored, suspected = table.row_numbers()
     columns = replace(columns, skip=(*columns.skip, *(header[at] for at in ignored)))
     why = [f"column {header[at]!r} counts the rows, so it is ignored" for at in ignored]
+    if columns.reads in ("table", "series"):
+        why += [f"beware: column {header[at]!r} counts the rows; is it data? (--ignore-column)" for at in suspected]
     table = replace(table, columns=columns)
     asked = columns.reads != "sequences" or columns.input is not None or (table.usual("input") and not mutations)
     what, fits = ("mutations", _mutated) if mutations else ("sequences", _lettered) if letters else ("texts", _spaced)
@@ -111,17 +114,20 @@ class _Table:
         """Whether a column has a usual name of this role."""
         return find_column(self.header, None, role, self.file, USUAL[role]) is not None
 
-    def row_numbers(self) -> list[int]:
-        """Columns without a name of their own that count 0, 1, 2 ... or 1, 2, 3 ..."""
+    def row_numbers(self) -> tuple[list[int], list[int]]:
+        """Columns that count 0, 1, 2 ... or 1, 2, 3 ...: without a name of their own, and with one."""
         named = {self.columns.id, self.columns.time, self.columns.group, *self.columns.target, *self.columns.skip}
-        found = []
+        unnamed, others = [], []
         for at, name in enumerate(self.header):
-            if name in named or not _UNNAMED.fullmatch(name.strip()) or len(self.rows) < 2:
-                continue
             counted = [row[at].strip() for row in self.rows]
-            if any(counted == [str(first + step) for step in range(len(counted))] for first in (0, 1)):
-                found.append(at)
-        return found
+            counts = any(counted == [str(first + step) for step in range(len(counted))] for first in (0, 1))
+            if name in named or len(counted) < 2 or not counts:
+                continue
+            if _UNNAMED.fullmatch(name.strip()):
+                unnamed.append(at)
+            elif len(counted) >= COUNTED and name.casefold() not in (*USUAL["id"], *TIME):
+                others.append(at)
+        return unnamed, others
 
     def left(self) -> list[int]:
         """The columns that are neither the input nor anything else that has a name."""

@@ -119,6 +119,7 @@ class Reading:
             group=asked.group,
             skip=asked.ignore,
             pattern=asked.pattern,
+            time_step=asked.time_step,
         )
         looked_at = files.home / files.names[0] if files else self.paths[0]
         mutations = asked.wild_type is not None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from xmr.commands.new.sources import choose_source
 from xmr.data.readers.media import Media
 from xmr.errors import require
 
-MEASURED = 200  # clips whose length is read, evenly spaced over all
+MEASURED = 200  # clips that are looked at
+LISTENED, SILENT = 10, 1e-4  # seconds of a clip, and the loudest sample below which it is silent
 
 
 def series(sample: Sample) -> Draft:
@@ -43,7 +45,8 @@ def audio(sample: Sample) -> Draft:
     """Whole clips, with a small pattern added to the wave."""
     source, why = choose_source("wave")
     found = [sample.found("audio clips"), why]
-    lengths = clip_lengths(sample)
+    clips = clips_of(sample)
+    lengths = [clip.seconds for clip in clips]
     if source["name"] == "whisper_tiny" and len(lengths):
         typical, longest = float(np.quantile(lengths, 0.95)), max(lengths)
         source["seconds"] = min(30.0, max(1.0, math.ceil(2 * typical) / 2))
@@ -51,6 +54,12 @@ def audio(sample: Sample) -> Draft:
         found.append(
             f"clips: {np.median(lengths):.1f} seconds in the median; the source reads {source['seconds']:g}{cut}"
         )
+    rates = Counter(clip.rate for clip in clips)
+    if len(rates) > 1:
+        listed = ", ".join(f"{count} at {rate:,} Hz" for rate, count in rates.most_common(4))
+        found.append(f"beware: sample rates differ ({listed}); all clips are resampled, but a rate may tell the label")
+    if silent := [clip.name for clip in clips if clip.silent]:
+        found.append(f"beware: {len(silent)} of {len(clips)} clips are silent, such as {silent[0]}")
     body: dict[str, Any] = {
         "task": sample.task.name,
         "seed": 0,
@@ -66,23 +75,36 @@ def audio(sample: Sample) -> Draft:
     return Draft(body, found)
 
 
-def clip_lengths(sample: Sample) -> Sequence[float]:
-    """Seconds of some of the clips, from the headers of their files; none where the clips are arrays in memory."""
+@dataclass(frozen=True)
+class Clip:
+    """What is known of a clip before it is trained on. silent: nothing is louder than a ten-thousandth."""
+
+    name: str
+    seconds: float
+    rate: int
+    silent: bool
+
+
+def clips_of(sample: Sample) -> list[Clip]:
+    """Some of the clips, evenly spaced over all; none where the clips are arrays in memory."""
     if sample.records.arrays is not None:
         return []
     soundfile: Any = require("soundfile", "audio", "reading audio files")
     media = Media(sample.records.file, "an audio file")
     inputs = sample.records.inputs
     chosen = np.linspace(0, len(inputs) - 1, min(MEASURED, len(inputs))).round().astype(int)
-    lengths = []
+    clips = []
     for index in dict.fromkeys(chosen.tolist()):
         try:
-            facts = soundfile.info(str(media.path(inputs[index])))
+            path = str(media.path(inputs[index]))
+            facts = soundfile.info(path)
+            if facts.samplerate > 0:
+                samples, _ = soundfile.read(path, frames=LISTENED * facts.samplerate, always_2d=True)
+                silent = not len(samples) or float(np.abs(samples).max()) < SILENT
+                clips.append(Clip(inputs[index], facts.frames / facts.samplerate, facts.samplerate, silent))
         except (ValueError, RuntimeError):
             continue  # the encoder reports what it cannot read
-        if facts.samplerate > 0:
-            lengths.append(facts.frames / facts.samplerate)
-    return lengths
+    return clips
 
 
 def _data(sample: Sample) -> dict[str, Any]:

@@ -26,6 +26,8 @@ def check_file(path: Path, known: tuple[str, ...], expected: str) -> str:
     if path.stat().st_size == 0:
         raise DataError(Problem(str(path), "an empty file", expected))
     suffix = suffix_of(path)
+    if suffix == ".zip" and suffix not in known:
+        raise DataError(Problem(str(path), "a zip archive", "the files in it: unzip it, and name the folder or file"))
     if suffix not in known:
         raise DataError(Problem(str(path), f"a file ending in {suffix or 'nothing'!r}", f"one of {formats}"))
     return suffix

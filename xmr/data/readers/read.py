@@ -122,7 +122,8 @@ def read_all(path: Path | Sequence[Path], columns: Columns, on_error: str, skipp
     seen: dict[str, int] = {}
     for index, name in enumerate(records.ids):
         if name in seen:
-            wrong[index] = f"found the id {name!r} again (first at {records.location(seen[name])}); expected unique ids"
+            found = f"found the id {name!r} again (first at {records.location(seen[name])})"
+            wrong[index] = f"{found}; expected unique ids (data.id=none numbers the records)"
         seen.setdefault(name, index)
     for index, role in enumerate(records.role):
         if role not in ("", "train", "validation", "test"):

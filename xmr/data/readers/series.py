@@ -30,6 +30,9 @@ from xmr.errors import DataError, Problem, nearest, require
 
 TIME = ("time", "timestamp", "timepoint", "t", "step")
 FORMATS = (".ts", ".arff", ".npz", ".npy", *COLUMNAR)
+MAX_STEPS = 10_000_000  # samples of a resampled series
+_PART = re.compile(r"_(TRAIN|TEST)$", re.IGNORECASE)
+UNEVEN, LONGEST_GAP = 0.01, 3  # relative difference of steps of time that counts; steps beyond which a gap is missing
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)\.0+|-?[0-9]\.[0-9]*[eE][+-]?[0-9]+")
 _DATES = re.compile(r"[0-9T:. -]*")
 _BY_AEON = (ValueError, OSError, LookupError, TypeError, AttributeError, NameError, ArithmeticError)  # what it raises
@@ -98,17 +101,31 @@ def part_of(path: Path) -> str:
 
 
 def _folder(folder: Path, columns: Columns, chunk: int) -> Iterator[Records]:
-    """Every file of series in a folder; the name of each says its part."""
+    """The files NAME_TRAIN and NAME_TEST of a folder; the name of each says its part.
+
+    Archives hold the same data in several formats side by side, and each channel of it alone: of those that have both
+    parts, the first format of `FORMATS` is read, and the name with which all others begin.
+    """
     found = [p for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith(".") and part_of(p)]
     if not found:
         expected = "files named NAME_TRAIN and NAME_TEST (.ts, .tsv, .arff, ...)"
         raise DataError(Problem(str(folder), "none", expected))
-    ordered = sorted(found, key=part_of, reverse=True)  # train first
+    kinds = {kind: [p for p in found if p.suffix.lower() == kind] for kind in FORMATS}
+    whole = [kind for kind, paths in kinds.items() if {"train", "test"} <= {*map(part_of, paths)}]
+    read = kinds[whole[0]] if whole else found
+    names = {_PART.sub("", path.name.split(".")[0]) for path in read}
+    shortest = min(names, key=len)
+    if all(name.startswith(shortest) for name in names):
+        read = [path for path in read if _PART.sub("", path.name.split(".")[0]) == shortest]
     parts: list[Records] = []
-    for path in ordered:
+    for path in sorted(read, key=part_of, reverse=True):  # train first
         with reading(path):
             parts.extend(read_series(path, columns, chunk))
-    yield from _cut(Records.join(parts), chunk)
+    joined = Records.join(parts)
+    if len(read) < len(found):
+        passed = f"{len(found) - len(read)} other files of the same data"
+        joined = replace(joined, notes=(*joined.notes, f"read {' and '.join(p.name for p in read)}, not the {passed}"))
+    yield from _cut(joined, chunk)
 
 
 def _cut(records: Records, chunk: int) -> Iterator[Records]:
@@ -245,7 +262,7 @@ def _by_rows(rows: Rows, columns: Columns, chunk: int) -> Iterator[Records]:
         yield from _headless(rows, columns, chunk)
         return
     header = rows.take_header()
-    columns = columns.within(header)
+    columns = columns.recalled().within(header)
     index = ColumnIndex.of(header, columns, rows.place)
     clock = find_column(header, columns.time, "time", rows.place, TIME)
     if clock is None:
@@ -309,7 +326,47 @@ def _long(rows: Rows, columns: Columns, index: ColumnIndex, clock: int) -> Recor
     starts = [group[0] for group in groups]
     facts = [[column[at] for at in starts] for column in steps.columns]
     first = Block([int(lines[group].min()) for group in groups], facts)
-    return _records([values[group].T for group in groups], first, index, path)
+    seconds = when if when.dtype.kind == "f" else (when - when.min()) / np.timedelta64(1, "s")
+    series, note = _evenly(seconds, values, groups, columns.time_step)
+    return replace(_records(series, first, index, path), notes=(note,) if note else ())
+
+
+def _evenly(
+    clock: np.ndarray, values: np.ndarray, groups: list[np.ndarray], step: float | None
+) -> tuple[list[np.ndarray], str]:
+    """The series (C, L) of rows in the order of time, and what is to be said of the steps between them.
+
+    clock: (rows,) numbers, seconds of dates; values: (rows, C); groups: the rows of each series. step: values are
+    interpolated linearly to steps of this length, and stay missing in gaps of more than three steps.
+    """
+    if step is not None:
+        made = [_at_steps(clock[group], values[group], step) for group in groups]
+        return made, f"resampled to steps of {step:g} (linear; gaps of more than {LONGEST_GAP} steps stay missing)"
+    steps = np.concatenate([np.diff(clock[group]) for group in groups])
+    usual = float(np.median(steps)) if len(steps) else 0.0
+    odd = int((np.abs(steps - usual) > UNEVEN * usual).sum())
+    said = f"{odd:,} of {len(steps):,} steps of time differ from the usual {usual:g}: rows count as evenly spaced"
+    return [values[group].T for group in groups], f"{said} (data.time_step: {usual:g} resamples them)" if odd else ""
+
+
+def _at_steps(clock: np.ndarray, values: np.ndarray, step: float) -> np.ndarray:
+    """Values (L, C) at increasing times (L,) -> (C, L') at even steps from the first time to the last."""
+    count = int(np.floor((clock[-1] - clock[0]) / step + 1e-6)) + 1
+    if count > MAX_STEPS:
+        expected = f"steps that give at most {MAX_STEPS:,} samples"
+        raise DataError(Problem("data.time_step", f"{step:g} over {clock[-1] - clock[0]:g}", expected))
+    times = clock[0] + step * np.arange(count)
+    made = np.full((values.shape[1], count), np.nan, np.float32)
+    for row, channel in zip(made, values.T):
+        known = np.flatnonzero(~np.isnan(channel))
+        if not len(known):
+            continue
+        behind = np.searchsorted(clock[known], times + 1e-9 * step, side="right")
+        left, right = clock[known[(behind - 1).clip(0)]], clock[known[behind.clip(max=len(known) - 1)]]
+        near = (right - left <= LONGEST_GAP * step * (1 + UNEVEN)) & (behind > 0)
+        near &= times <= clock[known[-1]] + 1e-9 * step
+        row[near] = np.interp(times[near], clock[known], channel[known])
+    return made
 
 
 def _records(values: np.ndarray | list[np.ndarray], block: Block, index: ColumnIndex, path: Path) -> Records:

@@ -128,7 +128,7 @@ def windows(table: TimeTable, context_length: int, horizon: int, begin: int, end
     """Each channel of each window whose steps to come lie in rows begin to end: (n, 1, context_length + horizon).
 
     The look-back may reach before `begin`; what is missing in it is the value before, what is missing to come stays
-    NaN. `group` says the channel, ids the line where the future starts.
+    NaN. `group` says the channel, ids the time at which the future starts.
     """
     starts = np.arange(max(0, begin - context_length), end - context_length - horizon + 1, stride)
     if not len(starts):
@@ -143,8 +143,9 @@ def windows(table: TimeTable, context_length: int, horizon: int, begin: int, end
     names = list(table.names) * n
     beyond = table.lines[-1] + 1  # where the row to come would stand
     first = np.repeat(np.array([*table.lines, beyond])[starts + context_length], channels)
+    times = [*table.times, f"after {table.times[-1]}"]
     return Records(
-        [f"{row}:{name}" for row, name in zip(first, names)],
+        [f"{times[start + context_length]} {name}" for start in starts for name in table.names],
         names,
         {},
         line=first.tolist(),
