@@ -119,7 +119,9 @@ def test_few_records_are_passed_over_until_there_are_enough_steps(tmp_path):
     assert seen[0]["steps"] == steps[-1]
     assert len(fit(tmp_path, name="b", epochs=4, min_steps=3)[1].rows) == 5
     hopeless = {"learning_rate": 1e-12, "patience": 1}  # no epoch is better than the first
-    assert len(fit(tmp_path, name="c", epochs=9, **hopeless)[1].rows) == 2
+    assert (
+        len(fit(tmp_path, name="c", epochs=9, **hopeless)[1].rows) == 3
+    )  # the first epoch equals the untrained program
     assert len(fit(tmp_path, name="d", epochs=9, min_steps=4 * each, **hopeless)[1].rows) == 5
 
 
@@ -242,3 +244,9 @@ def test_answers_that_are_no_numbers_are_never_scored():
     assert check_answers(torch.tensor([0.0, math.inf]), settings)[1] == math.inf
     with pytest.raises(TrainingDivergedError, match=r"found 3 and NaN or infinite predictions; expected a smaller one"):
         check_answers(torch.tensor([0.0, math.nan]), settings)
+
+
+def test_an_epoch_as_good_as_the_untrained_program_is_preferred_to_it(tmp_path, monkeypatch):
+    scores = iter([0.5, 0.4, 0.5, 0.5])
+    monkeypatch.setattr(loop._Job, "validate", lambda self, precision: {"score": next(scores)})
+    assert fit(tmp_path, epochs=3)[1].best_epoch == 2

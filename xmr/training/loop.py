@@ -171,7 +171,8 @@ def train(
             }
             history.rows.append(row)
             score = row.get("score", -math.inf)
-            if score > history.best_score:
+            equal = score == history.best_score and history.best_epoch == 0 and best is not None  # as the untrained one
+            if score > history.best_score or equal:
                 history.best_score, history.best_epoch = score, progress.epoch + 1
                 best = trained_state(modules)
             elif settings.patience and progress.step >= settings.min_steps:
