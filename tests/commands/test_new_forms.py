@@ -356,3 +356,50 @@ def test_zip_archives_that_are_not_read_are_answered(tmp_path, capsys):
     for domain in ("image", "audio", "forecast"):
         assert execute(["new", domain, str(tmp_path / "x.zip")]) == 2
         assert "found a zip archive; expected the files in it: unzip it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("gap", ["", "NaN", "NA", "n/a", "nan"])
+def test_labels_that_are_missing_are_alike(tmp_path, gap, capsys):
+    rows = [(text, gap if i == 5 else i / 7) for i, text in enumerate(PROTEINS)]
+    for content in (
+        table("sequence,fitness", rows),
+        table("sequence,label", [(t, "ab"[i % 2] if i else gap) for i, (t, _) in enumerate(rows)]),
+    ):
+        (tmp_path / "x.csv").write_text(content)
+        assert execute(["new", "protein", str(tmp_path / "x.csv"), "--force"]) == 2
+        assert "found no label in" in capsys.readouterr().err
+        recipe, prepared = drafted(tmp_path, "protein", "x.csv", None, "--on-error", "skip")
+        assert (len(prepared.records), recipe.data.on_error) == (23, "skip")
+        assert "1 more records cannot be read and are skipped" in capsys.readouterr().out
+
+
+def test_empty_columns_of_spreadsheets_are_passed_over(tmp_path):
+    content = "sequence,label,,\n" + "".join(f"{text},{i % 2},,\n" for i, text in enumerate(PROTEINS))
+    assert len(drafted(tmp_path, "protein", "x.csv", content)[1].records) == 24
+    content = "width;kind;;\n" + "".join(f"{i},5;{'ab'[i % 2]};;\n" for i in range(24))
+    prepared = drafted(tmp_path, "table", "y.csv", content, "--target", "kind")[1]
+    assert prepared.records.columns == ("width",)
+    (tmp_path / "z.csv").write_text("sequence,label,,\nACDE,1,,\nCDEF,0,,x\n")
+    assert execute(["new", "protein", str(tmp_path / "z.csv"), "--target", "label"]) == 2
+
+
+def test_headers_that_hold_no_label_are_answered(tmp_path, capsys):
+    """Descriptions of UniProt are no labels; what can be done is said."""
+    names = (f"sp|P{i}|X{i} Kinase {i} OS=Homo PE={i % 3}" for i in range(24))
+    (tmp_path / "x.fasta").write_text("".join(f">{name}\n{text}\n" for name, text in zip(names, PROTEINS)))
+    assert execute(["new", "protein", str(tmp_path / "x.fasta")]) == 2
+    assert (
+        "expected a label column, TARGET= or --pattern in FASTA headers, or a file for each class"
+        in capsys.readouterr().err
+    )
+    (tmp_path / "x.csv").write_text(table("sequence,label", [(text, "a") for text in PROTEINS]))
+    assert execute(["new", "protein", str(tmp_path / "x.csv"), "--pattern", "{label}_{take}"]) == 2
+    assert "found a pattern for x.csv, whose rows have no names" in capsys.readouterr().err
+
+
+def test_files_of_several_formats_are_read_together(tmp_path):
+    (tmp_path / "one.fasta").write_text("".join(f">p{i}\n{text}\n" for i, text in enumerate(PROTEINS[:12])))
+    (tmp_path / "two.csv").write_text(table("sequence", [(text,) for text in PROTEINS[12:]]))
+    paths = [str(tmp_path / name) for name in ("one.fasta", "two.csv")]
+    assert execute(["new", "protein", *paths, "-o", str(tmp_path / "r.yaml")]) == 0
+    assert load_recipe(str(tmp_path / "r.yaml")).data.path == paths

@@ -80,7 +80,10 @@ class Records:
         if not chunks:
             return Records([], [])
         arrays = [chunk.arrays for chunk in chunks if chunk.arrays is not None]
-        lists: dict[str, Any] = {name: [x for chunk in chunks for x in getattr(chunk, name)] for name in _LISTS}
+        held = [name for name in _LISTS if any(getattr(chunk, name) for chunk in chunks)]  # by some chunks, perhaps
+        lists: dict[str, Any] = {
+            name: [x for chunk in chunks for x in getattr(chunk, name) or [""] * len(chunk)] for name in held
+        }
         labels = {name: [x for chunk in chunks for x in chunk.labels[name]] for name in chunks[0].labels}
         notes = tuple(dict.fromkeys(note for chunk in chunks for note in chunk.notes))
         return replace(chunks[0], labels=labels, arrays=_joined(arrays) if arrays else None, notes=notes, **lists)

@@ -14,6 +14,7 @@ from torch import Tensor
 from xmr.core.kinds import EncodedSet
 from xmr.core.prediction import Prediction
 from xmr.core.registry import TASKS
+from xmr.data.readers.numbers import is_labelled
 from xmr.data.records import Records
 from xmr.errors import RecipeError, one_of
 from xmr.metrics.base import Array
@@ -79,7 +80,10 @@ class Task(ABC):
     @classmethod
     def unreadable(cls, label: str, column: str) -> str | None:
         """What is wrong with one label, as "found ...; expected ...", or None."""
-        return f"found no label in {column!r}; expected one" if label == "" else None
+        if is_labelled(label):
+            return None
+        found = f"found {label!r} in {column!r}, which is no label" if label else f"found no label in {column!r}"
+        return f"{found}; expected one"
 
     @classmethod
     def check_lengths(cls, records: Records, lengths: np.ndarray) -> dict[int, str]:

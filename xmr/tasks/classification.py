@@ -43,13 +43,6 @@ class Classification(Task):
         return self.names.index(self.positive) if self.positive in self.names else len(self.names) - 1
 
     @classmethod
-    def unreadable(cls, label: str, column: str) -> str | None:
-        """See `Task.unreadable`."""
-        if label.casefold() == "nan":
-            return f"found {label!r} in {column!r}, which is no label; expected one"
-        return super().unreadable(label, column)
-
-    @classmethod
     def check_split(cls, records: Records, train: np.ndarray) -> None:
         """Two classes at least in training, and fewer than records: else the label column is another one."""
         column, labels = next(iter(records.labels.items()))

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from xmr.core.prediction import Prediction
+from xmr.data.readers.numbers import is_labelled
 from xmr.data.records import Records
 from xmr.metrics.base import Array, mean_of_defined
 from xmr.metrics.classes import ClassPredictions
@@ -39,7 +40,7 @@ class Multilabel(Task):
     @classmethod
     def unreadable(cls, label: str, column: str) -> str | None:
         """See `Task.unreadable`; an empty label is not known."""
-        if label.casefold() in ("", *_TRUE, *_FALSE):
+        if not is_labelled(label) or label.casefold() in (*_TRUE, *_FALSE):
             return None
         return f"found {label!r} in {column!r}; expected 0 or 1 (empty: not known)"
 
@@ -113,4 +114,4 @@ class Multilabel(Task):
 
 
 def _truth(text: str) -> float:
-    return float("nan") if text == "" else float(text.casefold() in _TRUE)
+    return float("nan") if not is_labelled(text) else float(text.casefold() in _TRUE)

@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from torch import Tensor
 
 from xmr.core.prediction import Prediction
-from xmr.data.readers.numbers import is_number
+from xmr.data.readers.numbers import is_labelled, is_number
 from xmr.data.records import Records
 from xmr.metrics.base import Array
 from xmr.metrics.numbers import NumberPredictions
@@ -48,7 +48,7 @@ class Regression(Task):
     @classmethod
     def unreadable(cls, label: str, column: str) -> str | None:
         """See `Task.unreadable`."""
-        if label and not is_number(label):
+        if is_labelled(label) and not is_number(label):
             return f"found {label!r} in {column!r}; expected a finite number"
         return super().unreadable(label, column)
 

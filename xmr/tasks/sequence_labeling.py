@@ -14,7 +14,7 @@ from xmr.core.prediction import Prediction
 from xmr.data.records import Records
 from xmr.metrics.base import Array
 from xmr.metrics.classes import ClassPredictions
-from xmr.tasks.base import IGNORE, Table, Task
+from xmr.tasks.base import IGNORE, Table
 from xmr.tasks.classification import Classification
 
 
@@ -30,11 +30,6 @@ class SequenceLabeling(Classification):
     single_target: ClassVar[bool] = False
     default_output: ClassVar[str] = "per_position"
     figures: ClassVar[tuple[str, ...]] = ("confusion", "reliability")
-
-    @classmethod
-    def unreadable(cls, label: str, column: str) -> str | None:
-        """See `Task.unreadable`."""
-        return Task.unreadable(label, column)
 
     @classmethod
     def check_labels(cls, records: Records) -> dict[int, str]:

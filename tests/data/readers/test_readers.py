@@ -147,7 +147,7 @@ def test_quantile_scale_by_hand_and_back():
 
 def test_labels_that_cannot_be_read():
     assert "no label" in task_class("classification").check_labels(Records.of(["A"], {"y": [""]}))[0]
-    assert "finite number" in task_class("regression").check_labels(Records.of(["A"], {"y": ["nan"]}))[0]
+    assert "no label" in task_class("regression").check_labels(Records.of(["A"], {"y": ["nan"]}))[0]
     assert "0 or 1" in task_class("multilabel").check_labels(Records.of(["A"], {"y": ["maybe"]}))[0]
 
 

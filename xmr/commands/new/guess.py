@@ -27,7 +27,8 @@ def guess_task(records: Records, texts: list[str], archived: bool = False) -> tu
         return _guess_of_several(records)
     labels = next(iter(records.labels.values()))
     if not any(labels):
-        raise DataError(Problem(records.file, "no label on any record", "a label column, or TARGET= in FASTA headers"))
+        expected = "a label column, TARGET= or --pattern in FASTA headers, or a file for each class"
+        raise DataError(Problem(records.file, "no label on any record", expected))
     distinct = set(labels)
     if len(labels) > 1 and texts and all(len(a) == len(b) for a, b in zip(labels, texts)):
         varied = len({*map(len, texts)}) > 1 or len(distinct) > len(labels) / 2  # two words may be as long as peptides

@@ -19,6 +19,7 @@ from xmr.data.columns import Columns
 from xmr.data.mutations import fitting_offsets, whole_sequences
 from xmr.data.pattern import apply_pattern
 from xmr.data.readers.fasta import names_a_file
+from xmr.data.readers.numbers import is_labelled
 from xmr.data.readers.parts import parts_and_classes
 from xmr.data.readers.read import files_of, one_column_each, read_all, wild_type_of
 from xmr.data.readers.residues import join_residues
@@ -58,7 +59,7 @@ class Reading:
         records = self._without(records, encoder.check(records))
         if len(records.labels) == 1:  # of several, an empty one may be a label that is not known
             name, labels = next(iter(records.labels.items()))
-            unlabelled = [index for index, label in enumerate(labels) if label == "" and any(labels)]
+            unlabelled = [index for index, label in enumerate(labels) if not is_labelled(label) and any(labels)]
             records = self._without(records, dict.fromkeys(unlabelled, f"found no label in {name!r}; expected one"))
         if not len(records):
             raise DataError(Problem(str(self.paths[0]), "no usable record", "at least a few"))

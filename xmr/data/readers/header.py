@@ -38,7 +38,9 @@ def name_columns(rows: Rows, columns: Columns) -> list[str]:
 
 def _is_header(first: list[Row]) -> bool:
     """A first row of distinct names: none is a number or a gap, and none stands in its column again."""
-    top = first[0][1]
+    top = list(first[0][1])
+    while len(top) > 1 and not top[-1]:  # columns at the end that a spreadsheet left empty
+        top.pop()
     if len(set(top)) != len(top) or any(is_number(cell) or is_gap(cell) for cell in top):
         return False
     return not any(name == cell for _, row in first[1:] for name, cell in zip(top, row))

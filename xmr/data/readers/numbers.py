@@ -12,10 +12,17 @@ import numpy as np
 
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "-"})
 
+NO_LABEL = frozenset({"", "nan", "na", "n/a", "<na>", "null"})  # `none` and `-` may well be classes
+
 
 def is_gap(cell: str) -> bool:
     """Whether a cell says that nothing is known: empty, NA, null and the like."""
     return cell.strip().casefold() in MISSING
+
+
+def is_labelled(cell: str) -> bool:
+    """Whether a cell is a label: not empty, NaN, NA or null."""
+    return cell.strip().casefold() not in NO_LABEL
 
 
 def is_number(text: str) -> bool:

@@ -114,6 +114,9 @@ def read_all(path: Path | Sequence[Path], columns: Columns, on_error: str, skipp
         raise DataError(Problem(str(path), "one label per record", expected))
     wrong: dict[int, str] = {}
     if columns.pattern is not None and (columns.trained is None or not any(map(any, records.labels.values()))):
+        if columns.reads in _OF_FILES and not records.title and not records.origin:
+            expected = "the names of several files, or FASTA headers"
+            raise DataError(Problem("data.pattern", f"a pattern for {path.name}, whose rows have no names", expected))
         wrong |= apply_pattern(records, columns.pattern)
     if columns.wild_type is not None:
         wrong |= whole_sequences(records, columns.wild_type, columns.offset)

@@ -53,6 +53,7 @@ class Rows:
         self.header = header or []
         self.place = str(path)  # of the header
         self._named_by = "header"
+        self.empty = 0  # columns at the end that have neither a name nor a cell, as spreadsheets write them
 
     def peek(self, n: int = _DECIDING) -> list[Row]:
         """The first rows, with decimal points; they stay where they are."""
@@ -69,6 +70,12 @@ class Rows:
         if not self.stated:
             line, names = next(self.rows)
             self.header, self.place = [name.strip() for name in names], f"{self.path}:{line}"
+            head = self.peek() if not self.header[-1] else []
+            while len(self.header) > 1 and not self.header[-1]:
+                if any(len(cells) >= len(self.header) and cells[len(self.header) - 1].strip() for _, cells in head):
+                    break
+                self.header.pop()
+                self.empty += 1
         return self.header
 
     def name(self, names: list[str]) -> list[str]:
@@ -91,6 +98,8 @@ class Rows:
     def _add(self, block: Block, rows: list[Row], texts: Collection[int | None]) -> None:
         """Put rows at the end of a block."""
         width = len(block.columns)
+        if self.empty:
+            rows = [(line, row[:width] if not any(map(str.strip, row[width:])) else row) for line, row in rows]
         lines, cells = zip(*rows)
         if set(map(len, cells)) != {width}:
             line, row = next((line, row) for line, row in rows if len(row) != width)
