@@ -23,6 +23,7 @@ from tests.baselines.test_series import parts
 from tests.tiny import tiny_model, tiny_source
 from xmr.baselines.hog import gradients
 from xmr.baselines.series import series_of
+from xmr.data.records import Records
 from xmr.data.smiles import smiles_tokens
 from xmr.encoders.audio import AudioEncoder
 from xmr.encoders.molecule import MoleculeEncoder
@@ -257,12 +258,17 @@ def test_kernel_ridge_on_letters(task):
     """scikit-learn's KernelRidge, its settings by a loop over records that are left out one at a time."""
     encoder = ProteinEncoder(aligned=True)
     encoder.configure(64)
-    records = encoder.example(70, 0, task)
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 5, size=(90, 4))
+    texts = ["MK" + "".join("ACDEF"[code] for code in row) + "G" for row in codes]
+    values = codes @ [1.0, 0.5, -0.5, 0.2] + rng.normal(size=90)
+    labels = values.astype(str) if task == "regression" else np.where(values > 2, "yes", "no")
+    records = Records.of(texts, {"label": labels.tolist()})
     data, _ = baseline_input(encoder, records, task, tiny_source(), FreeEmbedding(), test=20, gap=10)
     train, test = data.texts["train"] + data.texts["validation"], data.texts["test"]
     letters = sorted(set("".join(train)))
     left, right = (
-        np.array([[float(text[at] == letter) for at in range(30) for letter in letters] for text in texts])
+        np.array([[float(text[at] == letter) for at in range(7) for letter in letters] for text in texts])
         for texts in (train, test)
     )
     kept = left.any(axis=0) & ~left.all(axis=0)
