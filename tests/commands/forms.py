@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
 import soundfile
+from PIL import Image
 
 from xmr.data.mutations import ONE_LETTER
 
@@ -80,8 +82,8 @@ def fasta(records: Any) -> str:
 class Form:
     """have: in words; command: behind `xmr new`; files: name -> content, or what writes them into a folder.
 
-    task: of the draft; labels: values that must be among those read; n: records; section: fields of `data` the recipe
-    must have; encoder: likewise; inputs: whether these are the records' inputs.
+    task: of the draft; labels: values that must be among those read; n: records, 0 where they are windows; data,
+    encoder: fields that the recipe's sections must have; inputs: whether these are the records' inputs.
     """
 
     have: str
@@ -164,6 +166,28 @@ def mixed(folder: Path) -> None:
 def flat(folder: Path) -> None:
     """Clips in one folder."""
     clips(folder, nested=False)
+
+
+def workbook(folder: Path) -> None:
+    """A sheet of numbers."""
+    book = openpyxl.Workbook()
+    book.active.append(["width", "color", "price"])
+    for i in range(40):
+        book.active.append([i * 37 % 41, "rgb"[i % 3], i / 7])
+    book.save(folder / "x.xlsx")
+
+
+def images(folder: Path) -> None:
+    """Twelve small images."""
+    for i in range(12):
+        place = folder / "animals" / ("cat", "dog")[i % 2] / f"{i}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8, 3), 20 * i, dtype=np.uint8)).save(place)
+
+
+def nucleotides(n: int) -> str:
+    """A random sequence."""
+    return "".join(RNG.choices("ACGT", k=n))
 
 
 def steps(step: Callable[[int], float]) -> str:
@@ -475,6 +499,61 @@ FORMS = [
         "classification",
         {"a", "b"},
         data={"id": "none"},
+    ),
+    Form(
+        "a table as a spreadsheet exports it: semicolons, decimal commas, empty columns at the end",
+        "table x.csv",
+        {"x.csv": "width;color;label;;\n" + "".join(f"{i},5;{'rgb'[i % 3]};{'ab'[i % 2]};;\n" for i in range(40))},
+        "classification",
+        {"a", "b"},
+    ),
+    Form(
+        "an Excel workbook",
+        "table x.xlsx --target price",
+        workbook,
+        "regression",
+        data={"target": "price"},
+    ),
+    Form(
+        "a table without a header",
+        "table x.csv --target column_3",
+        {"x.csv": "".join(f"{i * 37 % 41},{i * 11 % 7},{'ab'[i % 2]}\n" for i in range(40))},
+        "classification",
+        {"a", "b"},
+        data={"target": "column_3"},
+    ),
+    Form(
+        "nucleotides, a FASTA file for each class",
+        "dna promoter.fa other.fa",
+        {
+            "promoter.fa": fasta((f"p{i}", nucleotides(20 + i)) for i in range(20)),
+            "other.fa": fasta((f"n{i}", nucleotides(20 + i)) for i in range(20)),
+        },
+        "classification",
+        {"promoter", "other"},
+    ),
+    Form(
+        "texts with their labels",
+        "text x.tsv",
+        {"x.tsv": csv("text,label", ((f"the {i}th note is long", ("good", "bad")[i % 2]) for i in range(40)), "\t")},
+        "classification",
+        {"good", "bad"},
+    ),
+    Form(
+        "images, a folder for each class",
+        "image animals",
+        images,
+        "classification",
+        {"cat", "dog"},
+        n=12,
+    ),
+    Form(
+        "a table of channels over time, to be forecast",
+        "forecast x.csv",
+        {"x.csv": csv("date,load", ((f"2020-01-{1 + i // 24:02} {i % 24:02}:00", i % 24 + i % 5) for i in range(300)))},
+        "forecasting",
+        n=0,
+        encoder={"season": 24},
     ),
 ]
 
