@@ -159,7 +159,7 @@ def test_forecasts_go_on_where_the_table_ends(tmp_path):
     out = tmp_path / "p.csv"
     assert execute(["predict", str(run), str(path), "-o", str(out)]) == 0
     found = rows_of(out)
-    assert [row["id"] for row in found] == ["x", "y"]
+    assert [row["id"] for row in found] == ["400 x", "400 y"]  # the time of t+1
     values = np.array([float(found[1][f"t+{i}"]) for i in range(1, 13)])
     expected = 5 + 3 * np.cos(2 * np.pi * np.arange(400, 412) / 24)
     assert np.abs(values - expected).mean() < 1.0

@@ -176,14 +176,14 @@ class ForecastEncoder(Encoder):
         return replace(records, notes=table.notes)
 
     def stream(self, path: Path | Sequence[Path], columns: Columns, chunk: int) -> Iterator[Records]:
-        """The last window of every channel at once, by the channel's name."""
+        """The last window of every channel at once, by the time of the first step to come and the channel's name."""
         if not isinstance(path, Path):
             raise DataError(Problem(str(path[0]), f"{len(path)} files", "one: a forecast follows one table"))
         table = read_time_table(path, columns)
         records = self.latest(table)
         steps = steps_in_words(table.times).partition(";")[0]
         when = f"the {self.horizon} steps after {table.times[-1]}{f', {steps}' if steps else ''}"
-        yield replace(records, ids=list(records.group), notes=(*table.notes, when))
+        yield replace(records, notes=(*table.notes, when))
 
     def columns_for(self, wanted: Columns, task: Task) -> Columns:
         """The training channels; the input of a file is its time."""

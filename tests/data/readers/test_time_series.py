@@ -11,7 +11,7 @@ from xmr.baselines.time_series import last_value, linear, seasonal_naive
 from xmr.core.kinds import SignalSet, SignalSpec
 from xmr.core.prediction import Prediction
 from xmr.data.columns import Columns
-from xmr.data.readers.time_series import TimeTable, read_time_table, steps_in_words, windows
+from xmr.data.readers.time_series import TimeTable, next_time, read_time_table, steps_in_words, windows
 from xmr.data.records import Records
 from xmr.data.settings import DataSettings
 from xmr.encoders.forecast import ForecastEncoder
@@ -247,3 +247,21 @@ def test_values_that_would_overflow_are_named():
         DataError, match=r"t\.csv:42: b: found 1e\+30, 3e\+28 standard deviations from the mean; expected"
     ):
         encoder.scaled(made)
+
+
+@pytest.mark.parametrize(
+    ("times", "to_come"),
+    [
+        (["1", "2", "3"], "4"),
+        (["0.5", "1.0"], "1.5"),
+        (["2020-01-30", "2020-01-31"], "2020-02-01"),
+        (["2020-01-01 00:00:00", "2020-01-01 01:00:00"], "2020-01-01 02:00:00"),
+        (["2020-01-01T00:00", "2020-01-01T00:15"], "2020-01-01T00:30:00"),
+        (["30/01/2020", "31/01/2020"], "01/02/2020"),
+        (["2020-01-01", "2020-02-01"], "after 2020-02-01"),
+        (["a", "b"], "after b"),
+        (["7"], "after 7"),
+    ],
+)
+def test_the_time_of_the_row_to_come(times, to_come):
+    assert next_time(times) == to_come

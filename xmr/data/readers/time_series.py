@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from xmr.data.columns import Columns, check_unique, find_column
-from xmr.data.dates import moment, way_of, ways_of
+from xmr.data.dates import ISO, moment, way_of, ways_of
 from xmr.data.readers.numbers import as_numbers, is_gap
 from xmr.data.readers.rows import Rows, open_rows
 from xmr.data.readers.series import numbers_of
@@ -21,6 +21,7 @@ from xmr.data.records import Records
 from xmr.errors import DataError, Problem
 
 CHUNK = 4096  # rows turned into numbers at once
+LAST = 200  # times by which the usual step is told
 TIME = ("date", "time", "datetime", "timestamp", "ds")
 
 
@@ -107,6 +108,27 @@ def steps_in_words(times: list[str]) -> str:
     return f"{step} apart" + (f"; {longer:,} of {len(gaps):,} are longer (windows count rows)" if longer else "")
 
 
+def next_time(times: list[str]) -> str:
+    """The time of the row to come, written as the others are; `after` the last where steps are months or unclear."""
+    unclear = f"after {times[-1]}"
+    try:
+        clock = as_numbers(times)
+        return f"{clock[-1] + np.median(np.diff(clock)):g}" if len(clock) > 1 else unclear
+    except ValueError:
+        way = way_of(times)
+    if way is None or len(times) < 2:
+        return unclear
+    stamps = [moment(time, way) for time in times[-LAST:]]
+    step = sorted(later - sooner for sooner, later in pairwise(stamps))[(len(stamps) - 1) // 2]
+    if step >= timedelta(days=28):
+        return unclear
+    to_come, last = stamps[-1] + step, times[-1]
+    if way != ISO:
+        return to_come.strftime(way)
+    written = to_come.isoformat(sep=" " if " " in last else "T")
+    return written if ":" in last else written[:10] if to_come.time() == datetime.min.time() else unclear
+
+
 def _goes_back(times: list[str]) -> int | None:
     """The first row whose time does not come after the one before it, in the reading that gets furthest: numbers by
     value, ISO 8601 and other texts by their letters, dates written otherwise by what they say."""
@@ -143,7 +165,7 @@ def windows(table: TimeTable, context_length: int, horizon: int, begin: int, end
     names = list(table.names) * n
     beyond = table.lines[-1] + 1  # where the row to come would stand
     first = np.repeat(np.array([*table.lines, beyond])[starts + context_length], channels)
-    times = [*table.times, f"after {table.times[-1]}"]
+    times = [*table.times, next_time(table.times)]
     return Records(
         [f"{times[start + context_length]} {name}" for start in starts for name in table.names],
         names,
