@@ -8,6 +8,7 @@ from xmr.cli.app import execute
 from xmr.commands.demo import DEMOS, load_demo
 from xmr.core.registry import SOURCES
 from xmr.data.public.catalog import dataset
+from xmr.recipe.load import load_recipe
 
 # The primary metric of each, and what it must reach: well above chance.
 REACHED = {
@@ -47,3 +48,15 @@ def test_a_demo_ends_with_a_result(domain, tmp_path, capsys):
     assert (result["test"][metric] < bound) == (metric == "mse")
     assert (folder / "report.html").is_file()
     assert DEMOS[domain].yours in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("protein/custom", "dna/custom", "text/custom", "molecule/custom", "table/custom", "series/ucr"),
+        *("audio/folder", "image/digits", "forecast/etth1"),
+    ],
+)
+def test_the_source_of_each_domains_own_recipe_comes_in_a_package(name):
+    """No hub and no folder of models: pip alone brings it."""
+    assert SOURCES.get(load_recipe(name, []).source["name"]).packaged is not None

@@ -357,7 +357,7 @@ def test_parts_beside_classes_are_refused(tmp_path):
 
 def test_a_folder_is_no_file_of_sequences(tmp_path):
     folder_of(tmp_path, {"a/1.png": solid("L", 5)})
-    with pytest.raises(DataError, match=r"found a folder; expected a file of records: \.fasta"):
+    with pytest.raises(DataError, match=r"found a folder without files of records; expected files ending in \.fasta"):
         read_all(tmp_path, Columns(need_target=False, reads="sequences"), "fail", Skipped())
 
 

@@ -89,11 +89,6 @@ def svm(regression: bool, seed: int) -> BaseEstimator:
     return CrossValidated(make_pipeline(StandardScaler(), machine), f"{'svr' if regression else 'svc'}__C", MARGINS)
 
 
-def plain_linear(regression: bool, seed: int) -> BaseEstimator:
-    """As `linear`, with scikit-learn's own three ridge strengths."""
-    return make_pipeline(StandardScaler(), RidgeCV() if regression else LogisticRegression(max_iter=2000))
-
-
 def forest(regression: bool, seed: int) -> BaseEstimator:
     """500 trees."""
     kind = RandomForestRegressor if regression else RandomForestClassifier

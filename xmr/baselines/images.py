@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from xmr.baselines.base import BaselineInput
-from xmr.baselines.estimators import Model, fit_and_predict, forest, plain_linear
+from xmr.baselines.estimators import Model, fit_and_predict, forest, linear
 
 
 def pixel_logistic(data: BaselineInput) -> np.ndarray:
     """A linear model on pixels: (n, K)."""
-    return _on_pixels(plain_linear, data)
+    return _on_pixels(linear, data)
 
 
 def pixel_forest(data: BaselineInput) -> np.ndarray:

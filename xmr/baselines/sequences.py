@@ -12,7 +12,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.preprocessing import MaxAbsScaler
 
 from xmr.baselines.base import BaselineInput
-from xmr.baselines.estimators import Model, fit_and_predict, forest, plain_linear, tuned_linear
+from xmr.baselines.estimators import Model, fit_and_predict, forest, linear, tuned_linear
 from xmr.core.kinds import SymbolSet
 from xmr.data.smiles import molecule
 from xmr.errors import require
@@ -22,7 +22,7 @@ Features = Callable[[list[str], list[str]], tuple[Any, Any]]  # training and tes
 
 def length_only(data: BaselineInput) -> np.ndarray:
     """A linear model on the length: (n, K)."""
-    return _on_texts(lengths, plain_linear, data)
+    return _on_texts(lengths, linear, data)
 
 
 def composition_logistic(data: BaselineInput) -> np.ndarray:
@@ -71,7 +71,7 @@ def onehot_forest(data: BaselineInput) -> np.ndarray:
 
 def descriptors_logistic(data: BaselineInput) -> np.ndarray:
     """A linear model on physicochemical descriptors: (n, K)."""
-    return _on_texts(descriptors, plain_linear, data)
+    return _on_texts(descriptors, linear, data)
 
 
 def descriptors_forest(data: BaselineInput) -> np.ndarray:
