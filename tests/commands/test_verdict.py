@@ -8,7 +8,7 @@ import pytest
 from tests.test_job import RECIPE, write
 from xmr.cli.app import execute
 from xmr.commands.run import run
-from xmr.commands.verdict import counted, verdict
+from xmr.commands.verdict import counted, verdict, verdict_of_means
 from xmr.recipe.load import load_recipe
 
 
@@ -172,3 +172,29 @@ def test_a_finished_run_gets_its_controls_by_resume(tmp_path):
     assert list(after["controls"]) == ["shuffled labels"]  # a source without a network has no other
     assert after["test"]["auroc"] == pytest.approx(before["test"]["auroc"])
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["finished"] is True
+
+
+def test_several_runs_end_with_one_verdict_of_their_means(tmp_path, capsys):
+    """Noise, over two seeds: the verdict comes once, behind the summary."""
+    write(tmp_path)
+    asked = ["run", str(tmp_path / "r.yaml"), "-o", str(tmp_path / "out"), "--quiet", "--seeds", "2", "--controls"]
+    assert execute(asked) == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert "control: shuffled labels" in summary["rows"]
+    said = capsys.readouterr().err.splitlines()
+    lines = [text for text in said if text.startswith("beware: ")]
+    assert lines == [f"beware: {text}" for text in summary["verdict"]]
+    assert said[len(said) - len(lines) :] == lines
+    mean = summary["rows"]["program"]["auroc"]["mean"]
+    other = summary["rows"]["kmer_logistic"]["auroc"]["mean"]
+    assert any("kmer_logistic beats the program" in text for text in lines) == (other > mean)
+
+
+def test_the_interval_of_all_folds_is_held_against_chance():
+    runs = [result(leaks={"alarms": ["the same"]}) for _ in range(3)]
+    rows = {"program": {"auroc": {"mean": 0.6}}, "majority": {"auroc": {"mean": 0.5}}}
+    summary = {"rows": rows, "interval": {"auroc": [0.45, 0.75]}, "test_counts": {"a": 30, "b": 30}}
+    said = verdict_of_means(runs, summary)
+    assert said[0] == "the same"
+    assert "the 95 % interval of auroc (0.450 to 0.750) includes chance (0.500)" in said[1]
+    assert len(said) == 2

@@ -34,14 +34,15 @@ def demo(
 
     Data and source model come inside pip packages. Each demo takes at most three minutes on two CPU cores.
     """
-    from xmr.cli.run import run_once
+    from xmr.cli.run import beware, run_once
     from xmr.commands.demo import DEMOS, load_demo
 
     chosen = DEMOS[domain.value]
     console = Console(stderr=True, highlight=False)
     folder = out or Path("runs") / f"demo-{domain.value}"
     recipe = load_demo(domain.value, lambda text: line(console, text))
-    run_once(
+    result = run_once(
         recipe, folder, chosen.recipe, console, resume=False, force=True, controls=False, device=device, quiet=False
     )
+    beware(console, result)
     line(console, f"the recipe: xmr show {chosen.recipe}; for your own data: {chosen.yours}")

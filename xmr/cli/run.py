@@ -53,7 +53,7 @@ def run(
 
     runs = runs_of(loaded, seeds)
     if len(runs) == 1:
-        run_once(loaded, folder, comment, console, resume, force, controls, device, quiet)
+        beware(console, run_once(loaded, folder, comment, console, resume, force, controls, device, quiet))
         return
     from xmr.core.output_folder import check_folder
 
@@ -82,6 +82,13 @@ def run(
     if folds:
         line(console, f"program of all records: {folder / WHOLE}")
     line(console, f"summary: {folder / 'summary.json'}")
+    beware(console, summary)
+
+
+def beware(console: Console, result: dict[str, Any]) -> None:
+    """Print what speaks against the figures of a run, or of several, as the last lines."""
+    for text in result.get("verdict", []):
+        line(console, f"beware: {text}")
 
 
 def run_once(
@@ -130,6 +137,4 @@ def run_once(
         console.print(f"  control: {name} {value:.3f}")
     if "report_error" not in result:
         line(console, f"report: {folder / 'report.html'}")
-    for text in result.get("verdict", []):
-        line(console, f"beware: {text}")
     return result

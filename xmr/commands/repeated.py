@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from xmr.commands.verdict import verdict_of_means
 from xmr.core.files import write_json
 from xmr.core.output_folder import held
 from xmr.metrics.base import headline
@@ -50,6 +51,7 @@ def write_summary(results: list[dict[str, Any]], folder: Path, folds: int = 0) -
         counts = [result.get("test_counts") or {} for result in results[:folds]]
         names = dict.fromkeys(name for each in counts for name in each)
         summary["test_counts"] = {name: sum(each.get(name, 0) for each in counts) for name in names}
+    summary["verdict"] = verdict_of_means(results, summary)
     with held(folder):
         write_json(folder / "summary.json", summary)
     means = {name: row["mean"] for name, row in summary["rows"]["program"].items()}

@@ -10,6 +10,7 @@ from xmr.metrics.base import headline, is_defined
 from xmr.metrics.registry import higher_is_better
 
 FEW = 10  # test records of a class below which its figures say little
+CONTROL = "control: "  # before the names of controls among the rows of a summary
 LISTED = 12  # classes that are counted one by one
 
 
@@ -50,6 +51,26 @@ def verdict(result: dict[str, Any]) -> list[str]:
     ]
 
 
+def verdict_of_means(results: list[dict[str, Any]], summary: dict[str, Any]) -> list[str]:
+    """The verdict of several runs, from their means. results: metrics.json of each; summary: of `summarize`."""
+    means = {name: {m: row["mean"] for m, row in rows.items()} for name, rows in summary["rows"].items()}
+    controls = {name.removeprefix(CONTROL): means.pop(name) for name in [*means] if name.startswith(CONTROL)}
+    chances = [result.get("chance") or {} for result in results]
+    names = set.intersection(*map(set, chances))
+    alarms = dict.fromkeys(text for result in results for text in (result.get("leaks") or {}).get("alarms", []))
+    whole = {
+        "metric": results[0]["metric"],
+        "test": means.pop("program"),
+        "baselines": means,
+        "controls": controls,
+        "test_interval": summary.get("interval", {}),
+        "chance": {name: sum(each[name] for each in chances) / len(chances) for name in names},
+        "test_counts": summary.get("test_counts") or {},
+        "leaks": {"alarms": [*alarms]},
+    }
+    return verdict(whole)
+
+
 def _beaten(metric: str, scores: dict[str, float]) -> list[str]:
     """Baselines that are better than the program, the best one first."""
     sign = 1 if higher_is_better(metric) else -1
@@ -78,7 +99,7 @@ def _controls(metric: str, result: dict[str, Any]) -> list[str]:
     for name, value in control_scores(metric, result).items():
         scores = f"{metric} {value:.3f} against {mine:.3f}"
         if name == SHUFFLED_LABELS:
-            low, high = result["controls"][name]["interval"].get(metric, (value, value))
+            low, high = result["controls"][name].get("interval", {}).get(metric, (value, value))
             if chance is None or low <= chance <= high or abs(value - chance) < abs(mine - chance) / 2:
                 continue
             found.append(

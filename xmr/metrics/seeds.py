@@ -32,22 +32,21 @@ def corrected_interval(values: Sequence[float], folds: int, level: float = 0.95)
     return [mean - float(half), mean + float(half)]
 
 
+def _metrics(row: dict[str, Any]) -> dict[str, Any]:
+    """The metrics of a baseline or control, without its costs and intervals."""
+    return {key: value for key, value in row.items() if key not in ("seconds", "peak_memory_mib", "interval")}
+
+
 def summarize(results: list[dict[str, Any]]) -> dict[str, Any]:
     """metrics.json of several seeds -> mean, standard deviation and values by row and metric.
 
     `paired`: for each baseline and metric, the two-sided p of a paired t-test over the seeds.
     """
     rows = {"program": [result["test"] for result in results]}
-    for name in results[0]["baselines"]:
-        if all(name in result["baselines"] for result in results):
-            rows[name] = [
-                {
-                    key: value
-                    for key, value in result["baselines"][name].items()
-                    if key not in ("seconds", "peak_memory_mib")
-                }
-                for result in results
-            ]
+    for kind, prefix in (("baselines", ""), ("controls", "control: ")):
+        for name in results[0].get(kind, {}):
+            if all(name in result.get(kind, {}) for result in results):
+                rows[f"{prefix}{name}"] = [_metrics(result[kind][name]) for result in results]
     table: dict[str, dict[str, Any]] = {}
     for name, each in rows.items():
         table[name] = {}
