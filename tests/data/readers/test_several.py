@@ -112,3 +112,12 @@ def test_ids_with_blanks_are_told_apart_by_the_whole_header(tmp_path):
     assert records.labels == {"TARGET": ["1", "0"]}
     (tmp_path / "x.fasta").write_text(">seq activity=1.5\nACDE\n")
     assert read(tmp_path / "x.fasta", target=("activity",)).labels == {"activity": ["1.5"]}
+
+
+def test_a_zip_archive_of_too_many_files_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("xmr.data.readers.several.MOST_FILES", 2)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for number in range(3):
+            archive.writestr(f"{number}.fasta", ">a\nACDE\n")
+    with pytest.raises(DataError, match="found 3 files; expected at most 2: unzip it, and name the folder"):
+        read(tmp_path / "x.zip")

@@ -20,6 +20,7 @@ from xmr.data.readers.text import reading
 from xmr.data.records import Records
 from xmr.errors import DataError, Problem
 
+MOST_FILES = 10_000  # of a zip archive
 Read = Callable[[Path, Columns, int], Iterator[Records]]
 
 
@@ -85,8 +86,12 @@ def unpacked(archive: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         try:
             with zipfile.ZipFile(archive) as opened:
-                check_size(sum(entry.file_size for entry in opened.infolist()), archive, "files", "a plain zip archive")
-                for entry in opened.infolist():
+                entries = opened.infolist()
+                check_size(sum(entry.file_size for entry in entries), archive, "files", "a plain zip archive")
+                if len(entries) > MOST_FILES:
+                    expected = f"at most {MOST_FILES:,}: unzip it, and name the folder"
+                    raise DataError(Problem(str(archive), f"{len(entries):,} files", expected))
+                for entry in entries:
                     name = Path(entry.filename)
                     if entry.is_dir() or name.is_absolute() or ".." in name.parts or name.parts[0] == "__MACOSX":
                         continue
