@@ -50,8 +50,8 @@ def test_a_long_list_is_cut(tmp_path, capsys):
     (tmp_path / "x.csv").write_text("sequence,label\nACDE,1\nEFGHI,0\n" + "A3,1\n" * 25)
     assert execute(["new", "protein", str(tmp_path / "x.csv"), "--on-error", "skip"]) == 0
     said = capsys.readouterr().out
-    assert said.count("skipped: ") == 20
-    assert "and 5 more (`xmr run` lists all in skipped.csv)" in said
+    assert said.count("skipped: ") == 5
+    assert "and 20 more (`xmr run` lists all in skipped.csv)" in said
     assert execute(["new", "protein", str(tmp_path / "x.csv"), "--on-error", "skp", "--force"]) == 2
     assert "'skp' is not one of 'fail', 'skip'; did you mean skip?" in capsys.readouterr().err
 

@@ -12,7 +12,7 @@ from xmr.cli.lines import line
 from xmr.cli.options import Domain, OnError, Skipping, SplitBy
 from xmr.cli.remedies import FLAGS, as_options
 
-MAX_LINES = 20  # of skipped records
+MAX_LINES = 5  # of skipped records
 
 
 def new(
