@@ -11,6 +11,7 @@ from tests.commands.test_leaks import AUDIO
 from xmr.cli.app import execute
 from xmr.commands.predict import UNLIKE, is_prediction_header
 from xmr.commands.run import run
+from xmr.core.files import json_sha256
 from xmr.core.novelty import Novelty, View
 from xmr.errors import ProgramError
 from xmr.program import Program
@@ -164,3 +165,27 @@ def test_single_clips_and_images_are_predicted(tmp_path, capsys):
     shutil.copy(tmp_path / "slow.txt", tmp_path / "slow.mp3")
     assert execute(["predict", str(tmp_path / "out-clips"), str(tmp_path / "slow.mp3")]) == 2
     assert "found a file that is no sound" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ranges": {"the length": [1.0]}},
+        {"ranges": {"the length": "ab"}},
+        {"limits": {"composition": 1.0, "features": "x"}},
+        {"limits": {"features": 1.0}},
+        {"limits": {"composition": 1.0, "features": 1.0, "other": 1.0}},
+        {"ranges": None},
+    ],
+)
+def test_statistics_that_do_not_fit_are_refused(folder, tmp_path, change):
+    """Whoever changes them brings the checksums up to date: what is behind the checksums must hold as well."""
+    place = tmp_path / "program"
+    shutil.copytree(folder / "program", place)
+    facts = json.loads((place / "program.json").read_text())
+    facts["training"] |= change
+    sums = facts.pop("sha256")
+    sums["program.json"] = json_sha256(facts)
+    (place / "program.json").write_text(json.dumps({**facts, "sha256": sums}))
+    with pytest.raises(ProgramError, match="settings that do not fit together"):
+        Program.load(place)

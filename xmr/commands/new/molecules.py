@@ -12,7 +12,7 @@ from xmr.encoders.molecule import MoleculeEncoder
 
 def molecule(sample: Sample) -> Draft:
     """Canonical form and a split by scaffold where RDKit is installed; else SMILES as written, split at random."""
-    baselines = ["majority", "length_only", "token_logistic"]
+    baselines = ["majority", "length_only", "token_logistic", "linear_probe"]
     split, form, data = sample.split(validation=0), "as_written", sample.sequences()
     found = [sample.found("molecules")]
     if has_rdkit():

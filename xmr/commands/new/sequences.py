@@ -41,9 +41,9 @@ def protein(sample: Sample) -> Draft:
         baselines = ["majority", "window_linear"]
     elif aligned:
         forest = ["onehot_forest"] if len(sample.records) <= MANY else []
-        baselines = ["majority", "onehot_linear", *forest, "onehot_kernel", "blosum_kernel"]
+        baselines = ["majority", "onehot_linear", *forest, "onehot_kernel", "blosum_kernel", "linear_probe"]
     else:
-        baselines = ["majority", "length_only", "kmer_logistic", "kmer_forest"]
+        baselines = ["majority", "length_only", "kmer_logistic", "kmer_forest", "linear_probe"]
     one_class = task.single_target and task.classes
     body: dict[str, Any] = {
         "task": task.name,
@@ -93,7 +93,7 @@ def dna(sample: Sample) -> Draft:
         "transform": {"name": "context_window"},
         "output": {"name": "ridge", "pool": "concat"},
         "training": {"epochs": 2, "learning_rate": 0.001, "batch_tokens": 2048},
-        "baselines": ["majority", "kmer_logistic", "kmer_forest", "onehot_linear", "onehot_kernel"],
+        "baselines": ["majority", "kmer_logistic", "kmer_forest", "onehot_linear", "onehot_kernel", "linear_probe"],
     }
     found = sample.found("sequences")
     found += "; all of one length, so read position by position (where they are no windows around a site: "
@@ -108,7 +108,7 @@ def text(sample: Sample) -> Draft:
 def _whole(sample: Sample, what: str, transform: dict[str, Any], learning_rate: float) -> Draft:
     """A head by gradient on sequences of all lengths."""
     per_position = sample.task.per_position
-    words = ["majority", "kmer_logistic", "kmer_forest", "token_logistic"]
+    words = ["majority", "kmer_logistic", "kmer_forest", "token_logistic", "linear_probe"]
     body: dict[str, Any] = {
         "task": sample.task.name,
         "seed": 0,

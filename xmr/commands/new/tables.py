@@ -30,6 +30,6 @@ def table(sample: Sample) -> Draft:
         "output": {"name": "ridge"},
         "training": {"epochs": 3, "learning_rate": 1e-5 if numbers else 1e-3, "batch_size": 32},
         "ensemble": 4,
-        "baselines": ["majority", "logistic", "rbf_svm", "hist_gradient_boosting", "random_forest"],
+        "baselines": ["majority", "logistic", "rbf_svm", "hist_gradient_boosting", "random_forest", "linear_probe"],
     }
     return Draft(body, [sample.found("rows"), *said])
