@@ -129,3 +129,11 @@ def test_unknown_names_and_where(tmp_path, monkeypatch, capsys):
     assert execute(["source", "list"]) == 0
     listed = capsys.readouterr().out
     assert all(name in listed for name in (*PUBLISHED_MODELS, "minilm", "efficientnet_lite0"))
+
+
+def test_the_list_says_what_installs_a_source(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    assert execute(["source", "list"]) == 0
+    said = capsys.readouterr().out
+    assert "pip install 'xmr[pixel]'" in said
+    assert "pip install --no-deps rxnmapper==0.4.3" in said

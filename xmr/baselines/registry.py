@@ -147,7 +147,7 @@ BASELINES = BaselineRegistry(
             needs="aeon:series",
         ),
         _built_in("logistic", "tables:logistic", _TABLE, "linear on standardized numbers and one-hot categories"),
-        _built_in("rbf_svm", "tables:rbf_svm", _TABLE, "support vector machine on the same columns"),
+        _built_in("rbf_svm", "tables:rbf_svm", _TABLE, "support vector machine on the columns of `logistic`"),
         _built_in("hist_gradient_boosting", "tables:hist_gradient_boosting", _TABLE, "gradient-boosted trees"),
         _built_in("random_forest", "tables:random_forest", _TABLE, "random forest on the columns"),
         _built_in("last_value", "time_series:last_value", _FUTURE, "the last value repeated"),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 app = typer.Typer(help="List, download and locate frozen source models.", no_args_is_help=True)
@@ -19,7 +20,8 @@ def listing() -> None:
 
     table = Table(Column("name", no_wrap=True), "what", "licence", "size", "here")
     for model in listed():
-        table.add_row(model.name, model.summary, model.licence, model.size, model.where or "no")
+        cells = (model.name, model.summary, model.licence, model.size, model.where or "no")
+        table.add_row(*map(escape, cells))  # 'xmr[pixel]' is no markup
     Console().print(table)
 
 
