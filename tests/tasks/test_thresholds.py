@@ -23,7 +23,7 @@ TRUTH = torch.tensor([1, 1, 1, 0, 0, 0, 1, 0])
 
 
 def test_the_threshold_has_the_highest_correlation():
-    chosen = RARE.decided(VALUES, TRUTH)
+    chosen = RARE.decided(VALUES, TRUTH, TRUTH)
     assert chosen.threshold == pytest.approx(0.25)  # between 0.3 and 0.2
     assert chosen.decide(VALUES).tolist() == [1, 1, 1, 0, 0, 0, 0, 0]
     best = max(matthews_corrcoef(TRUTH, cut <= SCORES) for cut in SCORES)
@@ -35,7 +35,7 @@ def test_the_threshold_has_the_highest_correlation():
 
 
 def test_the_table_and_the_errors_follow_the_threshold():
-    chosen = RARE.decided(VALUES, TRUTH)
+    chosen = RARE.decided(VALUES, TRUTH, TRUTH)
     _, rows = chosen.table(Prediction(list("abcdefgh"), VALUES, np.zeros_like(VALUES)))
     assert [row[1] for row in rows] == ["rare"] * 3 + ["common"] * 5
     loss, texts = chosen.errors(VALUES, TRUTH.numpy())
@@ -43,11 +43,13 @@ def test_the_table_and_the_errors_follow_the_threshold():
     assert texts[0] == ("rare", "rare (0.40)")
 
 
-def test_too_few_records_choose_no_threshold():
-    few = torch.tensor([1, 0, 0, 0, 0, 0, 1, 0])
-    assert RARE.decided(VALUES, few) is RARE
-    assert RARE.decided(np.full((8, 2), 0.5), TRUTH) is RARE
-    assert Classification(("a", "b", "c")).decided(np.ones((8, 3)), TRUTH).threshold == 0.5
+def test_with_too_few_records_the_class_is_as_frequent_as_in_training():
+    few, learned = torch.tensor([1, 0, 0, 0, 0, 0, 1, 0]), torch.tensor([1, 0, 0, 0])
+    assert RARE.decided(VALUES, few, learned).threshold == pytest.approx(0.325)  # two of eight, between 0.35 and 0.3
+    assert RARE.decided(VALUES, few, torch.tensor([1] + [0] * 99)).decide(VALUES).sum() == 1
+    assert RARE.decided(np.full((8, 2), 0.5), TRUTH, TRUTH) is RARE
+    assert RARE.decided(np.zeros((0, 2)), TRUTH[:0], TRUTH) is RARE
+    assert Classification(("a", "b", "c")).decided(np.ones((8, 3)), TRUTH, TRUTH).threshold == 0.5
 
 
 def test_the_metric_of_a_recipe():

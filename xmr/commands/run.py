@@ -191,9 +191,8 @@ def decide(job: Job, log: Log) -> None:
     if job.recipe.training.threshold != "validation":
         return
     values = job.program.predict_each(part.data).mean(dim=0).numpy() if len(part) else np.zeros((0, job.task.outputs))
-    job.program.task = chosen = job.task.decided(values, part.target)
-    few = " (too few validation records of a class)" if chosen is job.task else ""
-    log(chosen.decision or f"the decision threshold is 0.5{few}")
+    job.program.task = chosen = job.task.decided(values, part.target, job.sets["train"].target)
+    log(chosen.decision or "the decision threshold is 0.5")
 
 
 def _trained(job: Job, history: History) -> dict[str, Any]:

@@ -222,8 +222,11 @@ class Task(ABC):
         """A sentence on the decision threshold, where it is not the usual one."""
         return ""
 
-    def decided(self, values: Array, target: Tensor) -> Self:
-        """With a decision threshold chosen on held-out records, where the task has one: see `metrics` for arguments."""
+    def decided(self, values: Array, target: Tensor, learned: Tensor) -> Self:
+        """With a decision threshold chosen on held-out records, where the task has one.
+
+        values, target: see `metrics`; learned: targets of the training part.
+        """
         return self
 
     def interval(self, values: Array, target: Tensor, lengths: np.ndarray | None = None) -> dict[str, list[float]]:

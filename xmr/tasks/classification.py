@@ -141,22 +141,26 @@ class Classification(Task):
         positive = self.names[self.positive_class]
         return "" if usual else f"{positive} is predicted from a probability of {self.threshold:.3f}"
 
-    def decided(self, values: Array, target: Tensor) -> Self:
-        """With the threshold of the highest Matthews correlation, in the middle between the two scores around it.
+    def decided(self, values: Array, target: Tensor, learned: Tensor) -> Self:
+        """With a threshold chosen on held-out records, in the middle between the two scores around it.
 
-        Unchanged for more than two classes, and with fewer than three held-out records of either class.
+        That of the highest Matthews correlation; with fewer than three held-out records of a class, the one that
+        predicts the positive class as often as training has it. Unchanged for more than two classes, and where all
+        scores are alike.
         """
         truth = np.asarray(target) == self.positive_class
-        if self.outputs != 2 or min(truth.sum(), (~truth).sum()) < LEAST_HELD_OUT:
-            return self
         order = np.argsort(-values[:, self.positive_class], kind="stable")
-        scores, truth = values[order, self.positive_class], truth[order]
+        scores, truth, n = values[order, self.positive_class], truth[order], len(truth)
         cuts = np.flatnonzero(np.diff(scores)) + 1  # records above each possible threshold
-        if not len(cuts):
+        if self.outputs != 2 or not len(cuts):
             return self
-        right, total, n = np.cumsum(truth)[cuts - 1], truth.sum(), len(truth)
-        spread = np.sqrt(cuts * (n - cuts) * total * (n - total))
-        best = cuts[np.argmax((right * n - cuts * total) / spread)]
+        total = truth.sum()
+        if min(total, n - total) < LEAST_HELD_OUT:
+            usual = n * float((learned == self.positive_class).float().mean())
+            best = cuts[np.argmin(np.abs(cuts - max(1.0, usual)))]
+        else:
+            right, spread = np.cumsum(truth)[cuts - 1], np.sqrt(cuts * (n - cuts) * total * (n - total))
+            best = cuts[np.argmax((right * n - cuts * total) / spread)]
         return replace(self, threshold=float((scores[best - 1] + scores[best]) / 2))
 
     @property
