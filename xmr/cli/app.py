@@ -15,6 +15,7 @@ from rich.console import Console
 
 from xmr import __version__
 from xmr.cli import (
+    auto,
     check,
     check_component,
     compare,
@@ -83,6 +84,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
     "new": (new.new, "protein mine.csv --target activity"),
     "compare": (compare.compare, "protein/amp --train-sizes 50,200,all"),
     "scan": (scan.scan, "protein/amp --sources minilm,identity"),
+    "auto": (auto.auto, "table/wine --minutes 2"),
     "sweep": (sweep.sweep, "protein/amp training.learning_rate=1e-3,3e-3"),
     "study": (study.study, "studies/demo.yaml --jobs 2"),
     "show": (show.show, "protein/amp"),

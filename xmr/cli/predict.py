@@ -59,12 +59,12 @@ def predict(
     farther from their mean than those of 99.5 % of the training records.
     An interrupted prediction resumes where it stopped.
     """
-    from xmr.commands.predict import predict_file
+    from xmr.commands.predict_saved import predict_any
 
     target = out or source[0].with_name(f"{source[0].name}.predictions.csv")
     console = Console(stderr=True, highlight=False)
     with console.status("loading") as status:
-        done = predict_file(
+        done = predict_any(
             folder,
             source,
             target,

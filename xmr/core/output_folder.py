@@ -24,6 +24,7 @@ LOCK = ".xmr.lock"
 TABLES: tuple[str, ...] = (
     *("compare.csv", "compare.json", "compare.html", "sweep.csv", "sweep.json", "sweep.svg"),
     *("summary.json", "left_out.json", "study.json", "study.md", "study.html"),
+    *("auto.json", "auto.md", "predictor.json", "training.json", "training.npy"),
 )
 _ELSEWHERE = "a new or empty folder, or one that xmr wrote (-o FOLDER)"
 

@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xmr.core.batching import tokens_at_once
 from xmr.core.files import write_json
 from xmr.core.output_folder import held
 from xmr.errors import Problem, RecipeError
 from xmr.job import Job, load_job
-from xmr.outputs.solved import SOLVED, SolvedOutput, numbers_of
+from xmr.outputs.solved import SOLVED, numbers_of
 from xmr.recipe.load import dump_recipe
 from xmr.recipe.recipe import Recipe
+from xmr.training.observe import observe
 
 TIES = 1e-3  # weight of the squared error, added to the metric: with few records many choices have equal metrics
 
@@ -31,22 +31,13 @@ def left_out_votes(job: Job) -> Tensor:
     After training they would be too good, because the transform has learned from the held-out record. Raises
     RecipeError for an output that is not solved in closed form.
     """
-    program, part = job.program.eval(), job.sets["train"]
-    heads = [head for head in program.outputs if isinstance(head, SolvedOutput)]
-    if len(heads) < len(program.outputs):
+    part = job.sets["train"]
+    observed = observe(job.program, part.data)
+    if not observed:
         found = repr(job.recipe.output["name"])
         raise RecipeError(Problem("output.name", found, f"{SOLVED}, which leave-one-out needs"))
-    program.cache(part.data, varied=False)
-    for head in heads:
-        head.fit_features(part.data)
-    rows = [torch.zeros(len(part), sum(head.widths)) for head in heads]
-    with torch.inference_mode():
-        for records in part.data.prediction_batches(tokens_at_once(program.device), len(program.transforms)):
-            encoded = part.data.batch(records).to(program.device)
-            for head, found_rows, answer in zip(heads, rows, program.answers(encoded)):
-                found_rows[records] = head.observed(answer, encoded).float().cpu()
-        truth = numbers_of(part.target, job.task.outputs)
-        votes = [head.cpu().solve(found_rows, truth) for head, found_rows in zip(heads, rows)]
+    truth = numbers_of(part.target, job.task.outputs)
+    votes = [head.cpu().solve(rows, truth) for head, rows in observed]
     return torch.from_numpy(np.mean(votes, axis=0))
 
 

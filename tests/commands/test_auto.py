@@ -1,0 +1,138 @@
+"""`xmr auto`: folds, the choice, what is saved whatever won, and that nothing is tried twice."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from xmr.baselines.registry import run_baseline
+from xmr.commands.auto import auto as module
+from xmr.commands.auto.auto import auto
+from xmr.commands.auto.folds import folds_of
+from xmr.commands.auto.result import Result, Tried
+from xmr.commands.auto.saved import load_saved, save
+from xmr.commands.predict_saved import predict_any
+from xmr.commands.run_baselines import baseline_input
+from xmr.data.records import Records
+from xmr.data.settings import SplitSettings
+from xmr.errors import ProgramError
+from xmr.job import load_job
+from xmr.recipe.load import load_recipe
+
+RECIPE = """
+task: classification
+data: {path: data.csv, target: label, split: {by: random, test: 0.3, validation: 0}}
+encoder: table
+source: {name: identity, width: 16}
+transform: {name: feature_tokens}
+output: {name: ridge}
+training: {epochs: 1}
+"""
+
+
+def write_table(path, n, seed, labelled=True):
+    rng = np.random.default_rng(seed)
+    values = rng.standard_normal((n, 3))
+    high = values[:, 0] + 0.3 * rng.standard_normal(n) > 0
+    with path.open("w", newline="") as handle:
+        rows = csv.writer(handle)
+        rows.writerow(["a", "b", "c", *(["label"] if labelled else [])])
+        for row, label in zip(values, high):
+            rows.writerow([*np.round(row, 4), *([["low", "high"][int(label)]] if labelled else [])])
+    return values
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("auto")
+    write_table(folder / "data.csv", 70, 0)
+    (folder / "r.yaml").write_text(RECIPE.replace("data.csv", str(folder / "data.csv")))
+    result = auto(str(folder / "r.yaml"), [], folder / "out", minutes=0.25, log=lambda text: None)
+    return folder, result
+
+
+def test_the_best_of_what_was_tried_is_tested_and_saved(done):
+    folder, result = done
+    scores = {tried.name: tried.score for tried in result.tried if tried.score is not None}
+    assert result.chosen in scores
+    assert scores[result.chosen] == max(scores.values())
+    assert scores["baseline majority"] < 0.7 < scores["baseline logistic"]
+    assert {"chosen", "best program", "best baseline"} <= set(result.test)
+    middle, low, high = result.difference
+    assert low <= middle <= high
+    assert middle == pytest.approx(result.test["chosen"] - result.test["best baseline"])
+    kept = json.loads((folder / "out" / "auto.json").read_text())
+    assert kept["chosen"] == result.chosen
+    assert result.chosen in (folder / "out" / "auto.md").read_text()
+
+
+def test_whatever_won_predicts_new_records(done):
+    folder, _ = done
+    values = write_table(folder / "new.csv", 20, 1, labelled=False)
+    finished = predict_any(folder / "out", folder / "new.csv", folder / "new.predictions.csv")
+    assert finished.written == 20
+    rows = list(csv.DictReader((folder / "new.predictions.csv").open()))
+    predicted = np.array([row["predicted"] == "high" for row in rows])
+    assert np.mean(predicted == (values[:, 0] > 0)) > 0.75
+
+
+def test_nothing_is_tried_twice(done, monkeypatch):
+    folder, result = done
+
+    def again(candidate, *_):
+        raise AssertionError(f"{candidate.name} was tried again")
+
+    monkeypatch.setattr(module, "held_out_predictions", again)
+    monkeypatch.setattr(module, "_finish", lambda *_: result.test.setdefault("chosen", 0.0))
+    monkeypatch.setattr(module.Result, "paragraph", lambda self: "")
+    first = {tried.name: tried.score for tried in result.tried if tried.score is not None}
+    found = auto(str(folder / "r.yaml"), [], folder / "out", minutes=1e-6, log=lambda text: None)
+    assert {tried.name: tried.score for tried in found.tried if tried.score is not None} == first
+
+
+def test_a_saved_baseline_predicts_what_it_did(done, tmp_path):
+    folder, _ = done
+    recipe = load_recipe(str(folder / "r.yaml"))
+    job = load_job(recipe)
+    expected = run_baseline("random_forest", baseline_input(job))
+    out = tmp_path / "saved"
+    out.mkdir()
+    (out / "recipe.yaml").write_text((folder / "out" / "recipe.yaml").read_text())
+    saved = save(out, ("random_forest",), job.records["train"])
+    found = saved.predict(job.records["test"]).values
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    assert load_saved(out).members == ("random_forest",)
+    text = (out / "training.json").read_text()
+    (out / "training.json").write_text(text.replace("low", "lo", 1))
+    with pytest.raises(ProgramError, match=r"training\.json.*changed"):
+        saved.predict(job.records["test"])
+    (out / "predictor.json").write_text('{"members": ["../x"]}')
+    with pytest.raises(ProgramError, match=r"predictor\.json"):
+        load_saved(out)
+
+
+def test_folds_keep_similar_sequences_together():
+    rng = np.random.default_rng(0)
+    texts = ["".join(rng.choice(list("ACDEFGHIKLMNPQRSTVWY"), 30)) for _ in range(20)]
+    texts += [text[:-1] + "A" for text in texts]  # a near copy of each
+    strata = np.arange(40) % 2
+    repeats = folds_of(SplitSettings(by="cluster", similarity=0.4), Records.of(texts), texts, strata, 0)
+    assert len(repeats) == 2
+    for folds in repeats:
+        assert sorted(np.concatenate(folds)) == list(range(40))
+        for held_out in folds:
+            assert {row % 20 for row in held_out if row < 20} == {row % 20 for row in held_out if row >= 20}
+
+
+def test_the_paragraph_says_what_the_interval_says():
+    tried = [Tried("kernel head", 0.9, 1.0, "program"), Tried("baseline forest", 0.8, 1.0, "baseline")]
+    tried.append(Tried("x", None, 0.0, "program", "y"))
+    test = {"chosen": 0.91, "best baseline": 0.85, "random weights": 0.9}
+    result = Result("auroc", 100, 50, tried, "kernel head", ("program",), test, (0.06, 0.01, 0.11))
+    assert "better than the best baseline, baseline forest (0.850)" in result.paragraph()
+    assert "random weights 0.900" in result.paragraph()
+    assert "1 candidates did not run; the first: x (y)" in result.paragraph()
+    result.difference = (0.06, -0.01, 0.11)
+    assert "not distinguishable from" in result.paragraph()
+    assert "more test records" in result.paragraph()

@@ -1,0 +1,243 @@
+"""`xmr auto`: try what suits the data, choose by left-out training records, test the best once, and save it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from xmr.baselines.registry import run_baseline
+from xmr.commands.auto.candidates import Candidate, candidates
+from xmr.commands.auto.folds import folds_of
+from xmr.commands.auto.held_out import Pool, TooLongError, held_out_predictions
+from xmr.commands.auto.result import CONTROLS, Kind, Result, Tried
+from xmr.commands.auto.saved import PROGRAM, RECIPE, save
+from xmr.commands.run import run
+from xmr.commands.run_baselines import answered, baseline_input
+from xmr.core.component import create
+from xmr.core.files import finite, write_json, write_text
+from xmr.core.output_folder import held
+from xmr.core.registry import SOURCES
+from xmr.errors import OutputError, XmrError, reason
+from xmr.job import make_encoder
+from xmr.prepare import positive_of
+from xmr.program import Program
+from xmr.recipe.load import dump_recipe, load_recipe
+from xmr.recipe.recipe import Recipe
+from xmr.tasks.base import Task
+
+Log = Callable[[str], None]
+MEAN_OF = 3  # the mean of the best candidates is a candidate itself
+DRAWS = 1000
+
+
+def auto(
+    name: str, overrides: list[str], folder: Path, minutes: float = 10.0, metric: str | None = None, log: Log = print
+) -> Result:
+    """Try, choose, test once and save into `folder`; what was tried before with the same recipe is not tried again.
+
+    metric: what is maximized (its negative where less is better), by default the task's. Raises RecipeError and
+    DataError for wrong input, and OutputError where nothing could be fitted.
+    """
+    started = time.perf_counter()
+    overrides = [*overrides, *([] if metric is None else [f"training.metric={metric}"])]
+    with held(folder):
+        recipe = load_recipe(name, [*overrides, "data.split.validation=0", "baselines=[]"])
+        pool = _pool(recipe)
+        result = Result(pool.task.chosen_metric, len(pool.records), len(pool.prepared.split.test))
+        log(pool.prepared.summary())
+        recipes = candidates(load_recipe(name, overrides), name, overrides)
+        predictions = _try(recipes, pool, folder, result, lambda: 60 * minutes - (time.perf_counter() - started), log)
+        if not predictions:
+            raise OutputError(f"{folder}: nothing could be fitted; {result.tried[0].name}: {result.tried[0].note}")
+        members = _choose(predictions, pool, result)
+        log(f"chosen: {result.chosen}")
+        _finish(members, recipes, recipe, pool, folder, result, log)
+        result.seconds = time.perf_counter() - started
+        write_json(folder / "auto.json", finite(result.as_json()))
+        write_text(folder / "auto.md", table(result) + "\n\n" + result.paragraph() + "\n")
+    return result
+
+
+def _pool(recipe: Recipe) -> Pool:
+    """The records that are not the test part, their folds, and the task fitted on them."""
+    source = create(SOURCES, recipe.source).load(recipe.seed)
+    encoder = make_encoder(recipe, source)
+    prepared = encoder.prepare(recipe.data, recipe.task, recipe.seed)
+    index = np.sort(np.concatenate([prepared.split.train, prepared.split.validation]))
+    records = prepared.records.take(index)
+    encoder.fit(records)
+    task: Task = encoder.targets(recipe.task, records, positive_of(recipe.data), recipe.data.target_scale)
+    strata = task.strata(records)
+    folds = folds_of(recipe.data.split, records, encoder.canonical(records), strata, recipe.seed)
+    return Pool(prepared, records, folds, task, recipe.seed, {repr(sorted(recipe.source.items())): source})
+
+
+def _try(
+    recipes: dict[Candidate, Recipe],
+    pool: Pool,
+    folder: Path,
+    result: Result,
+    left: Callable[[], float],
+    log: Log,
+) -> dict[Candidate, np.ndarray]:
+    """The held-out predictions of every candidate that runs in the time that is left: (repeats, n, K) each."""
+    found: dict[Candidate, np.ndarray] = {}
+    for candidate, recipe in recipes.items():
+        started = time.perf_counter()
+        kind: Kind = "baseline" if candidate.baseline else "program"
+        score, note = None, ""
+        asked = dump_recipe(recipe) + candidate.baseline + pool.prepared.digest
+        place = folder / "tried" / f"{_slug(candidate.name)}-{sha256(asked.encode()).hexdigest()[:12]}"
+        seconds = 0.0
+        try:
+            if result.tried and left() <= 0 and not place.with_suffix(".json").is_file():
+                raise TooLongError(0.0)
+            values, cost = answered(place, lambda: held_out_predictions(candidate, recipe, pool, left))  # noqa: B023
+            score, seconds = _score(values, pool), cost["seconds"]
+            found[candidate] = values
+        except TooLongError as error:
+            note = str(error) if error.seconds else "no time was left (--minutes)"
+        except OutputError:
+            raise  # a full disk
+        except (XmrError, RuntimeError, ValueError, MemoryError, np.linalg.LinAlgError) as error:
+            note = reason(error)
+        seconds = seconds or time.perf_counter() - started
+        result.tried.append(Tried(candidate.name, score, seconds, kind, note))
+        outcome = f"{result.metric} {_shown(score, pool.task):.4f} on held-out records" if score is not None else note
+        log(f"{len(result.tried)} of {len(recipes)}: {candidate.name}: {outcome}, {seconds:.0f} s")
+    return found
+
+
+def _score(values: np.ndarray, pool: Pool) -> float:
+    """The chosen metric (its negative where less is better) of held-out predictions, mean over repeats."""
+    target = pool.task.encode(pool.records)
+    return float(np.mean([pool.task.score(pool.task.metrics(each, target)) for each in values]))
+
+
+def _shown(score: float, task: Task) -> float:
+    """A score as the metric's own value."""
+    return abs(score) if task.score({task.chosen_metric: 1.0}) < 0 else score
+
+
+def _choose(predictions: dict[Candidate, np.ndarray], pool: Pool, result: Result) -> list[Candidate]:
+    """The candidate with the best held-out score, or the mean of the best few where that is better."""
+    scores = {each: _score(values, pool) for each, values in predictions.items()}
+    order = sorted(scores, key=lambda each: -scores[each])
+    best, members, result.chosen = scores[order[0]], order[:1], order[0].name
+    for size in range(2, min(MEAN_OF, len(order)) + 1):
+        mean = np.mean([predictions[each].mean(axis=0) for each in order[:size]], axis=0)
+        score = _score(mean[None], pool)
+        name = "mean of " + ", ".join(each.name for each in order[:size])
+        result.tried.append(Tried(name, score, 0.0, "mean"))
+        if score > best:
+            best, members, result.chosen = score, order[:size], name
+    return members
+
+
+def _finish(
+    members: list[Candidate],
+    recipes: dict[Candidate, Recipe],
+    base: Recipe,
+    pool: Pool,
+    folder: Path,
+    result: Result,
+    log: Log,
+) -> None:
+    """Fit what was chosen, the best program and the best baseline on all training records; test and save."""
+    names = {candidate.name: candidate for candidate in recipes}
+    test = pool.prepared.records.take(pool.prepared.split.test)
+    test = test.take([row for row in range(len(test)) if row not in pool.task.check(test)])
+    target = pool.task.encode(test)
+    write_text(folder / RECIPE, dump_recipe(base))
+    best_program, best_baseline = result.best("program"), result.best("baseline")
+    programs = [each for each in members if not each.baseline]
+    values: dict[str, np.ndarray] = {}
+    chosen = programs[0] if programs else names.get(best_program.name) if best_program else None
+    if chosen is None:
+        raise OutputError(f"{folder}: no program could be fitted; {result.tried[0].name}: {result.tried[0].note}")
+    log(f"fitting {chosen.name} on all training records")
+    run(recipes[chosen], folder / PROGRAM, force=True, comment=chosen.name, log=log)
+    values["best program"] = Program.load(folder / PROGRAM).predict(test).values
+    for each in programs[1:]:
+        run(recipes[each], folder / "members" / _slug(each.name), force=True, comment=each.name, log=log)
+        values[each.name] = Program.load(folder / "members" / _slug(each.name)).predict(test).values
+    everything = np.arange(len(pool.records))
+    wanted = {each.baseline for each in members if each.baseline}
+    if best_baseline is not None:
+        wanted.add(names[best_baseline.name].baseline)
+    for baseline in sorted(wanted):
+        log(f"fitting {baseline} on all training records")
+        both = type(pool.records).join([pool.records, test])
+        whole = Pool(pool.prepared, both, [], pool.task, pool.seed, pool.sources)
+        job = whole.job(base, everything, everything[:0], np.arange(len(everything), len(both)))
+        values[baseline] = run_baseline(baseline, baseline_input(job))
+    parts = [values[_key(each, chosen)] for each in members]
+    values["chosen"] = np.mean(parts, axis=0)
+    if best_baseline is not None:
+        values["best baseline"] = values[names[best_baseline.name].baseline]
+        result.difference = _paired(pool.task, values["chosen"], values["best baseline"], target)
+    result.test_metrics = pool.task.metrics(values["chosen"], target)
+    rows = ("chosen", "best program", "best baseline")
+    result.test = {row: pool.task.metrics(values[row], target)[result.metric] for row in rows if row in values}
+    if chosen in members:
+        _ablate(recipes[chosen], folder, result, log)
+    result.members = tuple(_member(each, chosen) for each in members)
+    save(folder, result.members, pool.records)
+
+
+def _key(each: Candidate, chosen: Candidate | None) -> str:
+    return each.baseline or ("best program" if each is chosen else each.name)
+
+
+def _member(each: Candidate, chosen: Candidate | None) -> str:
+    return each.baseline or ("program" if each is chosen else f"program:{_slug(each.name)}")
+
+
+def _ablate(recipe: Recipe, folder: Path, result: Result, log: Log) -> None:
+    """The chosen program with random weights and without a source, on the test part."""
+    without = create(SOURCES, recipe.source).without_network()
+    sections = (None if "weights" not in recipe.source else {**recipe.source, "weights": "random"}, without)
+    for name, section in zip(CONTROLS, sections):
+        if section is None:
+            continue
+        control = recipe.model_copy(update={"source": section})
+        try:
+            found = run(control, folder / "controls" / _slug(name), force=True, comment=name)
+        except XmrError as error:
+            log(f"control {name} failed: {reason(error)}")
+            continue
+        result.test[name] = found["test"][result.metric]
+
+
+def _paired(task: Task, ours: np.ndarray, theirs: np.ndarray, target: torch.Tensor) -> tuple[float, float, float]:
+    """How much better the score of `ours` is on the test part, and its 95 % interval: records are drawn in pairs."""
+    rng, found = np.random.default_rng(0), []
+
+    def better(rows: np.ndarray) -> float:
+        picked = target[torch.from_numpy(rows)]
+        return task.score(task.metrics(ours[rows], picked)) - task.score(task.metrics(theirs[rows], picked))
+
+    for _ in range(DRAWS):
+        found.append(better(rng.integers(0, len(ours), len(ours))))
+    low, high = np.nanpercentile(found, [2.5, 97.5])
+    return better(np.arange(len(ours))), float(low), float(high)
+
+
+def table(result: Result) -> str:
+    """Everything tried as Markdown, the best first."""
+    shown = sorted(result.tried, key=lambda tried: -np.inf if tried.score is None else tried.score, reverse=True)
+    rows = [f"| tried | {result.metric} on held-out records | seconds |", "|---|---|---|"]
+    for tried in shown:
+        score = tried.note if tried.score is None else f"{abs(tried.score):.4f}"
+        rows.append(f"| {tried.name} | {score} | {tried.seconds:.0f} |")
+    return "\n".join(rows)
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")

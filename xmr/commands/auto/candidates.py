@@ -1,0 +1,128 @@
+"""What `xmr auto` tries: untrained programs with heads solved in closed form, the recipe itself, and baselines."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from xmr.baselines.registry import BASELINES
+from xmr.commands.new.sources import choose_source
+from xmr.errors import RecipeError
+from xmr.recipe.load import load_recipe
+from xmr.recipe.recipe import Recipe, case_of, space_of
+
+AS_GIVEN = "the recipe as given"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One thing to try. overrides: of the recipe; baseline: its name, for what is no program."""
+
+    name: str
+    overrides: tuple[str, ...] = ()
+    baseline: str = ""
+
+
+def candidates(recipe: Recipe, name: str, given: list[str]) -> dict[Candidate, Recipe]:
+    """What suits a recipe's data and task, cheapest first: candidate -> its recipe, without baselines.
+
+    name, given: the recipe's name or path, and the user's overrides.
+    """
+    case = case_of(recipe)
+    plain = load_recipe(name, [*given, "baselines=[]"])
+    alone = load_recipe(name, [*given, "baselines=[]", "ensemble=1"])  # baselines need no program
+    suiting = [baseline for baseline in BASELINES.suiting(case).values() if not baseline.is_control]
+    quick, slow = (
+        {Candidate(f"baseline {each.name}", baseline=each.name): alone for each in suiting if each.in_compare == trains}
+        for trains in (False, True)  # those that `xmr compare` adds train networks
+    )
+    untrained: dict[Candidate, Recipe] = {}
+    for composition in (
+        *_own_source(recipe, case.emits),
+        *(Candidate(each, overrides) for each, overrides in COMPOSITIONS.get(case.emits, {}).items()),
+        *_pixels_and_waves(case.emits, recipe.encoder["name"]),
+    ):
+        overrides = ["training.epochs=0", "baselines=[]", "data.split.validation=0", *composition.overrides]
+        with suppress(RecipeError):  # of another domain, or for another task
+            untrained[composition] = load_recipe(name, [*given, *overrides])
+    first = dict([*untrained.items()][:1])  # whatever the time, one program is tried
+    return {**first, **quick, **untrained, Candidate(AS_GIVEN): plain, **slow}
+
+
+_LAYERS = "source={name: minilm, feature_layers: 7}"
+_FREE = "transform={name: free_embedding, init: random_tokens}"
+_TWO_STARTS = "transform={name: free_embedding, init: [random_tokens, property_tokens]}"
+
+# By kind of data: name -> overrides. Those that a domain or task does not allow are left out.
+COMPOSITIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "symbols": {
+        "kernel head": (_LAYERS, _FREE, "output={name: kernel_ridge}", "ensemble=1"),
+        "kernel head and descriptors": (
+            *(_LAYERS, _FREE, "ensemble=1"),
+            "output={name: kernel_ridge, domain_features: [descriptors]}",
+        ),
+        "kernel head, two starts": (_LAYERS, _TWO_STARTS, "output={name: kernel_ridge}", "ensemble=2"),
+        "kernel head and k-mers": (
+            *(_LAYERS, _FREE, "ensemble=1"),
+            "output={name: kernel_ridge, domain_features: [kmers]}",
+        ),
+        "ridge on all positions and one-hot": (
+            *(_LAYERS, _FREE, "ensemble=1"),
+            "output={name: ridge, pool: concat, power: 0.5, domain_features: [one_hot]}",
+        ),
+        "kernel on all positions and one-hot": (
+            *(_LAYERS, _FREE, "ensemble=1"),
+            "output={name: kernel_ridge, pool: concat, domain_features: [one_hot]}",
+        ),
+    },
+    "table": {
+        "tokens, ridge with columns": (
+            *(_LAYERS, "transform={name: feature_tokens}", "ensemble=1"),
+            "output={name: ridge, pool: statistics, power: 0.5, domain_features: [columns]}",
+        ),
+        "tokens, kernel head and columns": (
+            *(_LAYERS, "transform={name: feature_tokens}", "ensemble=1"),
+            "output={name: kernel_ridge, domain_features: [columns]}",
+        ),
+    },
+    "signal": {
+        "patches as tokens": (
+            *(_LAYERS, "transform={name: signal_patches}", "ensemble=1"),
+            "output={name: ridge, power: 0.5}",
+        ),
+    },
+}
+
+
+def _own_source(recipe: Recipe, emits: str) -> list[Candidate]:
+    """The recipe's own source and transform, untrained, with heads solved in closed form."""
+    ridge = Candidate("own source, ridge", ("output={name: ridge, power: 0.5}",))
+    kernel = Candidate("own source, kernel head", ("output={name: kernel_ridge}",))
+    known = recipe.source["name"] == "minilm" and emits in COMPOSITIONS  # in the list below with all of its layers
+    return [ridge] if known else [ridge, kernel]
+
+
+def _pixels_and_waves(emits: str, encoder: str) -> list[Candidate]:
+    """Series as images and as sounds, by the best source of each space that is on this machine."""
+    if emits != "signal" or encoder != "series":
+        return []
+    pixel, wave = (f"source={_with_layers(choose_source(space)[0], 8)}" for space in ("pixel", "wave"))
+    image = "transform={name: signal_image, segment_width: [0.5, 1.0, 2.0], value_range: [per_sample, fixed]}"
+    views = (pixel, image, "encoder.normalize=train", "ensemble=6")
+    return [
+        Candidate("six images joined", (*views, "output={name: ridge, power: 0.5, joined: true}")),
+        Candidate(
+            "six images and MiniRocket", (*views, "output={name: ridge, power: 0.5, domain_features: [minirocket]}")
+        ),
+        Candidate(
+            "sound",
+            (wave, "transform={name: wave_pattern, layout: stretch}", "ensemble=1", "output={name: ridge, power: 0.5}"),
+        ),
+    ]
+
+
+def _with_layers(section: dict[str, object], layers: int) -> str:
+    """A source section as YAML, with features of several layers."""
+    most = 5 if space_of(str(section["name"])) == "wave" else layers
+    fields = {**section, "feature_layers": most}
+    return "{" + ", ".join(f"{key}: {value}" for key, value in fields.items()) + "}"

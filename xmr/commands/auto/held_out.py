@@ -1,0 +1,144 @@
+"""Predictions of training records by candidates that did not learn from them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+
+from xmr.baselines.registry import run_baseline
+from xmr.commands.auto.candidates import Candidate
+from xmr.commands.run_baselines import baseline_input
+from xmr.core.component import create
+from xmr.core.registry import SOURCES
+from xmr.data.records import Records, Skipped
+from xmr.data.splits import Split
+from xmr.job import Job, assemble, make_encoder
+from xmr.outputs.solved import numbers_of
+from xmr.prepare import Prepared
+from xmr.recipe.recipe import Recipe
+from xmr.sources.base import Source
+from xmr.tasks.base import Task
+from xmr.training.loop import train
+from xmr.training.observe import observe
+
+VALIDATION = 0.1  # of the records of a fold that a trained program chooses its epoch by
+
+
+class TooLongError(Exception):
+    """A candidate would not be done in the time that is left. seconds: how long it would take."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"about {seconds:.0f} s, more than the time that was left")
+        self.seconds = seconds
+
+
+@dataclass
+class Pool:
+    """The labelled records that a choice is made on: those of the training and the validation part.
+
+    folds: repeats of the indices that are held out; task: fitted on all of them; sources: loaded ones, by section.
+    """
+
+    prepared: Prepared
+    records: Records
+    folds: list[list[np.ndarray]]
+    task: Task
+    seed: int
+    sources: dict[str, Source]
+
+    def source(self, recipe: Recipe) -> Source:
+        """The recipe's source, loaded once."""
+        key = repr(sorted(recipe.source.items()))
+        if key not in self.sources:
+            self.sources[key] = create(SOURCES, recipe.source).load(recipe.seed)
+        return self.sources[key]
+
+    def job(self, recipe: Recipe, train: np.ndarray, validation: np.ndarray, test: np.ndarray) -> Job:
+        """A job on some of the records, in place of the recipe's own parts."""
+        source = self.source(recipe)
+        split = Split(train, validation, test, "held-out records of the training part")
+        part = replace(self.prepared, records=self.records, split=split, skipped=Skipped())
+        return assemble(recipe, make_encoder(recipe, source), source, part)
+
+    def placed(self, job: Job, held_out: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """A fold's predictions in the pool's order of records and classes; equal shares where it has none."""
+        names = self.task.names
+        made = np.full((len(held_out), len(names)), 1 / len(names) if self.task.probabilistic else 0.0)
+        number = {name: row for row, name in enumerate(self.records.take(held_out).ids)}
+        rows = np.array([number[name] for name in job.records["test"].ids], int)
+        columns = np.array([names.index(name) for name in job.task.names], int)
+        made[rows] = 0.0
+        made[np.ix_(rows, columns)] = values
+        return made
+
+
+def held_out_predictions(candidate: Candidate, recipe: Recipe, pool: Pool, left: Callable[[], float]) -> np.ndarray:
+    """Each record predicted by what was fitted on the other folds: (repeats, n, K).
+
+    Untrained programs pass every record through the source once, and solve their heads for each fold; everything else
+    is fitted again for each fold. left: the seconds that are left; raises TooLongError where they do not suffice.
+    """
+    if not candidate.baseline and recipe.training.epochs == 0:
+        return _of_solved(recipe, pool)
+    repeats = pool.folds if candidate.baseline else pool.folds[:1]
+    return np.stack([_of_folds(candidate, recipe, pool, folds, left) for folds in repeats])
+
+
+def _of_solved(recipe: Recipe, pool: Pool) -> np.ndarray:
+    everything = np.arange(len(pool.records))
+    job = pool.job(recipe, everything, everything[:0], everything[:1])
+    observed = observe(job.program, job.sets["train"].data)
+    target = job.sets["train"].target
+    truth = numbers_of(target, job.task.outputs)
+    found = np.zeros((len(pool.folds), len(everything), job.task.outputs))
+    for repeat, folds in enumerate(pool.folds):
+        for held_out in folds:
+            learned = torch.from_numpy(np.setdiff1d(everything, held_out))
+            for head, rows in observed:
+                head.solve(rows[learned], truth[learned])
+                logits = head.scores(rows[torch.from_numpy(held_out)])
+                found[repeat, held_out] += job.task.probabilities(logits).numpy() / len(observed)
+    return found
+
+
+def _of_folds(
+    candidate: Candidate, recipe: Recipe, pool: Pool, folds: list[np.ndarray], left: Callable[[], float]
+) -> np.ndarray:
+    found = np.zeros((len(pool.records), pool.task.outputs))
+    started = time.perf_counter()
+    for number, held_out in enumerate(folds):
+        each = (time.perf_counter() - started) / max(1, number)
+        if each * (len(folds) - number) > left():
+            raise TooLongError(each * len(folds))
+        learned = np.setdiff1d(np.arange(len(pool.records)), held_out)
+        fit = _baseline_values if candidate.baseline else _trained_values
+        found[held_out] = fit(candidate, recipe, pool, learned, held_out)
+    return found
+
+
+def _baseline_values(
+    candidate: Candidate, recipe: Recipe, pool: Pool, learned: np.ndarray, held_out: np.ndarray
+) -> np.ndarray:
+    job = pool.job(recipe, learned, learned[:0], held_out)
+    return pool.placed(job, held_out, run_baseline(candidate.baseline, baseline_input(job)))
+
+
+def _trained_values(
+    candidate: Candidate, recipe: Recipe, pool: Pool, learned: np.ndarray, held_out: np.ndarray
+) -> np.ndarray:
+    validation = learned[:0]
+    if recipe.data.split.validation:
+        order = np.random.default_rng(pool.seed).permutation(len(learned))
+        size = max(1, round(VALIDATION * len(learned)))
+        learned, validation = np.sort(learned[order[size:]]), np.sort(learned[order[:size]])
+    job = pool.job(recipe, learned, validation, held_out)
+    chosen_by = job.sets["validation"] if len(job.sets["validation"]) else None
+    with TemporaryDirectory() as folder:
+        train(job.program, job.sets["train"], chosen_by, recipe.training, recipe.seed, Path(folder))
+    return pool.placed(job, held_out, job.program.predict_each(job.sets["test"].data).mean(dim=0).numpy())
