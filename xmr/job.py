@@ -9,7 +9,8 @@ import numpy as np
 
 from xmr.core.component import create
 from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
-from xmr.data.records import Records, without_bad
+from xmr.data.records import Records, Skipped, without_bad
+from xmr.data.splits import Split
 from xmr.encoders.base import Encoder
 from xmr.prepare import Prepared, positive_of
 from xmr.program import Program
@@ -76,6 +77,12 @@ def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepare
     )
     program.columns = prepared.columns
     return Job(recipe, prepared, records, encoder, source, task, sets, program.to(device))
+
+
+def job_on(recipe: Recipe, source: Source, records: Records, split: Split) -> Job:
+    """A job on given records and parts, in place of those that the recipe names."""
+    prepared = Prepared(records, split, Skipped(), len(records), 0, 0, "")
+    return assemble(recipe, make_encoder(recipe, source), source, prepared)
 
 
 def _known(records: Records, encoder: Encoder, task: Task, on_error: str, prepared: Prepared) -> Records:

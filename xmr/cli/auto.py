@@ -22,8 +22,8 @@ def auto(
     """Try programs and baselines that suit a recipe's data, choose the best on held-out training records and save it.
 
     Untrained programs with heads solved in closed form, the recipe itself, and every baseline compete. The test part is
-    used once, for the choice. `xmr predict FOLDER NEW_FILE` serves what won, whatever it is. An interrupted search goes
-    on where it was.
+    used once, for the choice. `xmr predict FOLDER NEW_FILE` serves what won, whatever it is. An interrupted search
+    resumes.
     """
     from xmr.commands.auto.auto import auto as run_auto
     from xmr.commands.auto.auto import table

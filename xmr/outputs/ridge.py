@@ -64,16 +64,26 @@ class Ridge(SolvedOutput):
 
     def scores(self, features: Tensor) -> Tensor:
         """See `SolvedOutput.scores`."""
-        return self.standardize(features) @ self.weight.T + self.bias
+        return (features if self.is_linear else self.standardize(features)) @ self.weight.T + self.bias
 
     def solve(self, rows: Tensor, truth: Tensor) -> np.ndarray:
         """See `SolvedOutput.solve`."""
+        if self.is_linear:
+            weight, bias, left_out = solved(rows.cpu().numpy(), truth.cpu().numpy())
+            self.weight.copy_(torch.from_numpy(weight))
+            self.bias.copy_(torch.from_numpy(bias))
+            return left_out
         standard = self.standardize.fit(rows)(rows) * self._gains(rows.device)
         coefficients, intercept, left_out = ridge(standard.cpu().numpy(), truth.cpu().numpy())
         factor = logit_factor(left_out, truth.cpu().numpy())
         self.weight.copy_(torch.from_numpy(factor * coefficients) * self._gains(torch.device("cpu")))
         self.bias.copy_(torch.from_numpy(factor * intercept))
         return left_out
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether it is a linear layer of the source's features, which the standardization is folded into."""
+        return self.power == 1.0 and not self.reads_all
 
     def _gains(self, device: torch.device) -> Tensor:
         """The factor on each feature that gives every block the same total variance, one on average: (D,)."""
@@ -83,14 +93,14 @@ class Ridge(SolvedOutput):
 
     def merge(self, source: Any) -> Output:
         """A linear layer, where one does the same."""
-        if self.reads_all or self.power != 1.0:
+        if not self.is_linear:
             return self
         made = Linear(pool=self.pool_name)
         made.pool = self.pool
         made.linear = skip_init(nn.Linear, self.pool.width, len(self.bias)).to(self.weight.device)
         with torch.no_grad():
-            made.linear.weight.copy_(self.weight * self.standardize.scale)
-            made.linear.bias.copy_(self.bias - made.linear.weight @ self.standardize.mean)
+            made.linear.weight.copy_(self.weight)
+            made.linear.bias.copy_(self.bias)
         made.section = {"name": "linear", "pool": self.pool_name}
         return made
 
@@ -111,9 +121,14 @@ def ridge(standard: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def solve(features: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """W (K, D') and b (K,) of the leave-one-out ridge; for classes (targets of -1 and 1 alone) scaled to be logits."""
-    standardize = Standardize(features.shape[1], 1.0).fit(torch.from_numpy(features))
-    mean, scale = standardize.mean.numpy(), standardize.scale.numpy()
-    coefficients, intercept, left_out = ridge((features - mean) * scale, truth)
+    return solved(features, truth)[:2]
+
+
+def solved(features: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`solve`, and the score of each record by the ridge of all others, (n, K)."""
+    mean, std = features.mean(axis=0), features.std(axis=0)
+    scale = np.where(std > 1e-6 * (1 + np.abs(mean)), std, np.inf)  # a constant feature has no information
+    coefficients, intercept, left_out = ridge((features - mean) / scale, truth)
     factor = logit_factor(left_out, truth)
-    weight = factor * coefficients * scale
-    return weight.astype(np.float32), (factor * intercept - weight @ mean).astype(np.float32)
+    weight = factor * coefficients / scale
+    return weight.astype(np.float32), (factor * intercept - weight @ mean).astype(np.float32), left_out

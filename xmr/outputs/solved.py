@@ -12,12 +12,11 @@ from torch import Generator, Tensor, nn
 
 from xmr.core.kinds import Batch, EncodedSet
 from xmr.core.modules import Modules, sub_shapes
-from xmr.core.registry import FEATURES, OUTPUTS
+from xmr.core.registry import FEATURES
 from xmr.core.spaces import SourceOutput
 from xmr.outputs.base import Output, Pool, Pooling
 from xmr.outputs.domain_features.base import DomainFeatures
 
-SOLVED = "ridge or kernel_ridge"  # the names of the outputs below
 FACTORS = torch.logspace(-0.5, 2, 26)
 
 
@@ -181,11 +180,6 @@ def left_out_factor(scores: np.ndarray, classes: np.ndarray) -> float:
         logits.reshape(-1, scores.shape[1]), torch.from_numpy(classes).repeat(len(FACTORS)), reduction="none"
     )
     return float(FACTORS[losses.reshape(-1, n).mean(dim=1).argmin()])
-
-
-def is_solved(section: dict[str, Any]) -> bool:
-    """Whether an `output` section of a recipe names a head solved in closed form."""
-    return issubclass(OUTPUTS.get(section["name"]), SolvedOutput)
 
 
 class Standardize(nn.Module):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import torch
 from xmr.baselines.registry import run_baseline
 from xmr.commands.auto.candidates import Candidate, candidates
 from xmr.commands.auto.folds import folds_of
-from xmr.commands.auto.held_out import Pool, TooLongError, held_out_predictions
+from xmr.commands.auto.held_out import Pool, TooLongError, held_out_predictions, section_key
 from xmr.commands.auto.result import CONTROLS, Kind, Result, Tried
 from xmr.commands.auto.saved import PROGRAM, RECIPE, save
 from xmr.commands.run import run
@@ -23,9 +24,9 @@ from xmr.core.component import create
 from xmr.core.files import finite, write_json, write_text
 from xmr.core.output_folder import held
 from xmr.core.registry import SOURCES
+from xmr.data.records import Records
 from xmr.errors import OutputError, XmrError, reason
-from xmr.job import make_encoder
-from xmr.prepare import positive_of
+from xmr.job import Job, load_job
 from xmr.program import Program
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.recipe import Recipe
@@ -48,34 +49,31 @@ def auto(
     overrides = [*overrides, *([] if metric is None else [f"training.metric={metric}"])]
     with held(folder):
         recipe = load_recipe(name, [*overrides, "data.split.validation=0", "baselines=[]"])
-        pool = _pool(recipe)
-        result = Result(pool.task.chosen_metric, len(pool.records), len(pool.prepared.split.test))
-        log(pool.prepared.summary())
+        job = load_job(recipe)
+        pool, test = _pool(job), job.records["test"]
+        result = Result(pool.task.chosen_metric, len(pool.records), len(test))
+        log(job.prepared.summary())
         recipes = candidates(load_recipe(name, overrides), name, overrides)
         predictions = _try(recipes, pool, folder, result, lambda: 60 * minutes - (time.perf_counter() - started), log)
         if not predictions:
             raise OutputError(f"{folder}: nothing could be fitted; {result.tried[0].name}: {result.tried[0].note}")
         members = _choose(predictions, pool, result)
         log(f"chosen: {result.chosen}")
-        _finish(members, recipes, recipe, pool, folder, result, log)
+        _finish(members, recipes, recipe, pool, test, folder, result, log)
         result.seconds = time.perf_counter() - started
         write_json(folder / "auto.json", finite(result.as_json()))
         write_text(folder / "auto.md", table(result) + "\n\n" + result.paragraph() + "\n")
     return result
 
 
-def _pool(recipe: Recipe) -> Pool:
+def _pool(job: Job) -> Pool:
     """The records that are not the test part, their folds, and the task fitted on them."""
-    source = create(SOURCES, recipe.source).load(recipe.seed)
-    encoder = make_encoder(recipe, source)
-    prepared = encoder.prepare(recipe.data, recipe.task, recipe.seed)
-    index = np.sort(np.concatenate([prepared.split.train, prepared.split.validation]))
-    records = prepared.records.take(index)
-    encoder.fit(records)
-    task: Task = encoder.targets(recipe.task, records, positive_of(recipe.data), recipe.data.target_scale)
-    strata = task.strata(records)
-    folds = folds_of(recipe.data.split, records, encoder.canonical(records), strata, recipe.seed)
-    return Pool(prepared, records, folds, task, recipe.seed, {repr(sorted(recipe.source.items())): source})
+    prepared, recipe = job.prepared, job.recipe
+    records = prepared.records.take(np.sort(np.concatenate([prepared.split.train, prepared.split.validation])))
+    texts, strata = job.encoder.canonical(records), job.task.strata(records)
+    folds = folds_of(recipe.data.split, records, texts, strata, recipe.seed)
+    digest = f"{prepared.digest} {prepared.split.how}"
+    return Pool(records, digest, folds, job.task, recipe.seed, {section_key(recipe): job.source})
 
 
 def _try(
@@ -92,7 +90,7 @@ def _try(
         started = time.perf_counter()
         kind: Kind = "baseline" if candidate.baseline else "program"
         score, note = None, ""
-        asked = dump_recipe(recipe) + candidate.baseline + pool.prepared.digest
+        asked = dump_recipe(recipe) + candidate.baseline + pool.digest
         place = folder / "tried" / f"{_slug(candidate.name)}-{sha256(asked.encode()).hexdigest()[:12]}"
         seconds = 0.0
         try:
@@ -145,14 +143,13 @@ def _finish(
     recipes: dict[Candidate, Recipe],
     base: Recipe,
     pool: Pool,
+    test: Records,
     folder: Path,
     result: Result,
     log: Log,
 ) -> None:
     """Fit what was chosen, the best program and the best baseline on all training records; test and save."""
     names = {candidate.name: candidate for candidate in recipes}
-    test = pool.prepared.records.take(pool.prepared.split.test)
-    test = test.take([row for row in range(len(test)) if row not in pool.task.check(test)])
     target = pool.task.encode(test)
     write_text(folder / RECIPE, dump_recipe(base))
     best_program, best_baseline = result.best("program"), result.best("baseline")
@@ -174,7 +171,7 @@ def _finish(
     for baseline in sorted(wanted):
         log(f"fitting {baseline} on all training records")
         both = type(pool.records).join([pool.records, test])
-        whole = Pool(pool.prepared, both, [], pool.task, pool.seed, pool.sources)
+        whole = replace(pool, records=both)
         job = whole.job(base, everything, everything[:0], np.arange(len(everything), len(both)))
         values[baseline] = run_baseline(baseline, baseline_input(job))
     parts = [values[_key(each, chosen)] for each in members]
@@ -216,7 +213,7 @@ def _ablate(recipe: Recipe, folder: Path, result: Result, log: Log) -> None:
 
 
 def _paired(task: Task, ours: np.ndarray, theirs: np.ndarray, target: torch.Tensor) -> tuple[float, float, float]:
-    """How much better the score of `ours` is on the test part, and its 95 % interval: records are drawn in pairs."""
+    """How much better the score of `ours` is on the test part, and its 95 % interval: records are sampled in pairs."""
     rng, found = np.random.default_rng(0), []
 
     def better(rows: np.ndarray) -> float:

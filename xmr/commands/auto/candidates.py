@@ -53,7 +53,7 @@ _LAYERS = "source={name: minilm, feature_layers: 7}"
 _FREE = "transform={name: free_embedding, init: random_tokens}"
 _TWO_STARTS = "transform={name: free_embedding, init: [random_tokens, property_tokens]}"
 
-# By kind of data: name -> overrides. Those that a domain or task does not allow are left out.
+# By kind of data: name -> overrides. Those that a domain or task does not allow are skipped.
 COMPOSITIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "symbols": {
         "kernel head": (_LAYERS, _FREE, "output={name: kernel_ridge}", "ensemble=1"),

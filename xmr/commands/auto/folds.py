@@ -13,7 +13,7 @@ from xmr.data.smiles import scaffold
 from xmr.data.splits import kmer_clusters
 
 FOLDS = 5
-FEW = 200  # up to this number of records, the folds are drawn `REPEATS` times
+FEW = 200  # up to this number of records, the folds are sampled `REPEATS` times
 REPEATS = 2
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,11 +16,9 @@ from xmr.commands.auto.candidates import Candidate
 from xmr.commands.run_baselines import baseline_input
 from xmr.core.component import create
 from xmr.core.registry import SOURCES
-from xmr.data.records import Records, Skipped
+from xmr.data.records import Records
 from xmr.data.splits import Split
-from xmr.job import Job, assemble, make_encoder
-from xmr.outputs.solved import numbers_of
-from xmr.prepare import Prepared
+from xmr.job import Job, job_on
 from xmr.recipe.recipe import Recipe
 from xmr.sources.base import Source
 from xmr.tasks.base import Task
@@ -42,11 +40,12 @@ class TooLongError(Exception):
 class Pool:
     """The labelled records that a choice is made on: those of the training and the validation part.
 
-    folds: repeats of the indices that are held out; task: fitted on all of them; sources: loaded ones, by section.
+    digest: of all records and the split; folds: repeats of the indices that are held out; task: fitted on the training
+    part; sources: loaded ones, by section.
     """
 
-    prepared: Prepared
     records: Records
+    digest: str
     folds: list[list[np.ndarray]]
     task: Task
     seed: int
@@ -54,17 +53,14 @@ class Pool:
 
     def source(self, recipe: Recipe) -> Source:
         """The recipe's source, loaded once."""
-        key = repr(sorted(recipe.source.items()))
+        key = section_key(recipe)
         if key not in self.sources:
             self.sources[key] = create(SOURCES, recipe.source).load(recipe.seed)
         return self.sources[key]
 
     def job(self, recipe: Recipe, train: np.ndarray, validation: np.ndarray, test: np.ndarray) -> Job:
         """A job on some of the records, in place of the recipe's own parts."""
-        source = self.source(recipe)
-        split = Split(train, validation, test, "held-out records of the training part")
-        part = replace(self.prepared, records=self.records, split=split, skipped=Skipped())
-        return assemble(recipe, make_encoder(recipe, source), source, part)
+        return job_on(recipe, self.source(recipe), self.records, Split(train, validation, test, "held-out records"))
 
     def placed(self, job: Job, held_out: np.ndarray, values: np.ndarray) -> np.ndarray:
         """A fold's predictions in the pool's order of records and classes; equal shares where it has none."""
@@ -76,6 +72,11 @@ class Pool:
         made[rows] = 0.0
         made[np.ix_(rows, columns)] = values
         return made
+
+
+def section_key(recipe: Recipe) -> str:
+    """The source of a recipe, as text."""
+    return repr(sorted(recipe.source.items()))
 
 
 def held_out_predictions(candidate: Candidate, recipe: Recipe, pool: Pool, left: Callable[[], float]) -> np.ndarray:
@@ -93,9 +94,7 @@ def held_out_predictions(candidate: Candidate, recipe: Recipe, pool: Pool, left:
 def _of_solved(recipe: Recipe, pool: Pool) -> np.ndarray:
     everything = np.arange(len(pool.records))
     job = pool.job(recipe, everything, everything[:0], everything[:1])
-    observed = observe(job.program, job.sets["train"].data)
-    target = job.sets["train"].target
-    truth = numbers_of(target, job.task.outputs)
+    observed, truth = observe(job.program, job.sets["train"])
     found = np.zeros((len(pool.folds), len(everything), job.task.outputs))
     for repeat, folds in enumerate(pool.folds):
         for held_out in folds:

@@ -21,11 +21,10 @@ from xmr.core.component import create
 from xmr.core.files import json_sha256, write_array, write_json
 from xmr.core.prediction import Prediction
 from xmr.core.registry import SOURCES
-from xmr.data.records import Records, Skipped
+from xmr.data.records import Records
 from xmr.data.splits import Split
 from xmr.errors import Problem, ProgramError
-from xmr.job import assemble, make_encoder
-from xmr.prepare import Prepared
+from xmr.job import job_on
 from xmr.program import Program
 from xmr.program_folder import read_facts
 from xmr.recipe.load import load_recipe
@@ -80,8 +79,7 @@ class Saved:
         both.ids = [str(number) for number in range(len(both))]
         n = len(training)
         split = Split(np.arange(n), np.arange(0), np.arange(n, len(both)), "saved training records and new ones")
-        prepared = Prepared(both, split, Skipped(), len(both), 0, 0, "")
-        job = assemble(recipe, make_encoder(recipe, source), source, prepared)
+        job = job_on(recipe, source, both, split)
         if len(job.records["test"]) < len(records):
             problem = job.prepared.skipped.rows[0][2]
             raise ProgramError(Problem(str(self.folder), f"records that cannot be predicted ({problem})", "others"))

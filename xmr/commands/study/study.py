@@ -227,7 +227,7 @@ class _Table:
 def _check_choice(choice: Choice, recipe: Recipe, place: str) -> None:
     """Raises RecipeError where a recipe has nothing to choose by."""
     split = recipe.data.split
-    from xmr.outputs.solved import SOLVED, is_solved
+    from xmr.training.observe import SOLVED, is_solved
 
     if choice.rule == "leave_one_out" and not is_solved(recipe.output):
         problem = Problem(f"{place}: output.name", repr(recipe.output["name"]), f"{SOLVED}, which leave_one_out needs")

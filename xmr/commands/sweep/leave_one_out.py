@@ -17,10 +17,10 @@ from xmr.core.files import write_json
 from xmr.core.output_folder import held
 from xmr.errors import Problem, RecipeError
 from xmr.job import Job, load_job
-from xmr.outputs.solved import SOLVED, numbers_of
+from xmr.outputs.solved import numbers_of
 from xmr.recipe.load import dump_recipe
 from xmr.recipe.recipe import Recipe
-from xmr.training.observe import observe
+from xmr.training.observe import SOLVED, observe
 
 TIES = 1e-3  # weight of the squared error, added to the metric: with few records many choices have equal metrics
 
@@ -31,12 +31,10 @@ def left_out_votes(job: Job) -> Tensor:
     After training they would be too good, because the transform has learned from the held-out record. Raises
     RecipeError for an output that is not solved in closed form.
     """
-    part = job.sets["train"]
-    observed = observe(job.program, part.data)
+    observed, truth = observe(job.program, job.sets["train"])
     if not observed:
         found = repr(job.recipe.output["name"])
         raise RecipeError(Problem("output.name", found, f"{SOLVED}, which leave-one-out needs"))
-    truth = numbers_of(part.target, job.task.outputs)
     votes = [head.cpu().solve(rows, truth) for head, rows in observed]
     return torch.from_numpy(np.mean(votes, axis=0))
 

@@ -67,7 +67,7 @@ def sweep(
     from xmr.commands.run import run
     from xmr.commands.run import validate as train_without_test
     from xmr.commands.sweep.leave_one_out import measure
-    from xmr.outputs.solved import SOLVED, is_solved
+    from xmr.training.observe import SOLVED, is_solved
 
     asked = combinations(overrides, max_trials)
     recipes = {each: load_recipe(name, [*each, "baselines=[]"]) for each in asked}
