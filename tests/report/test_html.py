@@ -82,7 +82,7 @@ def test_what_to_do_next_can_be_typed(page, tmp_path, capsys):
     part = text.split("What to do next")[1].split("<h2>")[0]
     commands = [html.unescape(found) for found in re.findall(r"<code>(.*?)</code>", part)]
     assert any("--resume --controls" in command for command in commands)
-    assert any("data.split.by=fold" in command for command in commands)  # 160 records are few
+    assert any("data.split.by=cross_validation" in command for command in commands)  # 160 records are few
     asked = next(command for command in commands if command.endswith("--resume --controls"))
     words = shlex.split(asked)  # the folder has a blank in its name
     assert words[:2] == ["xmr", "run"]
@@ -98,6 +98,7 @@ def result(**changed):
         "chance": {"auroc": 0.5},
         "baselines": {},
         "best_epoch": 3,
+        "split": "random",
         "epochs_run": 10,
         "n_train": 800,
         "n_validation": 100,

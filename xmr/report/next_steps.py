@@ -35,10 +35,8 @@ def next_steps(result: dict[str, Any], folder: Path) -> list[tuple[str, str]]:
     if result["best_epoch"] == result["epochs_run"] and result["n_validation"] and result["epochs_run"] > 1:
         more = f"xmr run {recipe} training.epochs={2 * result['epochs_run']} -o {place}-longer"
         steps.append(("the last epoch was the best: train longer", more))
-    if few:
-        folds = (
-            f"for f in 0 1 2 3 4; do xmr run {recipe} data.split.by=fold data.split.fold=$f -o {place}-fold-$f; done"
-        )
+    if few and "fold" not in result["split"]:
+        folds = f"xmr run {recipe} data.split.by=cross_validation -o {place}-folds"
         steps.append(("few records: test every one of them once", folds))
     if "controls" not in result:
         steps.append(("see what the source contributes", f"xmr run {recipe} -o {place} --resume --controls"))
