@@ -178,7 +178,8 @@ def test_new_check_and_run_on_a_file_of_ones_own(tmp_path):
         tmp_path / "out",
         "--quiet",
     )
-    assert (tmp_path / "out" / "report.html").is_file()
+    assert all((tmp_path / "out" / f"fold-{fold}" / "report.html").is_file() for fold in range(5))
+    assert (tmp_path / "out" / "summary.json").is_file()
     xmr("predict", tmp_path / "out", tmp_path / "my.csv", "-o", tmp_path / "answers.csv")
     assert "auroc" in xmr("evaluate", tmp_path / "out", tmp_path / "my.csv").stdout
     wrong = xmr("new", "protien", tmp_path / "my.csv", "-o", tmp_path / "other.yaml", check=False)

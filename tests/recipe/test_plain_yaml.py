@@ -90,7 +90,7 @@ def test_what_is_not_plain_data(tmp_path, content, line, found):
     lines = said_of(lambda: load_recipe(path))
     assert lines[0].startswith(f"{path}: " if line is None else f"{path}:{line}: "), lines[0]
     assert any(found in each for each in lines)
-    assert all("; expected " in each for each in lines[:10])
+    assert all("; expected " in each or each.startswith("and ") for each in lines)
 
 
 @pytest.mark.parametrize(
