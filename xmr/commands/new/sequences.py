@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from xmr.commands.new.likeness import split_by_likeness
 ALIGNED = 300_000  # up to this total number of nucleotides, a ridge head on every position fits into memory
 LONGEST_ALIGNED = 400  # nucleotides; what a source of 512 positions takes at once
 FEW_CHANGES = 30  # sequences; a column in which fewer differ may not vary in a training part
+PEPTIDE = 100  # residues up to which the position from the start says something without an alignment
 MANY = 5000  # records up to which a forest takes less than a minute
 # How classes of proteins are learned: as in recipes/protein/amp.yaml (docs/results.md has what else was tried).
 PROTEIN_CLASSES: dict[str, Any] = {
@@ -43,7 +45,10 @@ def protein(sample: Sample) -> Draft:
         forest = ["onehot_forest"] if len(sample.records) <= MANY else []
         baselines = ["majority", "onehot_linear", *forest, "onehot_kernel", "blosum_kernel", "linear_probe"]
     else:
-        baselines = ["majority", "length_only", "kmer_logistic", "kmer_forest", "linear_probe"]
+        described = ["descriptors_forest"] if len(sample.records) <= MANY and find_spec("modlamp") else []
+        aligned_at_start = ["onehot_kernel"] if max(sample.lengths) <= PEPTIDE else []
+        counted = ["length_only", "kmer_logistic", "kmer_forest"]
+        baselines = ["majority", *counted, *described, *aligned_at_start, "linear_probe"]
     one_class = task.single_target and task.classes
     body: dict[str, Any] = {
         "task": task.name,
