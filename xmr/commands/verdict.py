@@ -32,7 +32,7 @@ def counted(counts: dict[str, int]) -> str:
         return ""
     if len(counts) > LISTED:
         return f"{len(counts)} classes of {min(counts.values()):,} to {max(counts.values()):,} test records"
-    return "test records: " + ", ".join(f"{number:,} {name}" for name, number in counts.items())
+    return "test records: " + ", ".join(f"{number:,} of {name}" for name, number in counts.items())
 
 
 def verdict(result: dict[str, Any]) -> list[str]:
@@ -44,7 +44,7 @@ def verdict(result: dict[str, Any]) -> list[str]:
     leaked = (result.get("leaks") or {}).get("alarms", [])
     return [
         *leaked,
-        *_beaten(metric, scores),
+        *_beaten(metric, scores, (result.get("chance") or {}).get(metric)),
         *_controls(metric, result),
         *_chance(metric, result),
         *_few(result.get("test_counts") or {}),
@@ -71,14 +71,15 @@ def verdict_of_means(results: list[dict[str, Any]], summary: dict[str, Any]) -> 
     return verdict(whole)
 
 
-def _beaten(metric: str, scores: dict[str, float]) -> list[str]:
-    """Baselines that are better than the program, the best one first."""
+def _beaten(metric: str, scores: dict[str, float], chance: float | None) -> list[str]:
+    """Baselines that are better than the program and than chance, the best one first."""
     sign = 1 if higher_is_better(metric) else -1
     mine = scores["program"]
+    bar = mine if chance is None else sign * max(sign * mine, sign * chance)
     better = [
         name
         for name, value in scores.items()
-        if name != "program" and not BASELINES.is_control(name) and sign * (value - mine) > 0
+        if name != "program" and not BASELINES.is_control(name) and sign * (value - bar) > 0
     ]
     if not better:
         return []
