@@ -200,7 +200,7 @@ def test_dna_of_one_length_is_read_position_by_position(tmp_path, capsys):
     recipe, run = tmp_path / "mine.yaml", tmp_path / "run"
     drafted = load_recipe(recipe)
     assert (drafted.encoder["aligned"], drafted.output["pool"]) == (True, "concat")
-    small = ["source={name: identity, width: 16}", "baselines=[]"]
+    small = ["source={name: identity, width: 16}", "baselines=[]", "data.split.by=random"]
     assert execute(["run", str(recipe), *small, "-o", str(run), "--quiet"]) == 0
     assert json.loads((run / "metrics.json").read_text())["test"]["accuracy"] > 0.9
     (tmp_path / "new.csv").write_text("sequence\nACGTACGTAC\n")

@@ -71,7 +71,7 @@ class Checkpoints(Reader):
             if where == "training":
                 run_command.run(self.recipes[name], folder, device="cpu", report=report)
             else:
-                with mock.patch.object(run_command, "_write", stop):
+                with mock.patch.object(run_command, "baseline_input", stop):
                     run_command.run(self.recipes[name], folder, device="cpu")
         except StoppedError:
             files = {
