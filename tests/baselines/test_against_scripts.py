@@ -259,9 +259,9 @@ def test_kernel_ridge_on_letters(task):
     encoder = ProteinEncoder(aligned=True)
     encoder.configure(64)
     rng = np.random.default_rng(0)
-    codes = rng.integers(0, 5, size=(90, 4))
+    codes = rng.integers(0, 5, size=(70, 4))
     texts = ["MK" + "".join("ACDEF"[code] for code in row) + "G" for row in codes]
-    values = codes @ [1.0, 0.5, -0.5, 0.2] + rng.normal(size=90)
+    values = codes @ [1.0, 0.5, -0.5, 0.2] + rng.normal(size=70)
     labels = values.astype(str) if task == "regression" else np.where(values > 2, "yes", "no")
     records = Records.of(texts, {"label": labels.tolist()})
     data, _ = baseline_input(encoder, records, task, tiny_source(), FreeEmbedding(), test=20, gap=10)
