@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from xmr.baselines.base import PER_RECORD
 from xmr.baselines.registry import run_baseline
 from xmr.commands.auto.candidates import Candidate, candidates
 from xmr.commands.auto.folds import folds_of
@@ -25,16 +26,17 @@ from xmr.core.files import finite, write_json, write_text
 from xmr.core.output_folder import held
 from xmr.core.registry import SOURCES
 from xmr.data.records import Records
-from xmr.errors import OutputError, XmrError, reason
+from xmr.errors import OutputError, Problem, RecipeError, XmrError, reason
 from xmr.job import Job, load_job
 from xmr.program import Program
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.recipe import Recipe
-from xmr.tasks.base import Task
+from xmr.tasks.base import Task, task_class
 
 Log = Callable[[str], None]
 MEAN_OF = 3  # the mean of the best candidates is a candidate itself
 DRAWS = 1000
+BASELINE_SHARE = 4  # no baseline takes more than one part in four of the time
 
 
 def auto(
@@ -47,14 +49,17 @@ def auto(
     """
     started = time.perf_counter()
     overrides = [*overrides, *([] if metric is None else [f"training.metric={metric}"])]
+    recipe = load_recipe(name, [*overrides, "data.split.validation=0", "baselines=[]"])
+    if task_class(recipe.task).predicts != PER_RECORD:
+        expected = "one prediction per record; for other tasks `xmr compare` and `xmr sweep`"
+        raise RecipeError(Problem("task", recipe.task, expected))
     with held(folder):
-        recipe = load_recipe(name, [*overrides, "data.split.validation=0", "baselines=[]"])
         job = load_job(recipe)
         pool, test = _pool(job), job.records["test"]
         result = Result(pool.task.chosen_metric, len(pool.records), len(test))
         log(job.prepared.summary())
         recipes = candidates(load_recipe(name, overrides), name, overrides)
-        predictions = _try(recipes, pool, folder, result, lambda: 60 * minutes - (time.perf_counter() - started), log)
+        predictions = _try(recipes, pool, folder, result, started, 60 * minutes, log)
         if not predictions:
             raise OutputError(f"{folder}: nothing could be fitted; {result.tried[0].name}: {result.tried[0].note}")
         members = _choose(predictions, pool, result)
@@ -81,11 +86,21 @@ def _try(
     pool: Pool,
     folder: Path,
     result: Result,
-    left: Callable[[], float],
+    begun: float,
+    limit: float,
     log: Log,
 ) -> dict[Candidate, np.ndarray]:
-    """The held-out predictions of every candidate that runs in the time that is left: (repeats, n, K) each."""
+    """The held-out predictions of every candidate that runs in the time that is left: (repeats, n, K) each.
+
+    limit: seconds in all since `begun`; a baseline may take a quarter of them.
+    """
     found: dict[Candidate, np.ndarray] = {}
+
+    def left() -> float:
+        """Seconds that a candidate may take from now on."""
+        rest = limit - (time.perf_counter() - begun)
+        return min(rest, limit / BASELINE_SHARE - (time.perf_counter() - started)) if candidate.baseline else rest
+
     for candidate, recipe in recipes.items():
         started = time.perf_counter()
         kind: Kind = "baseline" if candidate.baseline else "program"
