@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,8 @@ def run_baseline(name: str, data: BaselineInput) -> np.ndarray:
 
     baseline, threads = BASELINES.find(name, data.case), torch.get_num_threads()
     try:
-        values = baseline.predict(data)
+        with warnings.catch_warnings():  # scikit-learn's threads can leave Python without its filters
+            values = baseline.predict(data)
     finally:
         torch.set_num_threads(threads)
     if values.ndim != 2 or values.shape[1] != data.task.outputs:
