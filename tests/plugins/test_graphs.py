@@ -41,7 +41,7 @@ def table(tmp_path, graphs):
 
 @pytest.fixture
 def run(table, tmp_path):
-    assert execute(["new", "graph", str(table)]) == 0
+    assert execute(["new", "graph", str(table), "--split", "random"]) == 0
     assert execute(["run", str(table.with_suffix(".yaml")), "-o", str(tmp_path / "run"), "--device", "cpu"]) == 0
     return tmp_path / "run"
 
