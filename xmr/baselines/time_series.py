@@ -17,6 +17,7 @@ from xmr.data.readers.time_series import carried
 
 STRENGTHS = np.logspace(-2, 5, 8)
 AVERAGED = 25  # steps of DLinear's moving average
+RATES = (5e-3, 2e-3, 5e-4)  # learning rates of DLinear
 
 
 def last_value(data: BaselineInput) -> np.ndarray:
@@ -85,11 +86,21 @@ class DLinear(nn.Module):
 
 
 def dlinear(data: BaselineInput) -> np.ndarray:
-    """DLinear by gradient, one for all channels, the epoch chosen on validation; in z-scores: (n, H)."""
+    """DLinear by gradient, one for all channels; learning rate and epoch chosen on validation; in z-scores: (n, H)."""
+    if not len(data.sets["validation"]):
+        return _dlinear(data, RATES[-1])
+    errors = []
+    for rate in RATES:
+        found = _dlinear(replace(data, sets={**data.sets, "test": data.sets["validation"]}), rate)
+        errors.append(float(np.nanmean((found - data.targets["validation"]) ** 2)))
+    return _dlinear(data, RATES[int(np.argmin(errors))])
+
+
+def _dlinear(data: BaselineInput, rate: float) -> np.ndarray:
     generators = Generators(data.seed)
     with use_generators(generators):
         model = DLinear(data.sets["test"].values.shape[2], data.task.outputs)
-    schedule = Schedule(epochs=10, batch=32, learning_rate=5e-4, patience=3)
+    schedule = Schedule(epochs=10, batch=32, learning_rate=rate, patience=3)
     return fit_network(model, replace(data, precision="full"), schedule, generators)
 
 
