@@ -118,7 +118,7 @@ def test_every_comparison_has_the_baselines_that_use_the_source():
     domain = ["cnn", "descriptors_logistic", "descriptors_forest"]
     own = ["linear_probe", "fine_tuning", "lora", "attention_layer"]
     recipe = load_recipe("protein/amp")
-    assert compared_baselines(recipe) == [*recipe.baselines, *domain, *own]
+    assert compared_baselines(recipe) == list(dict.fromkeys([*recipe.baselines, *domain, *own]))
     assert compared_baselines(load_recipe("image/digits_cifar", ["baselines=[majority]"])) == [
         "majority",
         "cnn",

@@ -34,7 +34,7 @@ def test_a_task(tmp_path):
     found = run("add-a-task.md", tmp_path, "protein", task="counts", baselines="[majority, kmer_logistic]")
     assert found["metric"] == "poisson_deviance"
     assert {"poisson_deviance", "rmse"} <= set(found["test"]) & set(found["baselines"]["kmer_logistic"])
-    assert (tmp_path / "p.csv").read_text().startswith("id,predicted,std\n")
+    assert (tmp_path / "p.csv").read_text().startswith("id,predicted,std,")
 
 
 def test_a_kind(tmp_path):

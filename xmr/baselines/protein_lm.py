@@ -13,7 +13,6 @@ from xmr.baselines.estimators import fit_and_predict, linear
 from xmr.core.component import create
 from xmr.core.kinds import SymbolSet
 from xmr.core.registry import SOURCES
-from xmr.core.spaces import TokenSpace
 from xmr.errors import Problem, RecipeError
 from xmr.program import source_features
 from xmr.transforms.vocabulary import FreeEmbedding
@@ -31,7 +30,7 @@ def protein_lm(data: BaselineInput) -> np.ndarray:
     name = os.environ.get(SETTING) or DEFAULT
     section = {"name": name} if name in SOURCES.names() else {"name": "hf_text", "model": name}
     source: Any = create(SOURCES, section).load()
-    if not isinstance(source.space, TokenSpace):
+    if source.space_kind != "token":
         raise RecipeError(Problem(SETTING, repr(name), "a language model"))
     render = FreeEmbedding("own_tokens").build(data.spec, source.space, torch.Generator().manual_seed(0))
     number = {symbol: index for index, symbol in enumerate(data.spec.symbols)}

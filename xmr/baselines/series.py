@@ -16,7 +16,7 @@ from xmr.baselines.cnn import ImageCNN
 from xmr.baselines.estimators import Model, fit_and_predict, linear, probabilities, svm
 from xmr.baselines.network import Schedule, fit_network
 from xmr.core.generators import Generators
-from xmr.core.global_generators import numpy_state_kept, use_generators
+from xmr.core.global_generators import numpy_state_kept, torch_state_kept, use_generators
 from xmr.core.kinds import ImageBatch, SignalBatch, SignalSet
 from xmr.errors import Problem, RecipeError, require
 
@@ -131,7 +131,7 @@ def multirocket_hydra(data: BaselineInput) -> np.ndarray:
         return model.predict(test)
 
     made = _aeon_model("convolution_based", "MultiRocketHydra", data)(random_state=data.seed, n_jobs=1)
-    with torch.random.fork_rng(devices=[]):  # Hydra seeds torch's global generator
+    with torch_state_kept():  # Hydra seeds torch's global generator
         return _fit_aeon(made, _of_one_length(data), data, scores)
 
 

@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from xmr.core.generators import Generators
 
-_NUMPY = threading.Lock()
+_NUMPY, _TORCH = threading.Lock(), threading.Lock()
 
 
 @contextmanager
@@ -66,6 +66,13 @@ def _with_generator(func: Any) -> Any:
         if takes and signature(overload) == signature(func):
             return overload
     return None
+
+
+@contextmanager
+def torch_state_kept() -> Iterator[None]:
+    """For code that seeds torch's global generator: one block at a time; the caller's state is restored."""
+    with _TORCH, torch.random.fork_rng(devices=[]):
+        yield
 
 
 @contextmanager

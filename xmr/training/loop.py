@@ -115,7 +115,7 @@ def train(
         job.fit_features()
         job.count_before_training()
         history.rows.append({"epoch": 0, **job.alignment(), **job.validate(job.precision)})
-        if "score" in history.rows[0]:  # the untrained program competes with every epoch
+        if history.rows[0].get("score", -math.inf) > -math.inf:  # the untrained program competes with every epoch
             history.best_score, best = history.rows[0]["score"], trained_state(modules)
 
     def checkpoint() -> None:
