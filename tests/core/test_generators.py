@@ -243,7 +243,8 @@ OF_ONES_OWN = {"default_rng", "Generator", "SeedSequence", "PCG64", "get_state"}
 DOOR = "core/global_generators.py"
 UNDER_THE_DOOR = {  # networks made, and trained, inside `use_generators` or `random_init`
     "baselines/cnn.py", "baselines/series.py", "baselines/time_series.py", "baselines/fine_tuning.py",
-    "sources/resnet20.py", "sources/keywords.py", "sources/efficientnet.py", "sources/speech_embedding.py", "testing/stand_ins.py",
+    "sources/resnet20.py", "sources/keywords.py", "sources/efficientnet.py", "sources/speech_embedding.py",
+    "testing/stand_ins.py",
 }  # fmt: skip
 
 
