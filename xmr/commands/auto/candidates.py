@@ -12,6 +12,7 @@ from xmr.recipe.load import load_recipe
 from xmr.recipe.recipe import Recipe, case_of, space_of
 
 AS_GIVEN = "the recipe as given"
+FIRST = 3  # programs that are tried before the baselines
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def candidates(recipe: Recipe, name: str, given: list[str]) -> dict[Candidate, R
         overrides = ["training.epochs=0", "baselines=[]", "data.split.validation=0", *composition.overrides]
         with suppress(RecipeError):  # of another domain, or for another task
             untrained[composition] = load_recipe(name, [*given, *overrides])
-    first = dict([*untrained.items()][:1])  # whatever the time, one program is tried
+    first = dict([*untrained.items()][:FIRST])  # whatever the time, one program is tried
     return {**first, **quick, **untrained, Candidate(AS_GIVEN): plain, **slow}
 
 
@@ -56,11 +57,11 @@ _TWO_STARTS = "transform={name: free_embedding, init: [random_tokens, property_t
 # By kind of data: name -> overrides. Those that a domain or task does not allow are skipped.
 COMPOSITIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "symbols": {
-        "kernel head": (_LAYERS, _FREE, "output={name: kernel_ridge}", "ensemble=1"),
         "kernel head and descriptors": (
             *(_LAYERS, _FREE, "ensemble=1"),
             "output={name: kernel_ridge, domain_features: [descriptors]}",
         ),
+        "kernel head": (_LAYERS, _FREE, "output={name: kernel_ridge}", "ensemble=1"),
         "kernel head, two starts": (_LAYERS, _TWO_STARTS, "output={name: kernel_ridge}", "ensemble=2"),
         "kernel head and k-mers": (
             *(_LAYERS, _FREE, "ensemble=1"),
