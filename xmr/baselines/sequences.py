@@ -16,6 +16,7 @@ from xmr.baselines.estimators import Model, fit_and_predict, forest, linear, tun
 from xmr.core.kinds import SymbolSet
 from xmr.data.smiles import molecule
 from xmr.errors import require
+from xmr.outputs.domain_features.descriptors import descriptors as peptide_descriptors
 
 Features = Callable[[list[str], list[str]], tuple[Any, Any]]  # training and test texts -> their features
 
@@ -142,24 +143,8 @@ def lengths(train: list[str], test: list[str]) -> tuple[Any, Any]:
 
 
 def descriptors(train: list[str], test: list[str]) -> tuple[Any, Any]:
-    """Ten global properties (charge, pI, ...), hydrophobic moment and mean hydrophobicity of a peptide, by modlAMP.
-
-    Letters that stand for several residues are dropped, U reads as C and O as K.
-    """
-    made: Any = require("modlamp.descriptors", "protein", "the descriptors baseline")
-    plain = str.maketrans({"U": "C", "O": "K", **dict.fromkeys("BZJX")})
-
-    def matrix(texts: list[str]) -> np.ndarray:
-        """(texts, descriptors)."""
-        clean = [text.translate(plain) or "G" for text in texts]
-        overall, moment = made.GlobalDescriptor(clean), made.PeptideDescriptor(clean, "eisenberg")
-        overall.calculate_all(amide=False)
-        moment.calculate_moment()
-        mean = made.PeptideDescriptor(clean, "eisenberg")
-        mean.calculate_global()
-        return np.nan_to_num(np.concatenate([overall.descriptor, moment.descriptor, mean.descriptor], axis=1))
-
-    return matrix(train), matrix(test)
+    """Twelve physicochemical descriptors of each peptide, as `output.domain_features: [descriptors]` has them."""
+    return peptide_descriptors(train), peptide_descriptors(test)
 
 
 def morgan(train: list[str], test: list[str]) -> tuple[Any, Any]:

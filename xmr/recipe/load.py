@@ -60,7 +60,7 @@ def find_recipe(name: str) -> Path:
         Problem(
             name,
             "no such recipe",
-            "a path ending in .yaml or a name from `xmr list recipes`",
+            "a path ending in .yaml or a name from `xmr list recipes` (`xmr new` writes one from your data)",
             nearest(name, recipe_names()),
         )
     )
