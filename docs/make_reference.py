@@ -1,5 +1,5 @@
-"""Write recipe-reference.md, grid.md, commands.md and datasets.md from what the code itself states, and the tables of
-results.md and of the README from results/*.json.
+"""Write recipe-reference.md, grid.md, commands.md, datasets.md and papers.md from what the code itself states, and the
+tables of results.md and of the README from results/*.json.
 
 python docs/make_reference.py           (a test checks that the pages are what this writes)
 """
@@ -15,6 +15,7 @@ import typer
 from pydantic import BaseModel
 
 from xmr.cli.app import app
+from xmr.commands import papers
 from xmr.commands.study.pages import markdown
 from xmr.commands.study.result import read_result
 from xmr.core.component import MAX_NUMBER, help_of, section_model
@@ -256,11 +257,28 @@ def results_page() -> str:
     return re.sub(r"(?s)(<!-- result: (\w+) -->)\n.*?<!-- end -->", table, text)
 
 
+PAPERS = """\
+Made by `python docs/make_reference.py` from `xmr/commands/papers.yaml` and `results/papers`; see also `xmr papers`.
+
+The use cases of the survey (arXiv 2202.10629) and of its maintained list come first, then other methods. Tags follow
+arXiv 2506.04650. Published figures are quoted as published and only where they could be checked; a published code often
+chooses the epoch on the test set. Our figures: the epoch is chosen on validation data, the test set is evaluated once,
+mean ± standard deviation over the seeds. A figure of another source or data set than the published one reproduces
+nothing, and its verdict says so. `random source`: the same program before random weights.
+"""
+
+
+def papers_page() -> str:
+    """docs/papers.md."""
+    return f"# Published systems\n\n{PAPERS}\n{papers.markdown()}\n"
+
+
 PAGES = {
     "recipe-reference.md": reference,
     "grid.md": grid_page,
     "commands.md": commands_page,
     "datasets.md": datasets_page,
+    "papers.md": papers_page,
     "results.md": results_page,
     "../README.md": readme,
 }

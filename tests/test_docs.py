@@ -46,6 +46,6 @@ def test_named_recipes_and_files_exist(page):
 
 
 def test_every_result_names_its_study():
-    for path in (ROOT / "results").glob("*.json"):
+    for path in (ROOT / "results").rglob("*.json"):
         for study in re.findall(r"xmr study (\S+)", path.read_text()):
             assert (ROOT / study.rstrip('",')).is_file(), f"{path.name}: {study}"

@@ -168,7 +168,7 @@ def test_a_damaged_result_is_named(tmp_path):
         read_result(path)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "results").glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "results").rglob("*.json")), ids=lambda path: path.stem)
 def test_kept_results_are_whole(path):
     """Verdicts are what the figures say, so that a figure edited by hand does not keep an old verdict."""
     if "columns" in json.loads(path.read_text()):
