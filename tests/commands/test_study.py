@@ -13,7 +13,7 @@ from xmr.commands.study.study import check_study, study
 from xmr.errors import DataError, RecipeError
 
 ROOT = Path(__file__).parents[2]
-STUDIES = sorted((ROOT / "studies").glob("*.yaml"))
+STUDIES = sorted((ROOT / "studies").rglob("*.yaml"))
 TEXT = """
 title: A small study
 recipe: protein/amp_200
