@@ -53,6 +53,8 @@ def _values(shape: dict[str, Any]) -> str:
     if "enum" in shape:
         return ", ".join(f"`{value}`" for value in shape["enum"])
     if shape.get("type") == "array":
+        if "prefixItems" in shape:
+            return f"list of {len(shape['prefixItems'])}: each {_values(shape['prefixItems'][0])}"
         return f"list of {_values(shape['items'])}"
     kind = KINDS_OF_VALUE.get(shape.get("type", ""), "section")
     bounds = [f"{sign} {shape[key]:,.10g}" for key, sign in BOUNDS.items() if key in shape]

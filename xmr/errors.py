@@ -101,6 +101,10 @@ class SourceUnavailableError(RecipeError):
     """The source of a recipe is not available on this machine (no hub, no folder)."""
 
 
+class QuestionBudgetError(XmrError):
+    """A source that only answers may not be asked any more (`source.queries`)."""
+
+
 class DataError(InputError):
     """A data file or a record in it is wrong."""
 

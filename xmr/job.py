@@ -37,10 +37,13 @@ class Job:
     load_seconds: float = 0.0
 
 
-def load_job(recipe: Recipe, device: str = "cpu") -> Job:
-    """Read the data, load the source, build the program. Raises DataError and RecipeError for wrong input."""
+def load_job(recipe: Recipe, device: str = "cpu", source: Source | None = None) -> Job:
+    """Read the data, load the source (unless it is given), build the program.
+
+    Raises DataError and RecipeError for wrong input.
+    """
     started = time.perf_counter()
-    source: Source = create(SOURCES, recipe.source).load(recipe.seed)
+    source = create(SOURCES, recipe.source).load(recipe.seed) if source is None else source
     encoder = make_encoder(recipe, source)
     prepared = encoder.prepare(recipe.data, recipe.task, recipe.seed)
     job = assemble(recipe, encoder, source, prepared, device)

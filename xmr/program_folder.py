@@ -79,7 +79,12 @@ def save_program(program: Program, folder: Path) -> None:
         "format_version": FORMAT_VERSION,
         "xmr_version": __version__,
         "encoder": program.encoder.section,
-        "source": {**source.describe(), "seed": source.seed, "sha256": source.identity},
+        "source": {
+            **source.describe(),
+            "seed": source.seed,
+            "sha256": source.identity,
+            **({"canary": source.canary} if source.canary else {}),
+        },
         "transform": transforms[0].section,
         "output": outputs[0].section,
         "targets": program.task.state(),
@@ -249,7 +254,7 @@ def _check_installed(facts: dict[str, Any], place: str) -> None:
 def _assemble(facts: dict[str, Any], encoder_state: dict[str, Any], place: str) -> Program:
     _check_installed(facts, place)
     described = dict(facts["source"])
-    expected, seed = described.pop("sha256"), int(described.pop("seed"))
+    expected, seed, canary = described.pop("sha256"), int(described.pop("seed")), described.pop("canary", None)
     sections = {kind: check_section(kind, facts[kind], place) for kind in ("encoder", "transform", "output")}
     source = create(SOURCES, check_section("source", described, place)).load(seed)
     if source.identity != expected:
@@ -260,6 +265,8 @@ def _assemble(facts: dict[str, Any], encoder_state: dict[str, Any], place: str) 
                 f"{expected[:12]}, the weights the program was trained on (another revision or version of the model)",
             )
         )
+    if canary:
+        source.check_canary(canary)
     encoder, transform = create(ENCODERS, sections["encoder"]), create(TRANSFORMS, sections["transform"])
     encoder.configure(transform.capacity(source.space), source.space.rate, source.tokenize).restore(encoder_state)
     program = Program.build(

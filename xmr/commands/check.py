@@ -76,9 +76,10 @@ def _prepared(recipe: Recipe, encoder: Encoder, configured: bool) -> tuple[Any, 
 def _measured(recipe: Recipe, source: Source, encoder: Encoder, prepared: Any) -> Iterator[tuple[str, str]]:
     """Shapes, parameters, memory and time; of synthetic records where the data is not here."""
     tested: LabelledSet | None = None
+    sets: dict[str, LabelledSet] = {}
     if prepared is not None:
         job = assemble(recipe, encoder, source, prepared)
-        program, training = job.program, job.sets["train"]
+        program, training, sets = job.program, job.sets["train"], job.sets
         tested = job.sets["test"]
         yield "data", prepared.summary()
         for text in leaks(job)["alarms"]:
@@ -89,9 +90,13 @@ def _measured(recipe: Recipe, source: Source, encoder: Encoder, prepared: Any) -
     plan = training.data.training_batches(settings.batch_size, settings.batch_tokens, rng)
     batch = max(plan, key=len)
     encoded = training.data.batch(batch)
-    inputs = program.transforms[0](encoded)
+    with torch.no_grad():
+        inputs = program.transforms[0](encoded)
     yield "encoded", encoded.describe(program.encoder.spec)
     yield "source input", f"{inputs.describe()} x {len(program.transforms)} programs"
+    if source.questions is not None:
+        yield from _questions(source, sets)
+        return
     precision = resolve_precision(recipe.training.precision, program.device)
     wanted = program.task.batch_targets(training.target, training.data, batch)
     step = _measure(program, encoded, wanted, precision)
@@ -118,6 +123,20 @@ def _measured(recipe: Recipe, source: Source, encoder: Encoder, prepared: Any) -
     epochs = recipe.training.epochs_of(len(plan))
     yield "training", f"at most {_duration(epoch * epochs)} on this machine"
     yield "test", f"about {_duration(step.forward_seconds * test_tokens / encoded.cost)}"
+
+
+def _questions(source: Source, sets: dict[str, LabelledSet]) -> Iterator[tuple[str, str]]:
+    """How many questions a source that only answers would be asked; nothing is asked for it."""
+    assert source.questions is not None
+    views = source.hidden_width // source.own_width
+    counts = {name: len(part) * views for name, part in sets.items()}
+    start = counts.get("train", 0) + counts.get("validation", 0)
+    if sets:
+        source.questions.plan(start, len(sets["train"]), len(sets["validation"]))
+    listed = ", ".join(f"{number:,} for {name}" for name, number in counts.items())
+    price = source.questions.price
+    cost = f", at {price:g} each {sum(counts.values()) * price:,.2f}" if price else ""
+    yield "questions", f"{listed or 'one for each record'}{cost}; a search asks more, baselines that use the source too"
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,8 @@ def run_controls(job: Job, result: dict[str, Any], folder: Path, log: Log) -> No
 
 def _trained(job: Job, recipe: Recipe, folder: Path) -> np.ndarray:
     """What the recipe of a control predicts for the test records of a run, (n, K)."""
-    control = load_job(recipe, str(job.program.device))
+    known = job.source if recipe.source == job.recipe.source else None
+    control = load_job(recipe, str(job.program.device), known)
     if control.records["test"].ids != job.records["test"].ids:
         raise RecipeError("it has other test records than the program")
     validation = control.sets["validation"] if len(control.sets["validation"]) else None

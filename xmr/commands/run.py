@@ -106,8 +106,24 @@ def _run(
     log: Log,
 ) -> dict[str, Any]:
     """The part of a run for one process; only the first of several writes."""
-    main = accelerator.is_main_process
     job = load_job(recipe, str(accelerator.device))
+    with job.source.keeping_answers(folder, len(job.sets["train"]), len(job.sets["validation"])):
+        return _run_job(job, folder, accelerator, resume, test, controls, comment, report, log)
+
+
+def _run_job(
+    job: Job,
+    folder: Path,
+    accelerator: Any,
+    resume: bool,
+    test: bool,
+    controls: bool,
+    comment: str,
+    report: Report,
+    log: Log,
+) -> dict[str, Any]:
+    """`_run`, with everything loaded."""
+    main, recipe = accelerator.is_main_process, job.recipe
     log(job.prepared.summary())
     said = job.encoder.describe()
     for line in said[:MAX_LINES]:
@@ -122,17 +138,18 @@ def _run(
         write_text(folder / "recipe.yaml", dump_recipe(recipe, comment))
     before = metrics_of(folder).get("seconds", {}) if resume else {}
     started, memory = time.perf_counter() - before.get("train", 0.0), PeakMemory(accelerator.device).start()
-    history = train(
-        job.program,
-        job.sets["train"],
-        job.sets["validation"] if len(job.sets["validation"]) else None,
-        recipe.training,
-        recipe.seed,
-        folder / "checkpoint",
-        report,
-        resume,
-        accelerator,
-    )
+    with job.source.asking("training"):
+        history = train(
+            job.program,
+            job.sets["train"],
+            job.sets["validation"] if len(job.sets["validation"]) else None,
+            recipe.training,
+            recipe.seed,
+            folder / "checkpoint",
+            report,
+            resume,
+            accelerator,
+        )
     costs: dict[str, Any] = {"seconds": {"load": job.load_seconds, "train": time.perf_counter() - started}}
     costs["peak_memory_mib"] = memory.mib()
     if not main:
@@ -152,7 +169,8 @@ def _run(
         write_json(folder / "metrics.json", finite({**trained, **costs, "finished": True}))
         return {**trained, **costs}
     started = time.perf_counter()
-    each = check_answers(job.program.predict_each(job.sets["test"].data), recipe.training)
+    with job.source.asking("test"):
+        each = check_answers(job.program.predict_each(job.sets["test"].data), recipe.training)
     costs["seconds"]["test"] = time.perf_counter() - started
     prediction = Prediction.of(job.records["test"].ids, each, job.task.lengths(job.sets["test"].data))
     result = {**trained, **_result(job, prediction), **costs}
@@ -167,13 +185,17 @@ def _run(
     try:
         data = baseline_input(job)
         result["chance"] = chance(job, data)
-        baselines = run_baselines(job, data, result, folder, log)
+        with job.source.asking("baselines"):
+            baselines = run_baselines(job, data, result, folder, log)
         if controls:
             run_controls(job, result, folder, log)
     except KeyboardInterrupt:
         log(f"stopped after the test: {folder / 'metrics.json'} holds its metrics, and --resume runs what is missing")
         raise
     result["verdict"] = verdict(result)
+    if job.source.questions is not None:
+        result.update(job.source.questions.summary())
+        log(job.source.questions.said())
     write_json(folder / "metrics.json", finite({**result, "finished": False}))
     try:
         write_report(folder, _contents(job, result, history, prediction.values, baselines, data.untrained, folder))
@@ -267,7 +289,8 @@ def describe_program(program: Program) -> str:
     trained = sum(p.numel() for p in program.trained_parameters())
     frozen = program.source.parameter_count()
     programs = "" if len(program.transforms) == 1 else f" in {len(program.transforms)} programs"
-    return f"{trained:,} trainable parameters{programs} before a frozen source of {frozen:,}"
+    source = f"a frozen source of {frozen:,}" if program.source.gradient else "a source that only answers"
+    return f"{trained:,} trainable parameters{programs} before {source}"
 
 
 def _save_program(folder: Path, job: Job, history: list[dict[str, float]]) -> None:

@@ -37,6 +37,7 @@ _OWN = (
             "skipped.csv",
             "environment.json",
             "trained_on.npy",
+            "answers.sqlite*",  # of a source that only answers, with the log of its writes
             "report.html",
             "metrics.json",  # last: it says that the others are there
         ),

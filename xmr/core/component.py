@@ -70,14 +70,27 @@ def package_of(component: type) -> str:
 @cache
 def section_model(component: type) -> type[BaseModel]:
     """The pydantic model of a component's section, generated from its constructor's signature."""
-    signature = inspect.signature(component.__init__, eval_str=True)  # type: ignore[misc]
     fields: dict[str, Any] = {
         name: (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
-        for name, parameter in signature.parameters.items()
-        if name != "self" and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)  # as object's
+        for name, parameter in parameters_of(component).items()
     }
     limited: Any = field_validator("*")(_not_huge)
     return create_model(component.__name__, __base__=Section, __validators__={"limited": limited}, **fields)
+
+
+def parameters_of(component: type) -> dict[str, inspect.Parameter]:
+    """The arguments of a component's constructor; those that it passes on as `**kwargs` are its base class's."""
+    found: dict[str, inspect.Parameter] = {}
+    for owner in component.__mro__:
+        if "__init__" not in vars(owner):
+            continue
+        parameters = inspect.signature(vars(owner)["__init__"], eval_str=True).parameters.values()
+        variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        named = {each.name: each for each in parameters if each.name != "self" and each.kind not in variable}
+        found = {**found, **{name: each for name, each in named.items() if name not in found}}
+        if owner is object or not any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters):
+            break
+    return found
 
 
 def _not_huge(value: Any) -> Any:
@@ -89,11 +102,16 @@ def _not_huge(value: Any) -> Any:
 
 
 def help_of(component: type) -> dict[str, str]:
-    """Argument -> description, from the `Args:` section of the docstring."""
-    text = inspect.getdoc(component) or ""
-    _, _, body = text.partition("Args:\n")
-    found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", body, flags=re.MULTILINE)
-    return {name: " ".join(line.strip() for line in words.splitlines()) for name, words in found}
+    """Argument -> description, from the `Args:` section of the docstring, and of its base classes' for arguments that
+    it passes on.
+    """
+    described: dict[str, str] = {}
+    for owner in reversed(component.__mro__):
+        _, _, body = inspect.cleandoc(vars(owner).get("__doc__") or "").partition("Args:\n")
+        found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", body, flags=re.MULTILINE)
+        described |= {name: " ".join(line.strip() for line in words.splitlines()) for name, words in found}
+    known = parameters_of(component)
+    return {name: described[name] for name in known if name in described}
 
 
 def named(value: Any) -> Any:

@@ -260,6 +260,11 @@ SOURCES = Registry(
         Entry(
             "hf_spectrogram", "xmr.sources.hf_spectrogram:HFSpectrogram", "AST, or Whisper's encoder", {"space": "wave"}
         ),
+        Entry("onnx_image", "xmr.sources.onnx_model:OnnxImage", "an image model in an ONNX file", {"space": "pixel"}),
+        Entry("onnx_audio", "xmr.sources.onnx_model:OnnxAudio", "an audio model in an ONNX file", {"space": "wave"}),
+        Entry("http_image", "xmr.sources.http_service:HttpImage", "an image service (KServe)", {"space": "pixel"}),
+        Entry("http_audio", "xmr.sources.http_service:HttpAudio", "an audio service (KServe)", {"space": "wave"}),
+        Entry("http_text", "xmr.sources.http_service:HttpText", "a text service (KServe)", {"space": "token"}),
         Entry("identity", "xmr.sources.identity:Identity", "control: no source model at all", {"space": "token"}),
         Entry("mfcc", "xmr.sources.mfcc:MFCC", "control: a front end, no network", {"space": "wave"}),
     ],

@@ -28,7 +28,7 @@ def attribution(program: Program, encoded: Batch | None, names: Sequence[tuple[s
 
     Computed in the processor's fastest precision, which is enough for colors.
     """
-    if encoded is None:
+    if encoded is None or not program.source.gradient:  # a source that only answers is not asked for colors
         return ""
     spec, columns = program.encoder.spec, program.encoder.spec.names
     shown = encoded if columns else encoded.take(RECORDS)

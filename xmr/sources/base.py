@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 from xmr.core.spaces import SourceOutput, Space, Tokenize
 from xmr.errors import Problem, RecipeError, XmrError
 from xmr.sources.packaged import PackagedFile
+from xmr.sources.questions import Purpose, Questions
 
 
 class SourceChangedError(XmrError):
@@ -40,8 +43,11 @@ class Source(nn.Module, ABC):
     seed: int = 0  # of randomly initialized weights, as `load` was given it
     tied: bool = False  # whether the embedding matrix alone maps features to source classes
     is_control: ClassVar[bool] = False  # whether it stands for "no pretrained network" in a comparison
+    gradient: ClassVar[bool] = True  # whether it can be differentiated; false for a source that only answers
     feature_layers: int = 1  # number of layers whose features are concatenated
     class_names: tuple[str, ...] = ()  # of the source classes, if known
+    questions: Questions | None = None  # of a source that only answers
+    canary: Any = None  # its answers to fixed questions, by which it is recognized
     tokenize: Tokenize | None = None  # texts -> token ids, if the source has a tokenizer
     text_of: tuple[str, ...] | None = None  # the text each class stands for, of sources that compare images with texts
 
@@ -94,6 +100,23 @@ class Source(nn.Module, ABC):
     def blocks(self) -> int:
         """How many blocks the model has that `layers` counts, before it is cut; 0 where it cannot be cut."""
         return 0
+
+    def asking(self, purpose: Purpose) -> AbstractContextManager[None]:
+        """What the passes in a block are for; sources that count questions note it."""
+        del purpose
+        return nullcontext()
+
+    @contextmanager
+    def keeping_answers(self, folder: Path, training: int, validation: int) -> Iterator[None]:
+        """Sources that count questions keep the answers to those of a block in `folder`.
+
+        training, validation: how many records there are. Raises RecipeError for a budget that they exceed.
+        """
+        del folder, training, validation
+        yield
+
+    def check_canary(self, canary: Any) -> None:
+        """Compare the answers to fixed questions with those of another time (`canary`, as plain JSON)."""
 
     def freeze(self) -> Self:
         """No gradient, eval mode; stores the checksum for `assert_unchanged`."""

@@ -92,7 +92,10 @@ class _SpaceChecks(SourceChecks):
             assert torch.allclose(found, expected, atol=TOLERANCE), f"record {row} differs in a batch from alone"
 
     def check_a_gradient_reaches_the_input(self) -> None:
-        """A program in front of it can learn."""
+        """A program in front of it can learn; a source that only answers says that it cannot."""
+        if not self.source.gradient:
+            assert not self.features(self.fed[1]).requires_grad, "a gradient, although `gradient` is False"
+            return
         leaf, inputs = self.feed()
         found = self.features(self.source(inputs))
         (found * torch.randn(found.shape, generator=torch.Generator().manual_seed(4))).sum().backward()

@@ -389,7 +389,8 @@ class _Job:
         if self.validation is None or not len(self.validation):
             return {}
         context = autocast(precision, self.program.device)
-        answers = self.program.predict_each(self.validation.data, precision=context).mean(dim=0)
+        with self.program.source.asking("validation"):
+            answers = self.program.predict_each(self.validation.data, precision=context).mean(dim=0)
         check_answers(answers, self.settings)
         values = self.task.metrics(answers.numpy(), self.validation.target)
         score = self.task.score(values)
