@@ -109,9 +109,13 @@ class Program(nn.Module):
 
     def answers(self, encoded: Batch) -> list[Any]:
         """What each output reads: the frozen source's features behind its program, or a list with those of all."""
-        inputs = stack([transform(encoded) for transform in self.transforms])
-        answers = self.source(inputs).split(len(self.transforms))
+        answers = self.source_outputs(encoded)
         return [answers] if self.outputs[0].reads_all else answers
+
+    def source_outputs(self, encoded: Batch) -> list[Any]:
+        """The frozen source's features behind each program."""
+        inputs = stack([transform(encoded) for transform in self.transforms])
+        return self.source(inputs).split(len(self.transforms))
 
     def logits(self, answers: list[Any], encoded: Batch) -> Tensor:
         """Target logits of each output from `answers`; see `forward`."""

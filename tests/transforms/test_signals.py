@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.tiny import tiny_audio, tiny_source, tiny_vision
-from xmr.core.component import create
+from xmr.core.component import check_section, create
 from xmr.core.kinds import SignalBatch, SignalSpec
 from xmr.core.registry import TRANSFORMS
 from xmr.core.spaces import Spectrum, WaveSpace
@@ -186,7 +186,7 @@ def test_each_program_draws_the_next_combination():
     several = {"segment_width": [0.5, 2.0], "value_range": ["per_sample", "fixed"], "difference": [0, 1]}
     made = built({"name": "signal_image", **several}, SignalSpec(2, 40), tiny_vision().space)
     batch = signal(torch.randn(3, 2, 40))
-    expected = [(d, c, s) for d in (0, 1) for c in ("record", "fixed") for s in (0.5, 2.0)]
+    expected = [(d, c, s) for d in (0, 1) for c in ("per_sample", "fixed") for s in (0.5, 2.0)]
     for member, (difference, contrast, segment) in enumerate(expected):
         alone = {"segment_width": segment, "value_range": contrast, "difference": difference}
         one = built({"name": "signal_image", **alone}, SignalSpec(2, 40), tiny_vision().space)
@@ -195,6 +195,24 @@ def test_each_program_draws_the_next_combination():
     kept = made.precompute(batch)
     assert kept.shape[:3] == (3, 8, 1)  # one drawing, spread over the colors where it is used
     assert len({kept[:, view].numpy().tobytes() for view in range(8)}) == 8
+
+
+def test_views_list_what_each_program_draws():
+    views = [{}, {"value_range": "fixed", "segment_width": 2.0}, {"difference": 1}, {"encoding": "spectrogram"}]
+    made = built({"name": "signal_image", "views": views}, SignalSpec(2, 40), tiny_vision().space)
+    batch = signal(torch.randn(3, 2, 40))
+    made.programs = 4
+    assert made.precompute(batch).shape[:3] == (3, 4, 1)
+    for member, view in enumerate(views):
+        made.member = member
+        alone = {"encodings": [view["encoding"]]} if "encoding" in view else view
+        one = built({"name": "signal_image", **alone}, SignalSpec(2, 40), tiny_vision().space)
+        torch.testing.assert_close(made(batch).pixels, one(batch).pixels)
+
+
+def test_a_view_is_checked_as_a_section():
+    with pytest.raises(RecipeError, match=r"transform\.views\.1\.width: found the unknown key 'width'"):
+        check_section("transform", {"name": "signal_image", "views": [{}, {"width": 2}]}, "r.yaml")
 
 
 def test_nothing_is_drawn_that_no_program_shows(monkeypatch):

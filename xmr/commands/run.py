@@ -6,6 +6,7 @@ import math
 import platform
 import sys
 import time
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from xmr.training.devices import make_accelerator
 from xmr.training.divergence import check_answers
 from xmr.training.loop import History, Report, train
 
+Tested = Callable[[Prediction], None]
 MAX_LINES = 40  # said of what an encoder decided
 
 
@@ -51,12 +53,14 @@ def run(
     comment: str = "",
     report: Report = lambda _: None,
     log: Log = lambda _: None,
+    tested: Tested = lambda _: None,
 ) -> dict[str, Any]:
     """Train, choose on validation, test once, compare with the baselines, write the run folder -> metrics.
 
     resume: continue an interrupted run of the same recipe; a finished run is returned unchanged, but for controls that
     it lacks. test: otherwise stop after training, with the validation score alone; a later call with `resume` evaluates
-    the test part. controls: train the recipe without its ingredients as well (see `xmr.commands.controls`).
+    the test part. controls: train the recipe without its ingredients as well (see `xmr.commands.controls`). tested:
+    receives the predictions of the test part.
     """
     folder = Path(folder)
     accelerator = make_accelerator(device)
@@ -66,7 +70,7 @@ def run(
         accelerator.wait_for_everyone()
         place = joined(folder)
         if not (resume and is_finished(place.work)):
-            _run(recipe, place.work, accelerator, resume, test, controls, comment, lambda _: None, lambda _: None)
+            _run(recipe, place.work, accelerator, resume, test, controls, comment, *[lambda _: None] * 3)
         return {}
     with claimed(folder, recipe, resume, force) as place:
         accelerator.wait_for_everyone()
@@ -84,7 +88,7 @@ def run(
         kept = metrics_of(place.work) if resume and not test else {}
         if "validation" in kept:
             return kept
-        result = _run(recipe, place.work, accelerator, resume, test, controls, comment, report, log)
+        result = _run(recipe, place.work, accelerator, resume, test, controls, comment, report, log, tested)
         place.finish(keep_checkpoint="report_error" in result or not test)
     return result
 
@@ -104,6 +108,7 @@ def _run(
     comment: str,
     report: Report,
     log: Log,
+    tested: Tested,
 ) -> dict[str, Any]:
     """The part of a run for one process; only the first of several writes."""
     job = load_job(recipe, str(accelerator.device))
@@ -173,6 +178,7 @@ def _run_job(
         each = check_answers(job.program.predict_each(job.sets["test"].data), recipe.training)
     costs["seconds"]["test"] = time.perf_counter() - started
     prediction = Prediction.of(job.records["test"].ids, each, job.task.lengths(job.sets["test"].data))
+    tested(prediction)
     result = {**trained, **_result(job, prediction), **costs}
     result["leaks"] = leaked
     result["processes"] = accelerator.num_processes

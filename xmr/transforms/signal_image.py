@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 from annotated_types import Ge, Gt, Le, MinLen
+from pydantic import Field
 from torch import Generator, Tensor
 
+from xmr.core.component import Section
 from xmr.core.kinds import Batch, ImageBatch, ImageSpec, SignalBatch, SignalSpec, Spec
 from xmr.core.spaces import PixelInput, PixelSpace, Space
 from xmr.transforms.base import Transform
@@ -32,12 +34,13 @@ Order = Annotated[int, Ge(0), Le(1)]
 Width = Annotated[float, Gt(0), Le(8)]
 
 
-class View(NamedTuple):
+class View(Section):
     """One way of rendering a signal; see the arguments of `SignalImage`."""
 
-    difference: int
-    value_range: ValueRange
-    segment_width: float
+    value_range: ValueRange = "per_sample"
+    segment_width: Width = 1.0
+    difference: Order = 0
+    encoding: Encoding | None = Field(None, description="in place of `encodings`")
 
 
 class SignalImage(Transform):
@@ -49,7 +52,7 @@ class SignalImage(Transform):
     2211.01317; image encodings as in `xmr.transforms.render`.
 
     Where `segment_width`, `value_range` or `difference` have several values, each program of an ensemble uses the next
-    combination; `segment_width` changes fastest, `difference` slowest.
+    combination; `segment_width` changes fastest, `difference` slowest. `views` lists the combinations instead.
 
     Args:
         encodings: image encoding of all color channels, or one for each: spectrogram, gramian, recurrence, segments.
@@ -57,6 +60,8 @@ class SignalImage(Transform):
             (`fixed`, which keeps the amplitude; for series normalized by training statistics).
         segment_width: samples per segment, as a multiple of the square root of the signal's length.
         difference: 0 renders the signal, 1 its first differences, in units of each record's root mean square.
+        views: in place of the last three arguments, what each program of an ensemble renders: a list of sections of
+            `value_range`, `segment_width`, `difference` and `encoding`.
         frame: learn a `border` around the image, or a `watermark` on it.
         scale: border: side of the rendered image as a fraction of the source's side.
         interpolation: how a rendered image is resized.
@@ -73,6 +78,7 @@ class SignalImage(Transform):
         value_range: ValueRange | Annotated[list[ValueRange], MinLen(1)] = "per_sample",
         segment_width: Width | Annotated[list[Width], MinLen(1)] = 1.0,
         difference: Order | Annotated[list[Order], MinLen(1)] = 0,
+        views: Annotated[list[View], MinLen(1)] | None = None,
         scale: Annotated[float, Gt(0), Le(1)] = 0.75,
         interpolation: Interpolation = "bilinear",
         front: Annotated[int, Ge(0), Le(256)] = 0,
@@ -82,7 +88,9 @@ class SignalImage(Transform):
         orders = difference if isinstance(difference, list) else [difference]
         ranges = value_range if isinstance(value_range, list) else [value_range]
         widths = segment_width if isinstance(segment_width, list) else [segment_width]
-        self.views = [View(*view) for view in product(orders, ranges, widths)]
+        fields = ("difference", "value_range", "segment_width")
+        made: list[Any] = views or [dict(zip(fields, view)) for view in product(orders, ranges, widths)]
+        self.views = [View.model_validate(view) for view in made]
         self.interpolation, self.front_filters = interpolation, front
 
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
@@ -109,7 +117,7 @@ class SignalImage(Transform):
         if view.difference:
             flat = differences(flat, mask.repeat_interleave(channels, dim=0))
         for name in self.encodings[: self.colors]:
-            picture = self._drawing(name, flat, view)
+            picture = self._drawing(view.encoding or name, flat, view)
             whole = mosaic(picture.reshape(rows, channels, *picture.shape[1:]))
             made.append(resize(whole[:, None], *self.size, self.interpolation))
         return torch.cat(made, dim=1)

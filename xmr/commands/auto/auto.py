@@ -24,6 +24,7 @@ from xmr.commands.run_baselines import answered, baseline_input
 from xmr.core.component import create
 from xmr.core.files import finite, write_json, write_text
 from xmr.core.output_folder import held
+from xmr.core.prediction import Prediction
 from xmr.core.registry import SOURCES
 from xmr.data.records import Records
 from xmr.errors import OutputError, Problem, RecipeError, XmrError, reason
@@ -59,6 +60,7 @@ def auto(
         result = Result(pool.task.chosen_metric, len(pool.records), len(test))
         log(job.prepared.summary())
         recipes = candidates(load_recipe(name, overrides), name, overrides)
+        pool.untrained = [each for each in recipes.values() if each.training.epochs == 0]
         predictions = _try(recipes, pool, folder, result, started, 60 * minutes, log)
         if not predictions:
             raise OutputError(f"{folder}: nothing could be fitted; {result.tried[0].name}: {result.tried[0].note}")
@@ -174,11 +176,16 @@ def _finish(
     if chosen is None:
         raise OutputError(f"{folder}: no program could be fitted; {result.tried[0].name}: {result.tried[0].note}")
     log(f"fitting {chosen.name} on all training records")
-    run(recipes[chosen], folder / PROGRAM, force=True, comment=chosen.name, log=log)
-    values["best program"] = Program.load(folder / PROGRAM).predict(test).values
+
+    def fit(each: Candidate, place: Path, key: str) -> None:
+        kept: list[Prediction] = []
+        run(recipes[each], place, force=True, comment=each.name, log=log, tested=kept.append)
+        same = kept and kept[0].ids == test.ids
+        values[key] = (kept[0] if same else Program.load(place).predict(test)).values
+
+    fit(chosen, folder / PROGRAM, "best program")
     for each in programs[1:]:
-        run(recipes[each], folder / "members" / _slug(each.name), force=True, comment=each.name, log=log)
-        values[each.name] = Program.load(folder / "members" / _slug(each.name)).predict(test).values
+        fit(each, folder / "members" / _slug(each.name), each.name)
     everything = np.arange(len(pool.records))
     wanted = {each.baseline for each in members if each.baseline}
     if best_baseline is not None:

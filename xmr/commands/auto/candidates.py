@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from dataclasses import dataclass
 
 from xmr.baselines.registry import BASELINES
+from xmr.commands.new.signals import SIX_VIEWS, VIEWS
 from xmr.commands.new.sources import choose_source
 from xmr.errors import RecipeError
 from xmr.recipe.load import load_recipe
@@ -38,11 +40,15 @@ def candidates(recipe: Recipe, name: str, given: list[str]) -> dict[Candidate, R
         for trains in (False, True)  # those that `xmr compare` adds train networks
     )
     untrained: dict[Candidate, Recipe] = {}
-    for composition in (
-        *_own_source(recipe, case.emits),
-        *(Candidate(each, overrides) for each, overrides in COMPOSITIONS.get(case.emits, {}).items()),
-        *_pixels_and_waves(case.emits, recipe.encoder["name"]),
-    ):
+    if case.emits == "signal" and recipe.encoder["name"] == "series":
+        compositions = _of_series(recipe)
+    else:
+        listed = COMPOSITIONS.get(case.emits, {})
+        compositions = [
+            *_own_source(recipe, case.emits),
+            *(Candidate(each, overrides) for each, overrides in listed.items()),
+        ]
+    for composition in compositions:
         overrides = ["training.epochs=0", "baselines=[]", "data.split.validation=0", *composition.overrides]
         with suppress(RecipeError):  # of another domain, or for another task
             untrained[composition] = load_recipe(name, [*given, *overrides])
@@ -86,12 +92,6 @@ COMPOSITIONS: dict[str, dict[str, tuple[str, ...]]] = {
             "output={name: kernel_ridge, domain_features: [columns]}",
         ),
     },
-    "signal": {
-        "patches as tokens": (
-            *(_LAYERS, "transform={name: signal_patches}", "ensemble=1"),
-            "output={name: ridge, power: 0.5}",
-        ),
-    },
 }
 
 
@@ -103,27 +103,27 @@ def _own_source(recipe: Recipe, emits: str) -> list[Candidate]:
     return [ridge] if known else [ridge, kernel]
 
 
-def _pixels_and_waves(emits: str, encoder: str) -> list[Candidate]:
-    """Series as images and as sounds, by the best source of each space that is on this machine."""
-    if emits != "signal" or encoder != "series":
-        return []
+def _of_series(recipe: Recipe) -> list[Candidate]:
+    """Series as images, tokens and sound, by the best source of each space that is on this machine."""
     pixel, wave = (f"source={_with_layers(choose_source(space)[0], 8)}" for space in ("pixel", "wave"))
-    image = "transform={name: signal_image, segment_width: [0.5, 1.0, 2.0], value_range: [per_sample, fixed]}"
-    views = (pixel, image, "encoder.normalize=train", "ensemble=6")
-    return [
-        Candidate("six images joined", (*views, "output={name: ridge, power: 0.5, joined: true}")),
-        Candidate(
-            "six images and MiniRocket", (*views, "output={name: ridge, power: 0.5, domain_features: [minirocket]}")
+    images = (pixel, f"transform={json.dumps(SIX_VIEWS)}", "encoder.normalize=train", f"ensemble={len(VIEWS)}")
+    named = {
+        "six views joined": (*images, "output={name: ridge, power: 0.5, joined: true}"),
+        "six views and MiniRocket": (*images, "output={name: ridge, power: 0.5, domain_features: [minirocket]}"),
+        "patches as tokens": (
+            *(_LAYERS, "transform={name: signal_patches}", "ensemble=1"),
+            "output={name: ridge, power: 0.5}",
         ),
-        Candidate(
-            "sound",
-            (wave, "transform={name: wave_pattern, layout: stretch}", "ensemble=1", "output={name: ridge, power: 0.5}"),
+        "sound": (
+            *(wave, "transform={name: wave_pattern, layout: stretch}", "ensemble=1"),
+            "output={name: ridge, power: 0.5}",
         ),
-    ]
+    }
+    own = [] if space_of(recipe.source["name"]) == "pixel" else _own_source(recipe, "signal")
+    return [*(Candidate(name, overrides) for name, overrides in named.items()), *own]
 
 
 def _with_layers(section: dict[str, object], layers: int) -> str:
     """A source section as YAML, with features of several layers."""
     most = 5 if space_of(str(section["name"])) == "wave" else layers
-    fields = {**section, "feature_layers": most}
-    return "{" + ", ".join(f"{key}: {value}" for key, value in fields.items()) + "}"
+    return json.dumps({**section, "feature_layers": most})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,7 +19,11 @@ from xmr.core.component import create
 from xmr.core.registry import SOURCES
 from xmr.data.records import Records
 from xmr.data.splits import Split
+from xmr.errors import XmrError
 from xmr.job import Job, job_on
+from xmr.outputs.solved import SolvedOutput
+from xmr.program import Program
+from xmr.recipe.load import dump_recipe
 from xmr.recipe.recipe import Recipe
 from xmr.sources.base import Source
 from xmr.tasks.base import Task
@@ -41,7 +46,8 @@ class Pool:
     """The labelled records that a choice is made on: those of the training and the validation part.
 
     digest: of all records and the split; folds: repeats of the indices that are held out; task: fitted on the training
-    part; sources: loaded ones, by section.
+    part; sources: loaded ones, by section; untrained: recipes of programs that will be asked for; solved: what those
+    already predict that shared passes through the source with another one.
     """
 
     records: Records
@@ -50,6 +56,8 @@ class Pool:
     task: Task
     seed: int
     sources: dict[str, Source]
+    untrained: list[Recipe] = field(default_factory=list)
+    solved: dict[str, np.ndarray] = field(default_factory=dict)
 
     def source(self, recipe: Recipe) -> Source:
         """The recipe's source, loaded once."""
@@ -92,17 +100,38 @@ def held_out_predictions(candidate: Candidate, recipe: Recipe, pool: Pool, left:
 
 
 def _of_solved(recipe: Recipe, pool: Pool) -> np.ndarray:
+    """Of a program with heads solved in closed form, and of all that differ from it in their outputs alone."""
+    if dump_recipe(recipe) in pool.solved:
+        return pool.solved.pop(dump_recipe(recipe))
     everything = np.arange(len(pool.records))
     job = pool.job(recipe, everything, everything[:0], everything[:1])
-    observed, truth = observe(job.program, job.sets["train"])
-    found = np.zeros((len(pool.folds), len(everything), job.task.outputs))
+    alike = [each for each in pool.untrained if each is not recipe and _passes(each) == _passes(recipe)]
+    twins: dict[str, Program] = {}
+    for each in alike:
+        with suppress(XmrError):  # it is reported where it is asked for
+            twins[dump_recipe(each)] = pool.job(each, everything, everything[:0], everything[:1]).program
+    found, truth = observe(job.program, job.sets["train"], [*twins.values()])
+    ours, *others = [_predicted(observed, truth, pool) for observed in found]
+    pool.solved.update(zip(twins, others))
+    return ours
+
+
+def _passes(recipe: Recipe) -> str:
+    """What decides on the passes through the source, as text."""
+    return repr((recipe.encoder, sorted(recipe.source.items()), recipe.transform, recipe.ensemble, recipe.training))
+
+
+def _predicted(observed: list[tuple[SolvedOutput, torch.Tensor]], truth: torch.Tensor, pool: Pool) -> np.ndarray:
+    """The records of each fold by heads solved on the others: (repeats, n, K)."""
+    everything = np.arange(len(pool.records))
+    found = np.zeros((len(pool.folds), len(everything), pool.task.outputs))
     for repeat, folds in enumerate(pool.folds):
         for held_out in folds:
             learned = torch.from_numpy(np.setdiff1d(everything, held_out))
             for head, rows in observed:
                 head.solve(rows[learned], truth[learned])
                 logits = head.scores(rows[torch.from_numpy(held_out)])
-                found[repeat, held_out] += job.task.probabilities(logits).numpy() / len(observed)
+                found[repeat, held_out] += pool.task.probabilities(logits).numpy() / len(observed)
     return found
 
 

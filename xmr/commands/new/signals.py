@@ -16,10 +16,20 @@ from xmr.errors import require
 
 MEASURED = 200  # clips that are looked at
 LISTENED, SILENT = 10, 1e-4  # seconds of a clip, and the loudest sample below which it is silent
+# What a set of series may differ in: shape, amplitude, steps, three scales of time, frequencies; one program each.
+VIEWS: list[dict[str, Any]] = [
+    {},
+    {"value_range": "fixed"},
+    {"difference": 1},
+    {"value_range": "fixed", "segment_width": 0.5},
+    {"value_range": "fixed", "segment_width": 2.0},
+    {"encoding": "spectrogram"},
+]
+SIX_VIEWS = {"name": "signal_image", "views": VIEWS}
 
 
 def series(sample: Sample) -> Draft:
-    """Images of three segment widths, one program each."""
+    """Images of six views, one program each, and one ridge on all of them."""
     what = "series"
     if sample.records.arrays is not None:
         _, channels, samples = sample.records.arrays.shape
@@ -30,12 +40,12 @@ def series(sample: Sample) -> Draft:
         "task": sample.task.name,
         "seed": 0,
         "data": _data(sample),
-        "encoder": {"name": "series"},
+        "encoder": {"name": "series", "normalize": "train"},
         "source": {**source, "feature_layers": 8},
-        "transform": {"name": "signal_image", "segment_width": [0.5, 1.0, 2.0]},
-        "output": {"name": "ridge"},
-        "training": {"epochs": 1, "learning_rate": 1e-4, "batch_size": 32},
-        "ensemble": 3,
+        "transform": SIX_VIEWS,
+        "output": {"name": "ridge", "power": 0.5, "joined": True},
+        "training": {"epochs": 0},
+        "ensemble": len(VIEWS),
         "baselines": ["majority", *rockets, "linear_probe"],
     }
     return Draft(body, [sample.found(what), why])

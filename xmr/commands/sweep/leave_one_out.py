@@ -31,7 +31,7 @@ def left_out_votes(job: Job) -> Tensor:
     After training they would be too good, because the transform has learned from the held-out record. Raises
     RecipeError for an output that is not solved in closed form.
     """
-    observed, truth = observe(job.program, job.sets["train"])
+    (observed,), truth = observe(job.program, job.sets["train"])
     if not observed:
         found = repr(job.recipe.output["name"])
         raise RecipeError(Problem("output.name", found, f"{SOLVED}, which leave-one-out needs"))
