@@ -39,8 +39,11 @@ class SameConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', H / stride, W / stride), sizes rounded up."""
         down, across = (self._padding_of(size, axis) for axis, size in enumerate(x.shape[-2:]))
-        x = F.pad(x, (across // 2, across - across // 2, down // 2, down - down // 2))
-        return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        own = (down // 2, across // 2)  # on both sides; padded here, it costs no copy
+        if down % 2 or across % 2:
+            x = F.pad(x, (across // 2, across - across // 2, down // 2, down - down // 2))
+            own = (0, 0)
+        return F.conv2d(x, self.weight, self.bias, self.stride, own, self.dilation, self.groups)
 
     def _padding_of(self, size: int, axis: int) -> int:
         kernel, stride = self.kernel_size[axis], self.stride[axis]
@@ -68,8 +71,8 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', H / stride, W / stride)."""
-        y = F.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
-        y = F.relu6(self._bn1(self._depthwise_conv(y)))
+        y = F.relu6(self._bn0(self._expand_conv(x)), inplace=True) if self.expands else x
+        y = F.relu6(self._bn1(self._depthwise_conv(y)), inplace=True)
         y = self._bn2(self._project_conv(y))
         return x + y if self.residual else y
 
@@ -95,8 +98,8 @@ class EfficientNetLite0Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalized pixels (B, 3, H, W) -> logits (B, 1000)."""
-        x = F.relu6(self._bn0(self._conv_stem(x)))
-        x = F.relu6(self._bn1(self._conv_head(self._blocks(x))))
+        x = F.relu6(self._bn0(self._conv_stem(x)), inplace=True)
+        x = F.relu6(self._bn1(self._conv_head(self._blocks(x))), inplace=True)
         return self._fc(x.mean(dim=(2, 3)))
 
 

@@ -16,7 +16,7 @@ from xmr.baselines.base import PER_RECORD
 from xmr.baselines.registry import run_baseline
 from xmr.commands.auto.candidates import Candidate, candidates
 from xmr.commands.auto.folds import folds_of
-from xmr.commands.auto.held_out import Pool, TooLongError, held_out_predictions, section_key
+from xmr.commands.auto.held_out import Pool, TooLongError, held_out_predictions, section_key, trained_job
 from xmr.commands.auto.result import CONTROLS, Kind, Result, Tried
 from xmr.commands.auto.saved import PROGRAM, RECIPE, save
 from xmr.commands.run import run
@@ -29,7 +29,6 @@ from xmr.core.registry import SOURCES
 from xmr.data.records import Records
 from xmr.errors import OutputError, Problem, RecipeError, XmrError, reason
 from xmr.job import Job, load_job
-from xmr.program import Program
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.recipe import Recipe
 from xmr.tasks.base import Task, task_class
@@ -111,7 +110,8 @@ def _try(
         place = folder / "tried" / f"{_slug(candidate.name)}-{sha256(asked.encode()).hexdigest()[:12]}"
         seconds = 0.0
         try:
-            if result.tried and left() <= 0 and not place.with_suffix(".json").is_file():
+            known = place.with_suffix(".json").is_file() or dump_recipe(recipe) in pool.solved
+            if result.tried and left() <= 0 and not known:
                 raise TooLongError(0.0)
             values, cost = answered(place, lambda: held_out_predictions(candidate, recipe, pool, left))  # noqa: B023
             score, seconds = _score(values, pool), cost["seconds"]
@@ -177,15 +177,16 @@ def _finish(
         raise OutputError(f"{folder}: no program could be fitted; {result.tried[0].name}: {result.tried[0].note}")
     log(f"fitting {chosen.name} on all training records")
 
-    def fit(each: Candidate, place: Path, key: str) -> None:
-        kept: list[Prediction] = []
-        run(recipes[each], place, force=True, comment=each.name, log=log, tested=kept.append)
-        same = kept and kept[0].ids == test.ids
-        values[key] = (kept[0] if same else Program.load(place).predict(test)).values
-
-    fit(chosen, folder / PROGRAM, "best program")
+    kept: list[Prediction] = []
+    run(recipes[chosen], folder / PROGRAM, force=True, comment=chosen.name, log=log, tested=kept.append)
+    if kept[0].ids != test.ids:
+        raise OutputError(f"{folder / PROGRAM}: other test records than the baselines'; set data.split.validation=0")
+    values["best program"] = kept[0].values
     for each in programs[1:]:
-        fit(each, folder / "members" / _slug(each.name), each.name)
+        log(f"fitting {each.name} on all training records")
+        job = trained_job(recipes[each])
+        job.program.save(folder / "members" / _slug(each.name))
+        values[each.name] = job.program.predict(test).values
     everything = np.arange(len(pool.records))
     wanted = {each.baseline for each in members if each.baseline}
     if best_baseline is not None:
@@ -205,7 +206,7 @@ def _finish(
     rows = ("chosen", "best program", "best baseline")
     result.test = {row: pool.task.metrics(values[row], target)[result.metric] for row in rows if row in values}
     if chosen in members:
-        _ablate(recipes[chosen], folder, result, log)
+        _ablate(recipes[chosen], test, result, log)
     result.members = tuple(_member(each, chosen) for each in members)
     save(folder, result.members, pool.records)
 
@@ -218,20 +219,20 @@ def _member(each: Candidate, chosen: Candidate | None) -> str:
     return each.baseline or ("program" if each is chosen else f"program:{_slug(each.name)}")
 
 
-def _ablate(recipe: Recipe, folder: Path, result: Result, log: Log) -> None:
+def _ablate(recipe: Recipe, test: Records, result: Result, log: Log) -> None:
     """The chosen program with random weights and without a source, on the test part."""
     without = create(SOURCES, recipe.source).without_network()
     sections = (None if "weights" not in recipe.source else {**recipe.source, "weights": "random"}, without)
     for name, section in zip(CONTROLS, sections):
         if section is None:
             continue
-        control = recipe.model_copy(update={"source": section})
         try:
-            found = run(control, folder / "controls" / _slug(name), force=True, comment=name)
+            job = trained_job(recipe.model_copy(update={"source": section}))
+            values = job.program.predict(test).values
         except XmrError as error:
             log(f"control {name} failed: {reason(error)}")
             continue
-        result.test[name] = found["test"][result.metric]
+        result.test[name] = job.task.metrics(values, job.task.encode(test))[result.metric]
 
 
 def _paired(task: Task, ours: np.ndarray, theirs: np.ndarray, target: torch.Tensor) -> tuple[float, float, float]:

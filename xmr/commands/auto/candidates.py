@@ -32,7 +32,9 @@ def candidates(recipe: Recipe, name: str, given: list[str]) -> dict[Candidate, R
     name, given: the recipe's name or path, and the user's overrides.
     """
     case = case_of(recipe)
-    plain = load_recipe(name, [*given, "baselines=[]"])
+    # The test part of a scaffold split depends on the size of the validation part; all others are sampled first.
+    same_test = ["data.split.validation=0"] if recipe.data.split.by == "scaffold" else []
+    plain = load_recipe(name, [*given, *same_test, "baselines=[]"])
     alone = load_recipe(name, [*given, "baselines=[]", "ensemble=1"])  # baselines need no program
     suiting = [baseline for baseline in BASELINES.suiting(case).values() if not baseline.is_control]
     quick, slow = (

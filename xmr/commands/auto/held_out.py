@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from xmr.core.registry import SOURCES
 from xmr.data.records import Records
 from xmr.data.splits import Split
 from xmr.errors import XmrError
-from xmr.job import Job, job_on
+from xmr.job import Job, job_on, load_job
 from xmr.outputs.solved import SolvedOutput
 from xmr.program import Program
 from xmr.recipe.load import dump_recipe
@@ -30,6 +31,7 @@ from xmr.tasks.base import Task
 from xmr.training.loop import train
 from xmr.training.observe import observe
 
+FIRST_STEPS = 3  # of training, after which its time is estimated
 VALIDATION = 0.1  # of the records of a fold that a trained program chooses its epoch by
 
 
@@ -145,9 +147,28 @@ def _of_folds(
         if each * (len(folds) - number) > left():
             raise TooLongError(each * len(folds))
         learned = np.setdiff1d(np.arange(len(pool.records)), held_out)
-        fit = _baseline_values if candidate.baseline else _trained_values
-        found[held_out] = fit(candidate, recipe, pool, learned, held_out)
+        if candidate.baseline:
+            found[held_out] = _baseline_values(candidate, recipe, pool, learned, held_out)
+        else:
+            clock = _Clock(len(folds) - number, left)
+            found[held_out] = _trained_values(recipe, pool, learned, held_out, clock)
     return found
+
+
+@dataclass
+class _Clock:
+    """Stops the training of a fold as soon as its steps show that all `folds` would take too long."""
+
+    folds: int
+    left: Callable[[], float]
+    started: float = field(default_factory=time.perf_counter)
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if event["kind"] == "step" and event["step"] >= FIRST_STEPS:
+            spent = time.perf_counter() - self.started
+            needed = self.folds * spent * event["steps"] / event["step"]
+            if needed - spent > self.left():
+                raise TooLongError(needed)
 
 
 def _baseline_values(
@@ -158,7 +179,7 @@ def _baseline_values(
 
 
 def _trained_values(
-    candidate: Candidate, recipe: Recipe, pool: Pool, learned: np.ndarray, held_out: np.ndarray
+    recipe: Recipe, pool: Pool, learned: np.ndarray, held_out: np.ndarray, clock: Callable[[dict[str, Any]], None]
 ) -> np.ndarray:
     validation = learned[:0]
     if recipe.data.split.validation:
@@ -168,5 +189,14 @@ def _trained_values(
     job = pool.job(recipe, learned, validation, held_out)
     chosen_by = job.sets["validation"] if len(job.sets["validation"]) else None
     with TemporaryDirectory() as folder:
-        train(job.program, job.sets["train"], chosen_by, recipe.training, recipe.seed, Path(folder))
+        train(job.program, job.sets["train"], chosen_by, recipe.training, recipe.seed, Path(folder), clock)
     return pool.placed(job, held_out, job.program.predict_each(job.sets["test"].data).mean(dim=0).numpy())
+
+
+def trained_job(recipe: Recipe) -> Job:
+    """A recipe's own job, trained; its run folder is not written."""
+    job = load_job(recipe)
+    validation = job.sets["validation"] if len(job.sets["validation"]) else None
+    with TemporaryDirectory() as folder:
+        train(job.program, job.sets["train"], validation, recipe.training, recipe.seed, Path(folder))
+    return job

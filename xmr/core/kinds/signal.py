@@ -74,7 +74,7 @@ class SignalSet(EncodedSet):
     row is a record; start: (rows,) where each window begins.
     """
 
-    records_per_batch: int | None = 64
+    records_per_batch: int | None = 24  # with more, a CPU spends its time on new memory
 
     def __init__(
         self, values: np.ndarray, lengths: np.ndarray, owner: np.ndarray | None = None, start: np.ndarray | None = None
