@@ -113,7 +113,7 @@ def _run(
     """The part of a run for one process; only the first of several writes."""
     job = load_job(recipe, str(accelerator.device))
     with job.source.keeping_answers(folder, len(job.sets["train"]), len(job.sets["validation"])):
-        return _run_job(job, folder, accelerator, resume, test, controls, comment, report, log)
+        return _run_job(job, folder, accelerator, resume, test, controls, comment, report, log, tested)
 
 
 def _run_job(
@@ -126,6 +126,7 @@ def _run_job(
     comment: str,
     report: Report,
     log: Log,
+    tested: Tested,
 ) -> dict[str, Any]:
     """`_run`, with everything loaded."""
     main, recipe = accelerator.is_main_process, job.recipe
