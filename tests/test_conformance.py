@@ -17,7 +17,7 @@ from xmr.testing import check_encoder, check_output, check_source, check_transfo
 from xmr.transforms.vocabulary import FreeEmbedding
 
 CLIP_ONLY = ("text_mapping", "residual_text_mapping")  # tested beside a CLIP source
-PLAIN = [name for name in OUTPUTS.names() if name not in ("per_position", "forecast", *CLIP_ONLY)]
+PLAIN = [name for name in OUTPUTS.names() if "classification" in OUTPUTS.get(name).tasks and name not in CLIP_ONLY]
 
 
 @pytest.mark.parametrize(
@@ -225,8 +225,11 @@ def test_linear_tasks(task, source):
     check_output("linear", source, task)
 
 
-def test_per_position(source):
-    check_output("per_position", source, "sequence_labeling")
+@pytest.mark.parametrize("task", ["sequence_labeling", "infilling"])
+@pytest.mark.parametrize("kind", ["bert", "bert_body"])
+def test_per_position(task, kind):
+    check_output("per_position", tiny_source(kind), task)
+    check_output({"name": "vocabulary_per_position", "init": "normal"}, tiny_source(kind), task)
 
 
 PATCHED = {"patch": 8, "stride": 8, "instance_norm": True}

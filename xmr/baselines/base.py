@@ -15,18 +15,19 @@ if TYPE_CHECKING:
     from xmr.sources.base import Source
     from xmr.tasks.base import Task
 
-# What a task predicts: values for each record, for each position of a record, or for the steps after a window.
+# What a task predicts: values for each record, each position, each hidden position, or for the steps after a window.
 PER_RECORD: Literal["record"] = "record"
 PER_POSITION: Literal["position"] = "position"
+HIDDEN: Literal["hidden"] = "hidden"
 FUTURE: Literal["future"] = "future"
-Predicts = Literal["record", "position", "future"]
+Predicts = Literal["record", "position", "future", "hidden"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """What a recipe asks for, as far as it decides which baselines make sense.
 
-    encoder: its registered name; emits: the kind of its batches; space: the source's; predicts: one of the three above.
+    encoder: its registered name; emits: the kind of its batches; space: the source's; predicts: one of the four above.
     """
 
     encoder: str

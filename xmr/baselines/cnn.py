@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xmr.baselines.base import PER_POSITION, BaselineInput
+from xmr.baselines.base import BaselineInput
 from xmr.baselines.network import Schedule, fit_network
 from xmr.core.generators import Generators
 from xmr.core.global_generators import use_generators
@@ -62,7 +62,7 @@ class ImageCNN(nn.Module):
 
 def sequence_cnn(data: BaselineInput) -> np.ndarray:
     """Train on sequences from scratch, choose the epoch on validation, predict test: (n, K), or (positions, K)."""
-    per_position = data.case.predicts == PER_POSITION
+    per_position = data.task.per_position
     generators = Generators(data.seed)
     with use_generators(generators):
         model = SequenceCNN(len(data.spec.symbols), data.task.outputs, per_position)

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from xmr.baselines.base import FUTURE, PER_POSITION, Baseline, BaselineInput, Case, where
+from xmr.baselines.base import FUTURE, HIDDEN, PER_POSITION, Baseline, BaselineInput, Case, where
 from xmr.core.registry import OpenList
 from xmr.errors import RecipeError, one_of
 
@@ -72,6 +72,7 @@ def _built_in(name: str, run: str, suits: Callable[[Case], bool], summary: str, 
 _SEQUENCE, _IMAGE = where(emits="symbols"), where(emits="image")
 _SIGNAL, _TABLE = where(emits="signal"), where(emits="table")
 _POSITION, _FUTURE = where(emits="symbols", predicts=PER_POSITION), where(predicts=FUTURE)
+_HIDDEN = where(emits="symbols", predicts=HIDDEN)
 _PROTEIN = where(emits="symbols", encoder="protein")
 _MOLECULE = where(emits="symbols", encoder="molecule")
 _TRAINABLE = where(space=("token", "pixel"))
@@ -83,6 +84,9 @@ BASELINES = BaselineRegistry(
     [
         _built_in("majority", "estimators:majority", where(), "class frequencies, or the mean"),
         _built_in("majority", "positions:majority", _POSITION, "class frequencies, or the mean"),
+        _built_in("majority", "positions:majority", _HIDDEN, "class frequencies, or the mean"),
+        _built_in("position_profile", "infilling:position_profile", _HIDDEN, "letters by position in the loop"),
+        _built_in("nearest_frame", "infilling:nearest_frame", _HIDDEN, "the loop of the nearest framework"),
         _built_in("length_only", "sequences:length_only", _SEQUENCE, "linear on the length"),
         _built_in(
             "composition_logistic", "sequences:composition_logistic", _SEQUENCE, "linear on letter and pair frequencies"
@@ -158,6 +162,7 @@ BASELINES = BaselineRegistry(
         _built_in("dlinear", "time_series:dlinear", _FUTURE, "DLinear: linear maps of trend and rest, by gradient"),
         _built_in("cnn", "cnn:sequence_cnn", _SEQUENCE, "a small network from scratch", **_COMPARED),
         _built_in("cnn", "cnn:sequence_cnn", _POSITION, "a small network from scratch", **_COMPARED),
+        _built_in("cnn", "cnn:sequence_cnn", _HIDDEN, "a small network from scratch", **_COMPARED),
         _built_in("cnn", "cnn:image_cnn", _IMAGE, "a small network from scratch", **_COMPARED),
         _built_in("cnn", "series:signal_cnn", _SIGNAL, "a small network from scratch", **_COMPARED),
         _built_in(

@@ -45,6 +45,9 @@ def predict(
             "--keep", help="Also write the input of each record (and its FASTA header) at the end of its row."
         ),
     ] = False,
+    samples: Annotated[
+        int, typer.Option(min=0, max=10_000, help="Sampled loops per record, of programs that fill hidden letters.")
+    ] = 0,
     precision: Annotated[
         Precision, typer.Option(help="Number format; bf16 is faster where the processor supports it.")
     ] = Precision.full,
@@ -76,6 +79,7 @@ def predict(
             device=device,
             escape_formulas=escape_formulas,
             keep=keep,
+            samples=samples,
             report=lambda n, rate: status.update(f"{n:,} records, {rate:,.0f} per second"),
         )
     for note in done.notes:

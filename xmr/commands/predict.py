@@ -65,14 +65,16 @@ def predict_file(
     chunk: int | None = None,
     escape_formulas: bool = False,
     keep: bool = False,
+    samples: int = 0,
     report: Callable[[int, float], None] = lambda n, rate: None,
 ) -> Done:
     """Predict every record of one or several files into the CSV file `target`. Raises DataError naming file and line.
 
     With on_error "skip", records that cannot be read are listed in `target`.skipped.csv and the others are predicted.
     force: start over, and replace a `target` that is no prediction. escape_formulas: an apostrophe before ids and
-    labels that a spreadsheet would take for a formula. keep: write header and input of each record as well. Raises
-    OutputError for a target that is the input, no file, in use, or cannot be written.
+    labels that a spreadsheet would take for a formula. keep: write header and input of each record as well. samples:
+    per record, of programs that fill hidden letters. Raises OutputError for a target that is the input, no file, in
+    use, or cannot be written.
     """
     paths = [source] if isinstance(source, Path) else [*source]
     for path in paths:
@@ -90,7 +92,9 @@ def predict_file(
         if first is None:
             raise DataError(Problem(str(paths[0]), "no record", "at least one"))
         program = Program.load(folder, str(make_accelerator(device).device))
-        key = _fingerprint(folder, paths, columns, on_error, precision, escape_formulas, keep)
+        if samples:
+            program.task = program.task.sampling(samples)
+        key = _fingerprint(folder, paths, columns, on_error, precision, escape_formulas, keep, samples)
         chunk = chunk or program.encoder.chunk
         request = _Request(program, source, columns, chunk, on_error, precision, escape_formulas, keep)
         return _predict(request, target, skipped_file, key, force, report)
@@ -357,6 +361,7 @@ def _fingerprint(
     precision: str,
     escape_formulas: bool,
     keep: bool = False,
+    samples: int = 0,
 ) -> str:
     """What a partial prediction belongs to: the program's files, the input's size and time, the options."""
     program, _, _ = read_facts(folder)
@@ -369,7 +374,7 @@ def _fingerprint(
     digest = sha256()
     for name in FILES:
         digest.update(sha256((program / name).read_bytes()).digest())
-    digest.update(json.dumps([facts, columns.given(), on_error, precision, escape_formulas, keep]).encode())
+    digest.update(json.dumps([facts, columns.given(), on_error, precision, escape_formulas, keep, samples]).encode())
     return digest.hexdigest()
 
 

@@ -15,13 +15,15 @@ class Prediction:
     """Predictions in the order of the records. values: (R, K) probabilities, or numbers in the target's own units.
 
     std: (R, K) standard deviation between the programs of an ensemble, zero for one program. For tasks with a label at
-    every position both hold the positions of all records end to end, and `lengths` the number of each record.
+    every position both hold the positions of all records end to end, and `lengths` the number of each record. texts:
+    the canonical inputs, where letters in them are predicted.
     """
 
     ids: list[str]
     values: np.ndarray
     std: np.ndarray
     lengths: np.ndarray | None = None
+    texts: list[str] | None = None
 
     @classmethod
     def of(cls, ids: list[str], each: Tensor, lengths: np.ndarray | None = None) -> Self:

@@ -278,6 +278,11 @@ OUTPUTS = Registry(
         Entry("forecast", "xmr.outputs.forecast:Forecast", "future steps from all tokens"),
         Entry("per_position", "xmr.outputs.heads:PerPosition", "a linear layer at every position"),
         Entry("vocabulary_linear", "xmr.outputs.learned:VocabularyLinear", "Gamma over the vocabulary, merged"),
+        Entry(
+            "vocabulary_per_position",
+            "xmr.outputs.learned:VocabularyPerPosition",
+            "Gamma at every position (ReprogBERT)",
+        ),
         Entry("learned_mapping", "xmr.outputs.learned:LearnedMapping", "learned many-to-one mapping"),
         Entry("random_mapping", "xmr.outputs.mapping:RandomMapping", "disjoint random groups of source classes"),
         Entry("frequent_mapping", "xmr.outputs.mapping:FrequentMapping", "counted once, before training"),
@@ -301,6 +306,7 @@ TASKS = Registry(
         Entry("multilabel", "xmr.tasks.multilabel:Multilabel", "several labels per record, yes or no each"),
         Entry("regression", "xmr.tasks.regression:Regression", "numbers per record"),
         Entry("sequence_labeling", "xmr.tasks.sequence_labeling:SequenceLabeling", "a class at every position"),
+        Entry("infilling", "xmr.tasks.infilling:Infilling", "letters that are hidden in a sequence"),
         Entry("forecasting", "xmr.tasks.forecasting:Forecasting", "the next steps of a time series"),
     ],
 )

@@ -33,7 +33,7 @@ class TokenSpace(Space):
     """The input side of a language model: embedding matrix E (V, D) and the maximum length of the content, in tokens.
 
     prefix, suffix: ids of the special tokens the source was trained with, around the content ([CLS] ... [SEP]).
-    words: the text of each token id, if a tokenizer was available.
+    words: the text of each token id, if a tokenizer was available. mask: id of the token for hidden content, if any.
     """
 
     embedding: Float[Tensor, "V D"] = field()  # no default, although the base class has one
@@ -41,6 +41,7 @@ class TokenSpace(Space):
     prefix: tuple[int, ...] = ()
     suffix: tuple[int, ...] = ()
     words: tuple[str, ...] = field(default=(), repr=False)
+    mask: int | None = None
 
     @property
     def width(self) -> int:

@@ -12,6 +12,7 @@ from annotated_types import Ge, Lt
 from torch import Generator
 
 from xmr.core.kinds import Batch, Spec, SymbolBatch, SymbolSet, SymbolSpec
+from xmr.core.prediction import Prediction
 from xmr.data.amino_acids import AMINO_ACIDS, STOP, amino_acid_properties, blosum_softmax
 from xmr.data.records import Records
 from xmr.encoders.sequence import SequenceEncoder, as_bytes
@@ -21,8 +22,11 @@ from xmr.tasks.base import task_class
 
 # B: Asp or Asn, Z: Glu or Gln, J: Leu or Ile, X: any; U (selenocysteine) reads as Cys, O (pyrrolysine) as Lys.
 _MIXTURES = (("B", "DN"), ("Z", "EQ"), ("J", "IL"), ("X", AMINO_ACIDS), ("U", "C"), ("O", "K"))
-PROTEIN = SymbolSpec(AMINO_ACIDS, _MIXTURES, partial(blosum_softmax, AMINO_ACIDS), amino_acid_properties)
-WITH_STOP = SymbolSpec(AMINO_ACIDS + STOP, _MIXTURES, partial(blosum_softmax, AMINO_ACIDS + STOP))
+PROTEIN = SymbolSpec(AMINO_ACIDS, _MIXTURES, False, partial(blosum_softmax, AMINO_ACIDS), amino_acid_properties)
+WITH_STOP = SymbolSpec(AMINO_ACIDS + STOP, _MIXTURES, False, partial(blosum_softmax, AMINO_ACIDS + STOP))
+WITH_HIDDEN = SymbolSpec(
+    AMINO_ACIDS, (*_MIXTURES, ("?", AMINO_ACIDS)), True, partial(blosum_softmax, AMINO_ACIDS), amino_acid_properties
+)
 _GAP, _STOP, _ILLEGAL, _END = -1, -2, -3, -4
 
 
@@ -38,7 +42,7 @@ def _lookup(alphabet: SymbolSpec) -> np.ndarray:
     return table
 
 
-_LOOKUP = {alphabet: _lookup(alphabet) for alphabet in (PROTEIN, WITH_STOP)}
+_LOOKUP = {alphabet: _lookup(alphabet) for alphabet in (PROTEIN, WITH_STOP, WITH_HIDDEN)}
 
 
 class ProteinEncoder(SequenceEncoder):
@@ -59,6 +63,7 @@ class ProteinEncoder(SequenceEncoder):
         fixed_columns: with `aligned: true`, `ignore` reads a change in a column that does not vary as the residue seen
             in training.
         stop: `symbol` reads every `*` as a letter of its own.
+        hidden: `symbol` reads `?` as a residue to be predicted (task `infilling`).
         substitution_rate: in training, probability that a residue is resampled from its BLOSUM62 row (itself most
             likely), a regularizer for small data sets.
         shuffle: control; `positions` permutes the residues of every sequence, each in its own order.
@@ -77,9 +82,10 @@ class ProteinEncoder(SequenceEncoder):
         substitution_rate: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
         shuffle: Literal["none", "positions"] = "none",
         stop: Literal["fail", "symbol"] = "fail",
+        hidden: Literal["fail", "symbol"] = "fail",
     ) -> None:
-        self.alphabet = WITH_STOP if stop == "symbol" else PROTEIN
-        self.stop = stop
+        self.alphabet = WITH_HIDDEN if hidden == "symbol" else WITH_STOP if stop == "symbol" else PROTEIN
+        self.stop, self.hidden = stop, hidden
         self.max_length = max_length
         self.length = length
         self.overlap = overlap
@@ -182,6 +188,10 @@ class ProteinEncoder(SequenceEncoder):
         clean = str.maketrans("", "", "-. \t")
         texts = [text.translate(clean).upper() for text in records.inputs]
         return texts if self.stop == "symbol" else [text.rstrip(STOP) for text in texts]
+
+    def to_original_units(self, prediction: Prediction, records: Records) -> Prediction:
+        """With the sequences, where hidden residues in them are predicted; see `Encoder.to_original_units`."""
+        return replace(prediction, texts=self.canonical(records)) if self.hidden == "symbol" else prediction
 
     def varying(self, texts: list[str]) -> list[str]:
         """The columns that vary, of aligned variants; see `Encoder.varying`."""

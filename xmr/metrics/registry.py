@@ -10,7 +10,7 @@ from typing import Any
 
 from xmr.core.registry import OpenList
 from xmr.errors import RecipeError, one_of
-from xmr.metrics import classes, numbers
+from xmr.metrics import classes, infilling, numbers
 from xmr.metrics.base import Metric
 
 
@@ -44,6 +44,7 @@ def higher_is_better(name: str) -> bool:
 _CLASSES = ("classification", "multilabel", "sequence_labeling")
 _RANKED = ("classification", "multilabel")
 _NUMBERS = ("regression",)
+_HIDDEN = ("infilling",)
 METRICS = MetricRegistry(
     "xmr.metrics",
     [
@@ -57,6 +58,9 @@ METRICS = MetricRegistry(
             "brier", "squared error of probabilities, as scikit-learn", classes.brier, _CLASSES, higher_is_better=False
         ),
         Metric("ece", "expected calibration error", classes.expected_calibration_error, _CLASSES, False),
+        Metric("aar", "fraction of hidden letters predicted right", classes.accuracy, _HIDDEN),
+        Metric("perplexity", "of the hidden letters", infilling.perplexity, _HIDDEN, higher_is_better=False),
+        Metric("diversity", "percentage of letters in which two samples differ", infilling.expected_diversity, _HIDDEN),
         Metric("spearman", "rank correlation", numbers.spearman, _NUMBERS),
         Metric("pearson", "correlation", numbers.pearson, _NUMBERS),
         Metric("mse", "mean squared error", numbers.mean_squared_error, ("forecasting",), higher_is_better=False),

@@ -60,7 +60,7 @@ class PerPosition(Output):
         dropout: fraction of the features dropped in training.
     """
 
-    tasks: ClassVar[tuple[str, ...]] = ("sequence_labeling",)
+    tasks: ClassVar[tuple[str, ...]] = ("sequence_labeling", "infilling")
 
     def __init__(self, dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0) -> None:
         super().__init__()

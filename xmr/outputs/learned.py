@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 from annotated_types import Ge, Gt
@@ -10,9 +10,10 @@ from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
 from xmr.core.kinds import Batch
-from xmr.core.spaces import SourceOutput
+from xmr.core.spaces import SourceOutput, TokenFeatures
+from xmr.errors import Problem, RecipeError
 from xmr.outputs.base import HiddenPool, Output, Pooling
-from xmr.outputs.heads import Linear
+from xmr.outputs.heads import Linear, PerPosition
 
 
 class VocabularyLinear(Output):
@@ -53,6 +54,57 @@ class VocabularyLinear(Output):
             folded.linear.weight[:, : rows.shape[1]] = rows
             folded.linear.bias.zero_()
         folded.section = {"name": "linear", "pool": self.pool_name}
+        return folded
+
+
+class VocabularyPerPosition(VocabularyLinear):
+    """logits_T = h_i (Gamma W_dec)^T at every position, folded as for `vocabulary_linear`. K * V parameters.
+
+    Source: ReprogBERT, arXiv 2210.07144.
+
+    Args:
+        init: Gamma starts small and normal, or each letter's row at the source's own token of it (`letters`), so that
+            it agrees with a transform of `init: letters` before training.
+        scale: factor of the logits, for sources without a trained head (1 with one).
+    """
+
+    tasks: ClassVar[tuple[str, ...]] = ("sequence_labeling", "infilling")
+
+    def __init__(self, init: Literal["letters", "normal"] = "letters", scale: Annotated[float, Gt(0)] = 1.0) -> None:
+        super().__init__()
+        self.init, self.scale = init, scale
+
+    def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
+        """Gamma at the tokens of the letters. Raises RecipeError for a letter that is no token of the source."""
+        super().build(source, outputs, length, generator)
+        if self.init == "letters":
+            names = {word.lower(): index for index, word in reversed(list(enumerate(source.space.words)))}
+            missing = [name for name in self.target_names if name.lower() not in names]
+            if missing:
+                raise RecipeError(Problem("output.init: letters", f"{missing[0]!r}, no token of the source", "normal"))
+            with torch.no_grad():
+                for row, name in zip(self.gamma, self.target_names):
+                    row[names[name.lower()]] += 1.0
+        return self
+
+    def forward(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
+        """See `Output.forward`: (B, L, K)."""
+        assert isinstance(answer, TokenFeatures), "letters at every position need a source with hidden states there"
+        hidden = source.pre_classifier(answer.aligned.float())
+        return self.scale * hidden @ (self.gamma @ source.classifier_weight().float()).T
+
+    def merge(self, source: Any) -> Output:
+        """Keep Gamma W_dec, (K, D'), as a linear layer, where the source's classifier is only its embedding matrix."""
+        if not source.tied:
+            return self
+        folded = PerPosition()
+        folded.linear = skip_init(nn.Linear, source.hidden_width, len(self.gamma))
+        rows = self.scale * self.gamma.detach() @ source.classifier_weight().float()
+        with torch.no_grad():
+            folded.linear.weight.zero_()
+            folded.linear.weight[:, : rows.shape[1]] = rows
+            folded.linear.bias.zero_()
+        folded.section = {"name": "per_position"}
         return folded
 
 

@@ -121,7 +121,8 @@ class HFText(Source):
         if _longest(model.config) <= room:
             found = f"{len(specials.text)} tokens of text in a model of {_longest(model.config)} positions"
             raise RecipeError(Problem("source.prompt_text", found, "a shorter text, which leaves room for records"))
-        self.space = TokenSpace(embedding, _longest(model.config) - room, specials.prefix, specials.suffix, words)
+        longest, mask = _longest(model.config) - room, specials.mask
+        self.space = TokenSpace(embedding, longest, specials.prefix, specials.suffix, words, mask)
         self.own_width = self.hidden_width = model.config.hidden_size
         self.hidden_width *= 1 + len(spread(1 + (self.layers or model.config.num_hidden_layers), self.feature_layers))
         # ESM scales token embeddings by 1 - 0.15 * 0.8 (its mask ratio in training), but not `inputs_embeds`.

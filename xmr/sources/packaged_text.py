@@ -60,7 +60,9 @@ class PackagedText(HFText):
         def tokenize(texts: list[str]) -> list[list[int]]:
             return [[number.get(token, number["[UNK]"]) for token in self.tokens(text)] for text in texts]
 
-        return self.adopt(model, Specials((number["[CLS]"],), (number["[SEP]"],), words, tokenize=tokenize))
+        return self.adopt(
+            model, Specials((number["[CLS]"],), (number["[SEP]"],), words, (), tokenize, number.get("[MASK]"))
+        )
 
     def blocks(self) -> int:
         """See `Source.blocks`."""

@@ -9,7 +9,9 @@ from xmr.sources.hugging_face import Checkpoint
 
 
 class Specials:
-    """Special tokens around the content, the texts of all token ids, the ids of a fixed text before the content."""
+    """Special tokens around the content, the texts of all token ids, the ids of a fixed text before it, and the token
+    for what is hidden.
+    """
 
     def __init__(
         self,
@@ -18,7 +20,9 @@ class Specials:
         words: tuple[str, ...] = (),
         text: tuple[int, ...] = (),
         tokenize: Tokenize | None = None,
+        mask: int | None = None,
     ) -> None:
+        self.mask = mask
         self.prefix, self.suffix, self.words, self.text, self.tokenize = prefix, suffix, words, text, tokenize
 
 
@@ -36,9 +40,9 @@ def special_tokens(checkpoint: Checkpoint, text: str | None = None) -> Specials:
     words = tuple(tokenizer.convert_ids_to_tokens(list(range(len(tokenizer)))))
     fixed = tuple(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
     if not plain or not spots:
-        return Specials(words=words, text=fixed, tokenize=_reader(tokenizer))
+        return Specials(words=words, text=fixed, tokenize=_reader(tokenizer), mask=tokenizer.mask_token_id)
     around = tuple(whole[: spots[0]]), tuple(whole[spots[0] + len(plain) :])
-    return Specials(*around, words, fixed, _reader(tokenizer))
+    return Specials(*around, words, fixed, _reader(tokenizer), tokenizer.mask_token_id)
 
 
 def _reader(tokenizer: Any) -> Tokenize:

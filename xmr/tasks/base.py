@@ -16,7 +16,7 @@ from xmr.core.prediction import Prediction
 from xmr.core.registry import TASKS
 from xmr.data.readers.numbers import is_labelled
 from xmr.data.records import Records
-from xmr.errors import RecipeError, one_of
+from xmr.errors import Problem, RecipeError, one_of
 from xmr.metrics.base import Array
 from xmr.metrics.intervals import bootstrap
 from xmr.metrics.registry import METRICS
@@ -35,7 +35,7 @@ class Task(ABC):
     Subclasses state their facts as class attributes:
 
     name: what a recipe calls it. like: another task whose outputs and metrics suit this one as well.
-    predicts: values for each record, for each position of a record, or for the steps after it.
+    predicts: values for each record, each position of a record, its hidden positions, or the steps after it.
     per_position: each position of a record has a target, not the record.
     classes: targets are class numbers.
     has_labels: targets come from label columns. several_columns: there may be more than one of them.
@@ -52,7 +52,7 @@ class Task(ABC):
 
     name: ClassVar[str]
     like: ClassVar[str] = ""
-    predicts: ClassVar[Literal["record", "position", "future"]] = "record"
+    predicts: ClassVar[Literal["record", "position", "future", "hidden"]] = "record"
     per_position: ClassVar[bool] = False
     classes: ClassVar[bool] = False
     has_labels: ClassVar[bool] = True
@@ -241,6 +241,10 @@ class Task(ABC):
     @abstractmethod
     def is_header(cls, header: list[str]) -> bool:
         """Whether this is the header of a table that `table` makes."""
+
+    def sampling(self, n: int) -> Self:
+        """With `n` samples per record in the table. Raises RecipeError for a task that cannot sample."""
+        raise RecipeError(Problem("--samples", f"task {self.name}", "a program that fills hidden letters (infilling)"))
 
     def errors(self, values: Array, truth: np.ndarray) -> tuple[Array, list[tuple[str, str]]] | None:
         """Loss of each record (-inf: right), with the true and the predicted label as text; None: not to be listed."""

@@ -25,7 +25,7 @@ class Forecasting(Task):
     """
 
     name: ClassVar[str] = "forecasting"
-    predicts: ClassVar[Literal["record", "position", "future"]] = "future"
+    predicts: ClassVar[Literal["record", "position", "future", "hidden"]] = "future"
     has_labels: ClassVar[bool] = False
     probabilistic: ClassVar[bool] = False
     one_answer: ClassVar[bool] = False

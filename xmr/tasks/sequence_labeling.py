@@ -24,7 +24,7 @@ class SequenceLabeling(Classification):
     where the mask says 0."""
 
     name: ClassVar[str] = "sequence_labeling"
-    predicts: ClassVar[Literal["record", "position", "future"]] = "position"
+    predicts: ClassVar[Literal["record", "position", "future", "hidden"]] = "position"
     per_position: ClassVar[bool] = True
     one_answer: ClassVar[bool] = False
     single_target: ClassVar[bool] = False

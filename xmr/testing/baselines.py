@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import torch
 
-from xmr.baselines.base import FUTURE, PER_POSITION, PER_RECORD, Baseline, BaselineInput, Case, Predicts
+from xmr.baselines.base import FUTURE, HIDDEN, PER_POSITION, PER_RECORD, Baseline, BaselineInput, Case, Predicts
 from xmr.core.component import check_section, create
 from xmr.core.registry import ENCODERS, TASKS, TRANSFORMS, grid
 from xmr.encoders.base import Encoder
@@ -19,7 +19,7 @@ from xmr.testing.stand_ins import SPACES, stand_in
 
 RECORDS, LENGTH = 60, 40
 PARTS = {"train": range(30), "validation": range(30, 45), "test": range(45, RECORDS)}
-_PREDICTED: tuple[Predicts, ...] = (PER_RECORD, PER_POSITION, FUTURE)
+_PREDICTED: tuple[Predicts, ...] = (PER_RECORD, PER_POSITION, HIDDEN, FUTURE)
 
 
 class BaselineChecks(Checks):

@@ -95,6 +95,7 @@ class SymbolTransform(Transform):
     takes: ClassVar[str] = "symbols"
     space: ClassVar[str] = "token"
     blends: Tensor
+    hidden: Tensor | None  # (1, D), the source's mask token, where the last symbol stands for a hidden letter
 
     @abstractmethod
     def table(self) -> Tensor:
@@ -102,12 +103,16 @@ class SymbolTransform(Transform):
 
     def symbol_table(self) -> Tensor:
         """The embedding of every symbol, mixtures included: (S, D)."""
-        return with_blends(self.table(), self.blends)
+        rows = with_blends(self.table(), self.blends)
+        return rows if self.hidden is None else torch.cat([rows[:-1], self.hidden])
 
-    def register_alphabet(self, spec: Spec) -> SymbolSpec:
-        """Store which letters each mixture averages."""
+    def register_alphabet(self, spec: Spec, space: Space) -> SymbolSpec:
+        """Store which letters each mixture averages, and the source's mask token."""
         assert isinstance(spec, SymbolSpec), "symbols come with an alphabet"
         self.register_buffer("blends", spec.blends(), persistent=False)
+        mask = space.mask if spec.hidden and isinstance(space, TokenSpace) else None
+        row = None if mask is None or space.embedding is None else space.embedding[mask : mask + 1].detach().float()
+        self.register_buffer("hidden", None if row is None else row.clone(), persistent=False)
         return spec
 
     def forward(self, encoded: Batch) -> TokenInput:

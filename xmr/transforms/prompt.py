@@ -50,7 +50,7 @@ class Prompt(SymbolTransform):
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """The prompt starts at random tokens of the source."""
         assert isinstance(space, TokenSpace)
-        alphabet = self.register_alphabet(spec)
+        alphabet = self.register_alphabet(spec, space)
         rows = start_rows(self.init, self.init_tokens, alphabet, space, generator)
         self.weight = nn.Parameter(rows, requires_grad=self.symbols == "free")
         sides = 1 if self.position == "before" else 2

@@ -49,7 +49,7 @@ class TokenRemap(SymbolTransform):
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Random tokens, normally distributed initial weights."""
         assert isinstance(space, TokenSpace)
-        alphabet = self.register_alphabet(spec)
+        alphabet = self.register_alphabet(spec, space)
         total, d = len(space.embedding), self.channels
         count = min(self.n_tokens or total, total)
         self.register_buffer("candidates", torch.randperm(total, generator=generator)[:count])

@@ -39,7 +39,7 @@ class FreeEmbedding(SymbolTransform):
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Start E_T at rows of E."""
         assert isinstance(space, TokenSpace)
-        alphabet = self.register_alphabet(spec)
+        alphabet = self.register_alphabet(spec, space)
         init = self.init[self.member % len(self.init)]
         self.weight = nn.Parameter(start_rows(init, self.init_tokens, alphabet, space, generator))
         return self
@@ -49,11 +49,12 @@ class FreeEmbedding(SymbolTransform):
         return self.weight
 
     @classmethod
-    def holding(cls, table: Tensor, blends: Tensor) -> FreeEmbedding:
+    def holding(cls, table: Tensor, like: SymbolTransform) -> FreeEmbedding:
         """A free embedding with a given table: what every vocabulary map is merged to after training."""
         folded = cls()
         folded.section = {"name": "free_embedding"}
-        folded.register_buffer("blends", blends, persistent=False)
+        folded.register_buffer("blends", like.blends, persistent=False)
+        folded.register_buffer("hidden", like.hidden, persistent=False)
         folded.weight = nn.Parameter(table.detach().clone())
         return folded
 
@@ -63,7 +64,7 @@ class _Map(SymbolTransform):
 
     def _remember(self, spec: Spec, space: Space) -> tuple[SymbolSpec, TokenSpace]:
         assert isinstance(space, TokenSpace)
-        alphabet = self.register_alphabet(spec)
+        alphabet = self.register_alphabet(spec, space)
         self._space = space
         return alphabet, space
 
@@ -75,7 +76,7 @@ class _Map(SymbolTransform):
     def merge(self) -> SymbolTransform:
         """Keep only E_T, not Theta and E."""
         with torch.no_grad():
-            return FreeEmbedding.holding(self.table(), self.blends)
+            return FreeEmbedding.holding(self.table(), self)
 
 
 class VocabularyMap(_Map):

@@ -46,7 +46,7 @@ class ContextWindow(SymbolTransform):
     def build(self, spec: Spec, space: Space, generator: Generator) -> Self:
         """Create E_T, e, the convolution and W."""
         assert isinstance(space, TokenSpace)
-        alphabet = self.register_alphabet(spec)
+        alphabet = self.register_alphabet(spec, space)
         letters, width, d = len(alphabet.letters), self.width, self.channels
 
         def normal(*shape: int, scale: float) -> nn.Parameter:

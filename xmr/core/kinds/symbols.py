@@ -22,12 +22,14 @@ class SymbolSpec(Spec):
     embedded as the mean of its letters, so that a symbol that occurs only at prediction has no untrained vector.
     Symbol ids count the letters first, then the mixtures (S in total).
 
+    hidden: the last mixture stands for a hidden letter, which a source with a mask token embeds as that token.
     similarity: gives (A, A), how likely each letter (row) stands for each other one, rows summing to one; None where
     the domain does not know. properties: gives (A, P), standardized physical properties of each letter, or None.
     """
 
     letters: str | tuple[str, ...]
     mixtures: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
+    hidden: bool = False
     similarity: Callable[[], Tensor] | None = field(default=None, compare=False, repr=False)
     properties: Callable[[], Tensor] | None = field(default=None, compare=False, repr=False)
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from xmr.data.public.dataset import Dataset, package_file
+import numpy as np
+
+from xmr.core.files import write_csv
+from xmr.data.public.archives import read_whole
+from xmr.data.public.dataset import Dataset, Files, package_file
 from xmr.data.records import Records
 
 
@@ -62,6 +68,42 @@ def _gb1(split: str, digest: str) -> Dataset:
     )
 
 
+def sabdab_loops(files: Files, folder: Path, loop: str) -> None:
+    """RefineGNN's chains to loops.csv: `?` for the residues of one loop, which are the label.
+
+    The official validation part is the training part, because that was not published. Chains without the loop are
+    dropped.
+    """
+    rows = []
+    for name, part in (("val_data.jsonl.gz", "train"), ("test_data.jsonl.gz", "test")):
+        for line in read_whole(files[name]).decode("utf-8").splitlines():
+            chain = json.loads(line)
+            marks, residues = np.array([*chain["cdr"]]) == loop, np.array([*chain["seq"]])
+            if len(marks) != len(residues):
+                raise ValueError(f"{len(marks)} marks for {len(residues)} residues of {chain['pdb']!r}")
+            if marks.any():
+                hidden, label = np.where(marks, "?", residues), np.where(marks, residues, "-")
+                rows.append([chain["pdb"], "".join(hidden), "".join(label), part])
+    write_csv(folder / "loops.csv", ["id", "sequence", "label", "set"], rows)
+
+
+def _sabdab(loop: str) -> Dataset:
+    address = f"https://raw.githubusercontent.com/wengong-jin/RefineGNN/main/data/sabdab/hcdr{loop}_cluster"
+    return Dataset(
+        name=f"sabdab_h{loop}",
+        domain="proteins",
+        summary=f"heavy chains of antibodies with a hidden loop H{loop}",
+        task="infilling",
+        licence="MIT; cite SAbDab",
+        cite="SAbDab, Dunbar et al. 2014; selected by Jin et al. 2022, github.com/wengong-jin/RefineGNN",
+        main=f"protein/sabdab_h{loop}/loops.csv",
+        size="6 MB",
+        columns={"input": "sequence", "target": "label", "set": "set"},
+        archives={f"{address}/{part}_data.jsonl.gz": "" for part in ("val", "test")},
+        convert=partial(sabdab_loops, loop=loop),
+    )
+
+
 SETS = (
     _modlamp(
         "amp_vs_uniprot",
@@ -108,6 +150,9 @@ SETS = (
         },
         **_FLIP,
     ),
+    _sabdab("1"),
+    _sabdab("2"),
+    _sabdab("3"),
     Dataset(
         name="emi_antibody",
         domain="proteins",
