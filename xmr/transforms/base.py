@@ -106,7 +106,7 @@ class SymbolTransform(Transform):
         rows = with_blends(self.table(), self.blends)
         return rows if self.hidden is None else torch.cat([rows[:-1], self.hidden])
 
-    def register_alphabet(self, spec: Spec, space: Space) -> SymbolSpec:
+    def register_alphabet(self, spec: Spec, space: Space | None = None) -> SymbolSpec:
         """Store which letters each mixture averages, and the source's mask token."""
         assert isinstance(spec, SymbolSpec), "symbols come with an alphabet"
         self.register_buffer("blends", spec.blends(), persistent=False)
