@@ -110,9 +110,10 @@ class SymbolTransform(Transform):
         """Store which letters each mixture averages, and the source's mask token."""
         assert isinstance(spec, SymbolSpec), "symbols come with an alphabet"
         self.register_buffer("blends", spec.blends(), persistent=False)
-        mask = space.mask if spec.hidden and isinstance(space, TokenSpace) else None
-        row = None if mask is None or space.embedding is None else space.embedding[mask : mask + 1].detach().float()
-        self.register_buffer("hidden", None if row is None else row.clone(), persistent=False)
+        row = None
+        if spec.hidden and isinstance(space, TokenSpace) and space.mask is not None:
+            row = space.embedding[space.mask : space.mask + 1].detach().float().clone()
+        self.register_buffer("hidden", row, persistent=False)
         return spec
 
     def forward(self, encoded: Batch) -> TokenInput:
