@@ -27,6 +27,7 @@ from xmr.metrics.registry import higher_is_better
 from xmr.recipe.plain_yaml import MAX_BYTES, MAX_DEPTH, MAX_VALUES
 from xmr.recipe.recipe import Recipe
 from xmr.training.settings import TrainingSettings
+from xmr.training.zeroth_order.settings import SearchSettings, SubspaceSettings
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"
@@ -109,7 +110,8 @@ def reference() -> str:
     lines = ["# Recipe reference", "", "Made by `python docs/make_reference.py` from the components themselves.", ""]
     lines += [*LIMITS, ""]
     lines += _settings("A recipe", Recipe) + _settings("data", DataSettings) + _settings("data.split", SplitSettings)
-    lines += _settings("training", TrainingSettings)
+    lines += _settings("training", TrainingSettings) + _settings("training.search", SearchSettings)
+    lines += _settings("training.subspace", SubspaceSettings)
     for kind, registry in REGISTRIES.items():
         lines += [f"## {kind}", ""]
         for entry in registry:

@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from xmr.estimators import ProgramClassifier, ProgramRegressor
 from xmr.program import Program
-from xmr.training import loop
+from xmr.training.work import Work
 
 SMALL = ("source={name: identity, width: 16}", "ensemble=1")
 LOOSE = {"check_methods_subset_invariance": "answers are float32: 1e-7 is asked of values of 1e-2"}
@@ -88,13 +88,13 @@ def test_a_program_without_a_source_is_loaded_again_whatever_its_seed(tmp_path):
 
 
 def test_ctrl_c_is_pythons_own_as_a_fit_has_nothing_to_resume(monkeypatch):
-    real = loop._Job.step
+    real = Work.step
 
     def step(self, *asked):
         signal.raise_signal(signal.SIGINT)
         return real(self, *asked)
 
-    monkeypatch.setattr(loop._Job, "step", step)
+    monkeypatch.setattr(Work, "step", step)
     X = np.random.default_rng(0).normal(size=(30, 3))
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):

@@ -17,7 +17,7 @@ from xmr.program import Program
 from xmr.recipe.recipe import Recipe
 from xmr.sources.base import Source
 from xmr.tasks.base import Task
-from xmr.training.loop import LabelledSet
+from xmr.training.work import LabelledSet
 
 SPLITS = ("train", "validation", "test")
 

@@ -24,9 +24,9 @@ from xmr.core.spaces import TokenInput
 from xmr.data.records import Records
 from xmr.program import Program
 from xmr.tasks.base import task_class
-from xmr.training.loop import LabelledSet, _Job
 from xmr.training.precision import autocast, resolve_precision
 from xmr.training.settings import TrainingSettings
+from xmr.training.work import LabelledSet, Work
 from xmr.transforms.base import with_blends
 from xmr.transforms.vocabulary import VocabularyMap
 
@@ -55,7 +55,7 @@ def peptides(n: int, low: int = 8, high: int = 60, seed: int = 0) -> Records:
 
 def job(
     layers: int | None, records: Records, precision: str, transform: str = "free_embedding", tokens: int = 2048
-) -> _Job:
+) -> Work:
     from accelerate import Accelerator
 
     source = create(SOURCES, check_section("source", {"name": "minilm", "layers": layers}, "")).load()
@@ -66,10 +66,10 @@ def job(
         encoder, check_section("transform", transform, ""), source, check_section("output", "linear", ""), targets
     )
     data = LabelledSet(encoder.encode(records), targets.encode(records))
-    return _Job(program, data, None, TrainingSettings(batch_tokens=tokens), 0, precision, Accelerator(cpu=True))
+    return Work(program, data, None, TrainingSettings(batch_tokens=tokens), 0, precision, Accelerator(cpu=True))
 
 
-def bare_inputs(work: _Job, batch: np.ndarray) -> tuple[torch.Tensor, torch.Tensor | None]:
+def bare_inputs(work: Work, batch: np.ndarray) -> tuple[torch.Tensor, torch.Tensor | None]:
     """What the frozen model itself is fed for this batch: embeddings with special tokens, and the mask."""
     encoded = work.training.data.batch(batch)
     length = encoded.ids.shape[1] + 2
@@ -78,7 +78,7 @@ def bare_inputs(work: _Job, batch: np.ndarray) -> tuple[torch.Tensor, torch.Tens
     return embeddings, mask
 
 
-def bare_step(work: _Job, batch: np.ndarray, precision: str) -> Callable[[], object]:
+def bare_step(work: Work, batch: np.ndarray, precision: str) -> Callable[[], object]:
     embeddings, mask = bare_inputs(work, batch)
     embeddings.requires_grad_()
     body = work.program.source.body

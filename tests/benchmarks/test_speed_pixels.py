@@ -27,9 +27,9 @@ from xmr.outputs.mapping import assign, bayesian, count, optimal, soft_count
 from xmr.program import Program
 from xmr.sources.vision import HFImage
 from xmr.tasks.base import task_class
-from xmr.training.loop import LabelledSet, _Job
 from xmr.training.precision import autocast, resolve_precision
 from xmr.training.settings import TrainingSettings
+from xmr.training.work import LabelledSet, Work
 
 pytestmark = pytest.mark.benchmark
 MODELS = Path(os.environ.get("XMR_MODELS", Path(os.environ.get("XMR_DATA", "nowhere")).parent / "models"))
@@ -48,7 +48,7 @@ def source() -> Any:
     return HFImage("random-resnet-18").adopt(AutoModelForImageClassification.from_config(config), space)
 
 
-def job(transform: dict[str, Any], output: dict[str, Any], n: int, precision: str) -> _Job:
+def job(transform: dict[str, Any], output: dict[str, Any], n: int, precision: str) -> Work:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (n, 32, 32, 3)).astype(np.uint8)
     records = records_of(images, [str(i % 10) for i in range(n)], "noise")
@@ -58,7 +58,7 @@ def job(transform: dict[str, Any], output: dict[str, Any], n: int, precision: st
     program = Program.build(encoder, sections[0], source(), sections[1], targets).to(DEVICE)
     data = LabelledSet(encoder.encode(records), targets.encode(records))
     settings = TrainingSettings(batch_size=BATCH)
-    return _Job(program, data, None, settings, 0, precision, Accelerator(cpu=DEVICE.type == "cpu"))
+    return Work(program, data, None, settings, 0, precision, Accelerator(cpu=DEVICE.type == "cpu"))
 
 
 def sync() -> None:
@@ -88,7 +88,7 @@ def test_step_beside_the_bare_model(precision: str) -> None:
             pixels.grad = None
             sync()
 
-        def step(work: _Job = work, batch: np.ndarray = batch) -> None:
+        def step(work: Work = work, batch: np.ndarray = batch) -> None:
             work.step(batch, 1)
             sync()
 
@@ -111,7 +111,7 @@ def test_step_beside_the_bare_model(precision: str) -> None:
         print(f"[{precision}] {name}: transform alone, forward + backward, {100 * only / ours:.1f} % of a step")
 
 
-def epoch(work: _Job, extra_pass: bool = False) -> Callable[[], None]:
+def epoch(work: Work, extra_pass: bool = False) -> Callable[[], None]:
     """One epoch as the loop runs it; `extra_pass` adds the forward pass over the data that published code pays."""
 
     def run() -> None:

@@ -28,8 +28,8 @@ from xmr.program import Program
 from xmr.sources.hf_text import HFText
 from xmr.sources.specials import Specials
 from xmr.tasks.base import task_class
-from xmr.training.loop import LabelledSet, _Job
 from xmr.training.settings import TrainingSettings
+from xmr.training.work import LabelledSet, Work
 
 pytestmark = pytest.mark.benchmark
 MODELS = Path(os.environ.get("XMR_MODELS", Path(os.environ.get("XMR_DATA", "nowhere")).parent / "models"))
@@ -95,7 +95,7 @@ def test_step_beside_the_bare_model(name: str) -> None:
             source(TokenInput(leaf, fed.mask, 0, fed.length, fed.full)).aligned.mean().backward()
             leaf.grad = None
 
-    work = _Job(made, data, None, TrainingSettings(batch_size=BATCH), 0, "full", Accelerator(cpu=True))
+    work = Work(made, data, None, TrainingSettings(batch_size=BATCH), 0, "full", Accelerator(cpu=True))
     batch, _ = work.batches(0)[0]
     ours, theirs = rounds(lambda: work.step(batch, 1), bare)
     print(f"\n{name}: training step / bare forward+backward {ours / theirs:.3f} ({BATCH / ours:,.0f} series/s)")

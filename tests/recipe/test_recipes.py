@@ -14,7 +14,8 @@ from xmr.recipe.load import RENAMED, dump_recipe, load_recipe, recipe_names, rec
 from xmr.recipe.recipe import space_of
 from xmr.tasks.base import task_class
 from xmr.tasks.forecasting import Forecasting
-from xmr.training.loop import LabelledSet, train
+from xmr.training.loop import train
+from xmr.training.work import LabelledSet
 
 RECIPES = sorted(recipes_folder().rglob("*.yaml"))
 GOOD = """task: classification

@@ -14,12 +14,12 @@ from xmr.outputs.ridge import solve
 from xmr.program import Program
 from xmr.tasks.base import IGNORE, task_class
 from xmr.tasks.classification import Classification
-from xmr.training import loop
 from xmr.training.checkpoint import load_checkpoint, trained_state
 from xmr.training.divergence import TrainingDivergedError, check_answers
 from xmr.training.interrupt import TrainingInterruptedError
-from xmr.training.loop import LabelledSet, train
+from xmr.training.loop import train
 from xmr.training.settings import TrainingSettings
+from xmr.training.work import LabelledSet, Work
 
 
 def labelled(program, records):
@@ -157,7 +157,7 @@ def test_the_best_validation_epoch_is_kept(tmp_path, monkeypatch):
         kept.append(trained_state({"t": self.program.transforms}))
         return {"score": next(scores)}
 
-    monkeypatch.setattr(loop._Job, "validate", validate)
+    monkeypatch.setattr(Work, "validate", validate)
     program, history, _ = fit(tmp_path, epochs=6, patience=2)
     assert history.best_epoch == 2
     assert len(history.rows) == 5  # the untrained program; two epochs without improvement, then it stops
@@ -248,5 +248,5 @@ def test_answers_that_are_no_numbers_are_never_scored():
 
 def test_an_epoch_as_good_as_the_untrained_program_is_preferred_to_it(tmp_path, monkeypatch):
     scores = iter([0.5, 0.4, 0.5, 0.5])
-    monkeypatch.setattr(loop._Job, "validate", lambda self, precision: {"score": next(scores)})
+    monkeypatch.setattr(Work, "validate", lambda self, precision: {"score": next(scores)})
     assert fit(tmp_path, epochs=3)[1].best_epoch == 2

@@ -7,7 +7,7 @@ import pytest
 
 from xmr.core.kinds import ImageSet
 from xmr.outputs.ridge import Ridge
-from xmr.training.loop import _Job
+from xmr.training.work import Work
 
 
 @pytest.mark.parametrize(("records", "world"), [(10, 1), (10, 3), (2, 5)])
@@ -21,7 +21,7 @@ def test_every_batch_once_and_as_many_for_all(records, world):
             settings=SimpleNamespace(batch_size=1, batch_tokens=1),
             seed=0,
         )
-        shares.append(_Job.batches(job, 0))
+        shares.append(Work.batches(job, 0))
     assert len({len(share) for share in shares}) == 1
     first = [int(i) for share in shares for batch, repeated in share if not repeated for i in batch]
     assert sorted(first) == list(range(records))

@@ -23,8 +23,9 @@ from xmr.job import assemble, make_encoder
 from xmr.program import Program
 from xmr.recipe.recipe import Recipe, case_of
 from xmr.sources.base import Source
-from xmr.training.loop import LabelledSet
+from xmr.training.optimizer import check_optimizer
 from xmr.training.precision import autocast, resolve_precision
+from xmr.training.work import LabelledSet
 
 
 def estimate(recipe: Recipe) -> Iterator[tuple[str, str]]:
@@ -94,6 +95,7 @@ def _measured(recipe: Recipe, source: Source, encoder: Encoder, prepared: Any) -
         inputs = program.transforms[0](encoded)
     yield "encoded", encoded.describe(program.encoder.spec)
     yield "source input", f"{inputs.describe()} x {len(program.transforms)} programs"
+    check_optimizer(program, settings)
     if source.questions is not None:
         yield from _questions(source, sets)
         return

@@ -158,6 +158,8 @@ def _run_job(
         )
     costs: dict[str, Any] = {"seconds": {"load": job.load_seconds, "train": time.perf_counter() - started}}
     costs["peak_memory_mib"] = memory.mib()
+    if history.note:
+        log(history.note)
     if not main:
         return {}
     if len(job.sets["validation"]) and not math.isfinite(history.best_score):

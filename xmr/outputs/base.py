@@ -59,8 +59,13 @@ class Output(nn.Module, ABC):
         """
         return 0
 
+    @property
+    def recounts(self) -> bool:
+        """Whether it is made again after the transform was searched without gradients."""
+        return self.counts_before_training
+
     def reset(self) -> None:
-        """Discard what was counted since the last `compute`."""
+        """Discard what was counted since the last `compute`; the next training records are counted in any case."""
 
     def due(self) -> bool:
         """Whether to call `compute` at the end of this epoch."""

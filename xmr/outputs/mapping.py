@@ -155,6 +155,11 @@ class CountedMapping(Output):
         self.ready.fill_(True)
         self.counts.zero_()
 
+    def reset(self) -> None:
+        """See `Output.reset`."""
+        self.counts.zero_()
+        self.ready.fill_(False)
+
     def watch(self, pooled: Tensor, logits: Tensor) -> Tensor:
         """The values of a batch that are counted: the source's logits."""
         return logits

@@ -140,6 +140,11 @@ class SolvedOutput(Output):
             self.solve(self.rows[:n], self.truth[:n])
         self.reset()
 
+    @property
+    def recounts(self) -> bool:
+        """See `Output.recounts`: unless it is solved once."""
+        return self.update_every > 0
+
     def reset(self) -> None:
         """See `Output.reset`."""
         self.rows, self.truth = self.rows[:0, :0], self.truth[:0]

@@ -13,7 +13,6 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from xmr.core.files import json_sha256, write_tensors, write_text
 from xmr.errors import Problem, ProgramError, reason
@@ -52,26 +51,6 @@ def restore_trained(modules: dict[str, nn.Module], state: dict[str, Tensor]) -> 
                 if tensor.shape != saved.shape:  # the counts of an unfinished epoch
                     tensor.resize_(saved.shape)
                 tensor.copy_(saved)
-
-
-def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """The optimizer's moments and step counts, by parameter number."""
-    return {
-        f"optimizer.{index}.{name}": torch.as_tensor(value).detach().cpu().clone()
-        for index, state in optimizer.state_dict()["state"].items()
-        for name, value in state.items()
-        if value is not None
-    }
-
-
-def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """The inverse of `optimizer_tensors`."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in tensors.items():
-        if key.startswith("optimizer."):
-            _, index, name = key.split(".", 2)
-            state.setdefault(int(index), {})[name] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
 def save_checkpoint(folder: Path, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:

@@ -32,5 +32,8 @@ def check_answers(answers: Tensor, settings: TrainingSettings) -> Tensor:
 
 
 def _diverged(found: str, settings: TrainingSettings) -> TrainingDivergedError:
-    rate = f"{settings.learning_rate:g}"
-    return TrainingDivergedError(f"training.learning_rate: found {rate} and {found}; expected a smaller one")
+    name, rate = (
+        ("search.step", settings.search.step) if settings.searches else ("learning_rate", settings.learning_rate)
+    )
+    value = "its default" if rate is None else f"{rate:g}"
+    return TrainingDivergedError(f"training.{name}: found {value} and {found}; expected a smaller one")

@@ -12,7 +12,7 @@ from xmr.core.batching import tokens_at_once
 from xmr.core.registry import OUTPUTS
 from xmr.outputs.solved import SolvedOutput, numbers_of
 from xmr.program import Program
-from xmr.training.loop import LabelledSet
+from xmr.training.work import LabelledSet
 
 SOLVED = "ridge or kernel_ridge"  # outputs that `is_solved`
 

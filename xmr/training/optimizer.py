@@ -11,12 +11,13 @@ from torch import nn
 from xmr.errors import Problem, RecipeError
 from xmr.program import Program
 from xmr.training.settings import TrainingSettings
+from xmr.training.zeroth_order.settings import SEARCHES
 
 
-def parameter_groups(program: Program, settings: TrainingSettings) -> list[dict[str, Any]]:
+def parameter_groups(program: Program, settings: TrainingSettings, outputs_only: bool = False) -> list[dict[str, Any]]:
     """The trained parameters by learning rate: the transforms' own scales, and `output_lr_scale` for the outputs."""
     by_rate: dict[float, list[nn.Parameter]] = {}
-    for transform in program.transforms:
+    for transform in () if outputs_only else program.transforms:
         own = transform.lr_scales()
         for name, parameter in transform.named_parameters():
             if parameter.requires_grad:
@@ -27,6 +28,15 @@ def parameter_groups(program: Program, settings: TrainingSettings) -> list[dict[
     if outputs:
         groups.append({"params": outputs, "lr": settings.learning_rate * settings.output_lr_scale})
     return groups
+
+
+def check_optimizer(program: Program, settings: TrainingSettings) -> None:
+    """Raises RecipeError where a transform is to learn by gradient in front of a source that only answers."""
+    learns = any(p.requires_grad for transform in program.transforms for p in transform.parameters())
+    if learns and settings.epochs and not settings.searches and not program.source.gradient:
+        found = f"{settings.optimizer!r} for a source that only answers"
+        expected = f"{', '.join(SEARCHES)}, which need no gradient, or training.epochs: 0"
+        raise RecipeError(Problem("training.optimizer", found, expected))
 
 
 def make_optimizer(settings: TrainingSettings, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:

@@ -8,6 +8,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import Field
 
 from xmr.core.component import Section
+from xmr.training.zeroth_order.settings import SEARCHES, SearchSettings, SubspaceSettings
 
 
 class TrainingSettings(Section):
@@ -23,7 +24,18 @@ class TrainingSettings(Section):
     output_lr_scale: Annotated[float, Gt(0)] = Field(
         1.0, description="learning rate of the output, as a multiple of learning_rate"
     )
-    optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="sgd uses momentum 0.9")
+    optimizer: Literal["adamw", "adam", "sgd", "rgf", "spsa", "zip", "cma"] = Field(
+        "adamw",
+        description="sgd uses momentum 0.9; rgf (BAR), spsa (BlackVIP), zip and cma search the transform without "
+        "gradients (see training.search), for sources that only answer; learning rate, weight decay, schedule and "
+        "clipping then apply to the output alone, and the last epoch is compared with epoch 0",
+    )
+    search: SearchSettings = Field(default_factory=SearchSettings, description="optimizer rgf, spsa, zip, cma")
+    subspace: SubspaceSettings | None = Field(
+        None,
+        description="optimizer rgf, spsa, zip, cma: the numbers that are searched; null: all parameters, or for zip "
+        "{kind: low_rank}, for cma {kind: random, size: 48}",
+    )
     weight_decay: Annotated[float, Ge(0)] = Field(0.01, description="decoupled weight decay (added to it by adam, sgd)")
     warmup: Annotated[float, Ge(0), Lt(1)] = Field(0.1, description="fraction of the steps with rising learning rate")
     schedule: Literal["cosine", "multistep", "constant"] = Field(
@@ -62,6 +74,11 @@ class TrainingSettings(Section):
         "auto",
         description="auto: bfloat16 where the processor supports it; tests and predictions use full precision",
     )
+
+    @property
+    def searches(self) -> bool:
+        """Whether the transform is searched without gradients."""
+        return self.optimizer in SEARCHES
 
     def epochs_of(self, steps: int) -> int:
         """Epochs to train, each of `steps` steps, with `min_steps` considered."""

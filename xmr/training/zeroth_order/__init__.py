@@ -1,0 +1,1 @@
+"""Searching a transform without gradients: from the losses of programs near the present one, whatever the source."""
