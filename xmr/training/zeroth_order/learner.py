@@ -114,7 +114,7 @@ class SearchLearner(Learner):
                 parameter.copy_(part.view_as(parameter))
 
     def _follow_schedules(self) -> None:
-        """Where a transform has changed its parameters itself (between epochs), the search goes on from there."""
+        """Where a transform has changed its parameters itself (between epochs), the search continues from there."""
         for number, (group, theta) in enumerate(zip(self.groups, self._theta(self.z))):
             moved = _flat(group) - theta.double()
             if bool(moved.any()):
