@@ -24,11 +24,15 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass
 class Job:
-    """Everything that a recipe names, loaded and encoded, before training. records: of `sets`, in the same order."""
+    """Everything that a recipe names, loaded and encoded, before training.
+
+    records: of `sets`, in the same order; rows: their indices in `prepared.records`.
+    """
 
     recipe: Recipe
     prepared: Prepared
     records: dict[str, Records]
+    rows: dict[str, np.ndarray]
     encoder: Encoder
     source: Source
     task: Task
@@ -67,8 +71,11 @@ def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepare
     encoder.fit(records["train"])
     task = encoder.targets(recipe.task, records["train"], positive_of(recipe.data), recipe.data.target_scale)
     task = replace(task, metric=recipe.training.metric or "")
-    for name in SPLITS:
-        records[name] = _known(records[name], encoder, task, recipe.data.on_error, prepared)
+    rows = {}
+    for name in SPLITS:  # only records whose label occurs in training and which the fitted encoder accepts
+        wrong = {**task.check(records[name]), **encoder.check(records[name], fitted=True)}
+        rows[name] = np.delete(getattr(prepared.split, name), [*wrong])
+        records[name] = without_bad(records[name], wrong, recipe.data.on_error, prepared.skipped)
     if recipe.data.shuffle_labels:
         for name, salt in (("train", 7), ("validation", 8)):
             task.shuffle_labels(records[name], np.random.default_rng(recipe.seed + salt))
@@ -79,16 +86,10 @@ def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepare
         encoder, recipe.transform, source, recipe.output, task, recipe.ensemble, recipe.seed, length
     )
     program.columns = prepared.columns
-    return Job(recipe, prepared, records, encoder, source, task, sets, program.to(device))
+    return Job(recipe, prepared, records, rows, encoder, source, task, sets, program.to(device))
 
 
 def job_on(recipe: Recipe, source: Source, records: Records, split: Split) -> Job:
     """A job on given records and parts, in place of those that the recipe names."""
     prepared = Prepared(records, split, Skipped(), len(records), 0, 0, "")
     return assemble(recipe, make_encoder(recipe, source), source, prepared)
-
-
-def _known(records: Records, encoder: Encoder, task: Task, on_error: str, prepared: Prepared) -> Records:
-    """Only records whose label occurs in training and which the fitted encoder accepts."""
-    wrong = {**task.check(records), **encoder.check(records, fitted=True)}
-    return without_bad(records, wrong, on_error, prepared.skipped)

@@ -6,9 +6,11 @@ import json
 import numpy as np
 import pytest
 from scipy.stats import t
+from sklearn.metrics import roc_auc_score
 
 from xmr.cli.app import execute
 from xmr.commands.repeated import runs_of
+from xmr.metrics.registry import METRICS
 from xmr.metrics.seeds import corrected_interval
 from xmr.recipe.load import load_recipe
 
@@ -43,15 +45,53 @@ def test_every_record_is_tested_once(drafted, tmp_path, capsys):
     assert (whole["n_train"] + whole["n_validation"], whole["n_test"], whole["finished"]) == (40, 0, True)
     assert "test" not in whole
     said = capsys.readouterr().err
-    assert "every record was tested once in 5 folds: 95 % interval" in said
+    pooled = summary["pooled"]["program"]["auroc"]
+    assert f"every record was tested once in 5 folds: auroc {pooled:.3f} over all of them" in said
     assert "program of all records: out/all" in said
     assert execute(["predict", "out", "x.csv", "-o", "p.csv"]) == 0
     assert execute(["run", "x.yaml", *FAST, "--quiet", "-o", "out", "--resume"]) == 0
 
 
+@pytest.mark.slow
+def test_one_figure_one_table_and_one_report_for_all_folds(drafted, tmp_path, capsys):
+    two = [*FAST, "data.split.folds=2"]
+    assert execute(["run", "x.yaml", *two, "--quiet", "-o", "out", "--seeds", "2"]) == 0
+    out = tmp_path / "out"
+    rows = [*csv.DictReader((out / "predictions.csv").open())]
+    assert [*rows[0]][:3] == ["seed", "fold", "id"]
+    assert sorted(int(row["id"]) for row in rows) == sorted([*range(2, 42)] * 2)
+    for row in rows:  # as its fold predicted it
+        each = csv.DictReader((out / f"seed-{row['seed']}-fold-{row['fold']}/predictions.csv").open())
+        assert float(next(one for one in each if one["id"] == row["id"])["p[b]"]) == pytest.approx(float(row["p[b]"]))
+    summary = json.loads((out / "summary.json").read_text())
+    truth, score = [row["label"] == "b" for row in rows], [float(row["p[b]"]) for row in rows]
+    assert summary["pooled"]["program"]["auroc"] == pytest.approx(roc_auc_score(truth, score), abs=1e-5)
+    assert summary["pooled"]["majority"]["auroc"] == 0.5  # constants of several folds do not rank records
+    page = (out / "report.html").read_text()
+    assert f'<span class="big">{summary["pooled"]["program"]["auroc"]:.3f}</span>' in page
+    assert "mean and standard deviation over 2 folds and 2 seeds" in page
+    assert "Confusion" in page
+    assert "Largest errors" in page
+    assert load_recipe(out / "recipe.yaml").data.split.by == "cross_validation"
+    capsys.readouterr()
+    assert execute(["run", "x.yaml", *FAST, "data.split.folds=4", "--quiet", "-o", "out"]) == 2
+    assert "another folder" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_controls_are_added_to_a_cross_validation(drafted, tmp_path):
+    assert execute(["run", "x.yaml", *FAST, "--quiet", "-o", "out", "data.split.folds=2"]) == 0
+    before = (tmp_path / "out" / "report.html").read_text()
+    asked = ["run", "out/recipe.yaml", "--quiet", "-o", "out", "--resume", "--controls"]
+    assert execute(asked) == 0
+    assert "control: shuffled labels" in (tmp_path / "out" / "report.html").read_text()
+    assert "control: shuffled labels" in json.loads((tmp_path / "out" / "summary.json").read_text())["pooled"]
+    assert "control: shuffled labels" not in before
+
+
 def test_folds_and_seeds(drafted):
     runs = runs_of(drafted, 2)
-    assert [*runs][:2] == ["seed-0/fold-0", "seed-0/fold-1"]
+    assert [*runs][:2] == ["seed-0-fold-0", "seed-0-fold-1"]
     assert len(runs) == 10
     assert {(each.seed, each.data.split.by, each.data.split.fold) for each in runs.values()} == {
         (seed, "fold", fold) for seed in (0, 1) for fold in range(5)
@@ -65,6 +105,13 @@ def test_the_interval_by_hand():
     half = t.ppf(0.975, 4) * np.std(values, ddof=1) * np.sqrt(1 / 5 + 1 / 4)
     assert corrected_interval(values, 5) == pytest.approx([0.8 - half, 0.8 + half])
     assert corrected_interval([0.8], 5) == [0.8, 0.8]
+    assert corrected_interval([1.0, 0.8, 1.0, 0.6], 4, (0.0, 1.0))[1] == 1.0
+
+
+def test_metrics_have_bounds():
+    assert METRICS.get("auroc[kinase]").bounds == (0, 1)
+    assert METRICS.get("mcc").bounds == (-1, 1)
+    assert METRICS.get("rmse").bounds[0] == 0
 
 
 def test_what_asks_for_a_split_gets_it(drafted):

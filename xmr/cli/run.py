@@ -49,15 +49,15 @@ def run(
     comment = printable(" ".join([recipe, *(overrides or [])]))
     folder = out or Path("runs") / printable(Path(recipe).with_suffix("").name)
     console = Console(stderr=True, highlight=False)
-    from xmr.commands.repeated import WHOLE, runs_of, whole, write_summary
+    from xmr.commands.repeated import WHOLE, over, runs_of, whole, write_summary
 
     runs = runs_of(loaded, seeds)
     if len(runs) == 1:
         beware(console, run_once(loaded, folder, comment, console, resume, force, controls, device, quiet))
         return
-    from xmr.core.output_folder import check_folder
+    from xmr.commands.pooled import check_whole, pool
 
-    check_folder(folder)  # before hours of training
+    check_whole(folder, loaded, force)  # before hours of training
     results = [
         run_once(each, folder / name, f"{comment} {name}", console, resume, force, controls, device, quiet)
         for name, each in runs.items()
@@ -65,22 +65,27 @@ def run(
     if not all(results):
         return  # one of several processes: the first one writes
     folds = loaded.data.split.folds if loaded.data.split.by == "cross_validation" else 0
-    metric, summary = write_summary(results, folder, folds)
     if folds:
-        run_once(whole(loaded), folder / WHOLE, comment, console, resume, force, False, device, quiet)
-        low, high = summary["interval"][metric]
-        line(console, f"every record was tested once in {folds} folds: 95 % interval {low:.3f} to {high:.3f}")
+        everything = run_once(whole(loaded), folder / WHOLE, comment, console, resume, force, False, device, quiet)
+        metric, summary = pool(loaded, runs, results, everything, folder)
+        pooled = summary["pooled"]["program"][metric]
+        line(console, f"every record was tested once in {folds} folds: {metric} {pooled:.3f} over all of them")
         if summary["test_counts"]:
             line(console, counted(summary["test_counts"]))
-    what = " and ".join([*([f"{folds} folds"] if folds else []), *([f"{seeds} seeds"] if seeds > 1 else [])])
-    console.print(f"test {metric}, mean and standard deviation over {what}:")
+    else:
+        metric, summary = write_summary(results, folder)
+    interval = summary.get("interval", {}).get(metric)
+    stated = f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
+    console.print(f"test {metric}, mean and standard deviation over {over(folds, seeds)}{stated}:")
     for name, values in summary["rows"].items():
         if metric in values:
             p = summary["paired"].get(name, {}).get(metric)
             compared = "" if p is None else f"  (paired p = {p:.2g})"
+            if folds:
+                compared = f"  over all records {summary['pooled'][name][metric]:.3f}"
             console.print(f"  {name:<22} {values[metric]['mean']:.3f} ± {values[metric]['sd']:.3f}{compared}")
     if folds:
-        line(console, f"program of all records: {folder / WHOLE}")
+        line(console, f"report: {folder / 'report.html'}; program of all records: {folder / WHOLE}")
     line(console, f"summary: {folder / 'summary.json'}")
     beware(console, summary)
 

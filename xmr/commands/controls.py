@@ -44,13 +44,15 @@ def controls(recipe: Recipe) -> dict[str, list[str]]:
     return found
 
 
-def run_controls(job: Job, result: dict[str, Any], folder: Path, log: Log) -> None:
-    """Train each control once, on the split and with the seed of the run: metrics and interval go into `result`.
+def run_controls(job: Job, result: dict[str, Any], folder: Path, log: Log) -> dict[str, np.ndarray]:
+    """Train each control once, on the split and with the seed of the run -> what each predicted, (R, K); metrics and
+    interval go into `result`.
 
     folder: of the run, with its recipe.yaml. What each predicted is kept in the checkpoint, so that an interrupted run
     repeats none and resumes the one it was at. One that fails is reported and does not lose the others.
     """
     result.update(controls={}, failed_controls={})
+    found: dict[str, np.ndarray] = {}
     test = job.sets["test"].target
     for name, overrides in controls(job.recipe).items():
         if name not in WITH_A_RUN:
@@ -66,11 +68,13 @@ def run_controls(job: Job, result: dict[str, Any], folder: Path, log: Log) -> No
             result["failed_controls"][name] = reason(error)
             log(f"control {name} failed: {reason(error)}")
         else:
+            found[name] = answers
             metrics = job.task.metrics(answers, test)
             interval = job.task.interval(answers, test, job.task.lengths(job.sets["test"].data))
             result["controls"][name] = {**metrics, **cost, "interval": interval}
             write_json(folder / "metrics.json", finite({**result, "finished": False}))
         remove_checkpoint(folder, "checkpoint/control")
+    return found
 
 
 def _trained(job: Job, recipe: Recipe, folder: Path) -> np.ndarray:

@@ -9,7 +9,7 @@ from xmr.commands.verdict import verdict_of_means
 from xmr.core.files import write_json
 from xmr.core.output_folder import held
 from xmr.metrics.base import headline
-from xmr.metrics.seeds import corrected_interval, summarize
+from xmr.metrics.seeds import summarize
 from xmr.recipe.recipe import Recipe
 
 WHOLE = "all"  # folder of the program that has learned from all records
@@ -26,7 +26,7 @@ def runs_of(recipe: Recipe, seeds: int = 1) -> dict[str, Recipe]:
             if fold is not None:
                 each.data.split = split.model_copy(update={"by": "fold", "fold": fold})
             names = [f"seed-{seed}" if seeds > 1 else "", f"fold-{fold}" if fold is not None else ""]
-            runs["/".join(filter(None, names))] = each
+            runs["-".join(filter(None, names))] = each
     return runs
 
 
@@ -38,21 +38,16 @@ def whole(recipe: Recipe) -> Recipe:
     return each
 
 
-def write_summary(results: list[dict[str, Any]], folder: Path, folds: int = 0) -> tuple[str, dict[str, Any]]:
-    """summary.json of the runs of several seeds or folds -> the headline metric, and what was written.
-
-    folds: of a cross-validation; then also the interval of each metric, and the test records of all folds by class.
-    """
+def write_summary(results: list[dict[str, Any]], folder: Path) -> tuple[str, dict[str, Any]]:
+    """summary.json of the runs of several seeds -> the headline metric, and what was written."""
     summary = summarize(results)
-    if folds:
-        summary["paired"] = {}  # folds share training records, so a paired t-test over them would be too sure
-        rows = summary["rows"]["program"].items()
-        summary["interval"] = {name: corrected_interval(row["values"], folds) for name, row in rows}
-        counts = [result.get("test_counts") or {} for result in results[:folds]]
-        names = dict.fromkeys(name for each in counts for name in each)
-        summary["test_counts"] = {name: sum(each.get(name, 0) for each in counts) for name in names}
     summary["verdict"] = verdict_of_means(results, summary)
     with held(folder):
         write_json(folder / "summary.json", summary)
     means = {name: row["mean"] for name, row in summary["rows"]["program"].items()}
     return headline(results[0]["metric"], means), summary
+
+
+def over(folds: int, seeds: int) -> str:
+    """What a mean was taken over, in words."""
+    return " and ".join([*([f"{folds} folds"] if folds else []), *([f"{seeds} seeds"] if seeds > 1 else [])])

@@ -7,6 +7,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from xmr.commands.controls import run_controls
 from xmr.commands.leaks import leaks
 from xmr.commands.predict import prediction_table
 from xmr.commands.run_baselines import Log, baseline_input, chance, run_baselines
-from xmr.commands.run_folder import claimed, is_finished, joined, metrics_of, place_of
+from xmr.commands.run_folder import claimed, is_finished, joined, metrics_of
+from xmr.commands.run_report import history_of, write_report
+from xmr.commands.tested import TestedPart
 from xmr.commands.trained_on import save_trained_on
-from xmr.commands.verdict import counted, verdict
+from xmr.commands.verdict import verdict
 from xmr.core.files import finite, write_csv, write_json, write_text
 from xmr.core.memory import PeakMemory
 from xmr.core.prediction import Prediction
@@ -31,7 +34,6 @@ from xmr.program import Program
 from xmr.program_folder import FILES as PROGRAM_FILES
 from xmr.recipe.load import dump_recipe
 from xmr.recipe.recipe import Recipe
-from xmr.report.html import Contents, write_report
 from xmr.report.learned import top_source_classes
 from xmr.training.devices import make_accelerator
 from xmr.training.divergence import check_answers
@@ -76,11 +78,8 @@ def run(
         accelerator.wait_for_everyone()
         if place.metrics is not None and controls and "controls" not in place.metrics:
             result = place.metrics
-            run_controls(load_job(recipe, str(accelerator.device)), result, place.work, log)
-            result.update(verdict=verdict(result), finished=True)
-            write_json(place.work / "metrics.json", finite(result))
+            _add_controls(load_job(recipe, str(accelerator.device)), result, place.work, log)
             place.finish()
-            log("the controls were added to metrics.json; report.html is as it was")
             return result
         if place.metrics is not None:
             log(f"the run in {folder} is already finished; nothing to do")
@@ -91,6 +90,17 @@ def run(
         result = _run(recipe, place.work, accelerator, resume, test, controls, comment, report, log, tested)
         place.finish(keep_checkpoint="report_error" in result or not test)
     return result
+
+
+def _add_controls(job: Job, result: dict[str, Any], folder: Path, log: Log) -> None:
+    """Controls of a finished run, in metrics.json (`result`) and report.html."""
+    job.program = Program.load(folder, str(job.program.device))
+    part = replace(TestedPart.load(folder), controls=run_controls(job, result, folder, log))
+    part.save(folder)
+    result["verdict"] = verdict(result)
+    write_report(folder, job, result, history_of(folder, result["best_epoch"]), part)
+    result["finished"] = True
+    write_json(folder / "metrics.json", finite(result))
 
 
 def validate(recipe: Recipe, folder: Path | str, *, resume: bool = False, comment: str = "") -> dict[str, Any]:
@@ -196,18 +206,19 @@ def _run_job(
         result["chance"] = chance(job, data)
         with job.source.asking("baselines"):
             baselines = run_baselines(job, data, result, folder, log)
-        if controls:
-            run_controls(job, result, folder, log)
+        without = run_controls(job, result, folder, log) if controls else {}
     except KeyboardInterrupt:
         log(f"stopped after the test: {folder / 'metrics.json'} holds its metrics, and --resume runs what is missing")
         raise
+    part = replace(TestedPart.of(job, prediction), baselines=baselines, controls=without)
+    part.save(folder)
     result["verdict"] = verdict(result)
     if job.source.questions is not None:
         result.update(job.source.questions.summary())
         log(job.source.questions.said())
     write_json(folder / "metrics.json", finite({**result, "finished": False}))
     try:
-        write_report(folder, _contents(job, result, history, prediction.values, baselines, data.untrained, folder))
+        write_report(folder, job, result, history, part)
     except Exception as error:  # of a plotting library; metrics and program exist already
         result["report_error"] = reason(error)
         log(f"the report could not be written ({reason(error)}); everything else is there, and --resume tries it again")
@@ -261,36 +272,6 @@ def _result(job: Job, prediction: Prediction) -> dict[str, Any]:
         "baselines": {},
         "failed_baselines": {},
     }
-
-
-def _contents(
-    job: Job,
-    result: dict[str, Any],
-    history: History,
-    values: np.ndarray,
-    baselines: dict[str, np.ndarray],
-    untrained: Any,
-    folder: Path,
-) -> Contents:
-    """What report.html shows."""
-    test, records = job.sets["test"], job.records["test"]
-    labels = zip(*records.labels.values()) if job.task.has_labels else [()] * len(records)
-    truths = ["|".join(each) for each in labels]
-    return Contents(
-        program=job.program,
-        summary=job.prepared.summary(),
-        result=result,
-        history=history,
-        target=test.target.numpy(),
-        values=values,
-        baselines=baselines,
-        examples=test.data.batch(np.arange(min(8, len(test)))),
-        names=list(zip(records.ids, truths)),
-        inputs=lambda rows: job.encoder.shown(records.take(rows)),
-        counts=counted(result["test_counts"]),
-        untrained=untrained,
-        place=place_of(folder),
-    )
 
 
 def describe_program(program: Program) -> str:

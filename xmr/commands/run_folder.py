@@ -38,6 +38,7 @@ _OWN = (
             "environment.json",
             "trained_on.npy",
             "answers.sqlite*",  # of a source that only answers, with the log of its writes
+            "tested.safetensors",
             "report.html",
             "metrics.json",  # last: it says that the others are there
         ),

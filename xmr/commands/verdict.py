@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from xmr.baselines.registry import BASELINES
@@ -55,20 +56,24 @@ def verdict_of_means(results: list[dict[str, Any]], summary: dict[str, Any]) -> 
     """The verdict of several runs, from their means. results: metrics.json of each; summary: of `summarize`."""
     means = {name: {m: row["mean"] for m, row in rows.items()} for name, rows in summary["rows"].items()}
     controls = {name.removeprefix(CONTROL): means.pop(name) for name in [*means] if name.startswith(CONTROL)}
-    chances = [result.get("chance") or {} for result in results]
-    names = set.intersection(*map(set, chances))
-    alarms = dict.fromkeys(text for result in results for text in (result.get("leaks") or {}).get("alarms", []))
     whole = {
         "metric": results[0]["metric"],
         "test": means.pop("program"),
         "baselines": means,
         "controls": controls,
-        "test_interval": summary.get("interval", {}),
-        "chance": {name: sum(each[name] for each in chances) / len(chances) for name in names},
-        "test_counts": summary.get("test_counts") or {},
-        "leaks": {"alarms": [*alarms]},
+        "test_interval": {},
+        **common(results),
     }
     return verdict(whole)
+
+
+def common(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Mean chance and all leak alarms of several runs."""
+    chances = [result.get("chance") or {} for result in results]
+    names = set.intersection(*map(set, chances))
+    alarms = dict.fromkeys(text for result in results for text in (result.get("leaks") or {}).get("alarms", []))
+    chance = {name: sum(each[name] for each in chances) / len(chances) for name in names}
+    return {"chance": chance, "leaks": {"alarms": [*alarms]}}
 
 
 def _beaten(metric: str, scores: dict[str, float], chance: float | None) -> list[str]:

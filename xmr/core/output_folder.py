@@ -23,7 +23,16 @@ LOCK = ".xmr.lock"
 # Files of comparisons, sweeps and repeated seeds; those of a run are in `run_folder.py`.
 TABLES: tuple[str, ...] = (
     *("compare.csv", "compare.json", "compare.html", "sweep.csv", "sweep.json", "sweep.svg"),
-    *("summary.json", "left_out.json", "study.json", "study.md", "study.html"),
+    *(
+        "summary.json",
+        "predictions.csv",
+        "report.html",
+        "recipe.yaml",
+        "left_out.json",
+        "study.json",
+        "study.md",
+        "study.html",
+    ),
     *("auto.json", "auto.md", "predictor.json", "training.json", "training.npy"),
 )
 _ELSEWHERE = "a new or empty folder, or one that xmr wrote (-o FOLDER)"

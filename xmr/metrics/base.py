@@ -19,6 +19,7 @@ class Metric:
 
     function: what a task predicted -> the value, NaN where it is not defined; it gets a `ClassPredictions` from tasks
     of classes and labels, a `NumberPredictions` from tasks of numbers. tasks: the names of those that report it.
+    bounds: the lowest and highest value that it can have.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Metric:
     function: Callable[[Any], float]
     tasks: tuple[str, ...]
     higher_is_better: bool = True
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
 
 def headline(metric: str, values: Mapping[str, float | None]) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import Any
 
@@ -45,27 +46,26 @@ _CLASSES = ("classification", "multilabel", "sequence_labeling")
 _RANKED = ("classification", "multilabel")
 _NUMBERS = ("regression",)
 _HIDDEN = ("infilling",)
+_FRACTION, _CORRELATION, _ERROR = (0.0, 1.0), (-1.0, 1.0), (0.0, math.inf)
 METRICS = MetricRegistry(
     "xmr.metrics",
     [
-        Metric("accuracy", "fraction of records predicted right", classes.accuracy, _CLASSES),
-        Metric("balanced_accuracy", "mean accuracy over classes", classes.balanced_accuracy, _CLASSES),
-        Metric("mcc", "Matthews correlation", classes.matthews, _CLASSES),
-        Metric("f1", "macro F1, as scikit-learn", classes.f1, _CLASSES),
-        Metric("auroc", "area under the ROC curve", classes.auroc, _RANKED),
-        Metric("auprc", "average precision", classes.auprc, _RANKED),
-        Metric(
-            "brier", "squared error of probabilities, as scikit-learn", classes.brier, _CLASSES, higher_is_better=False
-        ),
-        Metric("ece", "expected calibration error", classes.expected_calibration_error, _CLASSES, False),
-        Metric("aar", "fraction of hidden letters predicted right", classes.accuracy, _HIDDEN),
-        Metric("perplexity", "of the hidden letters", infilling.perplexity, _HIDDEN, higher_is_better=False),
+        Metric("accuracy", "fraction of records predicted right", classes.accuracy, _CLASSES, True, _FRACTION),
+        Metric("balanced_accuracy", "mean accuracy over classes", classes.balanced_accuracy, _CLASSES, True, _FRACTION),
+        Metric("mcc", "Matthews correlation", classes.matthews, _CLASSES, True, _CORRELATION),
+        Metric("f1", "macro F1, as scikit-learn", classes.f1, _CLASSES, True, _FRACTION),
+        Metric("auroc", "area under the ROC curve", classes.auroc, _RANKED, True, _FRACTION),
+        Metric("auprc", "average precision", classes.auprc, _RANKED, True, _FRACTION),
+        Metric("brier", "squared error of probabilities, as scikit-learn", classes.brier, _CLASSES, False, (0.0, 2.0)),
+        Metric("ece", "expected calibration error", classes.expected_calibration_error, _CLASSES, False, _FRACTION),
+        Metric("aar", "fraction of hidden letters predicted right", classes.accuracy, _HIDDEN, True, _FRACTION),
+        Metric("perplexity", "of the hidden letters", infilling.perplexity, _HIDDEN, False, (1.0, math.inf)),
         Metric("diversity", "percentage of letters in which two samples differ", infilling.expected_diversity, _HIDDEN),
-        Metric("spearman", "rank correlation", numbers.spearman, _NUMBERS),
-        Metric("pearson", "correlation", numbers.pearson, _NUMBERS),
-        Metric("mse", "mean squared error", numbers.mean_squared_error, ("forecasting",), higher_is_better=False),
-        Metric("rmse", "root mean squared error", numbers.root_mean_squared_error, _NUMBERS, higher_is_better=False),
-        Metric("mae", "mean absolute error", numbers.mean_absolute_error, (*_NUMBERS, "forecasting"), False),
-        Metric("r2", "explained fraction of the variance", numbers.r2, _NUMBERS),
+        Metric("spearman", "rank correlation", numbers.spearman, _NUMBERS, True, _CORRELATION),
+        Metric("pearson", "correlation", numbers.pearson, _NUMBERS, True, _CORRELATION),
+        Metric("mse", "mean squared error", numbers.mean_squared_error, ("forecasting",), False, _ERROR),
+        Metric("rmse", "root mean squared error", numbers.root_mean_squared_error, _NUMBERS, False, _ERROR),
+        Metric("mae", "mean absolute error", numbers.mean_absolute_error, (*_NUMBERS, "forecasting"), False, _ERROR),
+        Metric("r2", "explained fraction of the variance", numbers.r2, _NUMBERS, True, (-math.inf, 1.0)),
     ],
 )

@@ -21,15 +21,19 @@ def paired_p(ours: Sequence[float], theirs: Sequence[float]) -> float:
         return float(ttest_rel(ours, theirs).pvalue)
 
 
-def corrected_interval(values: Sequence[float], folds: int, level: float = 0.95) -> list[float]:
+def corrected_interval(
+    values: Sequence[float], folds: int, bounds: tuple[float, float] = (-np.inf, np.inf), level: float = 0.95
+) -> list[float]:
     """Interval of the mean over the folds of one or several cross-validations: a t interval whose variance is corrected
     for training sets that share records. Source: Nadeau & Bengio, Inference for the generalization error, 2003.
+
+    bounds: of the metric, which the interval does not leave.
     """
     mean, n = float(np.mean(values)), len(values)
     if n < 2:
         return [mean, mean]
     half = t.ppf((1 + level) / 2, n - 1) * np.std(values, ddof=1) * np.sqrt(1 / n + 1 / (folds - 1))
-    return [mean - float(half), mean + float(half)]
+    return [max(bounds[0], mean - float(half)), min(bounds[1], mean + float(half))]
 
 
 def _metrics(row: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from xmr.training.loop import History
 
 MAX_INPUT = 120  # characters of an input in the list of errors
+_ONE = "one split, one seed: see docs/results.md for the standard deviation over seeds"
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -43,8 +44,7 @@ _PAGE = """<!doctype html>
 <p class="quiet">{{ sentence }}</p>
 <p><span class="big">{{ '%.3f' % headline }}</span> test {{ metric }}
 {% if undefined %}<span class="quiet">({{ undefined }} is not defined on these records)</span>{% endif %}
-{% if interval %}<span class="quiet">(95 % bootstrap interval {{ '%.3f' % interval[0] }} to {{ '%.3f' % interval[1] }};
-one split, one seed: see docs/results.md for the standard deviation over seeds)</span>{% endif %}
+{% if note %}<span class="quiet">({{ note }})</span>{% endif %}
 {% if counts %}<br><span class="quiet">{{ counts }}</span>{% endif %}</p>
 {% if verdict %}<ul class="beware">{% for text in verdict %}<li>{{ text }}</li>{% endfor %}</ul>{% endif %}
 <h2>Compared with the baselines, same split</h2>
@@ -92,7 +92,7 @@ class Contents:
     summary: of the data; result: metrics.json; target, values, baselines: truth and predictions of the test records,
     (n, K); examples: a few of them encoded, to show as the source sees them; names: id and true label of all of them;
     inputs: gives the inputs of some as text; counts: their classes in words; untrained: the transform before training;
-    place: the folder in which the run will lie.
+    place: the folder in which the run will lie; note: on the headline, by default its interval.
     """
 
     program: Program
@@ -108,6 +108,7 @@ class Contents:
     counts: str
     untrained: Any
     place: Path
+    note: str = ""
 
 
 def write_report(folder: Path, contents: Contents) -> None:
@@ -125,6 +126,7 @@ def write_report(folder: Path, contents: Contents) -> None:
     names = ["this program", *others]
     heights = [_finite(test[metric]), *(_finite(found[metric]) for found in others.values())]
     interval = result["test_interval"].get(metric)
+    note = "" if interval is None else f"95 % bootstrap interval {interval[0]:.3f} to {interval[1]:.3f}; {_ONE}"
     words, picture = tokens_of_symbols(program, contents.untrained)
     page = Environment(autoescape=True).from_string(_PAGE)
 
@@ -134,7 +136,7 @@ def write_report(folder: Path, contents: Contents) -> None:
         headline=_finite(test[metric]),
         metric=metric,
         undefined=chosen_by if chosen_by != metric else "",
-        interval=interval,
+        note=contents.note or note,
         counts=contents.counts,
         verdict=result.get("verdict", []),
         steps=next_steps(result, contents.place),
@@ -215,9 +217,9 @@ def _facts(result: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _finite(value: float) -> float:
-    return float(value) if np.isfinite(value) else 0.0
+def _finite(value: float | None) -> float:
+    return float(value) if value is not None and np.isfinite(value) else 0.0
 
 
-def _number(value: float) -> str:
-    return f"{value:.3f}" if np.isfinite(value) else "not defined"
+def _number(value: float | None) -> str:
+    return f"{value:.3f}" if value is not None and np.isfinite(value) else "not defined"

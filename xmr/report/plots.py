@@ -235,19 +235,14 @@ def scatter(value: np.ndarray, truth: np.ndarray, name: str) -> Callable[[Axes],
 
 
 def bars(names: list[str], values: list[float], metric: str, interval: list[float] | None) -> Callable[[Axes], None]:
-    """The program (first, with its bootstrap interval) and the baselines."""
+    """The program (first, with its interval) and the baselines."""
 
     def draw(axes: Axes) -> None:
         spots = np.arange(len(names))[::-1]
         axes.barh(spots, values, color=[BLUE, *[GREY] * (len(names) - 1)], height=0.62)
         if interval is not None:
-            axes.errorbar(
-                values[0],
-                spots[0],
-                xerr=[[values[0] - interval[0]], [interval[1] - values[0]]],
-                color="#1b1f23",
-                capsize=3,
-            )
+            middle, half = sum(interval) / 2, (interval[1] - interval[0]) / 2  # of folds: not around the pooled value
+            axes.errorbar(middle, spots[0], xerr=half, fmt="none", color="#1b1f23", capsize=3)
         for number, (spot, value) in enumerate(zip(spots, values)):
             end = interval[1] if number == 0 and interval is not None else value
             axes.text(max(end, value), spot, f" {value:.3f}", va="center", ha="left", fontsize=8)
