@@ -8,7 +8,7 @@ import pytest
 from tests.test_job import RECIPE, write
 from xmr.cli.app import execute
 from xmr.commands.run import run
-from xmr.commands.verdict import counted, verdict, verdict_of_means
+from xmr.commands.verdict import common, counted, verdict, verdict_of_means
 from xmr.recipe.load import load_recipe
 
 
@@ -195,11 +195,8 @@ def test_several_runs_end_with_one_verdict_of_their_means(tmp_path, capsys):
     assert any("kmer_logistic beats the program" in text for text in lines) == (other > max(mean, 0.5))
 
 
-def test_the_interval_of_all_folds_is_held_against_chance():
-    runs = [result(leaks={"alarms": ["the same"]}) for _ in range(3)]
+def test_alarms_of_several_runs_are_said_once_and_chance_is_their_mean():
+    runs = [result(leaks={"alarms": ["the same"]}, chance={"auroc": value}) for value in (0.4, 0.5, 0.6)]
+    assert common(runs) == {"chance": {"auroc": pytest.approx(0.5)}, "leaks": {"alarms": ["the same"]}}
     rows = {"program": {"auroc": {"mean": 0.6}}, "majority": {"auroc": {"mean": 0.5}}}
-    summary = {"rows": rows, "interval": {"auroc": [0.45, 0.75]}, "test_counts": {"a": 30, "b": 30}}
-    said = verdict_of_means(runs, summary)
-    assert said[0] == "the same"
-    assert "the 95 % interval of auroc (0.450 to 0.750) includes chance (0.500)" in said[1]
-    assert len(said) == 2
+    assert verdict_of_means(runs, {"rows": rows}) == ["the same"]

@@ -34,6 +34,7 @@ def test_run_leaves_what_it_promises(small_run):
         "report.html",
         "environment.json",
         "trained_on.npy",
+        "tested.safetensors",
         "skipped.csv",
     }
     metrics = json.loads((small_run / "metrics.json").read_text())

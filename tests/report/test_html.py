@@ -88,6 +88,9 @@ def test_what_to_do_next_can_be_typed(page, tmp_path, capsys):
     assert words[:2] == ["xmr", "run"]
     assert execute(words[1:]) == 0
     assert "control: shuffled labels" in capsys.readouterr().err
+    again = (page[0] / "report.html").read_text()
+    assert "control: shuffled labels" in again
+    assert again.split("Largest errors")[1].split("</table>")[0] == text.split("Largest errors")[1].split("</table>")[0]
 
 
 def result(**changed):
