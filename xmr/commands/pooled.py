@@ -29,7 +29,7 @@ from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.recipe import Recipe
 from xmr.tasks.base import restore_task
 
-KINDS = {"baselines": "", "controls": CONTROL}  # what there is beside the program, with what is put before its name
+KINDS = {"baselines": "", "controls": CONTROL}  # what there is next to the program, with what is put before its name
 
 
 def check_whole(folder: Path, recipe: Recipe, force: bool) -> None:
