@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,22 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
+
+
+class Answers(StrEnum):
+    """What a served source answers."""
+
+    probabilities = "probabilities"
+    logits = "logits"
+    features = "features"
+
+
+class Outputs(StrEnum):
+    """What an exported source answers."""
+
+    logits = "logits"
+    features = "features"
+
 
 app = typer.Typer(help="List, download and locate frozen source models.", no_args_is_help=True)
 
@@ -39,6 +56,54 @@ def get(
     for path, recipe in get_all(names, folder, force):
         print(path)
         print(f"  in a recipe: source: {recipe}")
+
+
+@app.command(
+    "export", short_help="Write a source as an ONNX file.", epilog="Example: xmr source export efficientnet_lite0"
+)
+def export(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A source of image or audio models, from `xmr list sources`.")
+    ],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Arguments of the source, as key=value.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="File to write. [default: NAME.onnx where recipes find models, in the cache]"),
+    ] = None,
+    outputs: Annotated[Outputs, typer.Option(help="What the file answers.")] = Outputs.logits,
+) -> None:
+    """Write a frozen source as an ONNX file that answers with the logits of its classes, or with its features.
+
+    The file is checked against the source on random inputs before it is put in place.
+    """
+    from xmr.commands.export_source import export_source
+
+    path, difference = export_source(name, overrides or [], out, outputs.value)
+    print(path)
+    print(f"  largest difference from the source on random inputs: {difference:.1e}")
+
+
+@app.command(
+    "serve", short_help="Serve a source over HTTP.", epilog="Example: xmr source serve efficientnet_lite0 --port 8080"
+)
+def serve(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A source, from `xmr list sources`.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Arguments of the source, as key=value.")] = None,
+    outputs: Annotated[Answers, typer.Option(help="What it answers.")] = Answers.probabilities,
+    host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8080,
+    batch: Annotated[int, typer.Option(min=1, help="Records per pass of the model.")] = 64,
+) -> None:
+    """Serve a frozen source by KServe's JSON, versions 1 and 2: images, audio clips or texts in, answers out.
+
+    A service to try `http_image`, `http_audio` and `http_text` on. Stops after SIGINT or SIGTERM, when the requests
+    under way are answered.
+    """
+    from xmr.commands.serve.serve import serve as serve_model
+    from xmr.commands.serve.serve import served_source
+
+    model = served_source(name, overrides or [], outputs.value)
+    serve_model(model, host, port, batch, lambda text: print(text, flush=True))
 
 
 @app.command("where", short_help="Print where a model is.", epilog="Example: xmr source where yamnet")

@@ -27,6 +27,15 @@ class Space:
     words: tuple[str, ...] = ()  # the text of each token id, of sources with a vocabulary
     embedding: Tensor | None = None  # (V, D), of sources with a vocabulary
 
+    def noise(self, rows: int) -> Tensor | None:
+        """Fixed random values of its inputs, rows first; None where inputs are not one array (tokens)."""
+        del rows
+        return None
+
+    def input_of(self, values: Tensor) -> SourceInput:
+        """The input of a source from such values."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True)
 class TokenSpace(Space):
@@ -71,6 +80,15 @@ class PixelSpace(Space):
         """Number of channels, usually 3."""
         return len(self.mean)
 
+    def noise(self, rows: int) -> Tensor:
+        """See `Space.noise`: uniform (rows, C, H, W)."""
+        shape = (rows, self.channels, self.height, self.width)
+        return torch.rand(shape, generator=torch.Generator().manual_seed(0))
+
+    def input_of(self, values: Tensor) -> PixelInput:
+        """See `Space.input_of`."""
+        return PixelInput(values)
+
 
 @dataclass(frozen=True)
 class Spectrum:
@@ -114,6 +132,14 @@ class WaveSpace(Space):
     rate: int = field()  # no default, although the base class has one
     samples: int = field()
     spectrum: Spectrum | None = None
+
+    def noise(self, rows: int) -> Tensor:
+        """See `Space.noise`: normal with standard deviation 0.1, (rows, samples)."""
+        return torch.randn((rows, self.samples), generator=torch.Generator().manual_seed(0)) * 0.1
+
+    def input_of(self, values: Tensor) -> WaveInput:
+        """See `Space.input_of`."""
+        return WaveInput(values)
 
 
 class SourceInput(ABC):

@@ -73,9 +73,7 @@ class Images(Medium):
 
     def example(self, number: int) -> np.ndarray:
         """See `Medium.example`: uniform noise."""
-        shape = (number, 3, self.space.height, self.space.width)
-        noise = torch.rand(shape, generator=torch.Generator().manual_seed(0))
-        return self.items(PixelInput(noise), ("plain",))
+        return self.items(self.space.input_of(self.space.noise(number)), ("plain",))
 
     def encoded(self, item: np.ndarray) -> dict[str, str]:
         """See `Medium.encoded`: a PNG file."""
@@ -111,8 +109,7 @@ class Clips(Medium):
 
     def example(self, number: int) -> np.ndarray:
         """See `Medium.example`: noise."""
-        noise = torch.randn((number, self.space.samples), generator=torch.Generator().manual_seed(0)) * 0.1
-        return self.items(WaveInput(noise), ("plain",))
+        return self.items(self.space.input_of(self.space.noise(number)), ("plain",))
 
     def encoded(self, item: np.ndarray) -> dict[str, str]:
         """See `Medium.encoded`: a WAV file of 16 bits."""

@@ -1,0 +1,1 @@
+"""Models behind an address: KServe's JSON, requests batched together."""
