@@ -101,6 +101,31 @@ def test_leave_one_out_chooses_without_training(tmp_path):
     assert {call[1] for call in measure.calls} == {1e-3, 1e-2}
 
 
+def test_a_row_may_be_what_xmr_auto_chooses(tmp_path):
+    calls = []
+
+    def search(recipe, folder, resume, comment, minutes):
+        calls.append((minutes, recipe.seed, recipe.baselines))
+        forest = {"auroc": 0.8, "accuracy": 0.6, "standard_error": 0.02 + 0.01 * recipe.seed}
+        test = {"auroc": 0.9, "accuracy": 0.7 + 0.1 * recipe.seed}
+        chosen = ["kernel head", "kernel head", "forest"][recipe.seed]
+        return {
+            "metric": "auroc",
+            "test": test,
+            "chosen": chosen,
+            "baselines": {"kmer_forest": forest},
+            "failed_baselines": {},
+        }
+
+    text = TEXT.partition("rows:")[0] + "rows:\n  auto: {auto: 0.5, baselines: [kmer_forest]}\n"
+    found = study(_settings(tmp_path, text), tmp_path / "out", "", search=search)
+    column = next(iter(found.columns))
+    assert calls[:3] == [(0.5, seed, ["kmer_forest"]) for seed in range(3)]
+    assert found.rows["auto"].cells[column].mean == pytest.approx(0.9)
+    assert found.rows["auto"].cells[column].choice == "kernel head; forest"
+    assert found.rows["kmer_forest"].cells[column].error == pytest.approx(0.03)
+
+
 def test_a_cell_that_fails_is_reported_and_the_others_go_on(tmp_path):
     result = study(_settings(tmp_path), tmp_path / "out", "", train=Fake(fail="random"))
     assert list(result.failures) == ["random weights, few", "random weights, many"]

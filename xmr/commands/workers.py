@@ -56,14 +56,18 @@ class Workers:
             for seed in range(recipe.seed, recipe.seed + seeds)
         ]
 
-    def start(self, recipe: Recipe, folder: Path, comment: str) -> Callable[[], dict[str, Any]]:
+    def start(
+        self, recipe: Recipe, folder: Path, comment: str, train: Run | None = None
+    ) -> Callable[[], dict[str, Any]]:
         """Run a recipe, continuing what is in its folder -> a function that waits for its metrics.
 
-        That function raises what the run raised, and WorkerLostError where its process is gone.
+        train: what runs this one, if not what runs all others. That function raises what the run raised, and
+        WorkerLostError where its process is gone.
         """
+        begin = partial(train or self.train, recipe, folder, resume=True, comment=comment)
         if self.pool is None:
-            return partial(self.train, recipe, folder, resume=True, comment=comment)
-        future: Future[dict[str, Any]] = self.pool.submit(self.train, recipe, folder, resume=True, comment=comment)
+            return begin
+        future: Future[dict[str, Any]] = self.pool.submit(begin)
         return partial(_result, future)
 
 

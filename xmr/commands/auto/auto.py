@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,12 +42,19 @@ BASELINE_SHARE = 4  # no baseline takes more than one part in four of the time
 
 
 def auto(
-    name: str, overrides: list[str], folder: Path, minutes: float = 10.0, metric: str | None = None, log: Log = print
+    name: str,
+    overrides: list[str],
+    folder: Path,
+    minutes: float = 10.0,
+    metric: str | None = None,
+    log: Log = print,
+    also: Sequence[str] = (),
 ) -> Result:
     """Try, choose, test once and save into `folder`; what was tried before with the same recipe is not tried again.
 
-    metric: what is maximized (its negative where less is better), by default the task's. Raises RecipeError and
-    DataError for wrong input, and OutputError where nothing could be fitted.
+    metric: what is maximized (its negative where less is better), by default the task's. also: baselines that are
+    tested whatever was chosen. Raises RecipeError and DataError for wrong input, and OutputError where nothing could be
+    fitted.
     """
     started = time.perf_counter()
     overrides = [*overrides, *([] if metric is None else [f"training.metric={metric}"])]
@@ -65,11 +74,24 @@ def auto(
             raise OutputError(f"{folder}: nothing could be fitted; {result.tried[0].name}: {result.tried[0].note}")
         members = _choose(predictions, pool, result)
         log(f"chosen: {result.chosen}")
-        _finish(members, recipes, recipe, pool, test, folder, result, log)
+        _finish(members, recipes, recipe, pool, test, folder, result, also, log)
         result.seconds = time.perf_counter() - started
         write_json(folder / "auto.json", finite(result.as_json()))
         write_text(folder / "auto.md", table(result) + "\n\n" + result.paragraph() + "\n")
     return result
+
+
+def search_and_test(
+    recipe: Recipe, folder: Path, resume: bool = True, comment: str = "", minutes: float = 10.0
+) -> dict[str, Any]:
+    """`auto` in the place of a run of the recipe, with the metrics of a run; its baselines are tested as well."""
+    done = folder / "auto.json"
+    if not (resume and done.is_file()):
+        asked = folder.with_name(f"{folder.name}.yaml")
+        write_text(asked, dump_recipe(recipe, comment))
+        auto(str(asked), [], folder, minutes, recipe.training.metric, lambda _: None, recipe.baselines)
+    found = json.loads(done.read_text(encoding="utf-8"))
+    return {**found, "test": found["test_metrics"]}
 
 
 def _pool(job: Job) -> Pool:
@@ -141,18 +163,27 @@ def _shown(score: float, task: Task) -> float:
 
 
 def _choose(predictions: dict[Candidate, np.ndarray], pool: Pool, result: Result) -> list[Candidate]:
-    """The candidate with the best held-out score, or the mean of the best few where that is better."""
-    scores = {each: _score(values, pool) for each, values in predictions.items()}
-    order = sorted(scores, key=lambda each: -scores[each])
-    best, members, result.chosen = scores[order[0]], order[:1], order[0].name
+    """The candidate with the best held-out score, or the mean of the best few where that is as good or better.
+
+    Scores of few records are often equal (accuracy above all); then the squared error of the probabilities decides.
+    """
+    ranks = {each: _rank(values, pool) for each, values in predictions.items()}
+    order = sorted(ranks, key=lambda each: ranks[each], reverse=True)
+    best, members, result.chosen = ranks[order[0]], order[:1], order[0].name
     for size in range(2, min(MEAN_OF, len(order)) + 1):
         mean = np.mean([predictions[each].mean(axis=0) for each in order[:size]], axis=0)
-        score = _score(mean[None], pool)
+        rank = _rank(mean[None], pool)
         name = "mean of " + ", ".join(each.name for each in order[:size])
-        result.tried.append(Tried(name, score, 0.0, "mean"))
-        if score > best:
-            best, members, result.chosen = score, order[:size], name
+        result.tried.append(Tried(name, rank[0], 0.0, "mean"))
+        if rank[0] >= best[0]:
+            best, members, result.chosen = rank, order[:size], name
     return members
+
+
+def _rank(values: np.ndarray, pool: Pool) -> tuple[float, float]:
+    """The score of held-out predictions, and what decides between equal ones, greater is better."""
+    target = pool.task.encode(pool.records)
+    return _score(values, pool), -float(np.mean([pool.task.metrics(each, target).get("brier", 0.0) for each in values]))
 
 
 def _finish(
@@ -163,6 +194,7 @@ def _finish(
     test: Records,
     folder: Path,
     result: Result,
+    also: Sequence[str],
     log: Log,
 ) -> None:
     """Fit what was chosen, the best program and the best baseline on all training records; test and save."""
@@ -188,7 +220,7 @@ def _finish(
         job.program.save(folder / "members" / _slug(each.name))
         values[each.name] = job.program.predict(test).values
     everything = np.arange(len(pool.records))
-    wanted = {each.baseline for each in members if each.baseline}
+    wanted = {each.baseline for each in members if each.baseline} | {*also}
     if best_baseline is not None:
         wanted.add(names[best_baseline.name].baseline)
     for baseline in sorted(wanted):
@@ -196,12 +228,24 @@ def _finish(
         both = type(pool.records).join([pool.records, test])
         whole = replace(pool, records=both)
         job = whole.job(base, everything, everything[:0], np.arange(len(everything), len(both)))
-        values[baseline] = run_baseline(baseline, baseline_input(job))
+        try:
+            values[baseline] = run_baseline(baseline, baseline_input(job))
+        except Exception as error:  # of another library, on purpose not fatal
+            if baseline not in also:
+                raise
+            result.failed_baselines[baseline] = reason(error)
     parts = [values[_key(each, chosen)] for each in members]
     values["chosen"] = np.mean(parts, axis=0)
-    if best_baseline is not None:
-        values["best baseline"] = values[names[best_baseline.name].baseline]
-        result.difference = _paired(pool.task, values["chosen"], values["best baseline"], target)
+    ours = _resampled(pool.task, values["chosen"], target)
+    for baseline in sorted(wanted & {*values}):
+        found = pool.task.metrics(values[baseline], target)
+        better = ours - _resampled(pool.task, values[baseline], target)
+        result.baselines[baseline] = {**found, "standard_error": float(np.nanstd(better))}
+        if best_baseline is not None and baseline == names[best_baseline.name].baseline:
+            values["best baseline"] = values[baseline]
+            middle = pool.task.score(pool.task.metrics(values["chosen"], target)) - pool.task.score(found)
+            low, high = np.nanpercentile(better, [2.5, 97.5])
+            result.difference = middle, float(low), float(high)
     result.test_metrics = pool.task.metrics(values["chosen"], target)
     rows = ("chosen", "best program", "best baseline")
     result.test = {row: pool.task.metrics(values[row], target)[result.metric] for row in rows if row in values}
@@ -235,18 +279,11 @@ def _ablate(recipe: Recipe, test: Records, result: Result, log: Log) -> None:
         result.test[name] = job.task.metrics(values, job.task.encode(test))[result.metric]
 
 
-def _paired(task: Task, ours: np.ndarray, theirs: np.ndarray, target: torch.Tensor) -> tuple[float, float, float]:
-    """How much better the score of `ours` is on the test part, and its 95 % interval: records are sampled in pairs."""
-    rng, found = np.random.default_rng(0), []
-
-    def better(rows: np.ndarray) -> float:
-        picked = target[torch.from_numpy(rows)]
-        return task.score(task.metrics(ours[rows], picked)) - task.score(task.metrics(theirs[rows], picked))
-
-    for _ in range(DRAWS):
-        found.append(better(rng.integers(0, len(ours), len(ours))))
-    low, high = np.nanpercentile(found, [2.5, 97.5])
-    return better(np.arange(len(ours))), float(low), float(high)
+def _resampled(task: Task, values: np.ndarray, target: torch.Tensor) -> np.ndarray:
+    """The score on `DRAWS` bootstrap samples of the test records, the same for every predictor: (DRAWS,)."""
+    rng, n = np.random.default_rng(0), len(values)
+    draws = (rng.integers(0, n, n) for _ in range(DRAWS))
+    return np.array([task.score(task.metrics(values[rows], target[torch.from_numpy(rows)])) for rows in draws])
 
 
 def table(result: Result) -> str:

@@ -24,7 +24,9 @@ class Result:
     """The outcome. score: what the choice was made by, greater is better; members: of the saved predictor.
 
     test: metric of each row (the choice, the best program, the best baseline, controls); difference: the choice less
-    the best baseline on the test part, with a 95 % interval by paired bootstrap, positive where the choice is better.
+    the best baseline on the test part, with a 95 % interval by paired bootstrap, positive where the choice is better;
+    baselines: metrics on the test part of those that were fitted on all training records, and `standard_error`, that of
+    the difference to the choice over test records.
     """
 
     metric: str
@@ -36,6 +38,8 @@ class Result:
     test: dict[str, float] = field(default_factory=dict)
     difference: tuple[float, float, float] | None = None
     test_metrics: dict[str, float] = field(default_factory=dict)
+    baselines: dict[str, dict[str, float]] = field(default_factory=dict)
+    failed_baselines: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
     def as_json(self) -> dict[str, Any]:

@@ -29,7 +29,8 @@ class Cell(Section):
     """One row in one column.
 
     interval: 95 % bootstrap interval over the test records, of a single seed; p: paired t-test against the first row;
-    choice: the alternative that was chosen.
+    choice: the alternative that was chosen; error: standard error of the difference to what `xmr auto` chose, over the
+    test records of a seed (the mean over seeds).
     """
 
     mean: float
@@ -38,6 +39,7 @@ class Cell(Section):
     interval: list[float] | None = None
     p: float | None = None
     choice: str | None = None
+    error: float | None = None
 
 
 class ResultRow(Section):
@@ -81,15 +83,16 @@ def _has(row: ResultRow, column: str, kinds: Sequence[Kind]) -> bool:
     return row.kind in kinds and column in row.cells
 
 
-def cell(values: Sequence[float], reference: Cell | None = None, choice: str | None = None) -> Cell | None:
+def cell(
+    values: Sequence[float], reference: Cell | None = None, choice: str | None = None, error: float | None = None
+) -> Cell | None:
     """The cell of one value per seed; None where a value is not defined. reference: the first row's cell."""
     if not values or not all(map(math.isfinite, values)):
         return None
     std = float(np.std(values, ddof=1)) if len(values) > 1 else None
     p = paired_p(reference.values, values) if reference is not None and reference.values else math.nan
-    return Cell(
-        mean=float(np.mean(values)), std=std, values=list(values), p=p if math.isfinite(p) else None, choice=choice
-    )
+    tested = p if math.isfinite(p) else None
+    return Cell(mean=float(np.mean(values)), std=std, values=list(values), p=tested, choice=choice, error=error)
 
 
 def with_verdicts(result: Result) -> Result:

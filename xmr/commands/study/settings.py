@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Le, MinLen
+from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import Field, ValidationError, field_validator
 
 from xmr.core.component import Section, problems_of
@@ -37,6 +37,9 @@ class RowSettings(Section):
     choose: Choice | None = Field(None, description="what is chosen per column")
     baselines: list[str] = Field(default_factory=list, description="baselines of the same splits, a row each")
     columns: list[str] | None = Field(None, description="the columns it is trained in, if not all")
+    auto: Annotated[float, Gt(0)] | None = Field(
+        None, description="minutes of `xmr auto`, whose choice is shown in place of the recipe's program"
+    )
     baselines_only: bool = Field(False, description="show the baselines and not the program")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -41,20 +42,22 @@ def study(
     train: Run | None = None,
     validate: Run | None = None,
     measure: Run | None = None,
+    search: Run | None = None,
     log: Log = lambda _: None,
 ) -> Result:
     """Run a study -> its result, also written to study.json, study.md and study.html after each cell.
 
-    train, validate, measure: what runs a recipe, trains it without a test, and scores it by leave-one-out. All recipes
-    are checked before the first run; a cell that fails is noted and the others continue. Raises RecipeError where
-    every cell failed.
+    train, validate, measure, search: what runs a recipe, trains it without a test, scores it by leave-one-out, and lets
+    `xmr auto` choose. All recipes are checked before the first run; a cell that fails is noted and the others continue.
+    Raises RecipeError where every cell failed.
     """
+    from xmr.commands.auto.auto import search_and_test
     from xmr.commands.run import run
     from xmr.commands.run import validate as train_without_test
     from xmr.commands.sweep.leave_one_out import measure as leave_one_out
 
     check_study(settings)
-    table = _Table(settings, folder, command)
+    table = _Table(settings, folder, command, search or search_and_test)
     with held(folder):
         scorers = {"leave_one_out": measure or leave_one_out, "validation": validate or train or train_without_test}
         for rule, scorer in scorers.items():
@@ -79,6 +82,7 @@ class _Table:
     settings: Study
     folder: Path
     command: str
+    search: Run | None = None
     chosen: dict[tuple[str, str], str] = field(default_factory=dict)
     owner: dict[str, str] = field(default_factory=dict)
     started: dict[Path, Waiting] = field(default_factory=dict)  # by the workers of the moment
@@ -117,12 +121,15 @@ class _Table:
         cell_runs = []
         for repeat in self.settings.repeats or [""]:
             recipe, words = self.recipe(row, column, chosen, repeat)
+            minutes = self.settings.rows[row].auto
             digest = hashlib.sha256(dump_recipe(recipe).encode()).hexdigest()[:10]
+            named = recipe.source["name"] if minutes is None else f"auto-{minutes:g}-minutes"
+            train = partial(self.search, minutes=minutes) if self.search and minutes else None
             for seed in range(seeds):
-                folder = self.folder / f"{recipe.source['name']}-{digest}" / f"seed-{seed}"
+                folder = self.folder / f"{named}-{digest}" / f"seed-{seed}"
                 if folder not in self.started:
                     seeded = recipe.model_copy(update={"seed": seed}, deep=True)
-                    self.started[folder] = workers.start(seeded, folder, f"{words} seed={seed}")
+                    self.started[folder] = workers.start(seeded, folder, f"{words} seed={seed}", train)
                 cell_runs.append(self.started[folder])
         return cell_runs
 
@@ -186,7 +193,10 @@ class _Table:
         settings, metric = self.settings.rows[row], self.settings.columns[column].metric or self.settings.metric
         metric = self.result.columns.setdefault(column, metric or results[0]["metric"])
         if not settings.baselines_only:
-            self._put(row, settings.kind, column, [each["test"] for each in results], self.chosen.get((row, column)))
+            choice = self.chosen.get((row, column)) or "; ".join(
+                dict.fromkeys(each.get("chosen", "") for each in results)
+            )
+            self._put(row, settings.kind, column, [each["test"] for each in results], choice or None)
         for baseline in settings.baselines:
             name = baseline if self.owner.setdefault(baseline, row) == row else f"{baseline} ({row})"
             found = [each["baselines"][baseline] for each in results if baseline in each["baselines"]]
@@ -205,7 +215,8 @@ class _Table:
         """One cell; a metric that a run does not have is a failure of the cell."""
         metric = self.result.columns[column]
         values = [float("nan") if each.get(metric) is None else float(each[metric] or 0.0) for each in metrics]
-        found = cell(values, self._reference(column), choice)
+        errors = [each["standard_error"] or 0.0 for each in metrics if "standard_error" in each]
+        found = cell(values, self._reference(column), choice, float(np.mean(errors)) if errors else None)
         if found is None:
             self.result.failures[f"{name}, {column}"] = f"{metric} is not defined for every seed"
         else:
