@@ -10,7 +10,7 @@ from xmr.baselines.registry import BASELINES
 from xmr.commands.new.signals import SIX_VIEWS, VIEWS
 from xmr.commands.new.sources import choose_source
 from xmr.errors import RecipeError
-from xmr.recipe.load import load_recipe
+from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.recipe import Recipe, case_of, space_of
 
 AS_GIVEN = "the recipe as given"
@@ -19,11 +19,14 @@ FIRST = 3  # programs that are tried before the baselines
 
 @dataclass(frozen=True)
 class Candidate:
-    """One thing to try. overrides: of the recipe; baseline: its name, for what is no program."""
+    """One thing to try. overrides: of the recipe; baseline: its name, for what is no program, and whether it trains a
+    network.
+    """
 
     name: str
     overrides: tuple[str, ...] = ()
     baseline: str = ""
+    is_network: bool = False
 
 
 def candidates(recipe: Recipe, name: str, given: list[str]) -> dict[Candidate, Recipe]:
@@ -38,7 +41,11 @@ def candidates(recipe: Recipe, name: str, given: list[str]) -> dict[Candidate, R
     alone = load_recipe(name, [*given, "baselines=[]", "ensemble=1"])  # baselines need no program
     suiting = [baseline for baseline in BASELINES.suiting(case).values() if not baseline.is_control]
     quick, slow = (
-        {Candidate(f"baseline {each.name}", baseline=each.name): alone for each in suiting if each.in_compare == trains}
+        {
+            Candidate(f"baseline {each.name}", baseline=each.name, is_network=trains): alone
+            for each in suiting
+            if each.in_compare == trains
+        }
         for trains in (False, True)  # those that `xmr compare` adds train networks
     )
     untrained: dict[Candidate, Recipe] = {}
@@ -55,7 +62,9 @@ def candidates(recipe: Recipe, name: str, given: list[str]) -> dict[Candidate, R
         with suppress(RecipeError):  # of another domain, or for another task
             untrained[composition] = load_recipe(name, [*given, *overrides])
     first = dict([*untrained.items()][:FIRST])  # whatever the time, one program is tried
-    return {**first, **quick, **untrained, Candidate(AS_GIVEN): plain, **slow}
+    known = {dump_recipe(each) for each in untrained.values()}
+    own = {} if dump_recipe(plain) in known else {Candidate(AS_GIVEN): plain}
+    return {**first, **quick, **untrained, **own, **slow}
 
 
 _LAYERS = "source={name: minilm, feature_layers: 7}"

@@ -31,6 +31,7 @@ from xmr.tasks.base import Task
 from xmr.training.loop import train
 from xmr.training.observe import observe
 
+NETWORK_SECONDS = 30.0  # that a small network trains at least, which only its first fold would show
 FIRST_STEPS = 3  # of training, after which its time is estimated
 VALIDATION = 0.1  # of the records of a fold that a trained program chooses its epoch by
 
@@ -142,6 +143,8 @@ def _of_folds(
 ) -> np.ndarray:
     found = np.zeros((len(pool.records), pool.task.outputs))
     started = time.perf_counter()
+    if candidate.is_network and NETWORK_SECONDS * len(folds) > left():
+        raise TooLongError(NETWORK_SECONDS * len(folds))
     for number, held_out in enumerate(folds):
         each = (time.perf_counter() - started) / max(1, number)
         if each * (len(folds) - number) > left():
