@@ -26,6 +26,7 @@ from xmr.sources.base import Source
 from xmr.training.optimizer import check_optimizer
 from xmr.training.precision import autocast, resolve_precision
 from xmr.training.work import LabelledSet
+from xmr.training.zeroth_order.learner import SearchLearner
 
 
 def estimate(recipe: Recipe) -> Iterator[tuple[str, str]]:
@@ -96,12 +97,19 @@ def _measured(recipe: Recipe, source: Source, encoder: Encoder, prepared: Any) -
     yield "encoded", encoded.describe(program.encoder.spec)
     yield "source input", f"{inputs.describe()} x {len(program.transforms)} programs"
     check_optimizer(program, settings)
+    evaluations = 0
+    if settings.searches and settings.epochs:
+        search = SearchLearner(program, settings, recipe.seed, 1, None)
+        evaluations = search.evaluations
+        asked = len(training) * settings.epochs_of(len(plan)) * evaluations * len(program.transforms)
+        asked *= source.hidden_width // source.own_width if source.questions is not None else 1
+        yield "search", f"{search.size:,} numbers per program, {evaluations} losses per step: {asked:,} records asked"
     if source.questions is not None:
         yield from _questions(source, sets)
         return
     precision = resolve_precision(recipe.training.precision, program.device)
     wanted = program.task.batch_targets(training.target, training.data, batch)
-    step = _measure(program, encoded, wanted, precision)
+    step = _measure(program, encoded, wanted, precision, evaluations)
     trainable = sum(p.numel() for p in program.trained_parameters())
     frozen = program.source.parameter_count()
     for line in program.encoder.describe():
@@ -151,8 +159,11 @@ class _Step:
     forward_seconds: float
 
 
-def _measure(program: Program, encoded: Batch, wanted: torch.Tensor, precision: str) -> _Step:
-    """Run a few steps: the first to see what they keep, the others to time them."""
+def _measure(program: Program, encoded: Batch, wanted: torch.Tensor, precision: str, evaluations: int) -> _Step:
+    """Run a few steps: the first to see what they keep, the others to time them.
+
+    evaluations: losses per step of a search, or 0 for a step by gradient.
+    """
     kept = 0
 
     def count(saved: torch.Tensor) -> torch.Tensor:
@@ -171,14 +182,14 @@ def _measure(program: Program, encoded: Batch, wanted: torch.Tensor, precision: 
 
     program.train()
     _, shape = step(torch.autograd.graph.saved_tensors_hooks(count, lambda saved: saved))
-    seconds = min(step(nullcontext())[0] for _ in range(2))
+    seconds = 0.0 if evaluations else min(step(nullcontext())[0] for _ in range(2))
     program.eval()
     program.zero_grad(set_to_none=True)
     with torch.inference_mode():
         started = time.perf_counter()
         program(encoded)
         forward = time.perf_counter() - started
-    return _Step(shape, kept, seconds, forward)
+    return _Step(shape, kept, seconds or evaluations * forward, forward)
 
 
 def _synthetic(recipe: Recipe, source: Source) -> tuple[Program, LabelledSet]:

@@ -18,6 +18,7 @@ from xmr.data.settings import DataSettings, Seed
 from xmr.errors import MAX_PROBLEMS, Problem, RecipeError, one_of
 from xmr.tasks.base import task_class
 from xmr.training.settings import TrainingSettings
+from xmr.training.zeroth_order.settings import SEARCHES, SearchSettings
 
 
 def _registered(task: str) -> str:
@@ -154,6 +155,7 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
     if emits != "symbols":
         problems += _only_for_symbols(recipe, place, emits)
     problems += _feature_problems(recipe, place, emits)
+    problems += _search_problems(recipe.training, place, space_of(recipe.source["name"]))
     usual = ("mean", section_model(output).model_fields["pool"].default) if "pool" in recipe.output else ()
     if recipe.output.get("pool") not in (None, *usual) and space_of(recipe.source["name"]) != "token":
         found = f"{recipe.output['pool']!r} for a source that returns one vector"
@@ -185,6 +187,22 @@ def _feature_problems(recipe: Recipe, place: Locate, emits: str) -> list[Problem
     known = [entry.name for entry in FEATURES if entry.fact("reads") == emits]
     asked = enumerate(recipe.output.get("domain_features", ()))
     return [one_of(place(("output", "domain_features", i)), name, known) for i, name in asked if name not in known]
+
+
+def _search_problems(training: TrainingSettings, place: Locate, space: str) -> list[Problem]:
+    """Settings of a search without one, or that it does not use."""
+    if not training.searches:
+        used = {"search": training.search != SearchSettings(), "subspace": training.subspace is not None}
+        found, expected = f"settings of a search for {training.optimizer}", f"optimizer: {', '.join(SEARCHES)}"
+        return [Problem(place(("training", name)), found, expected) for name, set_ in used.items() if set_]
+    problems = []
+    if training.patience is not None:
+        expected = "null: a search is validated at its end alone"
+        problems.append(Problem(place(("training", "patience")), str(training.patience), expected))
+    if training.subspace is not None and training.subspace.kind == "low_frequency" and space != "pixel":
+        found = f"'low_frequency' in {space} space"
+        problems.append(Problem(place(("training", "subspace", "kind")), found, "random or low_rank"))
+    return problems
 
 
 def _batch_problems(recipe: Recipe, place: Locate, emits: str) -> list[Problem]:

@@ -1,6 +1,7 @@
 """Programs whose transform is searched: over a source that only answers, and over one with a gradient."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ import torch
 
 from tests.training.test_loop import fit, same
 from tests.training.zeroth_order.answers import digits_program
+from xmr.commands.check import estimate
 from xmr.errors import RecipeError
+from xmr.recipe.load import load_recipe
 from xmr.training.checkpoint import load_checkpoint
 from xmr.training.interrupt import TrainingInterruptedError
 from xmr.training.loop import train
@@ -202,3 +205,46 @@ def test_it_learns_on_digits(tmp_path, rule):
         tmp_path, rule, 100, "random_mapping", epochs=8, batch_size=50, subspace=subspace, search={"step": chosen}
     )
     assert history.rows[-1]["train_loss"] < 0.97 * history.rows[1]["train_loss"]
+
+
+RECIPE = """task: classification
+data: {dataset: digits, split: {by: random, test: 600, n_labelled: 60, validation: 0.2}}
+encoder: {name: image, channels: 1}
+source: {name: identity}
+transform: {name: watermark}
+output: {name: ridge}
+"""
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (
+            ["training.search.step=2"],
+            "training.search: found settings of a search for adamw; expected optimizer: rgf, s",
+        ),
+        (["training.subspace={kind: random}"], "training.subspace: found settings of a search for adamw"),
+        (["training.optimizer=spsa", "training.patience=3"], "training.patience: found 3; expected null"),
+        (
+            ["training.optimizer=spsa", "training.subspace={kind: low_frequency}"],
+            "found 'low_frequency' in token space",
+        ),
+        (["training.optimizer=spsa", "training.subspace={kind: low_frequenzy}"], "did you mean low_frequency"),
+        (["training.optimizer=spsa", "training.search.direction=3"], "did you mean directions"),
+        (
+            ["training.optimizer=spsa", "training.search={momentum: 1}"],
+            "training.search.momentum: found 1; expected less",
+        ),
+    ],
+)
+def test_recipes_that_cannot_work_are_refused(tmp_path, overrides, said):
+    (tmp_path / "r.yaml").write_text(RECIPE.replace("{name: watermark}", "{name: patch_projection}"))
+    with pytest.raises(RecipeError, match=re.escape(said)):
+        load_recipe(tmp_path / "r.yaml", overrides)
+
+
+def test_check_says_how_many_records_a_search_asks_about(tmp_path):
+    (tmp_path / "r.yaml").write_text(RECIPE.replace("{name: watermark}", "{name: patch_projection}"))
+    recipe = load_recipe(tmp_path / "r.yaml", ["training.optimizer=cma", "training.epochs=10", "ensemble=2"])
+    lines = dict(estimate(recipe))
+    assert lines["search"] == "48 numbers per program, 15 losses per step: 14,400 records asked"

@@ -47,12 +47,17 @@ class SearchLearner(Learner):
         shapes, subspace = [p.shape for p in self.groups[0]], settings.subspace or USUAL.get(name)
         self.subspaces = [make_subspace(subspace, shapes, image, seed, i) for i in range(len(self.groups))]
         self.z = torch.stack([subspace.start() for subspace in self.subspaces])
-        self.search = RULES[name](settings.search, self.z.shape[1], seed, steps)
+        self.search = RULES[name](settings.search, self.size, seed, steps)
         self.evaluations = self.search.evaluations
         self.base = [_flat(group) for group in self.groups]  # theta_0
         self.level = torch.zeros(len(self.groups), 1, dtype=torch.float64)
         learns = any(p.requires_grad for p in program.outputs.parameters())
         self.outputs = GradientLearner(program, settings, steps, accelerator, outputs_only=True) if learns else None
+
+    @property
+    def size(self) -> int:
+        """d, how many numbers are searched for each program."""
+        return self.z.shape[1]
 
     def step(self, trial: Trial, step: int) -> float:
         """See `Learner.step`. The mean is that over all programs that were compared."""
