@@ -26,14 +26,14 @@ class Search(ABC):
     """One way to move z, (G, d) in float64 on the CPU, by losses alone.
 
     level: root mean square of the change of z that changes the source's input by one level, (G, 1). All randomness
-    depends on the seed and the step. What `step` remembers is in tensors.
+    depends on the seed and the step. What `step` remembers is in tensors. within: a subspace.
     """
 
-    default_step: float = 1.0  # in levels
+    default_steps: tuple[float, float] = (1.0, 4.0)  # in levels: of all parameters, and in a subspace
 
-    def __init__(self, settings: SearchSettings, d: int, seed: int, steps: int) -> None:
+    def __init__(self, settings: SearchSettings, d: int, seed: int, steps: int, within: bool = False) -> None:
         self.settings, self.d, self.seed, self.steps = settings, d, seed, steps
-        self.size = settings.step or self.default_step
+        self.size = settings.step or self.default_steps[within]
         self.rate = torch.zeros(0)  # a, (G, 1)
 
     @property

@@ -23,14 +23,14 @@ class CMA(Search):
     Source: Hansen, arXiv 1604.00772 (pycma). Raises RecipeError for more than 200 numbers.
     """
 
-    default_step = 24.0
+    default_steps = 24.0, 24.0
     strategies: tuple[Any, ...] = ()  # one for each program, made at the first step
     start = torch.zeros(0)
     level = torch.zeros(0)
     losses = torch.zeros(0)  # of all samples so far: (steps, population, G)
 
-    def __init__(self, settings: SearchSettings, d: int, seed: int, steps: int) -> None:
-        super().__init__(settings, d, seed, steps)
+    def __init__(self, settings: SearchSettings, d: int, seed: int, steps: int, within: bool = False) -> None:
+        super().__init__(settings, d, seed, steps, within)
         self.package = require("cma", "blackbox", "training.optimizer: cma")
         if not 1 < d <= MOST:
             raise RecipeError(Problem("training.subspace", f"{d:,} numbers to search by cma", f"2 to {MOST} numbers"))

@@ -47,7 +47,7 @@ class SearchLearner(Learner):
         shapes, subspace = [p.shape for p in self.groups[0]], settings.subspace or USUAL.get(name)
         self.subspaces = [make_subspace(subspace, shapes, image, seed, i) for i in range(len(self.groups))]
         self.z = torch.stack([subspace.start() for subspace in self.subspaces])
-        self.search = RULES[name](settings.search, self.size, seed, steps)
+        self.search = RULES[name](settings.search, self.size, seed, steps, subspace is not None)
         self.evaluations = self.search.evaluations
         self.base = [_flat(group) for group in self.groups]  # theta_0
         self.level = torch.zeros(len(self.groups), 1, dtype=torch.float64)

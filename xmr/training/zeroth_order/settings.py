@@ -22,7 +22,8 @@ class SearchSettings(Section):
     """
 
     step: Annotated[float, Gt(0)] | None = Field(
-        None, description="size of the first step in levels, or of cma's first samples; null: 1, or 24 for cma"
+        None,
+        description="size of the first step in levels, or of cma's first samples; null: 1, 4 in a subspace, 24 for cma",
     )
     smoothing: Annotated[float, Gt(0)] = Field(
         2.0, description="rgf, spsa, zip: distance in levels at which losses are compared"
