@@ -17,7 +17,11 @@ from xmr.testing import check_encoder, check_output, check_source, check_transfo
 from xmr.transforms.vocabulary import FreeEmbedding
 
 CLIP_ONLY = ("text_mapping", "residual_text_mapping")  # tested beside a CLIP source
-PLAIN = [name for name in OUTPUTS.names() if "classification" in OUTPUTS.get(name).tasks and name not in CLIP_ONLY]
+PLAIN = [
+    name
+    for name in OUTPUTS.names()
+    if "classification" in OUTPUTS.get(name).tasks and name not in ("verbalizer", *CLIP_ONLY)
+]
 
 
 @pytest.mark.parametrize(

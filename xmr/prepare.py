@@ -26,6 +26,7 @@ from xmr.data.splits import (
     Split,
     amount,
     cluster_split,
+    few_shot,
     fold_split,
     group_split,
     limited,
@@ -104,6 +105,8 @@ def prepare(settings: DataSettings, task_name: str, encoder: Reader, seed: int) 
     texts = encoder.canonical(records)
     strata = task.strata(records)
     split = _split(settings, records, texts, strata, seed if settings.seed is None else settings.seed)
+    if settings.split.shots is not None:
+        split = few_shot(split, strata, settings.split.shots, seed if settings.seed is None else settings.seed)
     for name in ("train", "test") if settings.split.by != "none" else ("train",):
         if not len(getattr(split, name)):
             raise DataError(Problem("data.split", f"no {name} record", "records in both train and test"))

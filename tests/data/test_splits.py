@@ -16,6 +16,7 @@ from xmr.data.skew import skew
 from xmr.data.splits import (
     Split,
     cluster_split,
+    few_shot,
     fold_split,
     kmer_clusters,
     limited,
@@ -183,3 +184,19 @@ def test_a_skewed_split_says_so():
         "no training record is of c",
     ]
     assert skew(apart, None, [], None) == []
+
+
+def test_shots_of_every_class():
+    strata = np.array([0] * 30 + [1] * 10)
+    split = Split(np.arange(38), np.array([38]), np.array([39]), "random")
+    found = few_shot(split, strata, 4, seed=0)
+    assert np.bincount(strata[found.train]).tolist() == [4, 4]
+    assert found.how == "random; 4 training records per class"
+    assert np.array_equal(few_shot(split, strata, 4, seed=0).train, found.train)
+    assert not np.array_equal(few_shot(split, strata, 4, seed=1).train, found.train)
+    with pytest.raises(
+        DataError, match=r"data\.split\.shots: found a class of 8 training records; expected at least 9"
+    ):
+        few_shot(split, strata, 9, seed=0)
+    with pytest.raises(DataError, match="without classes"):
+        few_shot(split, None, 2, seed=0)

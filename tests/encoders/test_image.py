@@ -25,7 +25,7 @@ from xmr.data.records import Skipped
 from xmr.encoders import image as module
 from xmr.encoders.budget import Budget
 from xmr.encoders.decoding import Decoding
-from xmr.errors import DataError
+from xmr.errors import DataError, RecipeError
 from xmr.prepare import prepare
 
 
@@ -264,6 +264,21 @@ def test_augmentation_flips_and_crops_within_the_picture(generator):
     assert float(cropped.max()) <= 15 / 16 + 1e-6
     assert len({round(float(x), 4) for x in cropped[:, 0, 0, 0]}) > 20
     assert encoder().augment(image, generator) is image
+
+
+def test_area_crops_have_the_stated_sizes_and_shapes(generator):
+    """An image whose red is its column and green its row: a crop's ranges are its sides."""
+    row = torch.linspace(0, 1, 64)
+    values = torch.stack([row.expand(64, 64), row[:, None].expand(64, 64), torch.zeros(64, 64)])
+    found = encoder(area=0.25).augment(ImageBatch(values.expand(400, -1, -1, -1)), generator).values
+    width, height = (found[:, c].amax(dim=(1, 2)) - found[:, c].amin(dim=(1, 2)) for c in (0, 1))
+    shape, area = width / height, width * height
+    assert 0.23 < float(area.min()) < 0.32
+    assert float(area.max()) > 0.9
+    assert 0.74 < float(shape.min()) < 0.8
+    assert 1.25 < float(shape.max()) < 1.36
+    with pytest.raises(RecipeError, match=r"encoder\.area"):
+        encoder(area=0.25, crop=0.1)
 
 
 def test_a_shuffled_picture_is_varied_as_it_stood_before():

@@ -281,3 +281,12 @@ def test_fewer_source_classes_than_targets(generator):
     for kind in (RandomMapping, FrequentMapping, IterativeMapping):
         with pytest.raises(RecipeError, match="9 source classes needed; expected at most the source's 4"):
             kind(size=1).build(source, 9, None, generator)
+
+
+def test_one_class_per_word_by_hand():
+    """Yen et al.: rows (1, 0), (0, 1), (-1, 0), means (.9, .1), (.1, .9): each word its own class, the third free."""
+    from xmr.outputs.mapping import cosines
+
+    alike = cosines(torch.tensor([[1.0, 0], [0, 1], [-1, 0]]), torch.tensor([[0.9, 0.1], [0.1, 0.9]]))
+    assert alike[:, 0].tolist() == pytest.approx([0.894, -0.707, -0.447], abs=1e-3)
+    assert assign(alike + 2).reshape(-1).tolist() == [0, 1]

@@ -1,6 +1,8 @@
 """CLIP's texts as source classes: equal to the model's own logits; text mappings on numbers worked out by hand."""
 
 import json
+import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from xmr.core.kinds import ImageBatch
 from xmr.core.registry import OUTPUTS, SOURCES
 from xmr.core.spaces import PixelInput, PooledFeatures
 from xmr.errors import RecipeError
+from xmr.outputs.texts import mixed
 from xmr.testing import check_source
 
 
@@ -79,11 +82,80 @@ def test_text_mappings_by_hand(folder):
     residual = output("residual_text_mapping", source, ["a", "b"])
     assert torch.allclose(residual(answer, encoded, source), mean, atol=1e-5)  # starts where the mean is
     with torch.no_grad():
-        residual.weight.copy_(torch.tensor([[2.0, 9.0, 9.0], [1.0, 0.0, -1.0]]))  # 9: padding, must not count
+        residual.weight.copy_(torch.tensor([[2.0, 9.0, 9.0], [math.log(2.0), 0.0, 0.0]]))  # 9: padding, must not count
         residual.between.copy_(torch.tensor([[0.0, 1.0], [0.5, 0.0]]))
-    z = torch.stack([2 * logits[:, 3], logits[:, 0] - logits[:, 2]], 1)
+    z = torch.stack([logits[:, 3], (2 * logits[:, 0] + logits[:, 1] + logits[:, 2]) / 4], 1)
     by_hand = torch.stack([z[:, 0] + 0.5 * z[:, 1], z[:, 1] + z[:, 0]], 1)
     assert torch.allclose(residual(answer, encoded, source), by_hand, atol=1e-4)
+    merged = residual.merge(source)
+    assert torch.allclose(merged(answer, encoded, source), by_hand, atol=1e-4)
+    assert merged.linear.weight.shape == (2, source.hidden_width)
+
+
+def with_cosines(cosines, groups):
+    """A source whose answers are these cosines, and their groups: one class."""
+    return SimpleNamespace(
+        text_of=("t",) * len(cosines),
+        group_of=groups,
+        hidden_width=2,
+        answers=lambda features: torch.tensor([cosines]),
+        head=SimpleNamespace(weight=torch.eye(2)),
+    )
+
+
+def test_groups_of_texts_by_hand():
+    """AttrVR: describing (.9, .5, .1), distinguishing (.3, .2, .1), the top 2 of each: .5 * .7 + .5 * .25 = .475."""
+    source = with_cosines([0.9, 0.5, 0.1, 0.3, 0.2, 0.1], ("des",) * 3 + ("dist",) * 3)
+    answer, encoded = PooledFeatures(torch.zeros(1, 2)), ImageBatch(torch.zeros(1, 3, 2, 2))
+    halves = output("text_mapping", source, ["t"], top=2, groups={"des": 0.5, "dist": 0.5})
+    assert halves(answer, encoded, source).item() == pytest.approx(0.475)
+    together = output("text_mapping", source, ["t"], top=2)
+    assert together(answer, encoded, source).item() == pytest.approx(0.7)
+    alone = output("text_mapping", with_cosines([0.9, 0.5], ("des",) * 2), ["t"], groups={"des": 0.3})
+    assert alone.weight_of.tolist() == [[1.0]]
+    with pytest.raises(RecipeError, match=r"output\.groups"):
+        output("text_mapping", source, ["t"], groups={"desc": 1.0})
+
+
+def test_the_mean_of_embeddings_by_hand():
+    """Texts (1, 0) and (0, 1), an image (1, 0): .7071 with the mean vector at length one, .5 as a mean of cosines."""
+    source = with_cosines([1.0, 0.0], ("g", "g"))
+    answer, encoded = PooledFeatures(torch.tensor([[1.0, 0.0]])), ImageBatch(torch.zeros(1, 3, 2, 2))
+    assert output("text_mapping", source, ["t"])(answer, encoded, source).item() == pytest.approx(0.5)
+    unit = output("text_mapping", source, ["t"], average="embedding")
+    assert unit(answer, encoded, source).item() == pytest.approx(0.5**0.5)
+    with pytest.raises(RecipeError, match="average: embedding"):
+        output("text_mapping", source, ["t"], average="embedding", top=3)
+
+
+def test_the_residual_by_hand(folder):
+    found = mixed(torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 0.1]]), 0.5)
+    assert found[0].tolist() == pytest.approx([0.5**0.5, 0.5**0.5])
+    source = clip(folder, classes=["cat", "dog"])
+    encoded = ImageBatch(torch.rand(2, 1, 20, 24))
+    answer = PooledFeatures(torch.randn(2, source.hidden_width))
+    made = output("text_mapping", source, ["cat", "dog"], residual=0.4)
+    plain = output("text_mapping", source, ["cat", "dog"])
+    assert torch.equal(made.train()(answer, encoded, source), plain(answer, encoded, source))
+    assert not torch.allclose(made.eval()(answer, encoded, source), plain(answer, encoded, source))
+
+
+def test_texts_of_files(folder, tmp_path):
+    path = tmp_path / "describing.json"
+    long = [f"a {word} thing with feathers" for word in ("brown", "small", "grey")]
+    path.write_text(json.dumps({"owl": [*long, ".", ""], "cat_dog": long}))
+    source = clip(folder, classes=["cat_dog"], texts_files={"describing": str(path)}, most=2, templates=["a {}"])
+    assert source.class_names[0] == "a cat dog"
+    assert source.group_of == ("templates", "describing", "describing") * 2
+    assert source.text_of == ("cat_dog",) * 3 + ("owl",) * 3
+    assert {*source.class_names[1:3], *source.class_names[4:]} <= {*long}
+    again = clip(folder, classes=["cat_dog"], texts_files={"describing": str(path)}, most=2, templates=["a {}"])
+    assert again.class_names == source.class_names
+    path.write_text('{"owl": 3}')
+    with pytest.raises(RecipeError, match=r"source\.texts_files\.describing"):
+        clip(folder, texts_files={"describing": str(path)})
+    with pytest.raises(RecipeError, match="no such file"):
+        clip(folder, texts_files={"describing": "nowhere.json"})
 
 
 def test_counted_mappings_see_texts_as_source_classes(folder):

@@ -283,3 +283,17 @@ def test_what_reaches_the_source_lies_as_its_convolutions_read_it(name):
     pixels.sum().backward()
     std = torch.tensor(transform.pixels.std)[:, None, None]
     torch.testing.assert_close(encoded.precomputed.grad, (1 / std).expand_as(encoded.precomputed))
+
+
+def test_low_rank_watermark_by_hand():
+    """delta = B A in each channel; it starts at zero, and C r (H + W) numbers are learned."""
+    mark = made("watermark", rank=2, interpolation="nearest")
+    assert float(mark.pattern().abs().max()) == 0
+    assert sum(p.numel() for p in mark.parameters()) == 3 * 2 * (7 + 7)
+    with torch.no_grad():
+        mark.delta.zero_()
+        mark.delta[:, 1] = torch.tensor([2.0, 1.0])
+        mark.right[:, 0], mark.right[:, 1] = 0.5, -0.25
+    pixels = mark(ImageBatch(torch.full((1, 1, 7, 7), 0.5))).pixels[0]
+    assert torch.allclose(pixels[:, 1, 3], torch.tensor([0.75, 1.75, 1.25]))  # 2 * 0.5 - 1 * 0.25 more
+    assert torch.allclose(pixels[:, 3, 3], torch.tensor([0.0, 1.0, 0.5]))

@@ -72,3 +72,26 @@ def test_straight_through_gradient_is_the_softmax_one():
 def test_an_even_window_is_refused():
     with pytest.raises(RecipeError, match=r"transform.window: found 4; expected an odd number"):
         build(window=4)
+
+
+def test_one_convolution_by_hand():
+    """The paper's form: logits at a position are the kernel's columns of the symbols around it."""
+    transform = build(channels=None, n_tokens=None, window=3)
+    found = transform.logits(symbols("CAG"))[0]
+    kernel = transform.kernel  # (n, A, k)
+    middle = sum(kernel[:, "ACGT".index(c), j] for j, c in enumerate("CAG")) + transform.bias
+    assert torch.allclose(found[1], middle, atol=1e-6)
+    assert sum(p.numel() for p in transform.parameters()) == 30 * 4 * 3 + 30
+    with pytest.raises(RecipeError, match=r"transform.channels: null"):
+        create(
+            TRANSFORMS, check_section("transform", {"name": "token_remap", "channels": None, "window": 101}, "test")
+        ).build(SymbolSpec(tuple(map(str, range(200_000)))), SPACE, torch.Generator())
+
+
+def test_the_temperature_falls_linearly():
+    transform = build(temperature=2.0, temperature_end=0.01)
+    found = []
+    for epoch in range(3):
+        transform.on_epoch(epoch, 3)
+        found.append(transform.temperature)
+    assert found == pytest.approx([2.0, 1.005, 0.01])

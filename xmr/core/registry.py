@@ -283,6 +283,7 @@ OUTPUTS = Registry(
             "xmr.outputs.learned:VocabularyPerPosition",
             "Gamma at every position (ReprogBERT)",
         ),
+        Entry("verbalizer", "xmr.outputs.verbalizer:Verbalizer", "the source's own head at words of each class (WARP)"),
         Entry("learned_mapping", "xmr.outputs.learned:LearnedMapping", "learned many-to-one mapping"),
         Entry("random_mapping", "xmr.outputs.mapping:RandomMapping", "disjoint random groups of source classes"),
         Entry("frequent_mapping", "xmr.outputs.mapping:FrequentMapping", "counted once, before training"),

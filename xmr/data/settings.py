@@ -44,6 +44,9 @@ class SplitSettings(Section):
         description="total number of labelled records for training and validation; with by: predefined, of training "
         "records only; by default all",
     )
+    shots: Annotated[int, Ge(1)] | None = Field(
+        None, description="training records of every class (few-shot learning); by default all"
+    )
     similarity: Annotated[float, Gt(0)] = Field(
         0.4,
         description="cluster: minimum similarity of two sequences in one cluster (3-mer cosine, or MMseqs2 identity)",

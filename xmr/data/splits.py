@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +60,17 @@ def random_split(
         test_index,
         f"random{' stratified' if strata is not None else ''} (seed {seed}{budget})",
     )
+
+
+def few_shot(split: Split, strata: np.ndarray | None, shots: int, seed: int) -> Split:
+    """The same split with `shots` training records of every class. Raises DataError where a class has fewer."""
+    if strata is None:
+        raise DataError(Problem("data.split.shots", "a task without classes", "data.split.n_labelled"))
+    order = np.random.default_rng(seed).permutation(split.train)
+    taken = [order[strata[order] == one][:shots] for one in np.unique(strata)]
+    if short := min(map(len, taken)) < shots and min(map(len, taken)):
+        raise DataError(Problem("data.split.shots", f"a class of {short} training records", f"at least {shots}"))
+    return replace(split, train=np.sort(np.concatenate(taken)), how=f"{split.how}; {shots} training records per class")
 
 
 def limited(split: Split, labels: int | None, strata: np.ndarray | None, seed: int) -> Split:

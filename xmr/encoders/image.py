@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt
 from torch import Generator
 
 from xmr.core.kinds import Batch, ImageBatch, ImageSet, ImageSpec
@@ -21,7 +22,7 @@ from xmr.encoders.base import Encoder
 from xmr.encoders.decoding import FORMATS, Decoding
 from xmr.encoders.positions import shuffle, shuffled_order, unshuffle
 from xmr.encoders.state import whole
-from xmr.errors import DataError
+from xmr.errors import DataError, Problem, RecipeError
 from xmr.tasks.base import task_class
 
 MEMORY = 2 << 30  # bytes of decoded images kept in memory; beyond it they go to a memory-mapped temporary file
@@ -42,6 +43,8 @@ class ImageEncoder(Encoder):
         background: gray level, 0 to 255, of transparent and padded pixels.
         flip: in training, mirror images left to right with probability 1/2.
         crop: in training, crop a random window of 1 - crop of each side and resize it (32 of 256 pixels: 0.125).
+        area: in training, crop a window of a fraction of the area from `area` to 1, of a shape from 3:4 to 4:3, and
+            resize it (torchvision's RandomResizedCrop starts at 0.08); null: none.
         shuffle: control; `positions` permutes the pixels of every image in one fixed order.
     """
 
@@ -57,10 +60,13 @@ class ImageEncoder(Encoder):
         background: Annotated[int, Ge(0), Lt(256)] = 255,
         flip: bool = False,
         crop: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
+        area: Annotated[float, Gt(0.0), Lt(1.0)] | None = None,
         shuffle: Literal["none", "positions"] = "none",
     ) -> None:
         self.size, self.resize, self.interpolation, self.channels = size, resize, interpolation, channels
-        self.background, self.flip, self.crop, self.shuffle = background, flip, crop, shuffle
+        if crop and area is not None:
+            raise RecipeError(Problem("encoder.area", f"{area} and crop: {crop}", "one of them"))
+        self.background, self.flip, self.crop, self.area, self.shuffle = background, flip, crop, area, shuffle
         self.height: int | None = size
         self.width: int | None = size
         self._decoded: dict[str, tuple[np.ndarray, int]] = {}  # path -> (block, row), until `encode` takes it
@@ -220,7 +226,7 @@ class ImageEncoder(Encoder):
 
     def augment(self, encoded: Batch, generator: Generator) -> Batch:
         """Flip and crop by one sampling grid for the whole batch."""
-        if not self.flip and not self.crop:
+        if not self.flip and not self.crop and self.area is None:
             return encoded
         assert isinstance(encoded, ImageBatch)
         values = encoded.values
@@ -229,6 +235,12 @@ class ImageEncoder(Encoder):
         n, share = len(values), 1 - self.crop
         theta = torch.zeros(n, 2, 3)
         theta[:, 0, 0] = theta[:, 1, 1] = share
+        if self.area is not None:
+            part = self.area + (1 - self.area) * torch.rand(n, generator=generator)
+            shape = torch.exp((torch.rand(n, generator=generator) * 2 - 1) * math.log(4 / 3))  # width by height
+            theta[:, 0, 0], theta[:, 1, 1] = (part * shape).sqrt().clamp(max=1), (part / shape).sqrt().clamp(max=1)
+            sides = torch.stack([theta[:, 0, 0], theta[:, 1, 1]], dim=1)
+            theta[:, :, 2] = (torch.rand(n, 2, generator=generator) * 2 - 1) * (1 - sides)
         if self.flip:
             theta[:, 0, 0] *= torch.randint(0, 2, (n,), generator=generator) * 2.0 - 1
         if self.crop:

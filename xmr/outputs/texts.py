@@ -2,77 +2,126 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
-from annotated_types import Ge
+import torch.nn.functional as F
+from annotated_types import Ge, Lt
 from torch import Generator, Tensor, nn
+from torch.nn.utils import skip_init
 
-from xmr.core.kinds import Batch
-from xmr.core.spaces import SourceOutput
-from xmr.errors import Problem, RecipeError, nearest
+from xmr.core.kinds import Batch, ImageBatch
+from xmr.core.spaces import PixelInput, SourceOutput
+from xmr.errors import Problem, RecipeError, nearest, one_of
 from xmr.outputs.base import Output, Pooling
+from xmr.outputs.heads import Linear
 
 
 class TextMapping(Output):
-    """y_t = mean of the scaled cosines with the texts of class t, or of the `top` largest of them.
+    """y_t = sum over groups g of weight_g times the mean of the scaled cosines with the texts of class t in that group,
+    or of the `top` largest of them.
 
-    Alignment: structural. Source: CLIP's prompt ensembling, arXiv 2103.00020; the top 3 of describing and
-    distinguishing sentences: AttrVR, arXiv 2501.13982.
+    Alignment: structural. Source: CLIP's prompt ensembling, arXiv 2103.00020; the top 3 of describing and of
+    distinguishing sentences: AttrVR, arXiv 2501.13982; the residual: Reprogrammer, arXiv 2403.10800.
 
     Args:
-        top: number of nearest texts per class that count; null: all.
+        top: number of nearest texts per class and group that count; null: all.
+        groups: weight of each group of texts (the names in `source.texts_files`, or `templates` and `texts`); where a
+            class has no text of a group, the other weights grow. null: all texts are one group.
+        average: of the cosines, or of the texts' unit vectors, scaled to length one again (`embedding`, CLIP's own).
+        residual: weight of the features of the plain image at prediction, mixed in as unit vectors.
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
-    texts: Tensor
-    real: Tensor
+    texts: Tensor  # (G, K, M) rows of the source's classifier
+    real: Tensor  # (G, K, M), False at padding
+    weight_of: Tensor  # (G, K)
 
-    def __init__(self, top: Annotated[int, Ge(1)] | None = None) -> None:
+    def __init__(
+        self,
+        top: Annotated[int, Ge(1)] | None = None,
+        groups: dict[str, float] | None = None,
+        average: Literal["cosine", "embedding"] = "cosine",
+        residual: Annotated[float, Ge(0), Lt(1)] = 0.0,
+    ) -> None:
         super().__init__()
-        self.top = top
+        if average == "embedding" and top is not None:
+            raise RecipeError(Problem("output.average: embedding", f"top: {top}", "top: null, the mean of all texts"))
+        self.top, self.groups, self.average, self.residual = top, groups, average, residual
 
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
-        """Find the texts of each target. Raises RecipeError for a target class without text, or a source without
-        texts.
+        """Find the texts of each target. Raises RecipeError for a target class without text, a group that is not there,
+        and a source without texts.
         """
         owners = source.text_of
         if owners is None:
             raise RecipeError(
                 Problem("output.name", "a source whose classes are not texts", "source: {name: clip, ...}")
             )
-        rows = []
-        for name in self.target_names:
-            found = [index for index, owner in enumerate(owners) if owner == name]
-            if not found:
+        known = source.group_of
+        for group in self.groups or ():
+            if group not in known:
+                raise RecipeError(one_of("output.groups", group, list(dict.fromkeys(known))))
+        wanted = [[group] for group in self.groups] if self.groups else [list(dict.fromkeys(known))]
+        rows = [
+            [[i for i, owner in enumerate(owners) if owner == name and known[i] in names] for name in self.target_names]
+            for names in wanted
+        ]
+        for place, name in enumerate(self.target_names):
+            if not any(group[place] for group in rows):
                 hint = nearest(name, owners)
                 raise RecipeError(Problem("source.classes", f"no text for {name!r}", "one per target class", hint))
-            rows.append(found)
-        most = max(map(len, rows))
+        most = max(len(row) for group in rows for row in group)
         self.pool = Pooling("mean", source.hidden_width, length)
-        self.register_buffer("texts", torch.tensor([row + row[:1] * (most - len(row)) for row in rows]))
-        self.register_buffer("real", torch.tensor([[i < len(row) for i in range(most)] for row in rows]))
+        padded = [[[*row, *[0] * (most - len(row))] for row in group] for group in rows]
+        held = [[[i < len(row) for i in range(most)] for row in group] for group in rows]
+        self.register_buffer("texts", torch.tensor(padded))
+        self.register_buffer("real", torch.tensor(held))
+        weight = torch.tensor([*(self.groups or {"": 1.0}).values()])[:, None] * self.real.any(dim=2)
+        weight = weight / weight.sum(dim=0)
+        if self.average == "embedding":
+            unit = F.normalize(source.head.weight.detach().float(), dim=1)[self.texts] * self.real[..., None]
+            mean = unit.sum(dim=2) / self.real.sum(dim=2).clamp(min=1)[..., None]
+            weight = weight / mean.norm(dim=2).clamp(min=1e-12)
+        self.register_buffer("weight_of", weight)
         return self
 
     def of_classes(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
-        """The scaled cosines of each record with each class's texts: (R, K_T, m); padding is -inf."""
-        logits = source.answers(self.pool(answer, encoded))[:, self.texts]
+        """The scaled cosines of each record with each class's texts: (R, G, K, M); padding is -inf."""
+        features = self.pool(answer, encoded)
+        if self.residual and not self.training:
+            features = mixed(features, plain_features(encoded, source), self.residual)
+        logits = source.answers(features)[:, self.texts]
         return logits.masked_fill(~self.real, -torch.inf)
 
     def forward(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
         """See `Output.forward`: (R, K)."""
         logits = self.of_classes(answer, encoded, source)
-        if self.top is not None and self.top < logits.shape[2]:
-            logits = logits.topk(self.top, dim=2).values
+        if self.top is not None and self.top < logits.shape[3]:
+            logits = logits.topk(self.top, dim=3).values
         held = torch.isfinite(logits)
-        return logits.masked_fill(~held, 0.0).sum(dim=2) / held.sum(dim=2)
+        mean = logits.masked_fill(~held, 0.0).sum(dim=3) / held.sum(dim=3).clamp(min=1)
+        return (mean * self.weight_of).sum(dim=1)
+
+
+def mixed(own: Tensor, plain: Tensor, weight: float) -> Tensor:
+    """unit((1 - a) unit(own) + a unit(plain)): (R, D)."""
+    return F.normalize((1 - weight) * F.normalize(own, dim=1) + weight * F.normalize(plain, dim=1), dim=1)
+
+
+def plain_features(encoded: Batch, source: Any) -> Tensor:
+    """The source's features of the images alone, stretched to its input: (R, D)."""
+    assert isinstance(encoded, ImageBatch), "a residual needs images"
+    values = encoded.values.expand(-1, source.space.channels, -1, -1)
+    size = (source.space.height, source.space.width)
+    return source.features(PixelInput(F.interpolate(values, size, mode="bilinear", antialias=True).clamp(0, 1)))
 
 
 class ResidualTextMapping(TextMapping):
-    """y = z (I + E) with z_t = sum_m P[t, m] cos[t, m]: learned text weights P and a learned map between classes.
+    """y = z (I + E) with z_t = sum_m softmax(P[t])_m cos[t, m]: learned text weights P and a learned map E of classes.
 
-    P starts uniform and E at zero, so training starts at `text_mapping`. K_T m + K_T^2 parameters; both merge into one
-    linear head over the texts. Alignment: linear. Source: RVP (2026).
+    P and E start at zero, so training starts at the mean of the texts. K_T m + K_T^2 parameters; both merge into one
+    linear head. Alignment: linear. Source: RVP (2026).
     """
 
     def __init__(self) -> None:
@@ -81,12 +130,28 @@ class ResidualTextMapping(TextMapping):
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
         """P uniform over each class's texts, E zero."""
         super().build(source, outputs, length, generator)
-        self.weight = nn.Parameter(self.real.float() / self.real.sum(dim=1, keepdim=True))
-        self.between = nn.Parameter(torch.zeros(len(self.texts), len(self.texts)))
+        self.weight = nn.Parameter(torch.zeros(self.texts.shape[1:]))
+        self.between = nn.Parameter(torch.zeros(len(self.weight), len(self.weight)))
         return self
+
+    def _weights(self) -> Tensor:
+        """softmax(P) over the texts of each class: (K, M)."""
+        return torch.softmax(self.weight.masked_fill(~self.real[0], -torch.inf), dim=1)
 
     def forward(self, answer: SourceOutput, encoded: Batch, source: Any) -> Tensor:
         """See `Output.forward`: (R, K)."""
-        logits = self.of_classes(answer, encoded, source).masked_fill(~self.real, 0.0)
-        z = torch.einsum("rtm,tm->rt", logits, self.weight * self.real)
+        logits = self.of_classes(answer, encoded, source)[:, 0].masked_fill(~self.real[0], 0.0)
+        z = torch.einsum("rtm,tm->rt", logits, self._weights())
         return z + z @ self.between
+
+    def merge(self, source: Any) -> Output:
+        """One row per class instead of one per text."""
+        with torch.no_grad():
+            rows = torch.einsum("tm,tmd->td", self._weights(), source.head.weight.float()[self.texts[0]])
+            folded = Linear()
+            folded.pool = self.pool
+            folded.linear = skip_init(nn.Linear, rows.shape[1], len(rows))
+            folded.linear.weight.copy_(rows + self.between.T @ rows)
+            folded.linear.bias.zero_()
+        folded.section = {"name": "linear"}
+        return folded

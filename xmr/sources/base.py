@@ -49,6 +49,7 @@ class Source(nn.Module, ABC):
     questions: Questions | None = None  # of a source that only answers
     canary: Any = None  # its answers to fixed questions, by which it is recognized
     tokenize: Tokenize | None = None  # texts -> token ids, if the source has a tokenizer
+    group_of: tuple[str, ...] = ()  # the group of each of these texts
     text_of: tuple[str, ...] | None = None  # the text each class stands for, of sources that compare images with texts
 
     @abstractmethod

@@ -168,10 +168,12 @@ class Watermark(PixelTransform):
     """Stretch the image over the whole input and add delta on a frame of `width` pixels, or everywhere.
 
     x_S = resize(x_T) + delta * M, by default in normalized units, without squashing. Location: input; operator:
-    additive. Source: VP, arXiv 2203.17274 (30 pixels, normal start); BLM, arXiv 2410.24018 (everywhere, from zero).
+    additive. Source: VP, arXiv 2203.17274 (30 pixels, normal start); BLM, arXiv 2410.24018 (everywhere, from zero);
+    delta = B A of low rank in each channel, B from zero: LoR-VP, arXiv 2502.00896.
 
     Args:
         width: pixels of the frame on each side; null adds everywhere.
+        rank: delta is a product of this rank in each channel, C r (H + W) parameters; null: free, C H W.
         init: initialize delta with `zeros`, or from a `normal` distribution as in VP.
         units: add in the source's `normalized` units, or in `pixel` values (then clipped to [0, 1]).
         interpolation: how the image is resized.
@@ -180,22 +182,26 @@ class Watermark(PixelTransform):
     def __init__(
         self,
         width: Annotated[int, Ge(1), Le(4096)] | None = None,
+        rank: Annotated[int, Ge(1), Le(4096)] | None = None,
         init: Literal["zeros", "normal"] = "zeros",
         units: Units = "normalized",
         interpolation: Interpolation = "bilinear",
     ) -> None:
         super().__init__(units, interpolation)
-        self.frame_width, self.init = width, init
+        self.frame_width, self.rank, self.init = width, rank, init
 
     mask: Tensor
 
     def make(self, generator: Generator) -> None:
         """delta, and the mask of its frame."""
         space, width = self.pixels, self.frame_width
-        delta = self.zeros()
+        delta = self.zeros() if self.rank is None else self.zeros()[..., :1].repeat(1, 1, self.rank)
         if self.init == "normal":
             delta.normal_(generator=generator)
         self.delta = nn.Parameter(delta)
+        if self.rank is not None:
+            right = torch.randn(len(delta), self.rank, space.width, generator=generator)
+            self.right = nn.Parameter(right * self.rank**-0.5)
         mask = torch.ones(1, space.height, space.width)
         if width is not None:
             if 2 * width >= min(space.height, space.width):
@@ -204,9 +210,13 @@ class Watermark(PixelTransform):
             mask[:, width:-width, width:-width] = 0
         self.register_buffer("mask", mask, persistent=False)
 
+    def pattern(self) -> Tensor:
+        """delta, (C, H, W): the parameter itself, or B A."""
+        return self.delta if self.rank is None else self.delta @ self.right
+
     def forward(self, encoded: Batch) -> PixelInput:
         """(B, C, h, w) -> (B, C', H, W)."""
-        added, picture = self.delta * self.mask, self.fitted(encoded)
+        added, picture = self.pattern() * self.mask, self.fitted(encoded)
         if self.units == "pixel":
             return PixelInput((picture + over_batch(added, len(picture))).clamp(0, 1))
         return PixelInput(self.normalize(picture, added), normalized=True)

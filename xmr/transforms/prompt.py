@@ -22,26 +22,30 @@ class Prompt(SymbolTransform):
     Args:
         length: m, the number of learned vectors (on each side for `around`).
         position: before the symbols, or around them.
+        mask: end with the source's mask token, whose hidden state `verbalizer` reads.
         symbols: `fixed` keeps the initial tokens of the letters (a pure prompt), `free` trains them too.
         init: the initial tokens of the letters.
         init_tokens: the tokens for `init: given_tokens`.
     """
 
+    token: Tensor | None
+
     def __init__(
         self,
         length: Annotated[int, Ge(1), Le(4096)] = 10,
         position: Literal["before", "around"] = "before",
+        mask: bool = False,
         symbols: Literal["fixed", "free"] = "fixed",
         init: Init = "letters",
         init_tokens: tuple[str, ...] | None = None,
     ) -> None:
         super().__init__()
-        self.length, self.position, self.symbols = length, position, symbols
+        self.length, self.position, self.mask, self.symbols = length, position, mask, symbols
         self.init, self.init_tokens = init, init_tokens
 
     def capacity(self, space: Space) -> int:
         """The source's maximum length minus the prompt. Raises RecipeError if nothing is left."""
-        longest = super().capacity(space) - self.length * (2 if self.position == "around" else 1)
+        longest = super().capacity(space) - self.length * (2 if self.position == "around" else 1) - self.mask
         if longest < 1:
             found, most = "a prompt longer than the source accepts", f"less than {super().capacity(space)}"
             raise RecipeError(Problem("transform.length", found, most))
@@ -55,6 +59,11 @@ class Prompt(SymbolTransform):
         self.weight = nn.Parameter(rows, requires_grad=self.symbols == "free")
         sides = 1 if self.position == "before" else 2
         ids = torch.randint(len(space.embedding), (sides * self.length,), generator=generator)
+        self.register_buffer("token", None, persistent=False)
+        if self.mask:
+            if space.mask is None:
+                raise RecipeError(Problem("transform.mask", "a source without a mask token", "false"))
+            self.token = space.embedding[space.mask : space.mask + 1].detach().float().clone()
         self.prompt = nn.Parameter(space.embedding.detach().float().cpu()[ids].clone())
         return self
 
@@ -63,18 +72,21 @@ class Prompt(SymbolTransform):
         return self.weight
 
     def forward(self, encoded: Batch) -> TokenInput:
-        """ids (B, L) -> (B, m + L (+ m), D); the second half of the prompt follows each row's last symbol."""
+        """ids (B, L) -> (B, m + L (+ m) (+ 1), D); what follows a row follows its last symbol."""
         content = super().forward(encoded)
         assert isinstance(encoded, SymbolBatch)
         rows, length = encoded.ids.shape
         before = self.prompt[: self.length].expand(rows, -1, -1)
         embeddings, mask = torch.cat([before, content.embeddings], dim=1), encoded.mask
         mask = torch.cat([mask.new_ones(rows, self.length), mask], dim=1)
-        if self.position == "around":
+        behind = self.prompt[self.length :]
+        if self.token is not None:
+            behind = torch.cat([behind, self.token])
+        if more := len(behind):
             ends = mask.sum(dim=1)
-            embeddings = torch.cat([embeddings, embeddings.new_zeros(rows, self.length, embeddings.shape[2])], dim=1)
-            place = ends[:, None] + torch.arange(self.length, device=ends.device)
-            after = self.prompt[self.length :].expand(rows, -1, -1)
+            embeddings = torch.cat([embeddings, embeddings.new_zeros(rows, more, embeddings.shape[2])], dim=1)
+            place = ends[:, None] + torch.arange(more, device=ends.device)
+            after = behind.expand(rows, -1, -1)
             embeddings = embeddings.scatter(1, place[..., None].expand_as(after), after)
-            mask = torch.cat([mask.new_ones(rows, self.length), mask], dim=1)
+            mask = torch.cat([mask.new_ones(rows, more), mask], dim=1)
         return TokenInput(embeddings, mask, self.length, length, encoded.full)
