@@ -48,7 +48,7 @@ class SolvedOutput(Output):
 
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
         """See `Output.build`."""
-        pool: Pool = self.pool_name if source.space_kind == "token" else "mean"  # others return one vector
+        pool: Pool = "mean" if source.one_vector else self.pool_name
         self.pool, self.outputs = Pooling(pool, source.hidden_width, length), outputs
         for features in self.beside:
             features.build(self.spec)

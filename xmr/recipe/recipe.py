@@ -156,8 +156,14 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
         problems += _only_for_symbols(recipe, place, emits)
     problems += _feature_problems(recipe, place, emits)
     problems += _search_problems(recipe.training, place, space_of(recipe.source["name"]))
+    one_vector = KINDS["source"].get(recipe.source["name"]).one_vector
+    if task.per_position and one_vector:
+        expected = "one with hidden states at all positions"
+        problems.append(
+            Problem(place(("source", "name")), f"{recipe.source['name']!r} for a task per position", expected)
+        )
     usual = ("mean", section_model(output).model_fields["pool"].default) if "pool" in recipe.output else ()
-    if recipe.output.get("pool") not in (None, *usual) and space_of(recipe.source["name"]) != "token":
+    if recipe.output.get("pool") not in (None, *usual) and one_vector:
         found = f"{recipe.output['pool']!r} for a source that returns one vector"
         problems.append(Problem(place(("output", "pool")), found, "mean, or no pool"))
     if recipe.training.class_weights != "none" and not task.classes:

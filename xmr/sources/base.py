@@ -43,6 +43,7 @@ class Source(nn.Module, ABC):
     seed: int = 0  # of randomly initialized weights, as `load` was given it
     tied: bool = False  # whether the embedding matrix alone maps features to source classes
     is_control: ClassVar[bool] = False  # whether it stands for "no pretrained network" in a comparison
+    one_vector: ClassVar[bool] = False  # per record; otherwise hidden states at all positions
     gradient: ClassVar[bool] = True  # whether it can be differentiated; false for a source that only answers
     feature_layers: int = 1  # number of layers whose features are concatenated
     class_names: tuple[str, ...] = ()  # of the source classes, if known

@@ -42,6 +42,7 @@ class BlackBox(Source):
     """
 
     gradient: ClassVar[bool] = False
+    one_vector: ClassVar[bool] = True
     questions: Questions
 
     def __init__(

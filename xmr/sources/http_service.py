@@ -87,20 +87,26 @@ class HttpSource(BlackBox):
             raise_on_status=False,
             raise_on_redirect=False,
         )
-        self._pool = urllib3.PoolManager(maxsize=self.parallel, retries=again, timeout=self.timeout)
+        self._again = again.new(connect=0)  # an address at which nothing listens is refused at once
+        self._pool = urllib3.PoolManager(maxsize=self.parallel, timeout=self.timeout)
         self._errors = urllib3.exceptions.HTTPError
         self.medium, self._classes = medium, self.class_count
         place = urlunsplit(urlsplit(self.url)._replace(query="", fragment=""))
-        return self.adopt({"url": place, "protocol": self.protocol, **facts}, medium, self.class_count, self.names)
+        self.adopt({"url": place, "protocol": self.protocol, **facts}, medium, self.class_count, self.names)
+        self._again = again
+        return self
 
     def ask(self, items: Any) -> np.ndarray:
         """See `BlackBox.ask`. Raises SourceUnavailableError where the service refuses, or answers otherwise."""
         body = request(self.protocol, self.medium, items, self.encoding)
         try:
-            found = self._pool.request("POST", self.url, body=body, headers=self._headers)
+            found = self._pool.request("POST", self.url, body=body, headers=self._headers, retries=self._again)
         except self._errors as error:
+            cause = self._hidden(str(getattr(error, "reason", error)))
+            if self._again.connect == 0:
+                raise self._unavailable(f"no answer ({cause})") from None
             self.questions.retry(len(items) * (self.tries - 1))
-            raise self._unavailable(f"no answer after {self.tries} tries ({self._hidden(str(error))})") from None
+            raise self._unavailable(f"no answer after {self.tries} tries ({cause})") from None
         self.questions.retry(len(items) * (len(found.retries.history) if found.retries else 0))
         if found.status != 200:
             text = self._hidden(found.data[: 4 * SHOWN].decode("utf-8", "replace"))[:SHOWN]

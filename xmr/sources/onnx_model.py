@@ -36,9 +36,7 @@ class OnnxSource(BlackBox):
         runtime: Any = require("onnxruntime", "onnx", "a source of an ONNX file")
         path = Path(find_model(self.model_name))
         if not os.path.isfile(path):
-            expected = (
-                "an .onnx file, here or below XMR_MODELS (`xmr source export NAME -o FILE` writes one of a source)"
-            )
+            expected = "an .onnx file, here or below XMR_MODELS (`xmr source export NAME` writes one of a source)"
             raise SourceUnavailableError(Problem("source.model", f"no file {self.model_name!r}", expected))
         content = path.read_bytes()
         options = runtime.SessionOptions()

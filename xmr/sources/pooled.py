@@ -22,6 +22,7 @@ from xmr.sources.weights import Weights, fill, load_weights
 class PooledSource(Source):
     """The base of image and audio sources: a network without its classifier, and the classifier as `head`."""
 
+    one_vector: ClassVar[bool] = True
     body: Any
     head: nn.Module
     _classes: int
