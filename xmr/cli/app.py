@@ -31,6 +31,7 @@ from xmr.cli import (
     show,
     source,
     study,
+    suggest,
     sweep,
 )
 from xmr.cli import list as list_command
@@ -88,6 +89,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
     "auto": (auto.auto, "table/wine --minutes 2"),
     "sweep": (sweep.sweep, "protein/amp training.learning_rate=1e-3,3e-3"),
     "study": (study.study, "studies/demo.yaml --jobs 2"),
+    "suggest": (suggest.suggest, "runs/amp pool.fasta --n 96"),
     "papers": (papers.papers, "voice2series"),
     "show": (show.show, "protein/amp"),
     "check-component": (check_component.check_component, "my_transform.py"),

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from xmr.commands.decoys import against_shuffles
 from xmr.commands.trained_on import FILE, TRAIN, VALIDATION, part_of
+from xmr.commands.unlike import out_of_distribution
 from xmr.core.files import finite
 from xmr.data.columns import Columns
 from xmr.data.readers.paths import must_exist
-from xmr.data.records import Skipped, without_bad
+from xmr.data.records import Records, Skipped, without_bad
 from xmr.errors import DataError, Problem
 from xmr.program import Program
 from xmr.program_folder import reader_of
@@ -28,10 +30,14 @@ def assess_file(
     target_columns: tuple[str, ...] = (),
     role: str | None = None,
     device: str = "auto",
+    decoys: bool = False,
+    unlike: Path | None = None,
 ) -> dict[str, Any]:
     """Metrics with bootstrap intervals. role: only records of this set (a set column or SET= header).
 
-    Records that were in training or validation are counted, and the metrics given without them as well.
+    Records that were in training or validation are counted, and the metrics given without them as well. decoys: also
+    rank positive records against shuffles of themselves; unlike: a file of records that the confidence should tell
+    apart.
     """
     must_exist(source)
     encoder, columns = reader_of(folder, Columns(input_column, target_columns))
@@ -62,6 +68,10 @@ def assess_file(
     values = program.predict_each(data).mean(dim=0).numpy()
     target, positions = task.encode(records), task.lengths(data)
     result: dict[str, Any] = {"n": len(records), "skipped": len(skipped), **_scores(task, values, target, positions)}
+    if decoys:
+        result["decoys"] = against_shuffles(program, records, target.numpy() == getattr(task, "positive_class", -1))
+    if unlike is not None:
+        result["unlike"] = _unlike(program, unlike, values, on_error, skipped)
     notes = list(records.notes)
     part = part_of(folder, program.encoder.canonical(records))
     if part is None:
@@ -76,6 +86,19 @@ def assess_file(
             scores = _scores(task, values[rows], target[rows], None if positions is None else positions[new])
             result["without_them"] = {"n": int(new.sum()), **scores}
     return finite({**result, **({"notes": notes} if notes else {})})
+
+
+def _unlike(program: Program, path: Path, values: np.ndarray, on_error: str, skipped: Skipped) -> dict[str, Any]:
+    """The confidence in these records against that in those of another file."""
+    if not (program.task.classes and program.task.single_target):
+        raise DataError(Problem("--unlike", f"task {program.task.name}", "a program of classes per record"))
+    must_exist(path)
+    columns = Columns(need_target=False, reads=program.encoder.reads, trained=program.columns)
+    other = Records.join(list(program.encoder.stream(path, columns, program.encoder.chunk)))
+    other = without_bad(other, program.encoder.check(other, fitted=True), on_error, skipped)
+    if not len(other):
+        raise DataError(Problem(str(path), "no usable record", "at least one"))
+    return out_of_distribution(values.max(axis=1), program.predict(other).values.max(axis=1))
 
 
 def _scores(task: Task, values: np.ndarray, target: Tensor, positions: np.ndarray | None) -> dict[str, Any]:
