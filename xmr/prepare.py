@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from xmr.data.clean import remove_duplicates
+from xmr.data.clusters import PROTEIN_K, near_fraction
 from xmr.data.columns import Columns
 from xmr.data.public.catalog import dataset
 from xmr.data.public.location import locate
@@ -21,7 +22,6 @@ from xmr.data.readers.residues import join_residues
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.settings import DataSettings
 from xmr.data.skew import skew
-from xmr.data.smiles import scaffold
 from xmr.data.splits import (
     Split,
     amount,
@@ -35,6 +35,7 @@ from xmr.data.splits import (
     scaffold_split,
     variant_split,
 )
+from xmr.data.together import scaffolds_of, together
 from xmr.errors import DataError, Problem
 from xmr.tasks.base import Task, task_class
 
@@ -71,6 +72,11 @@ class Reader(Protocol):
     def reads(self) -> str:
         """What a file of records holds."""
 
+    @property
+    def kmer(self) -> int:
+        """Letters of the k-mers that tell near copies; 0 where the inputs are no sequences of letters."""
+        ...
+
     def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
         """Records it cannot take: index -> message."""
         ...
@@ -104,9 +110,10 @@ def prepare(settings: DataSettings, task_name: str, encoder: Reader, seed: int) 
     records = cleaned.records
     texts = encoder.canonical(records)
     strata = task.strata(records)
-    split = _split(settings, records, texts, strata, seed if settings.seed is None else settings.seed)
+    chosen = seed if settings.seed is None else settings.seed
+    split = split_records(settings, records, texts, strata, chosen, encoder.kmer)
     if settings.split.shots is not None:
-        split = few_shot(split, strata, settings.split.shots, seed if settings.seed is None else settings.seed)
+        split = few_shot(split, strata, settings.split.shots, chosen)
     for name in ("train", "test") if settings.split.by != "none" else ("train",):
         if not len(getattr(split, name)):
             raise DataError(Problem("data.split", f"no {name} record", "records in both train and test"))
@@ -114,7 +121,8 @@ def prepare(settings: DataSettings, task_name: str, encoder: Reader, seed: int) 
     wanted = amount(settings.split.test, len(records)) if settings.split.by in ("random", "cluster") else None
     names = [] if strata is None else ["|".join(row) for row in sorted(set(zip(*records.labels.values())))]
     skewed = skew(split, strata, names, wanted) if len(split.test) else ["no test part: all records are learned from"]
-    split = replace(split, how="; ".join((split.how, *skewed)))
+    near = near_copies(split, texts, settings.split.similarity, encoder.kmer)
+    split = replace(split, how="; ".join((split.how, *skewed, *filter(None, [near]))))
     whole = "\n".join(f"{a}\t{b}" for a, b in zip(records.ids, texts))
     digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()  # file names need not be UTF-8
     return Prepared(records, split, skipped, read, cleaned.duplicates, cleaned.conflicting_labels, digest, columns)
@@ -227,32 +235,33 @@ def _from_one_folder(records: Records, tests: Records) -> tuple[Records, Records
     return moved[0], moved[1]
 
 
-def _split(settings: DataSettings, records: Records, texts: list[str], strata: np.ndarray | None, seed: int) -> Split:
+def split_records(
+    settings: DataSettings, records: Records, texts: list[str], strata: np.ndarray | None, seed: int, kmer: int
+) -> Split:
+    """Clean records in three parts, as the recipe says. texts, kmer: see `Reader`. Raises DataError."""
     how = settings.split
+    k = kmer or PROTEIN_K
     if how.by == "random":
         return random_split(strata, len(records), how.test, how.validation, how.n_labelled, seed)
     if how.by == "none":
         return random_split(strata, len(records), 0, how.validation, how.n_labelled, seed)
     if how.by in ("fold", "cross_validation"):
-        split = fold_split(strata, len(records), how.folds, how.fold, how.validation, seed)
+        groups, what = together(how.keep_together, how, records, texts, k)
+        split = fold_split(strata, len(records), how.folds, how.fold, how.validation, seed, groups)
+        split = replace(split, how=f"{split.how} by {what}") if what else split
         return limited(split, how.n_labelled, strata, seed)
     if how.by == "cluster":
-        split = cluster_split(texts, how.test, how.validation, how.similarity, seed, how.tool)
+        clusters, what = together("cluster", how, records, texts, k)
+        assert clusters is not None
+        split = cluster_split(clusters, strata if how.balanced else None, how.test, how.validation, seed, what)
         return limited(split, how.n_labelled, strata, seed)
     if how.by in ("position", "mutations"):
         split = variant_split(texts, how.by, strata, how.test, how.validation, seed)
         return limited(split, how.n_labelled, strata, seed)
     if how.by == "scaffold":
-        scaffolds = [scaffold(text) for text in texts]
-        if not any(scaffolds):
-            expected = "molecules as SMILES, some with rings, or data.split.by: random"
-            raise DataError(Problem("data.split.by: scaffold", "no scaffold", expected))
-        split = scaffold_split(scaffolds, how.test, how.validation)
-        return limited(split, how.n_labelled, strata, seed)
+        return limited(scaffold_split(scaffolds_of(texts), how.test, how.validation), how.n_labelled, strata, seed)
     if how.by == "group":
-        if not records.group:
-            expected = "{group} in data.pattern, or its column in data.group_column"
-            raise DataError(Problem("data.split.by: group", "records without a group", expected))
+        together("group", how, records, texts, k)
         return group_split(records.group, how.held_out_group, strata, how.validation, how.n_labelled, seed)
     if not records.role:
         raise DataError(
@@ -263,3 +272,13 @@ def _split(settings: DataSettings, records: Records, texts: list[str], strata: n
             )
         )
     return predefined_split(records.role, strata, how.validation, how.n_labelled, seed)
+
+
+def near_copies(split: Split, texts: list[str], similarity: float, kmer: int) -> str:
+    """How many of the test records have a near copy in training, in words; empty where that is not defined."""
+    if not kmer or not len(split.test):
+        return ""
+    tested, learned = ([texts[i] for i in part] for part in (split.test, split.train))
+    fraction, whole = near_fraction(tested, learned, similarity, kmer)
+    about = "" if whole else "about "
+    return f"{about}{fraction:.0%} of the test records have a near copy in training ({kmer}-mer cosine >= {similarity})"

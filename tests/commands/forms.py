@@ -490,7 +490,7 @@ FORMS = [
         "classification",
         {"no", "yes"},
         n=12,
-        data={"pattern": "{label}_{group}_{take}", "split": "group"},
+        data={"pattern": "{label}_{group}_{take}", "split": "cross_validation"},
     ),
     Form(
         "a table whose ids repeat",

@@ -10,6 +10,8 @@ from sklearn.metrics import roc_auc_score
 
 from xmr.cli.app import execute
 from xmr.commands.repeated import runs_of
+from xmr.core.component import create
+from xmr.core.registry import ENCODERS
 from xmr.metrics.registry import METRICS
 from xmr.metrics.seeds import corrected_interval
 from xmr.recipe.load import load_recipe
@@ -98,6 +100,26 @@ def test_folds_and_seeds(drafted):
     }
     alone = load_recipe("protein/amp")
     assert runs_of(alone) == {"": alone}
+
+
+def test_clusters_stay_in_one_fold(tmp_path, monkeypatch):
+    """20 pairs of near copies: the folds of the drafted recipe part none of them."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    pairs = ["".join(rng.choice(list("ACDEFGHIKLMNPQRSTVWY"), 40)) for _ in range(20)]
+    rows = [f"{base}{tail},{'ab'[i % 2]}\n" for i, base in enumerate(pairs) for tail in "AC"]
+    (tmp_path / "x.csv").write_text("sequence,label\n" + "".join(rows))
+    assert execute(["new", "protein", "x.csv"]) == 0
+    recipe = load_recipe("x.yaml")
+    assert (recipe.data.split.folds, recipe.data.split.keep_together) == (5, "cluster")
+    encoder = create(ENCODERS, recipe.encoder)
+    encoder.configure(512)
+    for fold, each in enumerate(runs_of(recipe).values()):
+        prepared = encoder.prepare(each.data, each.task, 0)
+        held = [{prepared.records.inputs[i][:-1] for i in part} for part in (prepared.split.train, prepared.split.test)]
+        assert not held[0] & held[1]
+        assert f"fold {fold} of 5 (seed 0) of 20 groups by 3-mer cosine >= 0.4" in prepared.split.how
+        assert "0% of the test records have a near copy in training" in prepared.split.how
 
 
 def test_the_interval_by_hand():

@@ -180,7 +180,12 @@ def test_a_flat_folder_of_clips_by_pattern(tmp_path, capsys):
     assert recipe.data.pattern == "{label}_{group}_{take}"
     assert {*prepared.records.labels["label"]} == {"yes", "no"}
     assert {*prepared.records.group} == {"a", "b"}
-    assert {prepared.records.group[i] for i in prepared.split.test} == {"a"}
+    assert (recipe.data.split.by, recipe.data.split.keep_together) == ("cross_validation", "group")
+    parts = [{prepared.records.group[i] for i in part} for part in (prepared.split.test, prepared.split.train)]
+    assert sorted(parts, key=min) == [{"a"}, {"b"}]
+    assert "each of 2 folds is the test part in turn; groups stay in one fold" in capsys.readouterr().out
+    one = drafted(tmp_path, "audio", "clips", None, "--pattern", "{label}_{group}_{take}", "--split", "group")[0]
+    assert one.data.split.held_out_group == "a"
     assert "test part: the group a, so that nobody is in training and test" in capsys.readouterr().out
     assert execute(["new", "protein", str(tmp_path / "clips"), "--split", "group"]) == 2
 
@@ -253,8 +258,12 @@ def test_real_peptides_in_one_look(tmp_path, capsys):
 )
 def test_the_split_is_decided_by_what_is_in_the_file(tmp_path, sequences, by, why, capsys):
     recipe, _ = drafted(tmp_path, "protein", "x.csv", table("sequence,label", zip(sequences, "01" * 20)))
-    assert recipe.data.split.by == ("cross_validation" if by == "random" else by)
-    assert f"test part: {'by ' if by == 'cluster' else ''}{by}, because {why}" in capsys.readouterr().out
+    together = by if by == "cluster" else None
+    assert (recipe.data.split.by, recipe.data.split.keep_together) == ("cross_validation", together)
+    said = capsys.readouterr().out
+    assert f"test part: {'by ' if by == 'cluster' else ''}{by}, because {why}" in said
+    near = "100%" if "variants" in why else "0%"
+    assert f"{near} of the test records have a near copy in training (3-mer cosine >= 0.4)" in said
     assert drafted(tmp_path, "protein", "x.csv", None, "--split", "random")[0].data.split.by == "random"
     assert "test part" not in capsys.readouterr().out
 

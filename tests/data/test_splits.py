@@ -1,6 +1,7 @@
 """Splits are disjoint, complete, seeded, and keep near-copies on one side."""
 
 import shutil
+import time
 import tracemalloc
 
 import numpy as np
@@ -12,15 +13,14 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.neighbors import NearestNeighbors
 
+from xmr.data.clusters import clusters_of, kmer_clusters, mmseqs_clusters, near_fraction
 from xmr.data.skew import skew
 from xmr.data.splits import (
     Split,
     cluster_split,
     few_shot,
     fold_split,
-    kmer_clusters,
     limited,
-    mmseqs_clusters,
     predefined_split,
     random_split,
 )
@@ -87,7 +87,7 @@ def test_a_budget_keeps_the_parts_of_any_split(strata):
 
 def test_no_near_copy_sits_on_both_sides():
     texts = _families(np.random.default_rng(0), 60)
-    split = cluster_split(texts, 0.2, 0.1, 0.4, 1)
+    split = cluster_split(kmer_clusters(texts, 0.4), None, 0.2, 0.1, 1, "3-mer cosine >= 0.4")
     assert_partition(split, len(texts))
     assert abs(len(split.test) / len(texts) - 0.2) < 0.05
     grams = CountVectorizer(analyzer="char", ngram_range=(3, 3), binary=True, lowercase=False).fit_transform(texts)
@@ -109,12 +109,67 @@ def test_sequences_too_short_for_a_kmer():
 @pytest.mark.skipif(shutil.which("mmseqs") is not None, reason="MMseqs2 is on PATH")
 def test_a_tool_that_is_not_there():
     with pytest.raises(RecipeError, match="tool: kmers"):
-        cluster_split(["ACDEF", "GHIKL"] * 4, 0.2, 0.0, 0.4, 0, "mmseqs")
+        clusters_of(["ACDEF", "GHIKL"] * 4, 0.4, "mmseqs", 3)
 
 
 def test_one_giant_cluster_is_said():
     with pytest.raises(DataError, match="no cluster fits"):
-        cluster_split(["ACDEFGHIKL"] * 20, 0.2, 0.0, 0.4, 0)
+        cluster_split(np.zeros(20, int), None, 0.2, 0.0, 0, "3-mer cosine >= 0.4")
+
+
+def test_clusters_are_chosen_so_that_classes_keep_their_fractions():
+    """60 families, of which one in four is of the rare class; one family of 30 does not fit in."""
+    sizes = np.random.default_rng(0).integers(1, 8, 60)
+    clusters = np.repeat(np.arange(61), [*sizes, 30])
+    strata = (clusters % 4 == 0).astype(int)
+    for seed in range(5):
+        split = cluster_split(clusters, strata, 0.25, 0.2, seed, "hand")
+        assert_partition(split, len(clusters))
+        assert not set(clusters[split.test]) & set(clusters[split.train])
+        for part in (split.test, split.validation):
+            assert strata[part].mean() == pytest.approx(strata.mean(), abs=0.07)
+        assert len(split.test) == pytest.approx(0.25 * len(clusters), abs=5)
+
+
+def test_folds_of_whole_groups():
+    groups = np.repeat(np.arange(20), 5)
+    strata = groups % 2
+    held = []
+    for fold in range(5):
+        split = fold_split(strata, 100, 5, fold, 0.2, 0, groups)
+        assert_partition(split, 100)
+        parts = [set(groups[part]) for part in parts_of(split)]
+        assert not parts[0] & parts[1]
+        assert not parts[0] & parts[2]
+        assert not parts[1] & parts[2]
+        assert len(split.validation) == pytest.approx(16, abs=4)
+        assert strata[split.test].mean() == 0.5
+        held.append(split.test)
+    assert sorted(np.concatenate(held).tolist()) == list(range(100))
+    with pytest.raises(RecipeError, match=r"data\.split\.folds: found 21 of 20 groups; expected at most 20"):
+        fold_split(strata, 100, 21, 0, 0.2, 0, groups)
+
+
+def test_near_copies_by_hand(monkeypatch):
+    learned = ["ACDEFGHIKL", "MNPQRSTVWY"]
+    tested = ["ACDEFGHIKW", "WWWWWWWWWW", "MNPQRSTVWY", "AC"]
+    assert near_fraction(tested, learned, 0.4) == (0.5, True)  # 7 of 8 3-mers; all; none
+    assert near_fraction(tested, learned, 7 / 8) == (0.5, True)
+    assert near_fraction(tested, learned, 0.9) == (0.25, True)
+    monkeypatch.setattr("xmr.data.clusters.TESTED", 2)
+    assert near_fraction(tested, learned, 0.4) == (1.0, False)  # the first and the third
+    assert near_fraction(["", "A"], ["", "C"], 0.4) == (0.0, True)
+
+
+def test_near_copies_take_seconds_for_many_variants():
+    rng = np.random.default_rng(0)
+    base = rng.choice(list("ACDEFGHIKLMNPQRSTVWY"), 265)
+    texts = []
+    for place in rng.integers(0, 265, 20_000):
+        texts.append("".join([*base[:place], "W", *base[place + 1 :]]))
+    started = time.process_time()
+    assert near_fraction(texts[:4000], texts[4000:], 0.4) == (1.0, False)
+    assert time.process_time() - started < 10
 
 
 def test_column():
@@ -156,14 +211,14 @@ def test_clusters_by_blocks_are_those_of_all_at_once(similarity, monkeypatch):
     whole = np.flatnonzero(np.asarray(kmers.sum(axis=1)).ravel())
     near = NearestNeighbors(radius=1 - similarity + 1e-9, metric="cosine").fit(kmers[whole]).radius_neighbors_graph()
     expected = connected_components(near, directed=False)[1]
-    monkeypatch.setattr("xmr.data.splits.BLOCK", 17)
+    monkeypatch.setattr("xmr.data.clusters.BLOCK", 17)
     _, found = np.unique(kmer_clusters(texts, similarity)[whole], return_inverse=True)
     assert np.array_equal(found, expected)
     assert kmer_clusters(["A", "AC", "A"], 0.5).tolist() == [1, 2, 1]
 
 
 def test_clusters_need_memory_for_a_block_alone(monkeypatch):
-    monkeypatch.setattr("xmr.data.splits.BLOCK", 32)
+    monkeypatch.setattr("xmr.data.clusters.BLOCK", 32)
     texts = ["ACDEFGHIKL" * 20 + letter for letter in "ACDEFGHIKLMNPQRSTVWY" * 100]
     tracemalloc.start()
     assert len(set(kmer_clusters(texts, 0.4))) == 1

@@ -55,6 +55,12 @@ class SplitSettings(Section):
         "auto",
         description="cluster: what compares sequences; auto: MMseqs2 if installed. Name one to fix the split",
     )
+    balanced: bool = Field(
+        True, description="cluster: clusters are chosen so that each part has the classes in their fractions"
+    )
+    keep_together: Literal["cluster", "scaffold", "group"] | None = Field(
+        None, description="fold, cross_validation: what is in one fold as a whole; by default each record is by itself"
+    )
     held_out_group: str | None = Field(None, description="group: the one that is the test set")
     folds: Annotated[int, Ge(2), Le(10_000)] = Field(5, description="fold, cross_validation: number of folds")
     fold: Annotated[int, Ge(0)] = Field(0, description="fold: which one is the test set")

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
-from scipy.sparse import coo_matrix, csr_matrix
-from scipy.sparse.csgraph import connected_components
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.model_selection import StratifiedKFold, train_test_split
-from sklearn.preprocessing import normalize
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold, train_test_split
 
 from xmr.errors import DataError, Problem, RecipeError, nearest
 
-BLOCK = 512  # sequences that are compared with all others at a time
+SLACK = 0.02  # of a balanced split: so many more records of a class than its fraction
 
 
 @dataclass(frozen=True)
@@ -103,91 +96,36 @@ def _sample(index: np.ndarray, count: int, strata: np.ndarray | None, seed: int)
     return np.sort(left), np.sort(right)
 
 
-def kmer_clusters(sequences: Sequence[str], similarity: float, k: int = 3) -> np.ndarray:
-    """Single-linkage clusters of sequences whose k-mer sets have a cosine similarity of at least `similarity`.
-
-    Returns (n,) cluster numbers. By construction, no two sequences of different clusters are that similar.
-    """
-    vectors = CountVectorizer(analyzer="char", ngram_range=(1, k), binary=True, lowercase=False)
-    matrix = vectors.fit_transform([text if text else " " for text in sequences])
-    long = np.array([len(name) == k for name in vectors.get_feature_names_out()])
-    shorter = np.flatnonzero(np.asarray(matrix[:, long].sum(axis=1)).ravel() == 0)
-    kmers = matrix[:, long].tocsr()
-    clusters = np.zeros(len(sequences), dtype=np.int64)
-    if kmers.shape[1]:
-        clusters = _linked(normalize(kmers.astype(np.float64)), 1 - similarity + 1e-9)
-    if len(shorter):  # too short for a single k-mer: equal texts only
-        _, groups = np.unique(np.array(sequences, dtype=object)[shorter].astype(str), return_inverse=True)
-        clusters[shorter] = clusters.max() + 1 + groups
-    return clusters
-
-
-def _linked(rows: csr_matrix, radius: float) -> np.ndarray:
-    """Clusters of unit vectors linked by a cosine distance of at most `radius`, numbered as they first occur.
-
-    A block of distances at a time, so that memory grows with the number of rows and not with its square.
-    """
-    n = rows.shape[0]
-    clusters = np.arange(n)
-    for begin in range(0, n, BLOCK):
-        near = (rows[begin : begin + BLOCK] @ rows.T).tocoo()
-        close = 1 - near.data <= radius
-        pairs = np.unique(np.stack([clusters[begin + near.row[close]], clusters[near.col[close]]]), axis=1)
-        graph = coo_matrix((np.ones(pairs.shape[1], dtype=bool), (pairs[0], pairs[1])), shape=(n, n))
-        clusters = connected_components(graph, directed=False)[1][clusters]
-    _, first, inverse = np.unique(clusters, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse]
-
-
-def mmseqs_clusters(sequences: Sequence[str], similarity: float) -> np.ndarray:
-    """Clusters by MMseqs2 at a minimum sequence identity. Returns (n,) cluster numbers."""
-    with tempfile.TemporaryDirectory() as folder:
-        fasta = Path(folder, "in.fasta")
-        fasta.write_text("".join(f">{i}\n{text}\n" for i, text in enumerate(sequences)))
-        prefix = str(Path(folder, "out"))
-        arguments = ["mmseqs", "easy-cluster", str(fasta), prefix, str(Path(folder, "tmp"))]
-        arguments += ["--min-seq-id", str(similarity), "-c", "0.5", "-v", "1"]
-        done = subprocess.run(arguments, capture_output=True, text=True)
-        if done.returncode:
-            raise DataError(f"mmseqs easy-cluster failed: {done.stderr.strip()[-300:]}")
-        pairs = [line.split() for line in Path(f"{prefix}_cluster.tsv").read_text().splitlines()]
-    clusters = np.zeros(len(sequences), dtype=np.int64)
-    for representative, member in pairs:
-        clusters[int(member)] = int(representative)
-    return clusters
-
-
 def cluster_split(
-    sequences: Sequence[str], test: float, validation: float, similarity: float, seed: int, tool: str = "auto"
+    clusters: np.ndarray, strata: np.ndarray | None, test: float, validation: float, seed: int, found: str
 ) -> Split:
-    """Assign whole clusters to one split each, so that near-duplicates are never in two splits.
+    """Assign whole clusters (n,) to one split each, so that near-duplicates are never in two splits.
 
     Clusters are assigned in random order until the test and validation sets have their size; a cluster that is larger
-    than the remaining size stays in training. tool: `mmseqs` (MMseqs2), `kmers` (`kmer_clusters`), or `auto`: MMseqs2
-    if it is on PATH. Raises RecipeError if `mmseqs` is requested and not installed.
+    than the remaining size stays in training. strata: (n,) classes whose fractions are kept: then the same holds for
+    the records of each class, with a slack of two percent of the split. found: what the clusters are, for the
+    description.
     """
-    there = shutil.which("mmseqs") is not None
-    if tool == "mmseqs" and not there:
-        raise RecipeError(
-            Problem("data.split.tool", "'mmseqs', which is not on PATH", "MMseqs2 installed, or tool: kmers")
-        )
-    mmseqs = there and tool != "kmers"
-    name = "MMseqs2" if mmseqs else "3-mer cosine"
-    clusters = mmseqs_clusters(sequences, similarity) if mmseqs else kmer_clusters(sequences, similarity)
-    n = len(sequences)
+    n = len(clusters)
     _, clusters, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    classes = np.zeros(n, dtype=np.int64) if strata is None else strata
+    counts = np.zeros((len(sizes), classes.max() + 1))
+    np.add.at(counts, (clusters, classes), 1)
     rng = np.random.default_rng(seed)
     role_of = np.zeros(len(sizes), dtype=np.int8)  # 0 train, 1 validation, 2 test
     wanted = amount(test, n)
     need = {2: wanted, 1: amount(validation, n - wanted)}
+    lacking = {role: size / n * counts.sum(axis=0) + SLACK * size + 0.5 for role, size in need.items()}
     for cluster in rng.permutation(len(sizes)):
         for role in (2, 1):
-            if sizes[cluster] <= need[role]:
+            balanced = strata is None or (counts[cluster] <= lacking[role]).all()
+            if sizes[cluster] <= need[role] and balanced:
                 role_of[cluster] = role
                 need[role] -= sizes[cluster]
+                lacking[role] -= counts[cluster]
                 break
     roles = role_of[clusters]
-    found = f"{len(sizes)} clusters by {name} >= {similarity}, the largest of {sizes.max()}, seed {seed}"
+    found = f"{len(sizes)} clusters by {found}, the largest of {sizes.max()}, seed {seed}"
     train, validation_index, test_index = (np.flatnonzero(roles == role) for role in (0, 1, 2))
     if not len(train) or (need[2] == wanted and wanted):
         raise DataError(
@@ -333,10 +271,30 @@ def _finest(both: np.ndarray, strata: np.ndarray | None, index: np.ndarray, coun
     return both if count >= len(np.unique(both[index])) else strata
 
 
-def fold_split(strata: np.ndarray | None, n: int, folds: int, fold: int, validation: float, seed: int) -> Split:
-    """Fold `fold` of `folds` is the test set; validation is sampled from the others."""
+def fold_split(
+    strata: np.ndarray | None,
+    n: int,
+    folds: int,
+    fold: int,
+    validation: float,
+    seed: int,
+    groups: np.ndarray | None = None,
+) -> Split:
+    """Fold `fold` of `folds` is the test set; validation is sampled from the others.
+
+    groups: (n,) numbers of what stays in one fold, and in one of training and validation. Raises RecipeError for fewer
+    groups than folds.
+    """
     if not 0 <= fold < folds:
         raise RecipeError(Problem("data.split.fold", str(fold), f"0 to {folds - 1} (data.split.folds is {folds})"))
+    if groups is not None:
+        if (held := len(np.unique(groups))) < folds:
+            raise RecipeError(Problem("data.split.folds", f"{folds} of {held} groups", f"at most {held}"))
+        rest, test_index = _grouped(np.arange(n), strata, groups, folds, seed)[fold]
+        count = amount(validation, len(rest))
+        parts = min(max(2, round(len(rest) / count)), len(np.unique(groups[rest]))) if count else 0
+        train, validation_index = _grouped(rest, strata, groups, parts, seed + 2)[0] if parts > 1 else (rest, rest[:0])
+        return Split(train, validation_index, test_index, f"fold {fold} of {folds} (seed {seed}) of {held} groups")
     by = strata if strata is not None else np.zeros(n, dtype=int)
     counts = np.bincount(by)
     if strata is not None and counts[counts > 0].min() < folds:
@@ -345,3 +303,15 @@ def fold_split(strata: np.ndarray | None, n: int, folds: int, fold: int, validat
     rest, test_index = splits[fold]
     train, validation_index = _sample(rest, amount(validation, len(rest)), strata, seed + 2)
     return Split(train, validation_index, test_index, f"fold {fold} of {folds} (seed {seed})")
+
+
+def _grouped(
+    index: np.ndarray, strata: np.ndarray | None, groups: np.ndarray, folds: int, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Folds of whole groups among the records at `index`: (the rest, the fold) each; with classes, stratified."""
+    y = np.zeros(len(index), dtype=int) if strata is None else strata[index]
+    kind = GroupKFold if strata is None else StratifiedGroupKFold
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class of fewer records than folds
+        parts = kind(folds, shuffle=True, random_state=seed).split(y, y, groups[index])
+        return [(index[rest], index[fold]) for rest, fold in parts]

@@ -32,6 +32,7 @@ class Encoder(ABC):
     section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
     emits: ClassVar[str]
     reads: ClassVar[str] = "text"  # what a file of records holds: see `xmr.data.columns.Columns.reads`
+    kmer: ClassVar[int] = 0  # letters of the k-mers that tell near copies; 0: the inputs are no sequences of letters
     season: int = 1  # steps after which a series repeats, for the seasonal-naive forecast
     chunk: ClassVar[int] = 4096  # records read and predicted at a time when a file is predicted
     tabular: ClassVar[bool] = False  # whether arrays are rows of columns, which scikit-learn checks by name and number

@@ -62,6 +62,8 @@ class DnaEncoder(SequenceEncoder):
         shuffle: control; `positions` permutes the symbols of every sequence, each in its own order.
     """
 
+    kmer = 7
+
     def __init__(
         self,
         k: Annotated[int, Ge(1), Le(6)] = 1,

@@ -69,6 +69,7 @@ class ProteinEncoder(SequenceEncoder):
         shuffle: control; `positions` permutes the residues of every sequence, each in its own order.
     """
 
+    kmer = 3
     alphabet: SymbolSpec
 
     def __init__(

@@ -28,6 +28,7 @@ from xmr.core.files import finite, write_json, write_text
 from xmr.core.output_folder import held
 from xmr.core.prediction import Prediction
 from xmr.core.registry import SOURCES
+from xmr.data.clusters import PROTEIN_K
 from xmr.data.records import Records
 from xmr.errors import OutputError, Problem, RecipeError, XmrError, reason
 from xmr.job import Job, load_job
@@ -99,7 +100,7 @@ def _pool(job: Job) -> Pool:
     prepared, recipe = job.prepared, job.recipe
     records = prepared.records.take(np.sort(np.concatenate([prepared.split.train, prepared.split.validation])))
     texts, strata = job.encoder.canonical(records), job.task.strata(records)
-    folds = folds_of(recipe.data.split, records, texts, strata, recipe.seed)
+    folds = folds_of(recipe.data.split, records, texts, strata, recipe.seed, job.encoder.kmer or PROTEIN_K)
     digest = f"{prepared.digest} {prepared.split.how}"
     return Pool(records, digest, folds, job.task, recipe.seed, {section_key(recipe): job.source})
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
+from xmr.data.clusters import PROTEIN_K
 from xmr.data.records import Records
 from xmr.data.settings import SplitSettings
-from xmr.data.smiles import scaffold
-from xmr.data.splits import kmer_clusters
+from xmr.data.together import together
 
 FOLDS = 5
 FEW = 200  # up to this number of records, the folds are sampled `REPEATS` times
@@ -18,20 +18,21 @@ REPEATS = 2
 
 
 def folds_of(
-    how: SplitSettings, records: Records, texts: Sequence[str], strata: np.ndarray | None, seed: int
+    how: SplitSettings,
+    records: Records,
+    texts: Sequence[str],
+    strata: np.ndarray | None,
+    seed: int,
+    kmer: int = PROTEIN_K,
 ) -> list[list[np.ndarray]]:
     """Repeats of folds, each the indices of the records that are held out: every record once per repeat.
 
     Clusters, groups and scaffolds stay whole where the test part is chosen by them, so that the choice is made on
-    records as new as those of the test part. strata: (n,) classes, or None.
+    records as new as those of the test part. strata: (n,) classes, or None; kmer: letters by which clusters are told.
     """
     n, groups = len(records), None
-    if how.by == "cluster":
-        groups = kmer_clusters(texts, how.similarity)
-    elif how.by == "scaffold":
-        groups = np.unique([scaffold(text) for text in texts], return_inverse=True)[1]
-    elif how.by == "group" and records.group:
-        groups = np.unique(records.group, return_inverse=True)[1]
+    if how.by != "group" or records.group:
+        groups, _ = together(how.keep_together or how.by, how, records, texts, kmer)
     most = n if groups is None else len(np.unique(groups))
     folds = max(2, min(FOLDS, most))
     y = np.zeros(n) if strata is None else strata

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from xmr.commands.new.base import Sample
-from xmr.data.splits import kmer_clusters
+from xmr.commands.new.base import Draft, Sample
+from xmr.data.clusters import kmer_clusters
+from xmr.data.settings import DataSettings, SplitSettings
+from xmr.errors import DataError, RecipeError
+from xmr.prepare import near_copies, split_records
 
 LOOKED_AT = 3000  # sequences that are compared with each other
 SIMILARITY = 0.4  # the default of data.split.similarity
@@ -43,3 +46,18 @@ def split_by_likeness(sample: Sample) -> tuple[dict[str, Any], str, bool]:
         return sample.split(), f"test part: random, because only {near:.0%} of the sequences have a near copy", False
     why = f"{near:.0%} of the sequences have a near copy, which must not stand on both sides"
     return sample.split(by="cluster"), f"test part: by cluster, because {why}", False
+
+
+def near_copies_of(made: Draft, sample: Sample) -> list[str]:
+    """How many test records have a near copy in training in the split that was drafted, in words."""
+    settings = SplitSettings(**made.body["data"]["split"])
+    if not sample.encoder.kmer or settings.by == "cluster":  # of clusters none has, and they are not made twice
+        return []
+    data = DataSettings(path=str(sample.source), split=settings)
+    strata = sample.task.strata(sample.records)
+    try:
+        split = split_records(data, sample.records, sample.texts, strata, 0, sample.encoder.kmer)
+    except (DataError, RecipeError):  # `xmr check` reports it
+        return []
+    said = near_copies(split, sample.texts, settings.similarity, sample.encoder.kmer)
+    return [said] if said else []

@@ -10,6 +10,7 @@ from xmr.commands.new.base import Asked, Draft
 from xmr.commands.new.cost import fit_schedule
 from xmr.commands.new.facts import facts
 from xmr.commands.new.few import for_few_records
+from xmr.commands.new.likeness import near_copies_of
 from xmr.commands.new.rare import for_rare_classes
 from xmr.commands.new.reading import Reading
 from xmr.commands.new.registry import DRAFTS
@@ -37,7 +38,7 @@ def draft(domain: str, source: Path | Sequence[Path], recipe: Path, asked: Asked
     for_rare_classes(made, sample)
     for_few_records(made, sample)
     fit_schedule(made, sample)
-    made.found.extend((*reading.why, *sample.records.notes))
+    made.found.extend((*reading.why, *sample.records.notes, *near_copies_of(made, sample)))
     classes = sample.task.probabilistic and not sample.task.per_position
     split = made.body["data"]["split"]
     tested = 1.0 if split["by"] == "cross_validation" else split.get("test", 0.2)
