@@ -11,7 +11,7 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, Stratified
 
 from xmr.errors import DataError, Problem, RecipeError, nearest
 
-SLACK = 0.02  # of a balanced split: so many more records of a class than its fraction
+SLACK = 0.02  # fraction of a balanced split by which a class may exceed its share
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 from xmr.commands.new.base import Draft, Sample
 from xmr.data.clusters import kmer_clusters
 from xmr.data.settings import DataSettings, SplitSettings
+from xmr.data.split_records import near_copies, split_records
 from xmr.errors import DataError, RecipeError
-from xmr.prepare import near_copies, split_records
 
 LOOKED_AT = 3000  # sequences that are compared with each other
 SIMILARITY = 0.4  # the default of data.split.similarity
