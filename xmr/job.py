@@ -79,7 +79,9 @@ def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepare
     if recipe.data.shuffle_labels:
         for name, salt in (("train", 7), ("validation", 8)):
             task.shuffle_labels(records[name], np.random.default_rng(recipe.seed + salt))
-    sets = {name: LabelledSet(encoder.encode(subset), task.encode(subset)) for name, subset in records.items()}
+    sets = {
+        name: LabelledSet(encoder.encode(subset), task.encode(subset), subset.ids) for name, subset in records.items()
+    }
     widths = np.unique(sets["train"].data.width)
     length = int(widths[0]) if encoder.one_length else None
     program = Program.build(

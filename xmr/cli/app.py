@@ -15,6 +15,7 @@ from rich.console import Console
 
 from xmr import __version__
 from xmr.cli import (
+    ask,
     auto,
     check,
     check_component,
@@ -85,6 +86,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
     "list": (list_command.catalogue, "transforms"),
     "new": (new.new, "protein mine.csv --target activity"),
     "compare": (compare.compare, "protein/amp --train-sizes 50,200,all"),
+    "ask": (ask.ask, "image/digits_imagenet -o answers.npz"),
     "scan": (scan.scan, "protein/amp --sources minilm,identity"),
     "auto": (auto.auto, "table/wine --minutes 2"),
     "sweep": (sweep.sweep, "protein/amp training.learning_rate=1e-3,3e-3"),

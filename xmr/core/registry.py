@@ -297,6 +297,9 @@ OUTPUTS = Registry(
         Entry("text_mapping", "xmr.outputs.texts:TextMapping", "CLIP: mean or top texts of each class"),
         Entry("residual_text_mapping", "xmr.outputs.texts:ResidualTextMapping", "CLIP: learned text weights (RVP)"),
         Entry("bayesian_mapping", "xmr.outputs.mapping:BayesianMapping", "conditional probabilities from counts"),
+        Entry(
+            "primed_mapping", "xmr.outputs.primed:PrimedMapping", "AReS: a head that imitates another source's answers"
+        ),
         Entry("bayesian_plus_mapping", "xmr.outputs.mapping:BayesianPlusMapping", "as Bayesian, with soft counts"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -28,6 +28,7 @@ class Output(nn.Module, ABC):
     section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
     tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel", "regression")
     counts_before_training: ClassVar[bool] = False
+    needs_features: ClassVar[bool] = False  # whether `prime` is called before training
     reads_all: bool = False  # one output for all programs, whose `forward` receives a list with the features of each
     target_names: tuple[str, ...] = ()  # of the target classes, set before `build`
     spec: Spec = Spec()  # of the target domain, set before `build`
@@ -45,6 +46,11 @@ class Output(nn.Module, ABC):
 
     def fit_features(self, data: EncodedSet) -> None:
         """Fit what depends on the plain training records alone; called once, before `counts_before_training`."""
+
+    def prime(self, features: Tensor, ids: Sequence[str]) -> None:
+        """Fit what depends on the features of the training records behind the untrained transform, (n, D'), and their
+        ids; see `needs_features`.
+        """
 
     def resize(self, shapes: dict[str, torch.Size]) -> None:
         """Give buffers whose size depends on the training records the shapes of a saved program."""

@@ -120,23 +120,26 @@ class CountedMapping(Output):
 
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
         """Counts start at zero. Raises RecipeError if the source has fewer classes than the mapping needs."""
-        needed = outputs * self.size if self.exclusive else 1
-        if source.classes < needed:
-            raise RecipeError(
-                Problem("output", f"{needed} source classes needed", f"at most the source's {source.classes}")
-            )
+        sources = self.source_classes(source)
+        needed = outputs * self.size if self.exclusive else int(not self.needs_features)
+        if sources < needed:
+            raise RecipeError(Problem("output", f"{needed} source classes needed", f"at most the source's {sources}"))
         self.pool = Pooling(self.pool_name, source.hidden_width, length)
         self.register_buffer("counts", self.empty(source, outputs), persistent=False)
         self.register_buffer("ready", torch.tensor(False))
         self.register_buffer("epochs", torch.tensor(0), persistent=False)
-        self.prepare(source.classes, outputs, generator)
+        self.prepare(sources, outputs, generator)
         return self
+
+    def source_classes(self, source: Any) -> int:
+        """K_S."""
+        return source.classes
 
     exclusive: ClassVar[bool] = False  # whether a source class maps to one target only
 
     def empty(self, source: Any, outputs: int) -> Tensor:
         """Counts of zero: d (K_S, K_T)."""
-        return torch.zeros(source.classes, outputs, dtype=torch.float64)
+        return torch.zeros(self.source_classes(source), outputs, dtype=torch.float64)
 
     @abstractmethod
     def prepare(self, sources: int, outputs: int, generator: Generator) -> None:
@@ -361,7 +364,7 @@ class BayesianMapping(CountedMapping):
         """Conditional probabilities from the counts."""
         self.omega.copy_(bayesian(self.counts, self.smoothing))
 
-    def mapping(self) -> Tensor:
+    def mapping(self) -> Tensor | None:
         """omega."""
         return self.omega.detach().cpu()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -30,10 +31,11 @@ MAX_ALIGNED = 64  # number of symbols whose nearest source token is searched eac
 
 @dataclass
 class LabelledSet:
-    """An encoded data set with its targets (see `Task.encode`)."""
+    """An encoded data set with its targets (see `Task.encode`) and the ids of its records, where they are known."""
 
     data: EncodedSet
     target: Tensor
+    ids: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.data)
@@ -166,6 +168,10 @@ class Work:
         """
         for output in self.program.outputs:
             output.fit_features(self.training.data)
+        for member, output in enumerate(self.program.outputs):
+            if output.needs_features:
+                rows = self.program.features(self.training.data, member, output.pool)  # type: ignore[arg-type]
+                output.prime(torch.from_numpy(rows), self.training.ids)
         waiting = [transform for transform in self.program.transforms if transform.needs_features]
         if not waiting:
             return

@@ -22,7 +22,7 @@ encoder: {name: image, channels: 1}
 source: {name: test_box}
 transform: {name: watermark, units: pixel}
 output: {name: bayesian_plus_mapping}
-training: {epochs: 2, batch_size: 10, subspace: {kind: low_frequency, size: 2}}
+training: {epochs: 2, batch_size: 10, optimizer: spsa, subspace: {kind: low_frequency, size: 2}}
 """
 
 
@@ -38,7 +38,7 @@ class TestBox(BlackBox):
     asked: ClassVar[list[bytes]] = []
 
     def __init__(self, queries: int | None = None) -> None:
-        super().__init__(queries=queries)
+        super().__init__(queries=queries, batch=10)
 
     def load(self, seed: int = 0) -> Self:
         self.medium = Images(8, 8, 8)
