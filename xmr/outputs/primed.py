@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt
 from torch import Generator, Tensor
 
+from xmr.core.arrays import load_arrays
 from xmr.core.kinds import Batch
 from xmr.core.spaces import SourceOutput
-from xmr.data.readers.arrays import load_arrays
 from xmr.errors import DataError, Problem
 from xmr.outputs.base import HiddenPool
 from xmr.outputs.mapping import BayesianPlusMapping

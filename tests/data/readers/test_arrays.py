@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from xmr.data.readers.arrays import load_arrays
+from xmr.core.arrays import load_arrays
 from xmr.data.readers.images import read_npz
 from xmr.errors import DataError
 
@@ -104,7 +104,7 @@ def test_an_announced_shape_takes_no_memory(tmp_path):
     code = f"""
         import resource
         from pathlib import Path
-        from xmr.data.readers.arrays import load_arrays
+        from xmr.core.arrays import load_arrays
         resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
         try:
             load_arrays(Path({str(tmp_path / "x.npy")!r}))

@@ -140,7 +140,7 @@ def test_what_is_no_workbook(tmp_path, content, said):
 
 def test_a_workbook_that_unpacks_to_far_more_than_it_is(tmp_path, monkeypatch):
     pytest.importorskip("openpyxl", reason="openpyxl is not installed")
-    monkeypatch.setattr("xmr.data.readers.arrays.LARGEST_UNPACKED", 1000)
+    monkeypatch.setattr("xmr.core.arrays.LARGEST_UNPACKED", 1000)
     with zipfile.ZipFile(tmp_path / "x.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/sharedStrings.xml", bytes(1 << 20))
     with pytest.raises(

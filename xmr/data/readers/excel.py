@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from xmr.data.readers.arrays import check_size
+from xmr.core.arrays import check_size
 from xmr.data.readers.values import as_text
 from xmr.errors import DataError, Problem, require
 

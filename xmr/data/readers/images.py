@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xmr.data.readers.arrays import load_arrays
+from xmr.core.arrays import load_arrays
 from xmr.data.readers.parts import PARTS
 from xmr.data.records import Records
 from xmr.errors import DataError, Problem

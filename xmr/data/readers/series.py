@@ -17,9 +17,9 @@ from typing import IO
 
 import numpy as np
 
+from xmr.core.arrays import load_arrays
 from xmr.data.columns import USUAL, ColumnIndex, Columns, find_column
 from xmr.data.dates import is_date, moment, way_of, ways_of
-from xmr.data.readers.arrays import load_arrays
 from xmr.data.readers.numbers import as_numbers, is_gap, is_number, is_plain
 from xmr.data.readers.parts import role_of
 from xmr.data.readers.paths import check_file

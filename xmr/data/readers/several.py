@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from xmr.core.arrays import check_size
 from xmr.data.columns import Columns
-from xmr.data.readers.arrays import check_size
 from xmr.data.readers.images import files_below
 from xmr.data.readers.parts import parts_and_classes
 from xmr.data.readers.paths import must_exist, suffix_of
