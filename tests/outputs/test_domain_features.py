@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from xmr.core.kinds import SignalSet, SignalSpec, SymbolSet
+from xmr.core.kinds import ImageSet, ImageSpec, SignalSet, SignalSpec, SymbolSet
 from xmr.encoders.protein import PROTEIN
+from xmr.errors import RecipeError
 from xmr.outputs.domain_features.descriptors import Descriptors, descriptors
+from xmr.outputs.domain_features.hog import Hog, gradients
 from xmr.outputs.domain_features.kmers import Kmers
+from xmr.outputs.domain_features.mfcc import Mfcc
 from xmr.outputs.domain_features.minirocket import MiniRocket
 from xmr.outputs.domain_features.one_hot import OneHot
 
@@ -81,3 +84,29 @@ def test_minirocket_is_that_of_aeon_after_saving_too(channels):
     again.resize({name: tensor.shape for name, tensor in features.state_dict().items()})
     again.load_state_dict(features.state_dict())
     torch.testing.assert_close(of(again, data), found)
+
+
+def test_hog_is_that_of_the_image_whatever_the_batch():
+    images = np.random.default_rng(0).integers(0, 256, (5, 20, 24, 3), dtype=np.uint8)
+    features = Hog().build(ImageSpec(3, 20, 24))
+    found = of(features, ImageSet(images))
+    assert found.shape == (5, features.width)
+    np.testing.assert_allclose(found.numpy(), gradients(images), atol=1e-6)
+
+
+def test_mfcc_of_a_quarter_is_that_of_its_frames():
+    import torchaudio
+
+    rng = np.random.default_rng(0)
+    waves = rng.standard_normal((3, 1, 8000)).astype(np.float32)
+    features = Mfcc().build(SignalSpec(1, 8000, 8000))
+    found = of(features, SignalSet(waves, np.full(3, 8000)))
+    assert found.shape == (3, features.width) == (3, 320)
+    settings = {"n_fft": 256, "hop_length": 128, "n_mels": 40}
+    frames = torchaudio.transforms.MFCC(8000, 20, melkwargs=settings)(torch.from_numpy(waves))[:, 0]  # (3, 20, 63)
+    torch.testing.assert_close(found[:, :20], frames[..., :16].mean(dim=-1))
+    torch.testing.assert_close(found[:, 20:40], frames[..., :16].std(dim=-1, correction=0))
+    whole = SignalSet(np.repeat(waves, 2, axis=0), np.full(6, 8000), np.repeat(np.arange(3), 2), np.tile([0, 8000], 3))
+    torch.testing.assert_close(of(features, whole), found)
+    with pytest.raises(RecipeError, match="series without a sample rate"):
+        Mfcc().build(SignalSpec(1, 8000))

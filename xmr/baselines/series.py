@@ -19,6 +19,7 @@ from xmr.core.generators import Generators
 from xmr.core.global_generators import numpy_state_kept, torch_state_kept, use_generators
 from xmr.core.kinds import ImageBatch, SignalBatch, SignalSet
 from xmr.errors import Problem, RecipeError, require
+from xmr.outputs.domain_features.mfcc import mfcc_statistics as mfcc_of
 
 SHORTEST = 9  # samples that the kernels of MiniRocket and MultiRocket need
 STEPS, ROWS, LEARNING_RATE = 1200, 32, 1e-3  # of the convolutional network
@@ -64,19 +65,11 @@ def mfcc_statistics(data: BaselineInput, part: str, spans: int) -> np.ndarray:
         raise RecipeError(
             Problem("baselines: mfcc_logistic, mfcc_svm", "series without a sample rate", "an audio encoder")
         )
-    transforms = require("torchaudio.transforms", "audio", "the baselines of MFCCs")
-    rate = int(spec.rate)
-    front = transforms.MFCC(
-        rate, 20, melkwargs={"n_fft": round(0.032 * rate), "hop_length": round(0.016 * rate), "n_mels": 40}
-    )
     signals: SignalSet = data.sets[part]
-    found = []
-    for begin in range(0, len(signals.values), 64):
-        frames = front(signals.values[begin : begin + 64])  # (B, C, 20, T)
-        step = torch.diff(frames, dim=-1)
-        cuts = [[*each.tensor_split(spans, dim=-1)] for each in (frames, step)]
-        statistics = [value for cut in cuts for each in cut for value in (each.mean(-1), each.std(-1, correction=0))]
-        found.append(torch.cat([each.flatten(1) for each in statistics], dim=1).nan_to_num().numpy())
+    found = [
+        mfcc_of(signals.values[begin : begin + 64], int(spec.rate), spans).numpy()
+        for begin in range(0, len(signals.values), 64)
+    ]
     none = np.zeros((0, spans * 80 * spec.channels), np.float32)
     return _over_windows(np.concatenate(found) if found else none, signals)
 

@@ -321,6 +321,8 @@ FEATURES = Registry(
         _feature("one_hot", "OneHot", "symbols", "varying positions of aligned sequences"),
         _feature("descriptors", "Descriptors", "symbols", "properties of peptides (modlAMP)"),
         _feature("minirocket", "MiniRocket", "signal", "random convolutions (aeon)"),
+        _feature("mfcc", "Mfcc", "signal", "cepstral coefficients of audio, each quarter of a clip (torchaudio)"),
+        _feature("hog", "Hog", "image", "histograms of oriented gradients"),
         _feature("columns", "Columns", "table", "numbers and one-hot categories"),
     ],
 )

@@ -55,6 +55,7 @@ def candidates(recipe: Recipe, name: str, given: list[str]) -> dict[Candidate, R
         listed = COMPOSITIONS.get(case.emits, {})
         compositions = [
             *_own_source(recipe, case.emits),
+            *_with_domain_features(case.emits),
             *(Candidate(each, overrides) for each, overrides in listed.items()),
         ]
     for composition in compositions:
@@ -112,6 +113,22 @@ def _own_source(recipe: Recipe, emits: str) -> list[Candidate]:
     kernel = Candidate("own source, kernel head", ("output={name: kernel_ridge}",))
     known = recipe.source["name"] == "minilm" and emits in COMPOSITIONS  # in the list below with all of its layers
     return [ridge] if known else [ridge, kernel]
+
+
+def _with_domain_features(emits: str) -> list[Candidate]:
+    """The recipe's own source and transform next to features that clips and images have without any source."""
+    known = {"signal": ("MFCC", "mfcc"), "image": ("HOG", "hog")}
+    if emits not in known:
+        return []
+    name, features = known[emits]
+    return [
+        Candidate(
+            f"own source and {name}, ridge", (f"output={{name: ridge, power: 0.5, domain_features: [{features}]}}",)
+        ),
+        Candidate(
+            f"own source and {name}, kernel head", (f"output={{name: kernel_ridge, domain_features: [{features}]}}",)
+        ),
+    ]
 
 
 def _of_series(recipe: Recipe) -> list[Candidate]:
