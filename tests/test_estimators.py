@@ -7,11 +7,13 @@ from unittest import SkipTest
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import load_wine
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from xmr.estimators import ProgramClassifier, ProgramRegressor
+import xmr
+from xmr.estimators import AutoClassifier, AutoRegressor, ProgramClassifier, ProgramRegressor
 from xmr.program import Program
 from xmr.training.work import Work
 
@@ -19,7 +21,18 @@ SMALL = ("source={name: identity, width: 16}", "ensemble=1")
 LOOSE = {"check_methods_subset_invariance": "answers are float32: 1e-7 is asked of values of 1e-2"}
 
 
-@pytest.mark.parametrize("made", [ProgramClassifier(overrides=SMALL), ProgramRegressor(overrides=SMALL)])
+QUICK = {"overrides": SMALL, "minutes": 1e-6}  # one program is tried
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        ProgramClassifier(overrides=SMALL),
+        ProgramRegressor(overrides=SMALL),
+        pytest.param(AutoClassifier(**QUICK), marks=pytest.mark.slow),
+        pytest.param(AutoRegressor(**QUICK), marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.filterwarnings("ignore")
 def test_scikit_learns_own_checks(made):
     ran = 0
@@ -112,3 +125,35 @@ def test_wrong_labels_and_shapes():
         ProgramClassifier("series/ucr", [*SMALL, "transform={name: signal_patches}"]).fit(
             np.zeros((4, 2, 3, 5)), [0, 1, 0, 1]
         )
+
+
+def test_fields_of_the_recipe_are_parameters():
+    model = ProgramClassifier(overrides=SMALL).set_params(training__epochs=1, random_state=3, output__pool="cls")
+    assert model.random_state == 3
+    assert model.overrides == (*SMALL, "training.epochs=1", "output.pool=cls")
+    assert model.get_params()["training__epochs"] == 1
+    assert clone(model).set_params(training__epochs=np.int64(2)).get_params()["training__epochs"] == 2
+    assert "training__epochs" not in ProgramClassifier().get_params()
+
+
+def test_a_grid_search_over_fields_of_the_recipe():
+    X, y = load_wine(return_X_y=True)
+    model = ProgramClassifier(overrides=[*SMALL, "training.epochs=1"])
+    found = GridSearchCV(model, {"output__pool": ["mean", "statistics"]}, cv=2)
+    assert found.fit(X, y).best_params_["output__pool"] in ("mean", "statistics")
+
+
+@pytest.mark.slow
+def test_what_wins_predicts_and_is_pickled():
+    X, y = load_wine(return_X_y=True)
+    X, y = X[::2], np.array(["a", "b", "c"])[y[::2]]
+    model = xmr.AutoClassifier(overrides=SMALL, minutes=2).fit(X, y)
+    scores = {tried.name: tried.score for tried in model.result_.tried if tried.score is not None}
+    assert model.result_.chosen in scores
+    assert any(name.startswith("baseline") for name in scores)
+    assert model.score(X, y) > 0.9
+    model.members_ = ["logistic", *[each for each in model.members_ if not isinstance(each, str)]]
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_allclose(again.predict_proba(X[:9]), model.predict_proba(X[:9]), atol=1e-6)
+    values = AutoRegressor(**QUICK).fit(X, X[:, 0]).predict(X)
+    assert np.corrcoef(values, X[:, 0])[0, 1] > 0.9

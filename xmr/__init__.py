@@ -11,12 +11,14 @@ __version__ = "0.2.0"
 
 # Public names, imported on first use so that `import xmr` and `xmr --help` need no torch.
 _LAZY = {
+    "AutoClassifier": "xmr.estimators",
+    "AutoRegressor": "xmr.estimators",
     "Program": "xmr.program",
     "Prediction": "xmr.core.prediction",
     "load_recipe": "xmr.recipe.load",
     "run": "xmr.commands.run",
 }
-__all__ = ["Prediction", "Program", "__version__", "load_recipe", "run"]
+__all__ = ["AutoClassifier", "AutoRegressor", "Prediction", "Program", "__version__", "load_recipe", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from xmr.baselines.registry import run_baseline
+from xmr.cli.app import execute
 from xmr.commands.auto import auto as module
+from xmr.commands.auto import search
 from xmr.commands.auto.auto import auto
 from xmr.commands.auto.folds import folds_of
 from xmr.commands.auto.result import Result, Tried
@@ -48,7 +50,7 @@ def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("auto")
     write_table(folder / "data.csv", 70, 0)
     (folder / "r.yaml").write_text(RECIPE.replace("data.csv", str(folder / "data.csv")))
-    result = auto(str(folder / "r.yaml"), [], folder / "out", minutes=0.25, log=lambda text: None)
+    result = auto(str(folder / "r.yaml"), [], folder / "out", minutes=2, log=lambda text: None)
     return folder, result
 
 
@@ -77,13 +79,26 @@ def test_whatever_won_predicts_new_records(done):
     assert np.mean(predicted == (values[:, 0] > 0)) > 0.65
 
 
+def test_a_data_file_is_drafted_first(tmp_path, capfd):
+    write_table(tmp_path / "mine.csv", 80, 0)
+    out = tmp_path / "out"
+    command = ["auto", str(tmp_path / "mine.csv"), "-o", str(out), "--minutes", "0.1"]
+    assert execute(command) == 2
+    assert "found a data file; expected --domain protein|dna|" in capfd.readouterr().err
+    assert not out.exists()
+    small = ["source={name: identity, width: 16}", "ensemble=1"]
+    assert execute([*command[:2], *small, *command[2:], "--domain", "table", "--target", "label"]) == 0
+    assert "task: classification" in (out / "drafted.yaml").read_text()
+    assert load_saved(out) is not None
+
+
 def test_nothing_is_tried_twice(done, monkeypatch):
     folder, result = done
 
     def again(candidate, *_):
         raise AssertionError(f"{candidate.name} was tried again")
 
-    monkeypatch.setattr(module, "held_out_predictions", again)
+    monkeypatch.setattr(search, "held_out_predictions", again)
     monkeypatch.setattr(module, "_finish", lambda *_: result.test.setdefault("chosen", 0.0))
     monkeypatch.setattr(module.Result, "paragraph", lambda self: "")
     first = {tried.name: tried.score for tried in result.tried if tried.score is not None}

@@ -19,21 +19,35 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 
 from xmr.core.component import create
 from xmr.core.registry import ENCODERS, SOURCES
-from xmr.data.records import Records, Skipped
+from xmr.data.records import Records
 from xmr.data.splits import Split, random_split
 from xmr.encoders.base import Encoder
-from xmr.job import assemble, make_encoder
-from xmr.prepare import Prepared
+from xmr.estimators.parameters import RecipeParameters
+from xmr.job import Job, job_on, make_encoder
 from xmr.program import Program
 from xmr.recipe.load import load_recipe
+from xmr.recipe.recipe import Recipe
+from xmr.sources.base import Source
 from xmr.tasks.base import task_class
 from xmr.training.interrupt import TrainingInterruptedError
 from xmr.training.loop import train
 
 LABEL = "label"
+PROGRAM = "files of a program folder"
 
 
-class _ProgramEstimator(BaseEstimator):
+def trained(recipe: Recipe, job: Job) -> Program:
+    """The program of a job, trained. Raises KeyboardInterrupt after Ctrl-C: there is nothing to resume."""
+    with tempfile.TemporaryDirectory() as folder:
+        validation = job.sets["validation"] if len(job.sets["validation"]) else None
+        try:
+            train(job.program, job.sets["train"], validation, recipe.training, recipe.seed, Path(folder))
+        except TrainingInterruptedError:  # its checkpoint is deleted with the folder
+            raise KeyboardInterrupt from None
+    return job.program
+
+
+class ProgramEstimator(RecipeParameters, BaseEstimator):
     """The base of classifier and regressor. A pickled estimator holds the program folder's files, never the source."""
 
     _task: str
@@ -50,6 +64,15 @@ class _ProgramEstimator(BaseEstimator):
 
     def _train(self, X: Any, labels: list[str]) -> Self:
         """Train the recipe's program on X only; data named in the recipe is not used."""
+        recipe, source, records = self._loaded(X, labels)
+        strata = task_class(self._task).strata(records)
+        whole = random_split(strata, len(records), 0, recipe.data.split.validation, None, recipe.seed)
+        split = Split(whole.train, whole.validation, np.zeros(0, dtype=np.int64), "no test part")
+        self.program_ = trained(recipe, job_on(recipe, source, records, split))
+        return self
+
+    def _loaded(self, X: Any, labels: list[str]) -> tuple[Recipe, Source, Records]:
+        """The recipe without its data, its source, and X as records that its encoder can read."""
         seed = self.random_state
         if not isinstance(seed, int | np.integer):  # None, or a generator, as everywhere in scikit-learn
             seed = check_random_state(seed).randint(2**31)
@@ -59,21 +82,14 @@ class _ProgramEstimator(BaseEstimator):
         records = self._records(X, reader, reset=True)
         records.labels = {LABEL: labels}
         recipe.encoder |= reader.fields_for(X)
-        source = create(SOURCES, recipe.source).load(seed)
-        encoder = make_encoder(recipe, source)
-        encoder.require_valid(records, fitted=False)
-        strata = task_class(self._task).strata(records)
-        whole = random_split(strata, len(records), 0, recipe.data.split.validation, None, seed)
-        split = Split(whole.train, whole.validation, np.zeros(0, dtype=np.int64), "no test part")
-        job = assemble(recipe, encoder, source, Prepared(records, split, Skipped(), len(records), 0, 0, ""))
-        with tempfile.TemporaryDirectory() as folder:
-            validation = job.sets["validation"] if len(split.validation) else None
-            try:
-                train(job.program, job.sets["train"], validation, recipe.training, seed, Path(folder))
-            except TrainingInterruptedError:  # its checkpoint is deleted with the folder
-                raise KeyboardInterrupt from None
-        self.program_ = job.program
-        return self
+        source = create(SOURCES, recipe.source).load(recipe.seed)
+        make_encoder(recipe, source).require_valid(records, fitted=False)
+        return recipe, source, records
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the columns of `_answer`."""
+        return self.program_.task.names
 
     def _answer(self, X: Any) -> np.ndarray:
         """Probabilities (n, K), or values (n, 1)."""
@@ -95,24 +111,36 @@ class _ProgramEstimator(BaseEstimator):
         self.program_.save(Path(folder))
 
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        if isinstance(state.get("program_"), Program):
-            with tempfile.TemporaryDirectory() as folder:
-                self.save(folder)
-                state["program_"] = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
-        return state
+        return {name: _packed(value) for name, value in dict(super().__getstate__()).items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        held = state.get("program_")
-        if isinstance(held, dict):
-            with tempfile.TemporaryDirectory() as folder:
-                for name in ("program.json", "encoder.json", "program.safetensors"):
-                    Path(folder, name).write_bytes(held[name])
-                state = {**state, "program_": Program.load(folder)}
-        super().__setstate__(state)
+        super().__setstate__({name: _unpacked(value) for name, value in state.items()})
 
 
-class ProgramClassifier(ClassifierMixin, _ProgramEstimator):
+def _packed(value: Any) -> Any:
+    """A program, or those of a list, as the files of their folders."""
+    if isinstance(value, list):
+        return [_packed(each) for each in value]
+    if not isinstance(value, Program):
+        return value
+    with tempfile.TemporaryDirectory() as folder:
+        value.save(Path(folder))
+        return {PROGRAM: {path.name: path.read_bytes() for path in Path(folder).iterdir()}}
+
+
+def _unpacked(value: Any) -> Any:
+    """The inverse of `_packed`."""
+    if isinstance(value, list):
+        return [_unpacked(each) for each in value]
+    if not isinstance(value, dict) or PROGRAM not in value:
+        return value
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("program.json", "encoder.json", "program.safetensors"):
+            Path(folder, name).write_bytes(value[PROGRAM][name])
+        return Program.load(folder)
+
+
+class ProgramClassifier(ClassifierMixin, ProgramEstimator):
     """A program that classifies.
 
     Args:
@@ -138,7 +166,7 @@ class ProgramClassifier(ClassifierMixin, _ProgramEstimator):
         if len(set(names.values())) < len(names):  # 1 and "1"
             names = {label: f"class {index}" for index, label in enumerate(names)}
         self._train(X, [names[label] for label in y.tolist()])
-        self.order_ = [self.program_.task.names.index(name) for name in names.values()]
+        self.order_ = [self.class_names.index(name) for name in names.values()]
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -151,7 +179,7 @@ class ProgramClassifier(ClassifierMixin, _ProgramEstimator):
         return self.classes_[answers.argmax(axis=1)]
 
 
-class ProgramRegressor(RegressorMixin, _ProgramEstimator):
+class ProgramRegressor(RegressorMixin, ProgramEstimator):
     """A program that predicts a number. Args: as for `ProgramClassifier`."""
 
     _task = "regression"

@@ -8,10 +8,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from aeon.classification.base import BaseClassifier
 
+from xmr.estimators.parameters import RecipeParameters
 from xmr.estimators.programs import ProgramClassifier
 
 
-class SeriesProgramClassifier(BaseClassifier):
+class SeriesProgramClassifier(RecipeParameters, BaseClassifier):
     """Reprogram a frozen source for a set of series (n, channels, length).
 
     Args:

@@ -28,6 +28,7 @@ from xmr.job import job_on
 from xmr.program import Program
 from xmr.program_folder import read_facts
 from xmr.recipe.load import load_recipe
+from xmr.recipe.recipe import Recipe
 
 FILE, TRAINING, ARRAYS, RECIPE = "predictor.json", "training.json", "training.npy", "recipe.yaml"
 PROGRAM = "best_program"  # the run folder of the best program; it also says how records are read
@@ -68,22 +69,26 @@ class Saved:
         kind, _, name = member.partition(":")
         if kind == "program":
             return Program.load(self.folder / "members" / name if name else self.program).predict(records).values
-        return self._of_baseline(member, records)
-
-    def _of_baseline(self, name: str, records: Records) -> np.ndarray:
-        training = read_training(self.folder)
         recipe = load_recipe(self.folder / RECIPE)
-        source = create(SOURCES, recipe.source).load(recipe.seed)
-        unknown = {column: [labels[0]] * len(records) for column, labels in training.labels.items()}
-        both = Records.join([_plain(training), _plain(replace(records, labels=unknown))])
-        both.ids = [str(number) for number in range(len(both))]
-        n = len(training)
-        split = Split(np.arange(n), np.arange(0), np.arange(n, len(both)), "saved training records and new ones")
-        job = job_on(recipe, source, both, split)
-        if len(job.records["test"]) < len(records):
-            problem = job.prepared.skipped.rows[0][2]
-            raise ProgramError(Problem(str(self.folder), f"records that cannot be predicted ({problem})", "others"))
-        return run_baseline(name, baseline_input(job))
+        return baseline_on(member, recipe, read_training(self.folder), records, str(self.folder))
+
+
+def baseline_on(name: str, recipe: Recipe, training: Records, records: Records, place: str) -> np.ndarray:
+    """What a baseline that is fitted on training records predicts for others, (n, K).
+
+    Raises ProgramError, at `place`, for records that cannot be predicted.
+    """
+    source = create(SOURCES, recipe.source).load(recipe.seed)
+    unknown = {column: [labels[0]] * len(records) for column, labels in training.labels.items()}
+    both = Records.join([_plain(training), _plain(replace(records, labels=unknown))])
+    both.ids = [str(number) for number in range(len(both))]
+    n = len(training)
+    split = Split(np.arange(n), np.arange(0), np.arange(n, len(both)), "saved training records and new ones")
+    job = job_on(recipe, source, both, split)
+    if len(job.records["test"]) < len(records):
+        problem = job.prepared.skipped.rows[0][2]
+        raise ProgramError(Problem(place, f"records that cannot be predicted ({problem})", "others"))
+    return run_baseline(name, baseline_input(job))
 
 
 def _plain(records: Records) -> Records:

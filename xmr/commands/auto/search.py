@@ -1,0 +1,145 @@
+"""The search of `xmr auto`: every candidate predicts records that it did not learn from, and the best is chosen."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from xmr.commands.auto.candidates import Candidate, candidates
+from xmr.commands.auto.folds import folds_of
+from xmr.commands.auto.held_out import Pool, TooLongError, held_out_predictions, section_key
+from xmr.commands.auto.result import Kind, Result, Tried
+from xmr.commands.run_baselines import answered
+from xmr.data.clusters import PROTEIN_K
+from xmr.errors import OutputError, XmrError, reason
+from xmr.job import Job
+from xmr.recipe.load import dump_recipe, load_recipe
+from xmr.recipe.recipe import Recipe
+from xmr.tasks.base import Task
+
+Log = Callable[[str], None]
+MEAN_OF = 3  # the mean of the best candidates is a candidate itself
+BASELINE_SHARE = 4  # no baseline takes more than one part in four of the time
+
+
+def search(
+    job: Job, name: str, overrides: list[str], folder: Path, begun: float, limit: float, log: Log
+) -> tuple[list[Candidate], dict[Candidate, Recipe], Pool, Result]:
+    """Try what suits a recipe on the records that are not the test part: what was chosen, all recipes, the pool, the
+    table of what was tried.
+
+    name, overrides: of the recipe, as a user gives them; job: of the same recipe without validation and baselines;
+    begun, limit: when the search began, and the seconds it may take. Raises OutputError where nothing could be fitted.
+    """
+    pool = pool_of(job)
+    result = Result(pool.task.chosen_metric, len(pool.records), len(job.records["test"]))
+    recipes = candidates(load_recipe(name, overrides), name, overrides)
+    pool.untrained = [each for each in recipes.values() if each.training.epochs == 0]
+    predictions = try_all(recipes, pool, folder, result, begun, limit, log)
+    if not predictions:
+        raise OutputError(f"{folder}: nothing could be fitted; {result.tried[0].name}: {result.tried[0].note}")
+    members = choose(predictions, pool, result)
+    log(f"chosen: {result.chosen}")
+    return members, recipes, pool, result
+
+
+def pool_of(job: Job) -> Pool:
+    """The records that are not the test part, their folds, and the task fitted on them."""
+    prepared, recipe = job.prepared, job.recipe
+    records = prepared.records.take(np.sort(np.concatenate([prepared.split.train, prepared.split.validation])))
+    texts, strata = job.encoder.canonical(records), job.task.strata(records)
+    folds = folds_of(recipe.data.split, records, texts, strata, recipe.seed, job.encoder.kmer or PROTEIN_K)
+    digest = f"{prepared.digest} {prepared.split.how}"
+    return Pool(records, digest, folds, job.task, recipe.seed, {section_key(recipe): job.source})
+
+
+def try_all(
+    recipes: dict[Candidate, Recipe],
+    pool: Pool,
+    folder: Path,
+    result: Result,
+    begun: float,
+    limit: float,
+    log: Log,
+) -> dict[Candidate, np.ndarray]:
+    """The held-out predictions of every candidate that runs in the time that is left: (repeats, n, K) each.
+
+    limit: seconds in all since `begun`; a baseline may take a quarter of them.
+    """
+    found: dict[Candidate, np.ndarray] = {}
+
+    def left() -> float:
+        """Seconds that a candidate may take from now on."""
+        rest = limit - (time.perf_counter() - begun)
+        return min(rest, limit / BASELINE_SHARE - (time.perf_counter() - started)) if candidate.baseline else rest
+
+    for candidate, recipe in recipes.items():
+        started = time.perf_counter()
+        kind: Kind = "baseline" if candidate.baseline else "program"
+        score, note = None, ""
+        asked = dump_recipe(recipe) + candidate.baseline + pool.digest
+        place = folder / "tried" / f"{slug(candidate.name)}-{sha256(asked.encode()).hexdigest()[:12]}"
+        seconds = 0.0
+        try:
+            known = place.with_suffix(".json").is_file() or dump_recipe(recipe) in pool.solved
+            if result.tried and left() <= 0 and not known:
+                raise TooLongError(0.0)
+            values, cost = answered(place, lambda: held_out_predictions(candidate, recipe, pool, left))  # noqa: B023
+            score, seconds = _score(values, pool), cost["seconds"]
+            found[candidate] = values
+        except TooLongError as error:
+            note = str(error) if error.seconds else "no time was left (--minutes)"
+        except OutputError:
+            raise  # a full disk
+        except (XmrError, RuntimeError, ValueError, MemoryError, np.linalg.LinAlgError) as error:
+            note = reason(error)
+        seconds = seconds or time.perf_counter() - started
+        result.tried.append(Tried(candidate.name, score, seconds, kind, note))
+        outcome = f"{result.metric} {_shown(score, pool.task):.4f} on held-out records" if score is not None else note
+        log(f"{len(result.tried)} of {len(recipes)}: {candidate.name}: {outcome}, {seconds:.0f} s")
+    return found
+
+
+def _score(values: np.ndarray, pool: Pool) -> float:
+    """The chosen metric (its negative where less is better) of held-out predictions, mean over repeats."""
+    target = pool.task.encode(pool.records)
+    return float(np.mean([pool.task.score(pool.task.metrics(each, target)) for each in values]))
+
+
+def _shown(score: float, task: Task) -> float:
+    """A score as the metric's own value."""
+    return abs(score) if task.score({task.chosen_metric: 1.0}) < 0 else score
+
+
+def choose(predictions: dict[Candidate, np.ndarray], pool: Pool, result: Result) -> list[Candidate]:
+    """The candidate with the best held-out score, or the mean of the best few where that is as good or better.
+
+    Scores of few records are often equal (accuracy above all); then the squared error of the probabilities decides.
+    """
+    ranks = {each: _rank(values, pool) for each, values in predictions.items()}
+    order = sorted(ranks, key=lambda each: ranks[each], reverse=True)
+    best, members, result.chosen = ranks[order[0]], order[:1], order[0].name
+    for size in range(2, min(MEAN_OF, len(order)) + 1):
+        mean = np.mean([predictions[each].mean(axis=0) for each in order[:size]], axis=0)
+        rank = _rank(mean[None], pool)
+        name = "mean of " + ", ".join(each.name for each in order[:size])
+        result.tried.append(Tried(name, rank[0], 0.0, "mean"))
+        if rank[0] >= best[0]:
+            best, members, result.chosen = rank, order[:size], name
+    return members
+
+
+def _rank(values: np.ndarray, pool: Pool) -> tuple[float, float]:
+    """The score of held-out predictions, and what decides between equal ones, greater is better."""
+    target = pool.task.encode(pool.records)
+    return _score(values, pool), -float(np.mean([pool.task.metrics(each, target).get("brier", 0.0) for each in values]))
+
+
+def slug(name: str) -> str:
+    """A candidate's name as the name of a file."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
