@@ -157,3 +157,5 @@ def test_what_wins_predicts_and_is_pickled():
     np.testing.assert_allclose(again.predict_proba(X[:9]), model.predict_proba(X[:9]), atol=1e-6)
     values = AutoRegressor(**QUICK).fit(X, X[:, 0]).predict(X)
     assert np.corrcoef(values, X[:, 0])[0, 1] > 0.9
+    chosen_by = AutoClassifier(metric="balanced_accuracy", **QUICK).fit(X[::3], y[::3])
+    assert chosen_by.result_.metric == "balanced_accuracy"

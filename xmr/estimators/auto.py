@@ -19,7 +19,6 @@ from xmr.core.registry import ENCODERS
 from xmr.data.records import Records
 from xmr.data.splits import Split, random_split
 from xmr.estimators.programs import ProgramClassifier, ProgramEstimator, ProgramRegressor, trained
-from xmr.job import job_on
 from xmr.program import Program
 from xmr.recipe.load import load_recipe
 from xmr.tasks.base import task_class
@@ -45,14 +44,14 @@ class AutoEstimator(ProgramEstimator):
 
     def _train(self, X: Any, labels: list[str]) -> Self:
         begun = time.perf_counter()
-        recipe, source, self.training_ = self._loaded(X, labels)
+        metric = [] if self.metric is None else [f"training.metric={self.metric}"]
+        recipe, self.training_, job_of = self._loaded(X, labels, metric)
         fields = ENCODERS.get(recipe.encoder["name"]).fields_for(X)
-        given = [f"task={self._task}", *self.overrides, f"seed={recipe.seed}"]
+        given = [f"task={self._task}", *self.overrides, *metric, f"seed={recipe.seed}"]
         given += [f"encoder.{name}={json.dumps(value)}" for name, value in fields.items()]
-        given += [] if self.metric is None else [f"training.metric={self.metric}"]
         self.recipe_ = load_recipe(self.recipe, [*given, "data.split.validation=0", "baselines=[]"])
         everything, nobody = np.arange(len(self.training_)), np.zeros(0, dtype=np.int64)
-        job = job_on(self.recipe_, source, self.training_, Split(everything, nobody, nobody, "no test part"))
+        job = job_of(Split(everything, nobody, nobody, "no test part"))
         with tempfile.TemporaryDirectory() as folder:
             members, recipes, pool, self.result_ = search(
                 job, self.recipe, given, Path(folder), begun, 60 * self.minutes, lambda _: None

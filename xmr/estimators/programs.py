@@ -7,7 +7,8 @@ channels, length) for series, (n, height, width[, 3]) for images, a list of text
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,7 +28,6 @@ from xmr.job import Job, job_on, make_encoder
 from xmr.program import Program
 from xmr.recipe.load import load_recipe
 from xmr.recipe.recipe import Recipe
-from xmr.sources.base import Source
 from xmr.tasks.base import task_class
 from xmr.training.interrupt import TrainingInterruptedError
 from xmr.training.loop import train
@@ -64,19 +64,22 @@ class ProgramEstimator(RecipeParameters, BaseEstimator):
 
     def _train(self, X: Any, labels: list[str]) -> Self:
         """Train the recipe's program on X only; data named in the recipe is not used."""
-        recipe, source, records = self._loaded(X, labels)
+        recipe, records, job = self._loaded(X, labels)
         strata = task_class(self._task).strata(records)
         whole = random_split(strata, len(records), 0, recipe.data.split.validation, None, recipe.seed)
         split = Split(whole.train, whole.validation, np.zeros(0, dtype=np.int64), "no test part")
-        self.program_ = trained(recipe, job_on(recipe, source, records, split))
+        self.program_ = trained(recipe, job(split))
         return self
 
-    def _loaded(self, X: Any, labels: list[str]) -> tuple[Recipe, Source, Records]:
-        """The recipe without its data, its source, and X as records that its encoder can read."""
+    def _loaded(
+        self, X: Any, labels: list[str], also: Sequence[str] = ()
+    ) -> tuple[Recipe, Records, Callable[[Split], Job]]:
+        """The recipe without its data, X as records that its encoder can read, and what makes a job of a split."""
         seed = self.random_state
         if not isinstance(seed, int | np.integer):  # None, or a generator, as everywhere in scikit-learn
             seed = check_random_state(seed).randint(2**31)
-        recipe = load_recipe(self.recipe, [f"task={self._task}", *self.overrides, f"seed={seed}", "baselines=[]"])
+        given = [f"task={self._task}", *self.overrides, *also, f"seed={seed}", "baselines=[]"]
+        recipe = load_recipe(self.recipe, given)
         recipe.data = recipe.data.model_copy(update={"dataset": None, "path": "<memory>", "positive": None})
         reader = ENCODERS.get(recipe.encoder["name"])
         records = self._records(X, reader, reset=True)
@@ -84,7 +87,7 @@ class ProgramEstimator(RecipeParameters, BaseEstimator):
         recipe.encoder |= reader.fields_for(X)
         source = create(SOURCES, recipe.source).load(recipe.seed)
         make_encoder(recipe, source).require_valid(records, fitted=False)
-        return recipe, source, records
+        return recipe, records, partial(job_on, recipe, source, records)
 
     @property
     def class_names(self) -> tuple[str, ...]:
