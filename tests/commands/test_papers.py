@@ -65,7 +65,8 @@ def test_the_verdict_says_what_was_reproduced(monkeypatch):
     assert missed.cells()["verdict"] == "not reproduced: w"
     other = Paper(**same, result=place, why="w")
     assert other.cells()["verdict"] == (
-        "cannot be: w; the figure here is above random source, not above linear probe and best baseline"
+        "cannot be: w; the figure here is better than the random source and the best baseline, "
+        "not better than the linear probe"
     )
 
 

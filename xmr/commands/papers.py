@@ -21,16 +21,17 @@ Text = Annotated[str, MinLen(1)]
 Tag = Literal["input", "embedding", "hidden", "learnable", "fixed", "additive", "concatenative", "parametric"]
 Alignment = Literal["identity", "structural", "statistical", "linear"]
 UNCHECKED = "not quoted: its tables could not be checked"
-NOT_RUN = "not run"
+NOT_RUN, NOT_MEASURED = "not run", "not measured"
 COLUMNS = ("published", "ours", "random source", "no source", "linear probe", "best baseline", "verdict")
 
 
 class Measured(Section):
-    """Where a result stands: results/NAME.json, its row and its column."""
+    """Where a result stands: results/NAME.json, its row and column. against: the column of the baselines, if another."""
 
     name: Text
     row: Text
     column: Text
+    against: Text | None = None
 
 
 class Paper(Section):
@@ -69,27 +70,25 @@ class Paper(Section):
         result, place = self.measured, self.result
         if result is None or place is None:
             return dict(zip(COLUMNS, (self.published, *[NOT_RUN] * 5, self._verdict(None))))
-        column, metric = place.column, result.columns[place.column]
-        baselines = {name for name, row in result.rows.items() if row.kind == "baseline" and column in row.cells}
-        others = baselines - {"linear_probe"}
-        sign = 1 if higher_is_better(metric) else -1
-        best = max(others, key=lambda name: sign * result.rows[name].cells[column].mean, default=None)
+        column, against = place.column, place.against or place.column
+        best = result.best(against, ("baseline",), ("linear_probe",))
 
-        def shown(row: str | None, absent: str) -> str:
-            known = row in result.rows and column in result.rows[row].cells
-            return number(result.rows[row].cells[column]) if known and row else absent
+        def shown(row: str | None, column: str = column) -> str | None:
+            known = row is not None and row in result.rows and column in result.rows[row].cells
+            return number(result.rows[row].cells[column]) if known and row else None
 
         def control(kind: str) -> str:
-            return shown(f"{place.row}, {kind}", shown(kind, "not measured"))
+            return shown(f"{place.row}, {kind}") or (shown(kind) if place.row == first else None) or NOT_MEASURED
 
+        first = next(iter(result.rows))
         seeds = f", {result.seeds} seed{'s' if result.seeds > 1 else ''}"
         return {
             "published": self.published,
-            "ours": f"{metric} {shown(place.row, '')} ({column}{seeds})",
+            "ours": f"{result.columns[column]} {shown(place.row)} ({column}{seeds})",
             "random source": control("random weights"),
             "no source": control("no source"),
-            "linear probe": shown("linear_probe", "not measured"),
-            "best baseline": f"{best} {shown(best, '')}" if best else "not measured",
+            "linear probe": shown("linear_probe", against) or NOT_MEASURED,
+            "best baseline": f"{best} {shown(best, against)}" if best else NOT_MEASURED,
             "verdict": self._verdict(result),
         }
 
@@ -99,21 +98,29 @@ class Paper(Section):
             return f"not in xmr: {self.decision}"
         if result is None or self.result is None:
             return f"cannot be: {self.why}"
-        column = self.result.column
+        place = self.result
+        column, against = place.column, place.against or place.column
         rows, sign = result.rows, 1 if higher_is_better(result.columns[column]) else -1
-        ours = rows[self.result.row].cells[column]
+        ours = rows[place.row].cells[column]
         if self.published_value is not None:
             reached = sign * (ours.mean - self.published_value) >= -2 * (ours.std or 0.0)
             return "reproduced" if reached else f"not reproduced: {self.why}"
+        random = rows.get(f"{place.row}, random weights") or (
+            rows.get("random weights") if place.row == next(iter(rows)) else None
+        )
         rivals = {
-            "random source": rows.get(f"{self.result.row}, random weights") or rows.get("random weights"),
-            "linear probe": rows.get("linear_probe"),
-            "best baseline": rows.get(result.best(column, ("baseline",)) or ""),
+            "the random source": (random, column),
+            "the linear probe": (rows.get("linear_probe"), against),
+            "the best baseline": (rows.get(result.best(against, ("baseline",), ("linear_probe",)) or ""), against),
         }
-        known = {name: row.cells[column].mean for name, row in rivals.items() if row and column in row.cells}
+        known = {name: row.cells[at].mean for name, (row, at) in rivals.items() if row and at in row.cells}
         above = [name for name, value in known.items() if sign * (ours.mean - value) > 0]
         below = [name for name in known if name not in above]
-        said = [f"{word} {' and '.join(names)}" for word, names in (("above", above), ("not above", below)) if names]
+        said = [
+            f"{word} {' and '.join(names)}"
+            for word, names in (("better than", above), ("not better than", below))
+            if names
+        ]
         return f"cannot be: {self.why}; the figure here is {', '.join(said) or 'without comparison'}"
 
 

@@ -72,10 +72,11 @@ class Result(Section):
     mean_of: list[str] = Field(default_factory=list)
     failures: dict[str, str] = Field(default_factory=dict)
 
-    def best(self, column: str, kinds: Sequence[Kind]) -> str | None:
-        """The row of these kinds that is best in a column; None where there is none."""
+    def best(self, column: str, kinds: Sequence[Kind], without: Sequence[str] = ()) -> str | None:
+        """The row of these kinds that is best in a column, besides some; None where there is none."""
         sign = 1 if higher_is_better(self.columns[column]) else -1
-        found = {name: sign * row.cells[column].mean for name, row in self.rows.items() if _has(row, column, kinds)}
+        known = {name: row for name, row in self.rows.items() if name not in without and _has(row, column, kinds)}
+        found = {name: sign * row.cells[column].mean for name, row in known.items()}
         return max(found, key=lambda name: found[name]) if found else None
 
 
