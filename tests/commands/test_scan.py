@@ -58,6 +58,23 @@ def test_other_domains(recipe, tmp_path):
     assert np.isnan(rows[0].leep) == (recipe == "table/diabetes")
 
 
+def test_evidence_of_class_logits_against_features(monkeypatch):
+    """Where the logits are the features, their ratio of evidence is zero; a vocabulary is too large to be compared."""
+    from xmr.sources.resnet20 import ResNet20
+    from xmr.testing.stand_ins import stand_in
+
+    asked = ["data.split.n_labelled=80", "baselines=[]", "ensemble=1", "source={name: resnet20_cifar10}"]
+    made = stand_in("pixel")
+    monkeypatch.setattr(ResNet20, "load", lambda self, seed=0: made)
+    [row] = score_source("image/digits_cifar", asked, "")
+    assert np.isfinite(row.llr)
+    assert row.llr != 0
+    monkeypatch.setattr(type(made), "answers", lambda self, hidden: hidden)
+    [row] = score_source("image/digits_cifar", asked, "")
+    assert row.llr == pytest.approx(0, abs=1e-9)
+    assert np.isnan(score_source("protein/amp_random", [*SMALL, "ensemble=1", "baselines=[]"], "")[0].llr)
+
+
 def test_scores_that_are_not_defined_are_written_as_such(tmp_path):
     assert execute(["scan", "table/diabetes", "data.split.n_labelled=60", "-o", str(tmp_path)]) == 0
     assert json.loads((tmp_path / "scan.json").read_text())["scores"][0]["leep"] is None

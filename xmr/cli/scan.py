@@ -32,7 +32,8 @@ def scan(
 
     One forward pass over the training set per source gives LogME (the ranking), a cross-validated probe, H-score and
     LEEP, with standard errors. With --reference also the sliced Wasserstein distance of the target's features to the
-    source's own (smaller is nearer). The test set is not used.
+    source's own (smaller is nearer). LLR compares the evidence of the source's class logits with that of its features;
+    above 0 a label mapping may do better than a linear probe. The test set is not used.
     """
     from xmr.commands.scan.scan import scan as run_scan
     from xmr.commands.sweep.combinations import separated
@@ -49,7 +50,7 @@ def scan(
     )
     table = Table()
     distance = ["distance"] if reference is not None else []
-    for column in ("source", "layers", "LogME", "probe", "H-score", "LEEP", *distance, "seconds"):
+    for column in ("source", "layers", "LogME", "probe", "H-score", "LEEP", "LLR", *distance, "seconds"):
         table.add_column(column, justify="left" if column == "source" else "right")
     for row in rows:
         table.add_row(
@@ -57,7 +58,7 @@ def scan(
             "" if row.layers is None else str(row.layers),
             f"{row.log_me:.3f} ± {row.log_me_error:.3f}",
             f"{row.probe:.3f} ± {row.probe_error:.3f}",
-            *(f"{value:.3f}" for value in (row.h_score, row.leep)),
+            *(f"{value:.3f}" for value in (row.h_score, row.leep, row.llr)),
             *([f"{row.wasserstein:.3f}"] if reference is not None else []),
             f"{row.seconds:.1f}",
         )

@@ -26,7 +26,7 @@ COLUMNS = ("published", "ours", "random source", "no source", "linear probe", "b
 
 
 class Measured(Section):
-    """Where a result stands: results/NAME.json, its row and column. against: the column of the baselines, if another."""
+    """Where a result stands: results/NAME.json, row and column. against: the column of the baselines, if another."""
 
     name: Text
     row: Text

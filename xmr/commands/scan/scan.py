@@ -23,6 +23,7 @@ from xmr.job import Job, load_job
 from xmr.recipe.load import load_recipe
 from xmr.tasks.base import task_class
 
+MAX_CLASSES = 2000  # of a source whose class logits are compared with its features; a vocabulary has more
 MAX_LEEP = 20_000_000  # probabilities held at once for LEEP; beyond, fewer records are asked
 
 
@@ -32,8 +33,9 @@ class Scores:
 
     log_me: the ranking, because it predicted trained results best (docs/results.md); probe: cross-validated score on
     the training records (accuracy, or R2); the errors are standard errors over records; wasserstein: sliced distance
-    to the source's own features of reference records. NaN where a score is not defined (LEEP and H-score of a
-    regression) or there is no reference.
+    to the source's own features of reference records; llr: evidence of the source's class logits less that of its
+    features, above 0 where a label mapping may do better than a linear probe (arXiv 2409.01821). NaN where a score is
+    not defined (LEEP and H-score of a regression, LLR of a vocabulary) or there is no reference.
     """
 
     source: str
@@ -46,6 +48,7 @@ class Scores:
     leep: float
     seconds: float
     wasserstein: float = float("nan")
+    llr: float = float("nan")
 
 
 def scan(
@@ -126,13 +129,17 @@ def _scored(
     started = perf_counter()
     nan = float("nan")
     right, evidence = probe(features, target), log_me(features, target)
-    between = likelihood = nan
+    between = likelihood = ratio = nan
     if job.task.classes:
         between = h_score(features, target)
         with torch.inference_mode():
             most = max(2, MAX_LEEP // job.source.classes)
             logits = job.source.answers(torch.from_numpy(features[:most])).float()
             likelihood = leep(torch.softmax(logits, dim=1).numpy(), target[:most])
+        if job.source.classes <= MAX_CLASSES and most >= len(target):
+            ratio = log_me(logits.numpy(), target) - evidence
     errors = jackknife(log_me, features, target), float(right.std(ddof=1) / np.sqrt(len(right)))
     seconds = shared + perf_counter() - started
-    return Scores(label, layers, evidence, errors[0], float(right.mean()), errors[1], between, likelihood, seconds)
+    return Scores(
+        label, layers, evidence, errors[0], float(right.mean()), errors[1], between, likelihood, seconds, llr=ratio
+    )
