@@ -99,7 +99,7 @@ def _measured(recipe: Recipe, source: Source, encoder: Encoder, prepared: Any) -
     check_optimizer(program, settings)
     evaluations = 0
     if settings.searches and settings.epochs:
-        search = SearchLearner(program, settings, recipe.seed, 1, None)
+        search = SearchLearner(program, settings, recipe.seed, lambda _: 1)
         evaluations = search.evaluations
         asked = len(training) * settings.epochs_of(len(plan)) * evaluations * len(program.transforms)
         asked *= source.hidden_width // source.own_width if source.questions is not None else 1

@@ -125,7 +125,7 @@ def train(
                     transform.on_epoch(progress.epoch, job.epochs)
             for batch, repeated in job.batches(progress.epoch)[progress.batch :]:
                 try:
-                    progress.asked = job.plan(batch, progress.asked)
+                    progress.asked = job.plan(batch, progress.asked, job.learner.evaluations)
                     loss, count = job.step(batch, progress.step, repeated)
                 except QuestionBudgetError as spent:
                     progress.stopped, history.note = True, f"stopped after {progress.step} steps: {spent}"

@@ -78,7 +78,7 @@ class Work:
         """What the recipe trains with. Raises RecipeError where that needs a gradient that the source does not have."""
         check_optimizer(self.program, self.settings)
         if self.searches:
-            return SearchLearner(self.program, self.settings, self.seed, self.steps, self.accelerator)
+            return SearchLearner(self.program, self.settings, self.seed, self._affordable, self.accelerator)
         return GradientLearner(self.program, self.settings, self.steps, self.accelerator)
 
     def batches(self, epoch: int) -> list[tuple[np.ndarray, bool]]:
@@ -115,18 +115,33 @@ class Work:
         target = self.task.batch_targets(self.training.target, self.training.data, batch)
         return target.to(self.program.device, non_blocking=True)
 
-    def plan(self, batch: np.ndarray, asked: int) -> int:
+    def _affordable(self, evaluations: int) -> int:
+        """The number of steps, or how many of them the budget of a source that only answers allows; kept in `steps`."""
+        asked = number = 0
+        for epoch in range(self.epochs):
+            for batch, _ in self.batches(epoch):
+                try:
+                    asked = self.plan(batch, asked, evaluations)
+                except QuestionBudgetError:
+                    self.steps = number
+                    return number
+                number += 1
+        return number
+
+    def plan(self, batch: np.ndarray, asked: int, evaluations: int) -> int:
         """Add the questions of a search step on this batch to those of all steps before.
 
-        Raises QuestionBudgetError where the source may not be asked as many, before any of them is asked.
+        evaluations: losses per step. Raises QuestionBudgetError where the source may not be asked as many, before any
+        of them is asked.
         """
-        budget = self.program.source.questions
+        source = self.program.source
+        budget = source.questions
         if not self.searches or budget is None or budget.limit is None:
             return asked
-        source = self.program.source
-        views = source.hidden_width // source.own_width
-        asked += self.learner.evaluations * len(batch) * views * len(self.program.transforms)
-        allowed = budget.limit - 2 * budget.reserved  # for the count at the start and that at the end
+        transforms = self.program.transforms
+        views, reads = source.hidden_width // source.own_width, int(transforms[0].reads_features)
+        asked += (evaluations + reads) * len(batch) * views * len(transforms)
+        allowed = budget.limit - (2 + reads) * budget.reserved  # for the count at the start and that at the end
         if asked > allowed:
             raise QuestionBudgetError(
                 f"a search of one more step asks {asked:,} questions, and of source.queries ({budget.limit:,}) "

@@ -23,9 +23,11 @@ class Transform(nn.Module, ABC):
 
     `takes` and `space` name the cell. `merge` returns an equal transform that holds only what prediction needs.
     `needs_features`: whether it is fitted, before training, on the source's features of the plain training records.
+    `reads_features`: whether it depends on the source's features of each record (`set_feature_extractor`).
     """
 
     needs_features: ClassVar[bool] = False
+    reads_features: ClassVar[bool] = False
 
     member: int = 0  # which program of an ensemble it belongs to, set before `build`
     programs: int = 1  # size of the ensemble, set before `build`

@@ -31,6 +31,7 @@ class ClusteredBorder(Border):
     """
 
     needs_features: ClassVar[bool] = True
+    reads_features: ClassVar[bool] = True
     centres: Tensor
 
     def __init__(

@@ -4,7 +4,7 @@ image.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -35,6 +35,8 @@ class Coordinator(PixelTransform):
         units: add in `pixel` values (clipped to [0, 1]), or in the source's `normalized` units.
         interpolation: how the image is resized.
     """
+
+    reads_features: ClassVar[bool] = True
 
     def __init__(
         self,

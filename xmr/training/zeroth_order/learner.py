@@ -4,6 +4,7 @@ gradient, from the answers alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -31,10 +32,18 @@ LEVEL = 1 / 255
 class SearchLearner(Learner):
     """theta = theta_0 + A(z) for each program, or for all together where one head reads them all; z is searched.
 
-    Raises RecipeError for a transform without parameters.
+    affordable: from the number of losses per step to the number of steps. Raises RecipeError for a transform without
+    parameters.
     """
 
-    def __init__(self, program: Program, settings: TrainingSettings, seed: int, steps: int, accelerator: Any) -> None:
+    def __init__(
+        self,
+        program: Program,
+        settings: TrainingSettings,
+        seed: int,
+        affordable: Callable[[int], int],
+        accelerator: Any = None,
+    ) -> None:
         self.program, self.accelerator = program, accelerator
         name = settings.optimizer
         each = [[p for p in transform.parameters() if p.requires_grad] for transform in program.transforms]
@@ -47,8 +56,9 @@ class SearchLearner(Learner):
         shapes, subspace = [p.shape for p in self.groups[0]], settings.subspace or USUAL.get(name)
         self.subspaces = [make_subspace(subspace, shapes, image, seed, i) for i in range(len(self.groups))]
         self.z = torch.stack([subspace.start() for subspace in self.subspaces])
-        self.search = RULES[name](settings.search, self.size, seed, steps, subspace is not None)
+        self.search = RULES[name](settings.search, self.size, seed, 0, subspace is not None)
         self.evaluations = self.search.evaluations
+        self.search.steps = steps = affordable(self.evaluations)
         self.base = [_flat(group) for group in self.groups]  # theta_0
         self.level = torch.zeros(len(self.groups), 1, dtype=torch.float64)
         learns = any(p.requires_grad for p in program.outputs.parameters())
