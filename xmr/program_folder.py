@@ -265,6 +265,8 @@ def _assemble(facts: dict[str, Any], encoder_state: dict[str, Any], place: str) 
                 f"{expected[:12]}, the weights the program was trained on (another revision or version of the model)",
             )
         )
+    if source.address:
+        warnings.warn(f"{place}: this program sends its inputs to {source.address}", XmrWarning, stacklevel=2)
     if canary:
         source.check_canary(canary)
     encoder, transform = create(ENCODERS, sections["encoder"]), create(TRANSFORMS, sections["transform"])

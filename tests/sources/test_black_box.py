@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from xmr.commands.predict import predict_file
 from xmr.commands.run import run
 from xmr.core.component import create, help_of, section_model
 from xmr.core.registry import SOURCES
@@ -457,16 +458,23 @@ def test_top_k_and_labels_by_name(service: Service) -> None:
 
 
 def test_the_token_is_sent_and_told_to_nobody(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SourceUnavailableError, match="SERVICE_TOKEN, which is not set"):
-        http_source(service, token_env="SERVICE_TOKEN").load()
-    monkeypatch.setenv("SERVICE_TOKEN", "s3cret-value")
-    source = http_source(service, token_env="SERVICE_TOKEN").load()
+    with pytest.raises(SourceUnavailableError, match="XMR_TOKEN_X, which is not set"):
+        http_source(service, token_env="XMR_TOKEN_X").load()
+    monkeypatch.setenv("XMR_TOKEN_X", "s3cret-value")
+    source = http_source(service, token_env="XMR_TOKEN_X").load()
     assert service.headers[-1]["Authorization"] == "Bearer s3cret-value"
     assert "s3cret" not in json.dumps(source.describe())
     service.script = [lambda: (403, {}, b"no access with s3cret-value")]
     with pytest.raises(SourceUnavailableError, match=r"status 403 \(no access with \*\*\*\)") as raised:
         source(pixels(1))
     assert "s3cret" not in str(raised.value)
+
+
+def test_a_recipe_reaches_no_other_secret(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUD_SECRET", "s3cret-value")
+    with pytest.raises(RecipeError, match="begins with XMR_TOKEN"):
+        http_source(service, token_env="CLOUD_SECRET")
+    assert not service.headers
 
 
 def test_refusals_are_not_repeated(service: Service, fast_retries: list[float]) -> None:
@@ -624,3 +632,26 @@ def test_a_budget_below_one_question_per_record_is_refused(service: Service, tmp
     with pytest.raises(RecipeError, match="at least 100: 80 training and 20 validation"):
         run(digits(service, queries=99), tmp_path / "run", device="cpu")
     assert service.records() == 2
+
+
+def test_predictions_are_limited_and_resumed(service: Service, tmp_path: Path) -> None:
+    run(digits(service), tmp_path / "run", device="cpu")
+    images = tmp_path / "images"
+    images.mkdir()
+    for number in range(10):
+        Image.fromarray(np.random.default_rng(number).integers(0, 255, (8, 8), dtype=np.uint8)).save(
+            images / f"{number}.png"
+        )
+    before = service.records()
+    target = tmp_path / "predictions.csv"
+    with (
+        pytest.warns(XmrWarning, match="sends its inputs to http://127"),
+        pytest.raises(QuestionBudgetError, match="a larger --queries continues"),
+    ):
+        predict_file(tmp_path / "run", images, target, queries=7, chunk=4, device="cpu")
+    assert service.records() - before == 2 + 4
+    with pytest.warns(XmrWarning):
+        done = predict_file(tmp_path / "run", images, target, queries=6, chunk=4, device="cpu")
+    assert done.written == 10
+    assert service.records() - before == 2 + 4 + 2 + 6
+    assert "6 prediction" in done.notes[-1]

@@ -48,6 +48,10 @@ def predict(
     samples: Annotated[
         int, typer.Option(min=0, max=10_000, help="Sampled loops per record, of programs that fill hidden letters.")
     ] = 0,
+    queries: Annotated[
+        int | None,
+        typer.Option(min=0, help="Most questions to a source that only answers (an API, an ONNX file)."),
+    ] = None,
     precision: Annotated[
         Precision, typer.Option(help="Number format; bf16 is faster where the processor supports it.")
     ] = Precision.full,
@@ -79,6 +83,7 @@ def predict(
             device=device,
             escape_formulas=escape_formulas,
             keep=keep,
+            queries=queries,
             samples=samples,
             report=lambda n, rate: status.update(f"{n:,} records, {rate:,.0f} per second"),
         )

@@ -66,6 +66,7 @@ def predict_file(
     escape_formulas: bool = False,
     keep: bool = False,
     samples: int = 0,
+    queries: int | None = None,
     report: Callable[[int, float], None] = lambda n, rate: None,
 ) -> Done:
     """Predict every record of one or several files into the CSV file `target`. Raises DataError naming file and line.
@@ -73,8 +74,9 @@ def predict_file(
     With on_error "skip", records that cannot be read are listed in `target`.skipped.csv and the others are predicted.
     force: start over, and replace a `target` that is no prediction. escape_formulas: an apostrophe before ids and
     labels that a spreadsheet would take for a formula. keep: write header and input of each record as well. samples:
-    per record, of programs that fill hidden letters. Raises OutputError for a target that is the input, no file, in
-    use, or cannot be written.
+    per record, of programs that fill hidden letters. queries: most questions to a source that only answers; raises
+    QuestionBudgetError for more. Raises OutputError for a target that is the input, no file, in use, or cannot be
+    written.
     """
     paths = [source] if isinstance(source, Path) else [*source]
     for path in paths:
@@ -94,6 +96,8 @@ def predict_file(
         program = Program.load(folder, str(make_accelerator(device).device))
         if samples:
             program.task = program.task.sampling(samples)
+        if program.source.questions is not None:
+            program.source.questions.prediction_limit = queries
         key = _fingerprint(folder, paths, columns, on_error, precision, escape_formulas, keep, samples)
         chunk = chunk or program.encoder.chunk
         request = _Request(program, source, columns, chunk, on_error, precision, escape_formulas, keep)
@@ -198,7 +202,9 @@ def _predict(
         os.replace(part, target)
         note.unlink(missing_ok=True)
         bad_part.unlink(missing_ok=True)
-    return Done(state["written"], state["skipped"], skipped_file, (*notes, *ids.notes()))
+    questions = request.program.source.questions
+    said = [] if questions is None else [questions.said()]
+    return Done(state["written"], state["skipped"], skipped_file, (*notes, *ids.notes(), *said))
 
 
 def _answered(

@@ -214,6 +214,16 @@ def _facts(result: dict[str, Any]) -> list[tuple[str, str]]:
             ", ".join(f"{seconds[name]:.0f}" for name in ("load", "train", "test")),
         ),
         ("seed", str(result["seed"])),
+        *(
+            [
+                (
+                    "questions to the source, cost",
+                    f"{', '.join(f'{n:,} {k}' for k, n in asked.items())}; {result['cost']:g}",
+                )
+            ]
+            if (asked := result.get("queries"))
+            else []
+        ),
     ]
 
 

@@ -48,6 +48,7 @@ class Source(nn.Module, ABC):
     feature_layers: int = 1  # number of layers whose features are concatenated
     class_names: tuple[str, ...] = ()  # of the source classes, if known
     questions: Questions | None = None  # of a source that only answers
+    address: str = ""  # to which its inputs are sent, of a source on another machine
     canary: Any = None  # its answers to fixed questions, by which it is recognized
     tokenize: Tokenize | None = None  # texts -> token ids, if the source has a tokenizer
     group_of: tuple[str, ...] = ()  # the group of each of these texts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -19,6 +20,7 @@ from xmr.sources.media import LETTERS, AudioView, Clips, Images, ImageView, Medi
 AGAIN = (408, 429, 500, 502, 503, 504)  # statuses after which a call is repeated
 MAX_WAIT = 120  # seconds before a repetition, also where Retry-After asks for more
 SHOWN = 200  # characters of a refusal that are shown
+_TOKEN = re.compile(r"XMR_TOKEN[A-Z0-9_]*")
 
 
 class HttpSource(BlackBox):
@@ -32,7 +34,8 @@ class HttpSource(BlackBox):
         url: address of the model's inference endpoint (http:// or https://).
         classes: number of the service's classes, or their names; of an embedding its width.
         protocol: form of the JSON: KServe's version 1 (as TensorFlow Serving) or 2.
-        token_env: name of the environment variable that holds the bearer token; its value is written nowhere.
+        token_env: name of the environment variable that holds the bearer token; it begins with XMR_TOKEN, and its
+            value is written nowhere.
         parallel: calls in flight at once.
         timeout: seconds that one call may take.
         tries: of a call, before the run stops; everything answered so far is kept.
@@ -60,7 +63,11 @@ class HttpSource(BlackBox):
             raise RecipeError(
                 Problem("source.url", found, "one without, and source.token_env: a recipe is no place for it")
             )
-        self.url, self.protocol, self.token_env = url, protocol, token_env
+        if token_env is not None and not _TOKEN.fullmatch(token_env):
+            expected = "a name that begins with XMR_TOKEN, so that a recipe can reach no other secret of this machine"
+            raise RecipeError(Problem("source.token_env", repr(token_env), expected))
+        self.url = self.address = url
+        self.protocol, self.token_env = protocol, token_env
         self.names: tuple[str, ...] = () if isinstance(classes, int) else tuple(classes)
         self.class_count = classes if isinstance(classes, int) else len(classes)
         self.parallel, self.timeout, self.tries = parallel, timeout, tries

@@ -45,6 +45,7 @@ class Questions:
     def __init__(self, limit: int | None = None, price: float = 0.0, keep: bool = True) -> None:
         self.limit, self.price, self.keep = limit, price, keep
         self.purpose: Purpose = "prediction"
+        self.prediction_limit: int | None = None  # most questions for predictions
         self.reserved = 0  # that a search leaves for the last count
         self.counts: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -120,6 +121,12 @@ class Questions:
                     f"{number:,} more questions for {self.purpose}, and {max(0, left):,} of source.queries "
                     f"({self.limit:,}) are left"
                 )
+        most = self.prediction_limit if self.purpose == "prediction" else None
+        if most is not None and self.counts["prediction"] + number > most:
+            raise QuestionBudgetError(
+                f"{number:,} more questions, and {max(0, most - self.counts['prediction']):,} of --queries ({most:,}) "
+                "are left; predictions so far are kept: the same command with a larger --queries continues"
+            )
         self.counts[self.purpose] += number
 
     def retry(self, number: int = 1) -> None:
