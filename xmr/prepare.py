@@ -17,7 +17,7 @@ from xmr.data.columns import Columns
 from xmr.data.public.catalog import dataset
 from xmr.data.public.location import locate
 from xmr.data.readers.read import read_all, wild_type_of
-from xmr.data.readers.residues import join_residues
+from xmr.data.readers.residues import join_lines, join_residues
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.data.settings import DataSettings
 from xmr.data.skew import skew
@@ -191,8 +191,11 @@ def _read(settings: DataSettings, task: type[Task], reads: str, skipped: Skipped
         records = _with_tests(
             records, read_all(tests, replace(columns, prefix="test-"), settings.on_error, skipped), files
         )
-    if task.per_position and labels_file is not None:
-        records = join_residues(records, labels_file, mask_file, settings.on_error, skipped)
+    if labels_file is not None:
+        if task.per_position:
+            records = join_residues(records, labels_file, mask_file, settings.on_error, skipped)
+        else:
+            records = join_lines(records, labels_file)
     return records, columns
 
 

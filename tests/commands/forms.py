@@ -364,6 +364,27 @@ FORMS = [
         data={"labels_path": "labels.fasta", "mask_path": "mask.fasta"},
     ),
     Form(
+        "sequences in a FASTA file, the label of each on a line of a text file",
+        "protein x.fasta classes.txt",
+        {
+            "x.fasta": fasta((f"p{i}", text) for i, text in enumerate(PROTEINS)),
+            "classes.txt": "\n".join(("amp", "other")[i % 2] for i in range(40)) + "\n",
+        },
+        "classification",
+        {"amp", "other"},
+        data={"labels_path": "classes.txt"},
+    ),
+    Form(
+        "sequences in a FASTA file, labels of each residue on a line of a text file",
+        "protein x.fasta residues.txt",
+        {
+            "x.fasta": fasta((f"p{i}", text) for i, text in enumerate(PROTEINS)),
+            "residues.txt": "\n".join("HEC-"[i % 4] * 6 + "H" * (len(text) - 6) for i, text in enumerate(PROTEINS)),
+        },
+        "sequence_labeling",
+        data={"labels_path": "residues.txt"},
+    ),
+    Form(
         "mutations `A24G,N30D` of a protein",
         f"protein x.csv --wild-type {WILD}",
         {"x.csv": csv("mutant;DMS_score", ((listing(m), i / 9) for i, (m, _) in enumerate(_VARIANTS)), ";")},
@@ -546,6 +567,40 @@ FORMS = [
         "classification",
         {"cat", "dog"},
         n=12,
+    ),
+    Form(
+        "images, a folder for each class, named one by one",
+        "image animals/cat animals/dog",
+        images,
+        "classification",
+        {"cat", "dog"},
+        n=12,
+        data={"path": ["animals/cat", "animals/dog"]},
+    ),
+    Form(
+        "audio clips, a folder for each class, named one by one",
+        "audio clips/no clips/yes",
+        mixed,
+        "classification",
+        {"no", "yes"},
+        n=12,
+        data={"path": ["clips/no", "clips/yes"]},
+    ),
+    Form(
+        "molecules with ids of a usual name that repeat, as in BBBP",
+        "molecule x.csv --target p_np",
+        {
+            "x.csv": csv(
+                "num,name,p_np,smiles",
+                (
+                    (i, f"drug {i % 30}", i % 2, f"{'C' * (i // 2 + 1)}{'ON'[i % 2]}c1cc{'cn'[i // 20]}cc1")
+                    for i in range(40)
+                ),
+            )
+        },
+        "classification",
+        {"0", "1"},
+        data={"id": "none", "target": "p_np"},
     ),
     Form(
         "a table of channels over time, to be forecast",

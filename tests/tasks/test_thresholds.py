@@ -11,9 +11,11 @@ from xmr.cli.app import execute
 from xmr.core.prediction import Prediction
 from xmr.data.records import Records
 from xmr.errors import RecipeError
+from xmr.metrics.registry import METRICS
 from xmr.recipe.load import load_recipe
 from xmr.tasks.base import restore_task
 from xmr.tasks.classification import Classification
+from xmr.tasks.multilabel import Multilabel
 from xmr.tasks.sequence_labeling import SequenceLabeling
 
 RARE = Classification(("common", "rare"), "label", "rare")
@@ -50,6 +52,38 @@ def test_with_too_few_records_the_class_is_as_frequent_as_in_training():
     assert RARE.decided(np.full((8, 2), 0.5), TRUTH, TRUTH) is RARE
     assert RARE.decided(np.zeros((0, 2)), TRUTH[:0], TRUTH) is RARE
     assert Classification(("a", "b", "c")).decided(np.ones((8, 3)), TRUTH, TRUTH).threshold == 0.5
+
+
+def test_labels_have_thresholds_of_their_own():
+    task = Multilabel(("common", "rare"), "common")
+    values = np.stack([1 - SCORES, SCORES], axis=1)
+    truth = torch.stack([1.0 - TRUTH, TRUTH.float()], dim=1)
+    truth[7, 1] = float("nan")  # not known
+    chosen = task.decided(values, truth, truth)
+    alone = RARE.decided(VALUES[:7], TRUTH[:7], TRUTH[:7])
+    assert chosen.thresholds[1] == pytest.approx(alone.threshold)
+    assert chosen.decide(values)[:, 1].tolist() == [score >= alone.threshold for score in SCORES]
+    assert task.decide(values)[:, 1].sum() == 0
+    mcc = matthews_corrcoef(TRUTH[:7], SCORES[:7] >= alone.threshold)
+    assert chosen.scored(values, truth.numpy())[1].predicted.tolist() == (SCORES[:7] >= alone.threshold).tolist()
+    assert METRICS.get("mcc").function(chosen.scored(values, truth.numpy())[1]) == pytest.approx(mcc)
+    _, rows = chosen.table(Prediction(list("abcdefgh"), values, np.zeros_like(values)))
+    assert ["rare" in row[1] for row in rows] == chosen.decide(values)[:, 1].tolist()
+    assert restore_task(json.loads(json.dumps(chosen.state()))) == chosen
+    assert chosen.decision.startswith("labels are predicted from these probabilities: common 0.")
+    assert task.decided(np.zeros((0, 2)), truth[:0], truth).thresholds == (0.5, 0.5)
+
+
+def test_thresholds_of_labels_are_drafted_where_one_is_rare(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    rows = [f"{''.join(rng.choice(list('ACDEFGHIKL'), size=12))},{i % 2},{int(i % 20 == 0)}\n" for i in range(400)]
+    (tmp_path / "x.csv").write_text("sequence,kinase,membrane\n" + "".join(rows))
+    assert execute(["new", "protein", "x.csv"]) == 0
+    assert "membrane holds for 5.0% of the records, so the metric is auprc" in capsys.readouterr().out
+    recipe = load_recipe("x.yaml")
+    found = recipe.training.metric, recipe.training.threshold, recipe.data.split.validation
+    assert found == ("auprc", "validation", 0.2)
 
 
 def test_the_metric_of_a_recipe():

@@ -119,8 +119,12 @@ class DataSettings(Section):
         "where times are dates); gaps of more than three steps stay missing",
     )
     rows: Annotated[int, Ge(1)] | None = Field(None, description="forecasting: number of rows to use, from the first")
-    labels_path: str | None = Field(None, description="per-residue tasks: FASTA of label strings, by id")
-    mask_path: str | None = Field(None, description="per-residue tasks: FASTA of 0/1 strings, 0 = not scored")
+    labels_path: str | None = Field(
+        None,
+        description="labels from a file of their own: text with one per line, in the order of the records; per-residue "
+        "tasks: FASTA of label strings, by id, or text with one string per line",
+    )
+    mask_path: str | None = Field(None, description="per-residue tasks: FASTA (or text) of 0/1 strings, 0 = not scored")
     split: SplitSettings = Field(default_factory=SplitSettings)
     seed: Seed | None = Field(None, description="seed of the split; by default the recipe's seed")
     max_length: Annotated[int, Ge(1)] | None = Field(

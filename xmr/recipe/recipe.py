@@ -169,9 +169,13 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
     if recipe.training.class_weights != "none" and not task.classes:
         found = f"{recipe.training.class_weights!r} for task {task.name}"
         problems.append(Problem(place(("training", "class_weights")), found, "none: this task has no classes"))
-    if recipe.training.threshold != "half" and not (task.classes and task.single_target):
+    if recipe.training.threshold != "half" and not task.has_threshold:
         found = f"{recipe.training.threshold!r} for task {task.name}"
-        problems.append(Problem(place(("training", "threshold")), found, "half: only two classes have a threshold"))
+        problems.append(
+            Problem(
+                place(("training", "threshold")), found, "half: only two classes, or several labels, have a threshold"
+            )
+        )
     if recipe.training.metric is not None:
         try:
             task.check_metric(recipe.training.metric, (), place(("training", "metric")))

@@ -41,7 +41,8 @@ class Task(ABC):
     has_labels: targets come from label columns. several_columns: there may be more than one of them.
     probabilistic: predictions are probabilities, otherwise numbers.
     one_answer: the report may ask what the prediction of a record depends on.
-    single_target: one class or number per record. per_label: metrics that each label has as well, as `auroc[label]`.
+    single_target: one class or number per record. has_threshold: of a binary or yes-or-no decision.
+    per_label: metrics that each label has as well, as `auroc[label]`.
     default_output: the output `xmr new` writes.
     figures: names of those in `xmr.report.figures` that suit the predictions.
     """
@@ -60,6 +61,7 @@ class Task(ABC):
     probabilistic: ClassVar[bool] = True
     one_answer: ClassVar[bool] = True
     single_target: ClassVar[bool] = False
+    has_threshold: ClassVar[bool] = False
     per_label: ClassVar[tuple[str, ...]] = ()
     default_output: ClassVar[str] = "linear"
     figures: ClassVar[tuple[str, ...]] = ()

@@ -17,8 +17,7 @@ from xmr.errors import DataError, Problem, nearest, one_of
 from xmr.metrics.base import Array
 from xmr.metrics.classes import ClassPredictions
 from xmr.tasks.base import IGNORE, Scale, Table, Task
-
-LEAST_HELD_OUT = 3  # records of a class with which a threshold can be chosen
+from xmr.tasks.thresholds import best_threshold
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,7 @@ class Classification(Task):
     name: ClassVar[str] = "classification"
     classes: ClassVar[bool] = True
     single_target: ClassVar[bool] = True
+    has_threshold: ClassVar[bool] = True
     figures: ClassVar[tuple[str, ...]] = ("confusion", "reliability", "binary_curves")
 
     @property
@@ -142,26 +142,13 @@ class Classification(Task):
         return "" if usual else f"{positive} is predicted from a probability of {self.threshold:.3f}"
 
     def decided(self, values: Array, target: Tensor, learned: Tensor) -> Self:
-        """With a threshold chosen on held-out records, in the middle between the two scores around it.
-
-        That of the highest Matthews correlation; with fewer than three held-out records of a class, the one that
-        predicts the positive class as often as training has it. Unchanged for more than two classes, and where all
-        scores are alike.
-        """
-        truth = np.asarray(target) == self.positive_class
-        order = np.argsort(-values[:, self.positive_class], kind="stable")
-        scores, truth, n = values[order, self.positive_class], truth[order], len(truth)
-        cuts = np.flatnonzero(np.diff(scores)) + 1  # records above each possible threshold
-        if self.outputs != 2 or not len(cuts):
+        """With a threshold chosen on held-out records (see `best_threshold`); unchanged for more than two classes."""
+        one = self.positive_class
+        if self.outputs != 2:
             return self
-        total = truth.sum()
-        if min(total, n - total) < LEAST_HELD_OUT:
-            usual = n * float((learned == self.positive_class).float().mean())
-            best = cuts[np.argmin(np.abs(cuts - max(1.0, usual)))]
-        else:
-            right, spread = np.cumsum(truth)[cuts - 1], np.sqrt(cuts * (n - cuts) * total * (n - total))
-            best = cuts[np.argmax((right * n - cuts * total) / spread)]
-        return replace(self, threshold=float((scores[best - 1] + scores[best]) / 2))
+        usual = float((learned == one).float().mean())
+        found = best_threshold(values[:, one], np.asarray(target) == one, usual)
+        return self if found is None else replace(self, threshold=found)
 
     @property
     def main_metric(self) -> str:

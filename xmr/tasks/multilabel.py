@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -19,16 +19,24 @@ from xmr.metrics.classes import ClassPredictions
 from xmr.metrics.registry import METRICS
 from xmr.tasks.base import Table, Task
 from xmr.tasks.classification import combinations, is_probability_header, probability_table
+from xmr.tasks.thresholds import best_threshold
 
+LISTED = 6  # labels whose threshold is said
 _TRUE, _FALSE = ("1", "1.0", "true", "yes", "positive"), ("0", "0.0", "false", "no", "negative")
 
 
 @dataclass(frozen=True)
 class Multilabel(Task):
-    """Which of the labels `names` hold. Targets: (n, K) float, NaN where a label is not known."""
+    """Which of the labels `names` hold. Targets: (n, K) float, NaN where a label is not known.
+
+    thresholds: the probability of each label from which it is predicted; empty: 0.5 for all.
+    """
+
+    thresholds: tuple[float, ...] = field(default=(), kw_only=True)
 
     name: ClassVar[str] = "multilabel"
     several_columns: ClassVar[bool] = True
+    has_threshold: ClassVar[bool] = True
     per_label: ClassVar[tuple[str, ...]] = ("auroc", "accuracy")
     figures: ClassVar[tuple[str, ...]] = ("label_curves",)
 
@@ -83,11 +91,33 @@ class Multilabel(Task):
     def scored(self, values: Array, truth: Array) -> list[ClassPredictions]:
         """Each label's own yes and no where it is known; see `Task.scored`."""
         found = []
-        for value, label in zip(values.T, truth.T):
+        for value, label, said in zip(values.T, truth.T, self.decide(values).T):
             known = ~np.isnan(label)
             both = np.stack([1 - value[known], value[known]], axis=1)
-            found.append(ClassPredictions(both, label[known].astype(int), yes_or_no=True))
+            decided = said[known].astype(int)
+            found.append(ClassPredictions(both, label[known].astype(int), yes_or_no=True, decided=decided))
         return found
+
+    def decide(self, values: Array) -> np.ndarray:
+        """Whether each label is predicted, (n, K)."""
+        return values >= np.array(self.thresholds or 0.5)
+
+    @property
+    def decision(self) -> str:
+        """See `Task.decision`."""
+        listed = [f"{name} {level:.3f}" for name, level in zip(self.names, self.thresholds)]
+        more = f" and {len(listed) - LISTED} more labels" if len(listed) > LISTED else ""
+        return f"labels are predicted from these probabilities: {', '.join(listed[:LISTED])}{more}" if listed else ""
+
+    def decided(self, values: Array, target: Tensor, learned: Tensor) -> Self:
+        """With a threshold for each label, chosen on held-out records that have it or not (see `best_threshold`)."""
+        chosen = []
+        for value, label, known in zip(values.T, np.asarray(target).T, np.asarray(learned).T):
+            held = ~np.isnan(label)
+            usual = float(np.nan_to_num(np.nanmean(known))) if (~np.isnan(known)).any() else 0.0
+            found = best_threshold(value[held], label[held] == 1, usual)
+            chosen.append(0.5 if found is None else found)
+        return replace(self, thresholds=tuple(chosen))
 
     def metrics(self, values: Array, target: Tensor | Array) -> dict[str, float]:
         """The mean over labels of each metric, and AUROC and accuracy of every label by name; see `Task.metrics`."""
@@ -104,7 +134,8 @@ class Multilabel(Task):
 
     def table(self, prediction: Prediction) -> Table:
         """The labels that hold, joined by |, the probability of each and its standard deviation."""
-        chosen = ["|".join(name for name, p in zip(self.names, row) if p >= 0.5) for row in prediction.values]
+        held = self.decide(prediction.values)
+        chosen = ["|".join(name for name, yes in zip(self.names, row) if yes) for row in held]
         return probability_table(self.names, chosen, prediction)
 
     @classmethod

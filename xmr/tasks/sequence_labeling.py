@@ -28,6 +28,7 @@ class SequenceLabeling(Classification):
     per_position: ClassVar[bool] = True
     one_answer: ClassVar[bool] = False
     single_target: ClassVar[bool] = False
+    has_threshold: ClassVar[bool] = False
     default_output: ClassVar[str] = "per_position"
     figures: ClassVar[tuple[str, ...]] = ("confusion", "reliability")
 

@@ -65,9 +65,9 @@ class TrainingSettings(Section):
     )
     threshold: Literal["half", "validation"] = Field(
         "half",
-        description="two classes: the probability from which the positive one is predicted: 0.5, or where the Matthews "
-        "correlation on the validation set is highest (with fewer than three of its records in a class: where it is "
-        "predicted as often as in training); saved with the program",
+        description="two classes, or several labels: the probability from which the positive class, or each label, is "
+        "predicted: 0.5, or where the Matthews correlation on the validation set is highest (with fewer than three of "
+        "its records in a class: where it is predicted as often as in training); saved with the program",
     )
     label_smoothing: Annotated[float, Ge(0), Le(0.5)] = Field(0.0, description="label smoothing of the cross-entropy")
     precision: Literal["auto", "full", "bf16"] = Field(

@@ -101,8 +101,24 @@ def test_an_empty_folder_and_a_list_of_folders(tmp_path):
         read(tmp_path)
     with pytest.raises(DataError, match="found a folder in a list of paths"):
         read([tmp_path, tmp_path])
-    with pytest.raises(DataError, match="found 2 paths; expected one folder, a subfolder for each class"):
-        read([tmp_path, tmp_path], "images")
+    with pytest.raises(DataError, match=r"x\.doc: found a file in a list of paths; expected folders alone"):
+        read([tmp_path, tmp_path / "x.doc"], "images")
+
+
+def test_several_folders_of_images(tmp_path):
+    for name in ("a/cat/1.png", "b/dog/1.png", "train/cat/1.png", "test/dog/1.png", "more/cat/2.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    records = read([tmp_path / "a" / "cat", tmp_path / "b" / "dog"], "images")
+    assert (records.ids, records.labels["label"]) == (["a/cat/1.png", "b/dog/1.png"], ["cat", "dog"])
+    assert records.file == str(tmp_path)
+    records = read([tmp_path / "train", tmp_path / "test"], "images")
+    assert (records.labels["label"], records.role) == (["cat", "dog"], ["train", "test"])
+    records = read([tmp_path / "a", tmp_path / "more", tmp_path / "b"], "images")  # folders of classes
+    assert (records.labels["label"], records.role) == (["cat", "cat", "dog"], [])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="empty: found an empty folder; expected files"):
+        read([tmp_path / "a", tmp_path / "empty"], "images")
 
 
 def test_ids_with_blanks_are_told_apart_by_the_whole_header(tmp_path):

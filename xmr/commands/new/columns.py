@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from xmr.data.columns import USUAL, Columns, find_column
+from xmr.data.columns import NO_IDS, USUAL, Columns, find_column
 from xmr.data.mutations import mutations_of
 from xmr.data.readers.header import name_columns
 from xmr.data.readers.numbers import is_gap
@@ -19,6 +19,7 @@ LABELS = (
     *("activity", "fitness", "score", "dms_score", "category", "annotation", "outcome", "property", "affinity"),
     *("value", "family", "type", "species", "response"),
 )
+CHUNK = 4096
 COUNTED = 20  # rows that a column with a name must count to be suspected
 SHOWN = 8  # columns that a message lists
 _UNNAMED = re.compile(r"(unnamed: ?\d+|index|)", re.IGNORECASE)  # what pandas and R call the numbers of rows
@@ -56,6 +57,10 @@ def guess_columns(source: Path, columns: Columns, letters: bool, mutations: bool
         why += [f"beware: column {header[at]!r} counts the rows; is it data? (--ignore-column)" for at in suspected]
     table = replace(table, columns=columns)
     asked = columns.reads != "sequences" or columns.input is not None or (table.usual("input") and not mutations)
+    if columns.id is None and (at := table.usual_id()) is not None and _repeats(source, at):
+        columns = replace(columns, id=NO_IDS)
+        why.append(f"column {header[at]!r} has values twice, so it is not taken for ids (data.id=none)")
+        table = replace(table, columns=columns)
     what, fits = ("mutations", _mutated) if mutations else ("sequences", _lettered) if letters else ("texts", _spaced)
     if not asked and (name := table.guess_input(fits, varied=letters)):
         columns = replace(columns, input=name)
@@ -70,6 +75,19 @@ def guess_columns(source: Path, columns: Columns, letters: bool, mutations: bool
         columns = replace(columns, target=names)
         why.append(f"label {', '.join(names)}: {reason}")
     return Guessed(columns, tuple(why))
+
+
+def _repeats(source: Path, at: int) -> bool:
+    """Whether a value of a column occurs twice."""
+    with open_rows(source, "records") as rows:
+        rows.take_header()
+        seen: set[str] = set()
+        for block in rows.blocks(CHUNK, {at}):
+            held = block.column(at)
+            if len({*held}) < len(held) or not seen.isdisjoint(held):
+                return True
+            seen.update(held)
+    return False
 
 
 def _has_names(cells: list[str]) -> bool:
@@ -113,6 +131,13 @@ class _Table:
     def usual(self, role: str) -> bool:
         """Whether a column has a usual name of this role."""
         return find_column(self.header, None, role, self.file, USUAL[role]) is not None
+
+    def usual_id(self) -> int | None:
+        """The column that serves as ids by a usual name other than `id`, where what is read has such names."""
+        if self.columns.reads in ("table", "series"):
+            return None
+        at = find_column(self.header, None, "id", self.file, USUAL["id"])
+        return None if at is None or self.header[at].casefold() == "id" else at
 
     def row_numbers(self) -> tuple[list[int], list[int]]:
         """Columns that count 0, 1, 2 ... or 1, 2, 3 ...: without a name of their own, and with one."""

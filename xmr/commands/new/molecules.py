@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from xmr.commands.new.base import Draft, Sample
+from xmr.commands.new.likeness import LOOKED_AT, MOSTLY
 from xmr.commands.new.sequences import PROTEIN_CLASSES
-from xmr.data.smiles import has_rdkit
+from xmr.data.smiles import has_rdkit, scaffold
 from xmr.encoders.molecule import MoleculeEncoder
 
 
@@ -17,9 +19,13 @@ def molecule(sample: Sample) -> Draft:
     found = [sample.found("molecules")]
     if has_rdkit():
         form, why = "canonical", "canonical SMILES, because RDKit is installed"
-        if split["by"] == "random":
+        scaffolds = Counter(map(scaffold, sample.texts[:: -(-len(sample.texts) // LOOKED_AT)]))
+        largest = scaffolds.most_common(1)[0][1] / scaffolds.total()
+        if split["by"] == "random" and largest <= MOSTLY:
             split["by"] = "scaffold"
             why += "; test part: by scaffold, so that no ring system is in training and test"
+        elif split["by"] == "random":
+            why += f"; test part: random, because {largest:.0%} of the molecules have one scaffold, or no ring"
         baselines.append("morgan_forest")
         if wrong := MoleculeEncoder(form="canonical").check(sample.records):
             data["on_error"] = "skip"

@@ -32,7 +32,7 @@ def draft(domain: str, source: Path | Sequence[Path], recipe: Path, asked: Asked
         return made
     reading = Reading(domain, paths, recipe, asked)
     sample = reading.sample()
-    made = drafter.load()(sample).stating(asked, sample.ignored, sample.records.group)
+    made = drafter.load()(sample).stating(sample.asked, sample.ignored, sample.records.group)
     made.body = deepcopy(made.body)  # parts of it may be constants of the module that made it
     made.body.setdefault("training", {})
     for_rare_classes(made, sample)

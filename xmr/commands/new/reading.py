@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from xmr.data.readers.fasta import names_a_file
 from xmr.data.readers.numbers import is_labelled
 from xmr.data.readers.parts import parts_and_classes
 from xmr.data.readers.read import files_of, one_column_each, read_all, wild_type_of
-from xmr.data.readers.residues import join_residues
+from xmr.data.readers.residues import join_lines, join_residues
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.errors import DataError, Problem
 from xmr.tasks.base import Task
@@ -104,7 +104,7 @@ class Reading:
     def _records(self, reads: str) -> tuple[Columns, Records]:
         """The columns as they are named or guessed, and all records, with the rules that were guessed applied."""
         asked = self.asked
-        residues = _residue_files(self.paths) if self.domain == "protein" else {}
+        residues = _label_files(self.paths) if reads == "sequences" else {}
         if residues:
             self.paths = self.paths[:1]
         source = self.paths[0] if len(self.paths) == 1 else self.paths
@@ -126,11 +126,15 @@ class Reading:
         mutations = asked.wild_type is not None
         guessed = guess_columns(looked_at, columns, letters=self.domain != "text", mutations=mutations)
         self.why.extend(guessed.why)
+        self.asked = replace(asked, id=guessed.columns.id)
         records = read_all(source, guessed.columns, asked.on_error, self.skipped)
         if residues:
             self.rules |= {name: os.path.relpath(path, self.recipe.parent) for name, path in residues.items()}
-            mask = residues.get("mask_path")
-            records = join_residues(records, residues["labels_path"], mask, asked.on_error, self.skipped)
+            mask, labels = residues.get("mask_path"), residues["labels_path"]
+            if mask is None and not names_a_file(labels.name):
+                records = join_lines(records, labels)
+            else:
+                records = join_residues(records, labels, mask, asked.on_error, self.skipped)
         elif records.title and asked.pattern is None and not any(map(any, records.labels.values())):
             records = self._labels_in_headers(records)
         if mutations:
@@ -162,19 +166,25 @@ class Reading:
         return self._without(records, whole_sequences(records, wild_type, offset or 0))
 
 
-def _residue_files(paths: Sequence[Path]) -> dict[str, Path]:
-    """Of FASTA files with the same ids and lengths: the second, labels of each residue, and the third, their mask.
+def _label_files(paths: Sequence[Path]) -> dict[str, Path]:
+    """Of a FASTA file and one or two more: the second, labels, and the third, the mask of labels of residues.
 
-    Labels are of few letters: peptides of two classes may also have the same ids and lengths.
+    Text files have a line for each record. FASTA files have the same ids and lengths, and labels are of few letters:
+    peptides of two classes may also have the same ids and lengths.
     """
-    if not 2 <= len(paths) <= 3 or not all(path.is_file() and names_a_file(path.name) for path in paths):
+    if not 2 <= len(paths) <= 3 or not all(path.is_file() for path in paths) or not names_a_file(paths[0].name):
+        return {}
+    found = dict(zip(("labels_path", "mask_path"), paths[1:]))
+    if all(path.suffix.lower() == ".txt" for path in paths[1:]):
+        return found
+    if not all(names_a_file(path.name) for path in paths):
         return {}
     parts = [read_all(path, Columns(need_target=False), "fail", Skipped()) for path in paths]
     lengths = [dict(zip(part.ids, map(len, part.inputs))) for part in parts]
     letters = set("".join(parts[1].inputs))
     if any(other != lengths[0] for other in lengths[1:]) or len(letters) > MOST_RESIDUE_CLASSES:
         return {}
-    return dict(zip(("labels_path", "mask_path"), paths[1:]))
+    return found
 
 
 def _check_domain(domain: str, records: Records, source: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,29 @@ def read_folder(folder: Path, need_target: bool, chunk: int) -> Iterator[Records
             line=list(range(begin + 1, begin + len(part) + 1)),
             file=str(folder),
         )
+
+
+def read_folders(folders: Sequence[Path], need_target: bool, chunk: int) -> Iterator[Records]:
+    """Files below several folders, of which each is a class, or a part if they are called `train`, `test` ...
+
+    Where folders are parts, or hold folders alone, the classes are the folders in them. Raises DataError for an empty
+    folder.
+    """
+    home = Path(os.path.commonpath([os.path.abspath(folder.parent) for folder in folders]))
+    found = [(folder, path) for folder in folders for path in files_below(folder)]
+    if empty := [str(folder) for folder in folders if not any(folder == one for one, _ in found)]:
+        raise DataError(Problem(empty[0], "an empty folder", "files"))
+    parted = {"train", "test"} <= {PARTS.get(folder.name.casefold()) for folder in folders}
+    inner = parted or all(len(path.parts) > 1 for _, path in found)
+    if parted and need_target and (loose := [one / path for one, path in found if len(path.parts) == 1]):
+        raise DataError(Problem(str(loose[0]), "a file outside any class", "one subfolder per class"))
+    names = [Path(os.path.relpath(folder / path, home)).as_posix() for folder, path in found]
+    labels = [path.parts[0] if inner else folder.name for folder, path in found]
+    roles = [PARTS.get(folder.name.casefold(), "") for folder, _ in found] if parted else []
+    lines = list(range(1, len(names) + 1))
+    whole = Records(names, names, {"label": labels}, role=roles, line=lines, file=str(home))
+    for begin in range(0, len(names), chunk):
+        yield whole.take(range(begin, min(begin + chunk, len(names))))
 
 
 def files_below(folder: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from xmr.data.columns import Columns
 from xmr.data.mutations import whole_sequences
 from xmr.data.pattern import apply_pattern
 from xmr.data.readers.fasta import FASTA, names_a_file, read_fasta
-from xmr.data.readers.images import read_folder, read_npz
+from xmr.data.readers.images import read_folder, read_folders, read_npz
 from xmr.data.readers.paths import check_file, must_exist, suffix_of
 from xmr.data.readers.rows import COLUMNAR
 from xmr.data.readers.sequences import read_sequences
@@ -38,6 +38,9 @@ def stream(path: Path | Sequence[Path], columns: Columns, chunk: int = CHUNK) ->
     if columns.reads not in _OF_FILES and not columns.need_target and (media := _media(path)) is not None:
         yield from media
         return
+    if not isinstance(path, Path) and columns.reads not in _OF_FILES and all(one.is_dir() for one in path):
+        yield from read_folders(path, columns.need_target, chunk)
+        return
     if (files := files_of(path, columns.reads)) is not None:
         yield from read_several(files, read, columns, chunk)
         return
@@ -54,12 +57,16 @@ def stream(path: Path | Sequence[Path], columns: Columns, chunk: int = CHUNK) ->
 def files_of(path: Path | Sequence[Path], reads: str) -> Files | None:
     """The files of a list, or of a folder of sequences or tables; None for a single file, and for folders of others.
 
-    Raises DataError for a list of what is read from folders, and for a folder without such files.
+    Raises DataError for files of what is read from folders, and for a folder without such files.
     """
     if not isinstance(path, Path):
-        if reads not in _OF_FILES:
-            raise DataError(Problem(str(path[0]), f"{len(path)} paths", "one folder, a subfolder for each class"))
-        return Files.of(path)
+        if reads in _OF_FILES:
+            return Files.of(path)
+        for one in path:
+            must_exist(one)
+        if (other := next((one for one in path if not one.is_dir()), None)) is not None:
+            raise DataError(Problem(str(other), "a file in a list of paths", "folders alone, one for each class"))
+        return None
     if path.is_dir() and reads in ("sequences", "table"):
         return Files.below(path, FORMATS if reads == "sequences" else OF_TABLES)
     return None
