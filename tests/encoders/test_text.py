@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+import torch
 
 from xmr.core.component import check_section, create
-from xmr.core.registry import ENCODERS
+from xmr.core.registry import ENCODERS, TRANSFORMS
+from xmr.core.spaces import TokenSpace
 from xmr.data.records import Records
-from xmr.errors import DataError
+from xmr.errors import DataError, RecipeError
 
 
 def encoder(limit=64, **settings):
@@ -46,3 +48,24 @@ def test_empty_and_long_texts():
 def test_two_texts_of_equal_symbols_are_one():
     made = encoder()
     assert made.canonical(Records.of(["A  cat !", "a cat!"])) == ["a cat !", "a cat !"]
+
+
+def test_tokens_of_the_source():
+    """`units: source` reads as the source does, and `own_tokens` starts every symbol at its token."""
+    words = ["[PAD]", "un", "##known", "good"]
+
+    def tokenize(texts):
+        return [[words.index(word) for word in text.replace("unknown", "un ##known").split()] for text in texts]
+
+    made = create(ENCODERS, check_section("encoder", {"name": "text", "units": "source"}, "test"))
+    made.configure(64, tokenize=tokenize).fit(Records.of(["unknown good", "good"]))
+    assert made.letters == ("#1", "#2", "#3")
+    assert symbols(made, "good unknown [PAD]") == ["#3", "#1", "#2", "(unknown)"]
+    assert made.canonical(Records.of(["  good   unknown"])) == ["good unknown"]
+    assert made.check(Records.of([" "])) == {0: "found an empty text; expected at least one of its tokens"}
+    space = TokenSpace(torch.randn(4, 6, generator=torch.Generator().manual_seed(0)), 40, words=tuple(words))
+    transform = create(TRANSFORMS, check_section("transform", {"name": "free_embedding", "init": "own_tokens"}, "test"))
+    transform.build(made.spec, space, torch.Generator().manual_seed(0))
+    assert torch.equal(transform.table(), space.embedding[1:])
+    with pytest.raises(RecipeError, match=r"encoder\.units: source: found a source without a tokenizer"):
+        create(ENCODERS, check_section("encoder", {"name": "text", "units": "source"}, "test")).configure(64)

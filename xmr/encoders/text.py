@@ -10,9 +10,11 @@ import numpy as np
 from annotated_types import Ge, Lt
 
 from xmr.core.kinds import Spec, SymbolSet, SymbolSpec
+from xmr.core.spaces import Tokenize
 from xmr.data.records import Records
 from xmr.encoders.sequence import SequenceEncoder
 from xmr.encoders.state import whole
+from xmr.errors import Problem, RecipeError
 from xmr.tasks.base import task_class
 
 _WORDS = re.compile(r"\w+|[^\w\s]")
@@ -26,7 +28,8 @@ class TextEncoder(SequenceEncoder):
     are. Reprogramming learns what the symbols mean to the source, whatever language or code they are of.
 
     Args:
-        units: kind of symbols.
+        units: kind of symbols; `source`: tokens of the source's own tokenizer, at which `transform.init: own_tokens`
+            starts them.
         vocabulary: number of symbols to keep, the most frequent of the training set.
         lowercase: read upper case as lower case.
         max_length: maximum number of symbols per row; by default what the source accepts.
@@ -37,7 +40,7 @@ class TextEncoder(SequenceEncoder):
 
     def __init__(
         self,
-        units: Literal["words", "characters"] = "words",
+        units: Literal["words", "characters", "source"] = "words",
         vocabulary: Annotated[int, Ge(1)] = 5000,
         lowercase: bool = True,
         max_length: Annotated[int, Ge(1)] | None = None,
@@ -50,12 +53,28 @@ class TextEncoder(SequenceEncoder):
         self.limit = max_length or 512
         self.letters: tuple[str, ...] = ()
         self.units: str = units
-        self.between = " " if units == "words" else ""  # symbols in canonical form
+        self.between = "" if units == "characters" else " "  # symbols in canonical form
+        self.tokenize: Tokenize | None = None
 
     @property
     def spec(self) -> Spec:
         """The symbols kept, and the unknown one."""
         return SymbolSpec(self.letters, ((_UNKNOWN, self.letters),))
+
+    def configure(self, capacity: int = 512, rate: int | None = None, tokenize: Tokenize | None = None) -> Self:
+        """Also the source's tokenizer. Raises RecipeError for `units: source` of a source without one."""
+        self.tokenize = tokenize
+        if self.units == "source" and tokenize is None:
+            raise RecipeError(Problem("encoder.units: source", "a source without a tokenizer", "words or characters"))
+        return super().configure(capacity, rate, tokenize)
+
+    def _symbols(self, texts: list[str]) -> list[list[str]]:
+        """The symbols of each text; tokens are named `#` and their number."""
+        if self.units != "source":
+            return [self._units(text) for text in texts]
+        if self.tokenize is None:  # a file is read before the source is loaded
+            return [text.split() for text in texts]
+        return [[f"#{token}" for token in row] for row in self.tokenize(texts)]
 
     def _units(self, text: str) -> list[str]:
         text = text.lower() if self.lowercase else text
@@ -64,22 +83,28 @@ class TextEncoder(SequenceEncoder):
     def check(self, records: Records, *, fitted: bool = False) -> dict[int, str]:
         """Texts without a symbol, and those that are too long where that fails."""
         wrong: dict[int, str] = {}
-        for index, text in enumerate(records.inputs):
-            count = len(self._units(text))
+        for index, symbols in enumerate(self._symbols(records.inputs)):
+            count = len(symbols)
             if not count:
-                wrong[index] = f"found an empty text; expected at least one of its {self.units}"
+                wrong[index] = f"found an empty text; expected at least one of its {self._named}"
             elif self.length == "fail" and count > self.limit:
                 hint = f"at most {self.limit} (encoder.length: window takes any length)"
-                wrong[index] = f"found {count} {self.units}; expected {hint}"
+                wrong[index] = f"found {count} {self._named}; expected {hint}"
         return wrong
 
+    @property
+    def _named(self) -> str:
+        return "tokens" if self.units == "source" else self.units
+
     def canonical(self, records: Records) -> list[str]:
-        """The symbols, a blank between words."""
+        """The symbols, a blank between words; the text itself where the source reads it."""
+        if self.units == "source":
+            return [" ".join(text.split()) for text in records.inputs]
         return [self.between.join(self._units(text)) for text in records.inputs]
 
     def fit(self, records: Records) -> Self:
         """Keep the most frequent symbols, in the order of their alphabet."""
-        counts = Counter(unit for text in records.inputs for unit in self._units(text))
+        counts = Counter(unit for row in self._symbols(records.inputs) for unit in row)
         self.letters = tuple(sorted(unit for unit, _ in counts.most_common(self.vocabulary)))
         return self
 
@@ -87,7 +112,7 @@ class TextEncoder(SequenceEncoder):
         """Encode every text once. Raises DataError naming file and line of what cannot be read."""
         self.require_valid(records)
         number = {letter: index for index, letter in enumerate(self.letters)}
-        rows = [[number.get(unit, len(number)) for unit in self._units(text)] for text in records.inputs]
+        rows = [[number.get(unit, len(number)) for unit in row] for row in self._symbols(records.inputs)]
         lengths = np.array([len(row) for row in rows], dtype=np.int64)
         flat = np.array([symbol for row in rows for symbol in row], dtype=np.int64)
         return self.encoded(flat, lengths)

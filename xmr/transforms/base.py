@@ -177,6 +177,7 @@ def word_ids(
     chosen = pool[order.repeat(-(-len(letters) // len(pool)))[: len(letters)]]  # more symbols than words: again
     if init == "own_tokens":
         known = known_words(space)
+        known |= {f"#{index}": index for index in range(vocabulary)}  # as `encoder.units: source` names them
         for place, letter in enumerate(letters):
             chosen[place] = known.get(letter, known.get(letter.lower(), int(chosen[place])))
     return chosen
