@@ -1,8 +1,11 @@
-"""A source behind an address: what it answers, refuses and counts."""
+"""Sources and programs behind an address: what they answer, refuse and count."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import csv
+import io
 import json
 import os
 import signal
@@ -11,22 +14,29 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import urllib3
+from PIL import Image
 
 from tests.tiny import tiny_source
+from xmr.commands.predict import predict_file
+from xmr.commands.run import run
 from xmr.commands.serve.app import application, read_request
 from xmr.commands.serve.batching import Batcher
+from xmr.commands.serve.model import each
+from xmr.commands.serve.program import ServedProgram
 from xmr.commands.serve.serve import served_source
 from xmr.commands.serve.source import ServedSource
 from xmr.core.component import create
 from xmr.core.registry import SOURCES
 from xmr.core.spaces import PixelInput, TokenInput, WaveInput
 from xmr.errors import RecipeError
+from xmr.recipe.load import load_recipe
 from xmr.sources.vision import ModuleSource
 
 uvicorn = pytest.importorskip("uvicorn")
@@ -42,7 +52,10 @@ class Plus:
     def __init__(self) -> None:
         self.sizes: list[int] = []
 
-    def read(self, item: Any) -> float:
+    def read(self, items: list[Any]) -> list[float]:
+        return each(self.one, items)
+
+    def one(self, item: Any) -> float:
         if isinstance(item, dict):
             item = item["text"]
         if isinstance(item, str):
@@ -260,3 +273,81 @@ def test_the_command_answers_what_it_has_begun_when_it_is_stopped() -> None:
         thread.join()
     assert answers == [200] * 8
     assert process.wait(30) in (0, -signal.SIGTERM)
+
+
+def program_of(recipe: str, folder: Path, *overrides: str) -> Path:
+    run(load_recipe(recipe, [*overrides, "baselines=[]"]), folder, device="cpu")
+    return folder
+
+
+IDENTITY = ("source={name: identity, width: 16}", "training.epochs=1", "ensemble=1")
+
+
+def test_a_table_program_answers_objects_by_column(tmp_path: Path) -> None:
+    folder = program_of(
+        "table/wine", tmp_path / "run", *IDENTITY, "transform={name: feature_tokens}", "output={name: linear}"
+    )
+    model = ServedProgram(folder)
+    running = Running(model)
+    names = [column.name for column in model.program.encoder.seen]
+    row = dict.fromkeys(names, 1.5)
+    status, found = running.post("/v1/models/program:predict", {"instances": [row, {**row, names[0]: None}, {}]})
+    assert status == 200
+    assert [sum(p) for p in found["predictions"]] == pytest.approx([1, 1, 1], abs=1e-5)
+    (tmp_path / "rows.csv").write_text(",".join(names) + "\n" + ",".join(["1.5"] * len(names)) + "\n")
+    predict_file(folder, tmp_path / "rows.csv", tmp_path / "p.csv", device="cpu")
+    with (tmp_path / "p.csv").open() as handle:
+        written = next(csv.DictReader(handle))
+    assert [float(written[f"p[{name}]"]) for name in model.output_names] == pytest.approx(
+        found["predictions"][0], abs=1e-5
+    )
+    status, found = running.post("/v1/models/program:predict", {"instances": [row, {**row, names[0]: "x"}]})
+    assert status == 400
+    assert f"instances[1]: found 'x' in column {names[0]!r}; expected a number" in found["error"]
+    assert (
+        "unknown column 'colour'"
+        in running.post("/v1/models/program:predict", {"instances": [{"colour": 1}]})[1]["error"]
+    )
+    running.server.should_exit = True
+
+
+def test_a_sequence_program_answers_texts(tmp_path: Path) -> None:
+    fasta = Path(__file__).parents[2] / "docs" / "examples" / "peptides.fasta"
+    lines = fasta.read_text().splitlines()
+    labelled = tmp_path / "p.csv"
+    sequences = [line for line in lines if line and not line.startswith(">")]
+    labelled.write_text("sequence,label\n" + "".join(f"{s},{i % 2}\n" for i, s in enumerate(sequences)))
+    folder = program_of(
+        "protein/custom", tmp_path / "run", *IDENTITY,
+        f"data.path={labelled}", "data.input=sequence", "data.target=label",
+        "data.split={by: none, validation: 0}", "training.metric=null", "output={name: linear}",
+    )  # fmt: skip
+    running = Running(ServedProgram(folder))
+    status, found = running.post("/v1/models/program:predict", {"instances": sequences[:3]})
+    assert status == 200
+    assert len(found["predictions"]) == 3
+    status, found = running.post("/v1/models/program:predict", {"instances": [sequences[0], "12"]})
+    assert status == 400
+    assert found["error"].startswith("instances[1]: found")
+    assert running.post("/v1/models/program:predict", {"instances": [3]})[0] == 400
+    running.server.should_exit = True
+
+
+def test_an_image_program_answers_files(tmp_path: Path) -> None:
+    small = "data.split={by: random, test: 20, n_labelled: 40, validation: 0}"
+    folder = program_of(
+        "image/digits", tmp_path / "run", "source={name: resnet20_cifar10, weights: random}", "training.epochs=0", small
+    )
+    running = Running(ServedProgram(folder))
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8), dtype=np.uint8))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    item = {"b64": base64.b64encode(file.getvalue()).decode()}
+    status, found = running.post("/v1/models/program:predict", {"instances": [item, item]})
+    assert status == 200
+    assert found["predictions"][0] == found["predictions"][1]
+    for bad, message in ((3, "no file in base64"), ({"b64": "AAAA"}, "instances[1]: found")):
+        status, found = running.post("/v1/models/program:predict", {"instances": [item, bad]})
+        assert status == 400
+        assert message in found["error"]
+    running.server.should_exit = True

@@ -18,7 +18,7 @@ from torch import Generator
 from xmr.core.kinds import Batch, SignalBatch, SignalSet, SignalSpec
 from xmr.core.kinds.signal import hop_of
 from xmr.core.spaces import Tokenize
-from xmr.data.readers.media import Media
+from xmr.data.readers.media import Media, files_of
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.budget import Budget
@@ -252,6 +252,10 @@ class AudioEncoder(Encoder):
         heard = F.grid_sample(values[:, :, None], grid, mode="bilinear", padding_mode="zeros", align_corners=True)
         varied = heard[:, :, 0]
         return replace(encoded, values=shuffle(varied) if self.shuffle == "positions" else varied, precomputed=None)
+
+    def from_json(self, items: list[Any], folder: Path) -> Records:
+        """See `Encoder.from_json`: files."""
+        return files_of(items, folder)
 
     def state(self) -> dict[str, Any]:
         """See `Encoder.state`."""

@@ -132,6 +132,14 @@ class Encoder(ABC):
         """Data in memory as records: texts, a frame, or an array. Raises ValueError for another shape or type."""
         raise ValueError(f"found {type(X).__name__}; expected files: {cls.__name__} takes no data in memory")
 
+    def from_json(self, items: list[Any], folder: Path) -> Records:
+        """Records of a request: texts, lists of numbers, objects by column, or files as {"b64": ...}.
+
+        folder: an empty one, for files. Raises ValueError for what is none of these.
+        """
+        del folder
+        return self.from_array(items)
+
     @classmethod
     def fields_for(cls, X: Any) -> dict[str, Any]:
         """Fields of the recipe's section that follow from data in memory."""

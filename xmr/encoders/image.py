@@ -6,6 +6,7 @@ import math
 import tempfile
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import Generator
 
 from xmr.core.kinds import Batch, ImageBatch, ImageSet, ImageSpec
 from xmr.data.readers.images import records_of
-from xmr.data.readers.media import Media
+from xmr.data.readers.media import Media, files_of
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.decoding import FORMATS, Decoding
@@ -253,6 +254,10 @@ class ImageEncoder(Encoder):
     def from_array(cls, X: Any) -> Records:
         """An array (n, height, width) or (n, height, width, channels)."""
         return records_of(np.asarray(X), None, "<memory>")
+
+    def from_json(self, items: list[Any], folder: Path) -> Records:
+        """See `Encoder.from_json`: files."""
+        return files_of(items, folder)
 
     def state(self) -> dict[str, Any]:
         """Size and channels."""

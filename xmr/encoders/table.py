@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -97,6 +98,21 @@ class TableEncoder(Encoder):
         cells = [["" if np.isnan(value) else repr(value) for value in row] for row in X.tolist()]
         records = Records.of([SEPARATOR.join(row) for row in cells])
         records.columns = records.header = _array_columns(X)
+        return records
+
+    def from_json(self, items: list[Any], folder: Path) -> Records:
+        """See `Encoder.from_json`: objects by column; one that is missing or null is a gap."""
+        del folder
+        names = [column.name for column in self.seen]
+        for number, item in enumerate(items):
+            strange = [] if not isinstance(item, dict) else sorted({*item} - {*names, *self.file_columns})
+            if not isinstance(item, dict) or strange:
+                found = f"unknown column {strange[0]!r}" if strange else f"{str(item)[:40]!r}"
+                raise ValueError(
+                    f"item {number}: found {found}; expected an object with columns {', '.join(names[:20])}"
+                )
+        records = Records.of([SEPARATOR.join(_cell(item.get(name)) for name in names) for item in items])
+        records.columns = records.header = tuple(names)
         return records
 
     @classmethod
@@ -399,3 +415,8 @@ def _numbers(column: Column, cells: list[str]) -> np.ndarray:
 
 def _date_in_words(way: str) -> str:
     return "an ISO date" if way == ISO else f"a date written {in_words(way)}"
+
+
+def _cell(value: Any) -> str:
+    """A value of JSON as a cell of a file."""
+    return "" if value is None else str(value).replace(SEPARATOR, " ")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from xmr.commands.serve.batching import Batcher
-from xmr.commands.serve.model import ServedModel
+from xmr.commands.serve.model import ItemError, ServedModel
 from xmr.errors import InputError, printable, reason, require, shortened
 
 MAX_BYTES = 64 * 2**20  # of a request
@@ -115,14 +115,13 @@ def read_request(body: bytes, protocol: str, model: ServedModel, most: int = MAX
         raise RefusedError(400, f"{field}: found no record; expected a list of at least one")
     if len(items) > most:
         raise RefusedError(413, f"{field}: found {len(items):,} records; expected at most {most:,} per request")
-    found = []
-    for index, item in enumerate(items):
-        try:
-            found.append(model.read(item))
-        except (InputError, ValueError, TypeError, KeyError) as error:
-            first = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise RefusedError(400, f"{field}[{index}]: {shortened(first)}") from None
-    return found
+    try:
+        return model.read(items)
+    except (InputError, ValueError, TypeError) as error:
+        place = f"{field}[{error.index}]" if isinstance(error, ItemError) else field
+        raise RefusedError(
+            400, f"{place}: {shortened(reason(error).removeprefix(f'{type(error).__name__}: '))}"
+        ) from None
 
 
 def _tensor(tensor: dict[str, Any]) -> list[Any]:

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
+
+
+class ItemError(ValueError):
+    """An item of a request that the model cannot take."""
+
+    def __init__(self, index: int, message: str) -> None:
+        super().__init__(message)
+        self.index = index
+
+
+def each(read: Callable[[Any], Any], items: list[Any]) -> list[Any]:
+    """Every item as `read` returns it. Raises ItemError for the first of which it raises ValueError."""
+    found = []
+    for index, item in enumerate(items):
+        try:
+            found.append(read(item))
+        except (ValueError, TypeError, KeyError) as error:
+            raise ItemError(index, str(error)) from None
+    return found
 
 
 class ServedModel(Protocol):
@@ -13,10 +33,10 @@ class ServedModel(Protocol):
     name: str
     output_names: tuple[str, ...]  # of the K numbers of an answer, where they have names
 
-    def read(self, item: Any) -> Any:
-        """An item of a request (a text, {"b64": file}, numbers) as the model takes it.
+    def read(self, items: list[Any]) -> list[Any]:
+        """The items of a request (texts, {"b64": file}, numbers) as the model takes them.
 
-        Raises InputError or ValueError with what was found and expected.
+        Raises ItemError, or ValueError, with what was found and expected.
         """
         ...
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xmr.commands.serve.model import each
 from xmr.core.spaces import PixelSpace, SourceInput, TokenInput, TokenSpace, WaveSpace
 from xmr.errors import Problem, RecipeError
 from xmr.sources.base import Source
@@ -34,7 +35,11 @@ class ServedSource:
         if source.space_kind not in readers or (source.space_kind == "token" and source.tokenize is None):
             expected = "a source of images, audio clips or texts"
             raise RecipeError(Problem("source serve", f"{name!r}, which cannot be asked by others", expected))
-        self.read, self._input = readers[source.space_kind]
+        self._read, self._input = readers[source.space_kind]
+
+    def read(self, items: list[Any]) -> list[Any]:
+        """See `ServedModel.read`."""
+        return each(self._read, items)
 
     def answer(self, items: list[Any]) -> np.ndarray:
         """See `ServedModel.answer`: (n, K_S), or (n, D') features, of texts the mean over their tokens."""

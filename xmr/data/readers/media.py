@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 from xmr.core.files import leads_out
+from xmr.data.records import Records
 
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
@@ -59,3 +63,16 @@ class Media:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise ValueError(f"found a file that cannot be read ({reason}); expected {self.expected}") from None
+
+
+def files_of(items: list[Any], folder: Path) -> Records:
+    """Files of a request, {"b64": ...} each, as records of files in `folder`. Raises ValueError for other items."""
+    for number, item in enumerate(items):
+        try:
+            content = base64.b64decode(item["b64"], validate=True)
+        except (KeyError, TypeError, binascii.Error, ValueError):
+            raise ValueError(f'item {number}: found no file in base64; expected {{"b64": "..."}}') from None
+        (folder / str(number)).write_bytes(content)
+    records = Records.of([str(number) for number in range(len(items))])
+    records.file = str(folder)
+    return records
