@@ -73,7 +73,7 @@ class SearchLearner(Learner):
         """See `Learner.step`. The mean is that over all programs that were compared."""
         self._follow_schedules()
         if not bool(self.level.all()):
-            self.level = self._measured(trial.encoded)
+            self.level = self._shared(self._measured(trial.encoded))
         last, seen = torch.zeros(0), []
 
         def loss(z: Tensor) -> Tensor:
@@ -87,10 +87,8 @@ class SearchLearner(Learner):
                 added = transform.regularization()
                 if added is not None:
                     value[min(number, len(value) - 1)] += added.detach().cpu().double()
-            if self.accelerator.num_processes > 1:
-                value = self.accelerator.reduce(value.to(self.program.device), reduction="mean").cpu()
-            seen.append(value)
-            return value
+            seen.append(self._shared(value))
+            return seen[-1]
 
         try:
             self.z = self.search.step(self.z, self.level, loss, step)
@@ -115,6 +113,12 @@ class SearchLearner(Learner):
         self.search.restore({k.removeprefix(begin): v for k, v in tensors.items() if k.startswith(begin)})
         if self.outputs is not None:
             self.outputs.restore(tensors)
+
+    def _shared(self, values: Tensor) -> Tensor:
+        """The mean over the processes of a run, each of which has batches of its own."""
+        if self.accelerator.num_processes == 1:
+            return values
+        return self.accelerator.reduce(values.to(self.program.device), reduction="mean").cpu()
 
     def _theta(self, z: Tensor) -> list[Tensor]:
         return [
