@@ -11,6 +11,7 @@ from xmr.cli.app import execute
 from xmr.commands.auto import auto as module
 from xmr.commands.auto import search
 from xmr.commands.auto.auto import auto
+from xmr.commands.auto.candidates import Candidate
 from xmr.commands.auto.folds import folds_of
 from xmr.commands.auto.result import Result, Tried
 from xmr.commands.auto.saved import load_saved, save
@@ -157,3 +158,20 @@ def test_the_paragraph_says_what_the_interval_says():
     result.difference = (0.06, -0.01, 0.11)
     assert "not distinguishable from" in result.paragraph()
     assert "more test records" in result.paragraph()
+
+
+def test_of_programs_that_share_passes_the_mean_takes_one(done):
+    folder, _ = done
+    recipe = load_recipe(str(folder / "r.yaml"), ["data.split.validation=0"])
+    pool = search.pool_of(load_job(recipe))
+    names = ["one", "its twin", "another", "baseline"]
+    made = [Candidate(name, baseline="majority" if name == "baseline" else "") for name in names]
+    other = recipe.model_copy(update={"ensemble": 2})
+    twin = recipe.model_copy(update={"output": {**recipe.output, "power": 0.5}})
+    recipes = dict(zip(made, [recipe, twin, other, recipe]))
+    truth = np.eye(2)[pool.task.encode(pool.records).numpy()]
+    right = {each: 0.5 + (truth - 0.5) * (0.9 - 0.1 * number) for number, each in enumerate(made)}
+    result = Result("auroc", 49, 21)
+    chosen = search.choose({each: values[None] for each, values in right.items()}, recipes, pool, result)
+    assert result.chosen == "mean of one, another, baseline"
+    assert [each.name for each in chosen] == ["one", "another", "baseline"]

@@ -46,12 +46,13 @@ def auto(
     metric: str | None = None,
     log: Log = print,
     also: Sequence[str] = (),
+    serve: bool = True,
 ) -> Result:
     """Try, choose, test once and save into `folder`; what was tried before with the same recipe is not tried again.
 
     metric: what is maximized (its negative where less is better), by default the task's. also: baselines that are
-    tested whatever was chosen. Raises RecipeError and DataError for wrong input, and OutputError where nothing could be
-    fitted.
+    tested whatever was chosen. serve: otherwise nothing is saved that predicts, and the controls are not run. Raises
+    RecipeError and DataError for wrong input, and OutputError where nothing could be fitted.
     """
     started = time.perf_counter()
     overrides = [*overrides, *([] if metric is None else [f"training.metric={metric}"])]
@@ -63,7 +64,7 @@ def auto(
         job = load_job(recipe)
         log(job.prepared.summary())
         members, recipes, pool, result = search(job, name, overrides, folder, started, 60 * minutes, log)
-        _finish(members, recipes, recipe, pool, job.records["test"], folder, result, also, log)
+        _finish(members, recipes, recipe, pool, job.records["test"], folder, result, also, serve, log)
         result.seconds = time.perf_counter() - started
         write_json(folder / "auto.json", finite(result.as_json()))
         write_text(folder / "auto.md", table(result) + "\n\n" + result.paragraph() + "\n")
@@ -97,7 +98,7 @@ def search_and_test(
     if not (resume and done.is_file()):
         asked = folder.with_name(f"{folder.name}.yaml")
         write_text(asked, dump_recipe(recipe, comment))
-        auto(str(asked), [], folder, minutes, recipe.training.metric, lambda _: None, recipe.baselines)
+        auto(str(asked), [], folder, minutes, recipe.training.metric, lambda _: None, recipe.baselines, serve=False)
     found = json.loads(done.read_text(encoding="utf-8"))
     return {**found, "test": found["test_metrics"]}
 
@@ -111,6 +112,7 @@ def _finish(
     folder: Path,
     result: Result,
     also: Sequence[str],
+    serve: bool,
     log: Log,
 ) -> None:
     """Fit what was chosen, the best program and the best baseline on all training records; test and save."""
@@ -120,21 +122,24 @@ def _finish(
     best_program, best_baseline = result.best("program"), result.best("baseline")
     programs = [each for each in members if not each.baseline]
     values: dict[str, np.ndarray] = {}
-    chosen = programs[0] if programs else names.get(best_program.name) if best_program else None
-    if chosen is None:
+    chosen = programs[0] if programs else names.get(best_program.name) if best_program and serve else None
+    if chosen is None and serve:
         raise OutputError(f"{folder}: no program could be fitted; {result.tried[0].name}: {result.tried[0].note}")
-    log(f"fitting {chosen.name} on all training records")
-
-    kept: list[Prediction] = []
-    run(recipes[chosen], folder / PROGRAM, force=True, comment=chosen.name, log=log, tested=kept.append)
-    if kept[0].ids != test.ids:
-        raise OutputError(f"{folder / PROGRAM}: other test records than the baselines'; set data.split.validation=0")
-    values["best program"] = kept[0].values
-    for each in programs[1:]:
+    for each in programs or ([chosen] if chosen else []):
         log(f"fitting {each.name} on all training records")
+        key = _key(each, chosen)
+        if serve and each is chosen:
+            kept: list[Prediction] = []
+            run(recipes[each], folder / PROGRAM, force=True, comment=each.name, log=log, tested=kept.append)
+            if kept[0].ids != test.ids:
+                other = "other test records than the baselines'; set data.split.validation=0"
+                raise OutputError(f"{folder / PROGRAM}: {other}")
+            values[key] = kept[0].values
+            continue
         job = trained_job(recipes[each])
-        job.program.save(folder / "members" / slug(each.name))
-        values[each.name] = job.program.predict(test).values
+        values[key] = job.program.predict(test).values
+        if serve:
+            job.program.save(folder / "members" / slug(each.name))
     everything = np.arange(len(pool.records))
     wanted = {each.baseline for each in members if each.baseline} | {*also}
     if best_baseline is not None:
@@ -165,10 +170,11 @@ def _finish(
     result.test_metrics = pool.task.metrics(values["chosen"], target)
     rows = ("chosen", "best program", "best baseline")
     result.test = {row: pool.task.metrics(values[row], target)[result.metric] for row in rows if row in values}
-    if chosen in members:
-        _ablate(recipes[chosen], test, result, log)
     result.members = tuple(_member(each, chosen) for each in members)
-    save(folder, result.members, pool.records)
+    if serve:
+        if chosen in members:
+            _ablate(recipes[chosen], test, result, log)
+        save(folder, result.members, pool.records)
 
 
 def _key(each: Candidate, chosen: Candidate | None) -> str:

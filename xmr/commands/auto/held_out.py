@@ -108,7 +108,7 @@ def _of_solved(recipe: Recipe, pool: Pool) -> np.ndarray:
         return pool.solved.pop(dump_recipe(recipe))
     everything = np.arange(len(pool.records))
     job = pool.job(recipe, everything, everything[:0], everything[:1])
-    alike = [each for each in pool.untrained if each is not recipe and _passes(each) == _passes(recipe)]
+    alike = [each for each in pool.untrained if each is not recipe and passes_of(each) == passes_of(recipe)]
     twins: dict[str, Program] = {}
     for each in alike:
         with suppress(XmrError):  # it is reported where it is asked for
@@ -119,7 +119,7 @@ def _of_solved(recipe: Recipe, pool: Pool) -> np.ndarray:
     return ours
 
 
-def _passes(recipe: Recipe) -> str:
+def passes_of(recipe: Recipe) -> str:
     """What decides on the passes through the source, as text."""
     return repr((recipe.encoder, sorted(recipe.source.items()), recipe.transform, recipe.ensemble, recipe.training))
 

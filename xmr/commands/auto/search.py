@@ -12,7 +12,7 @@ import numpy as np
 
 from xmr.commands.auto.candidates import Candidate, candidates
 from xmr.commands.auto.folds import folds_of
-from xmr.commands.auto.held_out import Pool, TooLongError, held_out_predictions, section_key
+from xmr.commands.auto.held_out import Pool, TooLongError, held_out_predictions, passes_of, section_key
 from xmr.commands.auto.result import Kind, Result, Tried
 from xmr.commands.run_baselines import answered
 from xmr.data.clusters import PROTEIN_K
@@ -43,7 +43,7 @@ def search(
     predictions = try_all(recipes, pool, folder, result, begun, limit, log)
     if not predictions:
         raise OutputError(f"{folder}: nothing could be fitted; {result.tried[0].name}: {result.tried[0].note}")
-    members = choose(predictions, pool, result)
+    members = choose(predictions, recipes, pool, result)
     log(f"chosen: {result.chosen}")
     return members, recipes, pool, result
 
@@ -116,21 +116,26 @@ def _shown(score: float, task: Task) -> float:
     return abs(score) if task.score({task.chosen_metric: 1.0}) < 0 else score
 
 
-def choose(predictions: dict[Candidate, np.ndarray], pool: Pool, result: Result) -> list[Candidate]:
+def choose(
+    predictions: dict[Candidate, np.ndarray], recipes: dict[Candidate, Recipe], pool: Pool, result: Result
+) -> list[Candidate]:
     """The candidate with the best held-out score, or the mean of the best few where that is as good or better.
 
-    Scores of few records are often equal (accuracy above all); then the squared error of the probabilities decides.
+    Scores of few records are often equal (accuracy above all); then the squared error of the probabilities decides. Of
+    programs that differ in their outputs alone, the mean takes one.
     """
     ranks = {each: _rank(values, pool) for each, values in predictions.items()}
     order = sorted(ranks, key=lambda each: ranks[each], reverse=True)
     best, members, result.chosen = ranks[order[0]], order[:1], order[0].name
-    for size in range(2, min(MEAN_OF, len(order)) + 1):
-        mean = np.mean([predictions[each].mean(axis=0) for each in order[:size]], axis=0)
+    different = {each.baseline or passes_of(recipes[each]): each for each in reversed(order)}  # the best of each kind
+    several = sorted(different.values(), key=order.index)
+    for size in range(2, min(MEAN_OF, len(several)) + 1):
+        mean = np.mean([predictions[each].mean(axis=0) for each in several[:size]], axis=0)
         rank = _rank(mean[None], pool)
-        name = "mean of " + ", ".join(each.name for each in order[:size])
+        name = "mean of " + ", ".join(each.name for each in several[:size])
         result.tried.append(Tried(name, rank[0], 0.0, "mean"))
         if rank[0] >= best[0]:
-            best, members, result.chosen = rank, order[:size], name
+            best, members, result.chosen = rank, several[:size], name
     return members
 
 
