@@ -67,8 +67,8 @@ class Baseline:
 
     run: fits on the training and validation parts and predicts the test part: probabilities or values (n, K); or its
     "module:function", imported when it runs. uses_source: trains or probes the recipe's own source. is_control: a
-    question about the source, no alternative to the program. in_compare: `xmr compare` runs it unasked. needs:
-    "module:extra", the package of an extra of xmr.
+    question about the source, no alternative to the program. in_compare: `xmr compare` runs it unasked. is_network: it
+    trains a network by gradient, which takes minutes. needs: "module:extra", the package of an extra of xmr.
     """
 
     name: str
@@ -78,6 +78,7 @@ class Baseline:
     uses_source: bool = False
     is_control: bool = False
     in_compare: bool = False
+    is_network: bool = False
     needs: str = ""
 
     @property

@@ -78,6 +78,7 @@ _MOLECULE = where(emits="symbols", encoder="molecule")
 _TRAINABLE = where(space=("token", "pixel"))
 _COMPARED = {"in_compare": True}
 _SOURCE = {"uses_source": True, "in_compare": True}
+_NETWORK = {"is_network": True}
 
 BASELINES = BaselineRegistry(
     "xmr.baselines",
@@ -159,12 +160,14 @@ BASELINES = BaselineRegistry(
         _built_in("last_value", "time_series:last_value", _FUTURE, "the last value repeated"),
         _built_in("seasonal_naive", "time_series:seasonal_naive", _FUTURE, "the last season repeated"),
         _built_in("linear", "time_series:linear", _FUTURE, "one ridge regression from the window to all steps"),
-        _built_in("dlinear", "time_series:dlinear", _FUTURE, "DLinear: linear maps of trend and rest, by gradient"),
-        _built_in("cnn", "cnn:sequence_cnn", _SEQUENCE, "a small network from scratch", **_COMPARED),
-        _built_in("cnn", "cnn:sequence_cnn", _POSITION, "a small network from scratch", **_COMPARED),
-        _built_in("cnn", "cnn:sequence_cnn", _HIDDEN, "a small network from scratch", **_COMPARED),
-        _built_in("cnn", "cnn:image_cnn", _IMAGE, "a small network from scratch", **_COMPARED),
-        _built_in("cnn", "series:signal_cnn", _SIGNAL, "a small network from scratch", **_COMPARED),
+        _built_in(
+            "dlinear", "time_series:dlinear", _FUTURE, "DLinear: linear maps of trend and rest, by gradient", **_NETWORK
+        ),
+        _built_in("cnn", "cnn:sequence_cnn", _SEQUENCE, "a small network from scratch", **_COMPARED, **_NETWORK),
+        _built_in("cnn", "cnn:sequence_cnn", _POSITION, "a small network from scratch", **_COMPARED, **_NETWORK),
+        _built_in("cnn", "cnn:sequence_cnn", _HIDDEN, "a small network from scratch", **_COMPARED, **_NETWORK),
+        _built_in("cnn", "cnn:image_cnn", _IMAGE, "a small network from scratch", **_COMPARED, **_NETWORK),
+        _built_in("cnn", "series:signal_cnn", _SIGNAL, "a small network from scratch", **_COMPARED, **_NETWORK),
         _built_in(
             "descriptors_logistic",
             "sequences:descriptors_logistic",
@@ -195,7 +198,14 @@ BASELINES = BaselineRegistry(
             "ridge regression on the source's features behind the untrained transform",
             **_SOURCE,
         ),
-        _built_in("fine_tuning", "fine_tuning:fine_tuning", _TRAINABLE, "train all weights of the source", **_SOURCE),
+        _built_in(
+            "fine_tuning",
+            "fine_tuning:fine_tuning",
+            _TRAINABLE,
+            "train all weights of the source",
+            **_SOURCE,
+            **_NETWORK,
+        ),
         _built_in(
             "lora",
             "fine_tuning:lora",
@@ -203,6 +213,7 @@ BASELINES = BaselineRegistry(
             "train low-rank adapters in the source (peft)",
             needs="peft:compare",
             **_SOURCE,
+            **_NETWORK,
         ),
         _built_in(
             "attention_layer",
@@ -211,6 +222,7 @@ BASELINES = BaselineRegistry(
             "one attention layer in place of the source",
             is_control=True,
             **_SOURCE,
+            **_NETWORK,
         ),
     ],
 )

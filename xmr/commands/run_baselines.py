@@ -92,15 +92,15 @@ def run_baselines(
 
 def answered(place: Path, predict: Callable[[], np.ndarray]) -> tuple[np.ndarray, dict[str, float]]:
     """What `predict` gives and its cost, computed once: kept at `place`, which an interrupted run reads again."""
-    kept = _kept_answers(place)
+    kept = kept_answers(place)
     if kept is not None:
         return kept
     started, memory = time.perf_counter(), PeakMemory().start()
     found = predict()
-    return _keep_answers(place, found, {"seconds": time.perf_counter() - started, "peak_memory_mib": memory.mib()})
+    return keep_answers(place, found, {"seconds": time.perf_counter() - started, "peak_memory_mib": memory.mib()})
 
 
-def _keep_answers(place: Path, answers: np.ndarray, cost: dict[str, float]) -> tuple[np.ndarray, dict[str, float]]:
+def keep_answers(place: Path, answers: np.ndarray, cost: dict[str, float]) -> tuple[np.ndarray, dict[str, float]]:
     """Store the predictions of a baseline and its cost, the note last: an interrupted run does not ask again."""
     write_array(place.with_suffix(".npy"), answers)
     noted = {"cost": cost, "answers_sha256": array_sha256(answers)}
@@ -108,7 +108,7 @@ def _keep_answers(place: Path, answers: np.ndarray, cost: dict[str, float]) -> t
     return answers, cost
 
 
-def _kept_answers(place: Path) -> tuple[np.ndarray, dict[str, float]] | None:
+def kept_answers(place: Path) -> tuple[np.ndarray, dict[str, float]] | None:
     """What was kept, or None where there is nothing or it was changed since."""
     try:
         noted = json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))

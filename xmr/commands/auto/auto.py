@@ -36,6 +36,7 @@ from xmr.recipe.recipe import Recipe
 from xmr.tasks.base import Task, task_class
 
 DRAWS = 1000
+SEARCH = 0.75  # of the time is for the search, the rest for fitting what was chosen and its controls
 
 
 def auto(
@@ -63,7 +64,7 @@ def auto(
     with held(folder):
         job = load_job(recipe)
         log(job.prepared.summary())
-        members, recipes, pool, result = search(job, name, overrides, folder, started, 60 * minutes, log)
+        members, recipes, pool, result = search(job, name, overrides, folder, started, SEARCH * 60 * minutes, log)
         _finish(members, recipes, recipe, pool, job.records["test"], folder, result, also, serve, log)
         result.seconds = time.perf_counter() - started
         write_json(folder / "auto.json", finite(result.as_json()))

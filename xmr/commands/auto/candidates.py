@@ -44,9 +44,9 @@ def candidates(recipe: Recipe, name: str, given: list[str]) -> dict[Candidate, R
         {
             Candidate(f"baseline {each.name}", baseline=each.name, is_network=trains): alone
             for each in suiting
-            if each.in_compare == trains
+            if each.is_network == trains
         }
-        for trains in (False, True)  # those that `xmr compare` adds train networks
+        for trains in (False, True)
     )
     untrained: dict[Candidate, Recipe] = {}
     if case.emits == "signal" and recipe.encoder["name"] == "series":

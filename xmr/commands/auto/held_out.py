@@ -93,13 +93,13 @@ def section_key(recipe: Recipe) -> str:
 def held_out_predictions(candidate: Candidate, recipe: Recipe, pool: Pool, left: Callable[[], float]) -> np.ndarray:
     """Each record predicted by what was fitted on the other folds: (repeats, n, K).
 
-    Untrained programs pass every record through the source once, and solve their heads for each fold; everything else
-    is fitted again for each fold. left: the seconds that are left; raises TooLongError where they do not suffice.
+    Untrained programs pass every record through the source once, and solve their heads for each fold of every repeat;
+    everything else is fitted again for each fold of the first. left: the seconds that are left; raises TooLongError
+    where they do not suffice.
     """
     if not candidate.baseline and recipe.training.epochs == 0:
         return _of_solved(recipe, pool)
-    repeats = pool.folds if candidate.baseline else pool.folds[:1]
-    return np.stack([_of_folds(candidate, recipe, pool, folds, left) for folds in repeats])
+    return _of_folds(candidate, recipe, pool, pool.folds[0], left)[None]
 
 
 def _of_solved(recipe: Recipe, pool: Pool) -> np.ndarray:

@@ -14,7 +14,7 @@ from xmr.commands.auto.candidates import Candidate, candidates
 from xmr.commands.auto.folds import folds_of
 from xmr.commands.auto.held_out import Pool, TooLongError, held_out_predictions, passes_of, section_key
 from xmr.commands.auto.result import Kind, Result, Tried
-from xmr.commands.run_baselines import answered
+from xmr.commands.run_baselines import keep_answers, kept_answers
 from xmr.data.clusters import PROTEIN_K
 from xmr.errors import OutputError, XmrError, reason
 from xmr.job import Job
@@ -86,11 +86,14 @@ def try_all(
         place = folder / "tried" / f"{slug(candidate.name)}-{sha256(asked.encode()).hexdigest()[:12]}"
         seconds = 0.0
         try:
-            known = place.with_suffix(".json").is_file() or dump_recipe(recipe) in pool.solved
-            if result.tried and left() <= 0 and not known:
+            kept = kept_answers(place)
+            if kept is None and result.tried and left() <= 0 and dump_recipe(recipe) not in pool.solved:
                 raise TooLongError(0.0)
-            values, cost = answered(place, lambda: held_out_predictions(candidate, recipe, pool, left))  # noqa: B023
-            score, seconds = _score(values, pool), cost["seconds"]
+            if kept is None:
+                values = held_out_predictions(candidate, recipe, pool, left)
+                kept = keep_answers(place, values, {"seconds": time.perf_counter() - started})
+            values, seconds = kept[0], kept[1]["seconds"]
+            score = _score(values, pool)
             found[candidate] = values
         except TooLongError as error:
             note = str(error) if error.seconds else "no time was left (--minutes)"
