@@ -9,7 +9,7 @@ from PIL import Image
 from tests.tiny import tiny_vision
 from xmr.cli.app import execute
 from xmr.commands.scan.reference import reference_features
-from xmr.commands.scan.scan import scan, score_source
+from xmr.commands.scan.scan import of_every_space, scan, score_source
 from xmr.errors import DataError, RecipeError
 from xmr.job import load_job
 from xmr.recipe.load import load_recipe
@@ -118,3 +118,15 @@ def test_what_cannot_be_scored_is_said_once(tmp_path, recipe, source, message):
     with pytest.raises(RecipeError, match=message):
         scan(recipe, [], source, tmp_path, log=said.append)
     assert len(said) == len(source)
+
+
+def test_sources_of_other_spaces_get_a_transform_that_fits(tmp_path):
+    vision = "{name: identity, width: 8}"
+    rows = scan("series/gunpoint", [], [vision, "{name: minilm, layers: 1}", "mfcc"], tmp_path, lambda text: None)
+    found = {row.source: row.transform for row in rows}
+    assert found["{name: minilm, layers: 1}"] == "signal_patches"
+    assert found["mfcc"] == "wave_pattern"
+    assert of_every_space("protein/amp", [])[0] == "minilm"
+    assert len(of_every_space("protein/amp", [])) == 2
+    assert of_every_space("series/gunpoint", [])[0] == "minilm"
+    assert len(of_every_space("series/gunpoint", [])) == 3

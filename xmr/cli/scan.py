@@ -20,6 +20,9 @@ def scan(
         list[str] | None,
         typer.Option("--source", "--sources", help="Sources to score, separated by commas. May be repeated."),
     ] = None,
+    spaces: Annotated[
+        bool, typer.Option("--spaces", help="Also score a source of every space that the data can be put into.")
+    ] = False,
     reference: Annotated[
         Path | None,
         typer.Option(
@@ -33,8 +36,10 @@ def scan(
     One forward pass over the training set per source gives LogME (the ranking), a cross-validated probe, H-score and
     LEEP, with standard errors. With --reference also the sliced Wasserstein distance of the target's features to the
     source's own (smaller is nearer). LLR compares the evidence of the source's class logits with that of its features;
-    above 0 a label mapping may do better than a linear probe. The test set is not used.
+    above 0 a label mapping may do better than a linear probe. The test set is not used. Sources of other spaces get a
+    transform that fits: `--spaces` ranks language, image and audio models for the same series.
     """
+    from xmr.commands.scan.scan import of_every_space
     from xmr.commands.scan.scan import scan as run_scan
     from xmr.commands.sweep.combinations import separated
 
@@ -43,18 +48,22 @@ def scan(
     rows = run_scan(
         recipe,
         overrides or [],
-        [each for asked in source or [] for each in separated(asked)],
+        [
+            *(each for asked in source or [] for each in separated(asked)),
+            *(of_every_space(recipe, overrides or []) if spaces else []),
+        ],
         folder,
         log=lambda text: line(errors, text),
         reference=reference,
     )
     table = Table()
     distance = ["distance"] if reference is not None else []
-    for column in ("source", "layers", "LogME", "probe", "H-score", "LEEP", "LLR", *distance, "seconds"):
+    for column in ("source", "transform", "layers", "LogME", "probe", "H-score", "LEEP", "LLR", *distance, "seconds"):
         table.add_column(column, justify="left" if column == "source" else "right")
     for row in rows:
         table.add_row(
             row.source,
+            row.transform,
             "" if row.layers is None else str(row.layers),
             f"{row.log_me:.3f} ± {row.log_me_error:.3f}",
             f"{row.probe:.3f} ± {row.probe_error:.3f}",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from xmr.baselines.registry import BASELINES
 from xmr.commands.new.signals import SIX_VIEWS, VIEWS
-from xmr.commands.new.sources import choose_source
+from xmr.commands.new.sources import source_text
 from xmr.errors import RecipeError
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.recipe import Recipe, case_of, space_of
@@ -133,7 +133,7 @@ def _with_domain_features(emits: str) -> list[Candidate]:
 
 def _of_series(recipe: Recipe) -> list[Candidate]:
     """Series as images, tokens and sound, by the best source of each space that is on this machine."""
-    pixel, wave = (f"source={_with_layers(choose_source(space)[0], 8)}" for space in ("pixel", "wave"))
+    pixel, wave = (f"source={source_text(space)}" for space in ("pixel", "wave"))
     images = (pixel, f"transform={json.dumps(SIX_VIEWS)}", "encoder.normalize=train", f"ensemble={len(VIEWS)}")
     named = {
         "six views joined": (*images, "output={name: ridge, power: 0.5, joined: true}"),
@@ -149,9 +149,3 @@ def _of_series(recipe: Recipe) -> list[Candidate]:
     }
     own = [] if space_of(recipe.source["name"]) == "pixel" else _own_source(recipe, "signal")
     return [*(Candidate(name, overrides) for name, overrides in named.items()), *own]
-
-
-def _with_layers(section: dict[str, object], layers: int) -> str:
-    """A source section as YAML, with features of several layers."""
-    most = 5 if space_of(str(section["name"])) == "wave" else layers
-    return json.dumps({**section, "feature_layers": most})

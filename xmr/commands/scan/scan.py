@@ -13,14 +13,16 @@ from time import perf_counter
 import numpy as np
 import torch
 
+from xmr.commands.new.sources import source_text
 from xmr.commands.scan.reference import reference_features
 from xmr.commands.scan.transferability import h_score, jackknife, leep, log_me, probe, sliced_wasserstein
 from xmr.core.component import create
 from xmr.core.files import finite, write_csv, write_json
-from xmr.core.registry import SOURCES, TASKS
+from xmr.core.registry import SOURCES, TASKS, grid
 from xmr.errors import Problem, RecipeError, reason
 from xmr.job import Job, load_job
 from xmr.recipe.load import load_recipe
+from xmr.recipe.recipe import case_of
 from xmr.tasks.base import task_class
 
 MAX_CLASSES = 2000  # of a source whose class logits are compared with its features; a vocabulary has more
@@ -39,6 +41,7 @@ class Scores:
     """
 
     source: str
+    transform: str
     layers: int | None
     log_me: float
     log_me_error: float
@@ -61,11 +64,13 @@ def scan(
 ) -> list[Scores]:
     """Score every source at every depth, writing scan.csv and scan.json -> scores, the best LogME first.
 
-    sources: values of the recipe's `source` section, e.g. `minilm` or `{name: hf_text, model: ...}`; none: its own. A
-    source that is not available is reported and skipped. reference: records of the sources' own kind (a text file, a
+    sources: values of the recipe's `source` section, e.g. `minilm` or `{name: hf_text, model: ...}`; none: its own. One
+    of another space gets the first transform of its cell of the grid. One that is not available is reported and
+    skipped. reference: records of the sources' own kind (a text file, a
     folder of images). Raises RecipeError if no source is available.
     """
-    task = load_recipe(name, overrides).task
+    recipe = load_recipe(name, overrides)
+    task, emits = recipe.task, case_of(recipe).emits
     if not task_class(task).single_target:
         expected = " or ".join(entry.name for entry in TASKS if task_class(entry.name).single_target)
         raise RecipeError(Problem("task", task, f"{expected}, which the scores are made for"))
@@ -74,7 +79,7 @@ def scan(
     for source in sources or [""]:
         asked = [*overrides, "baselines=[]", "ensemble=1", *([f"source={source}"] if source else [])]
         try:
-            found += score_source(name, asked, source, reference)
+            found += score_source(name, [*asked, *_fitting(name, asked, emits)], source, reference)
         except Exception as error:  # of one source: the others are not lost by it
             failures.append((source, reason(error)))
             log(f"{source or 'its own source'}: {failures[-1][1]}")
@@ -92,6 +97,28 @@ def scan(
     scores = [vars(row) for row in ranked]
     write_json(folder / "scan.json", finite({"recipe": name, "failures": failures, "scores": scores}))
     return ranked
+
+
+def of_every_space(name: str, overrides: list[str]) -> list[str]:
+    """A source of each space that the recipe's data can be put into, of those on this machine the best, as text."""
+    emits = case_of(load_recipe(name, overrides)).emits
+    known = {"token": "minilm", "pixel": source_text("pixel"), "wave": source_text("wave")}
+    return [text for space, text in known.items() if (emits, space) in grid()]
+
+
+def _fitting(name: str, asked: list[str], emits: str) -> list[str]:
+    """The override of `transform` that a source of another space needs: the first of the grid that fits both."""
+    first: RecipeError | None = None
+    fitting = [f"transform={names[0]}" for (kind, _), names in grid().items() if kind == emits]
+    for more in ([], *([transform] for transform in fitting)):
+        try:
+            load_recipe(name, [*asked, *more])
+        except RecipeError as error:
+            first = first or error
+        else:
+            return more
+    assert first is not None
+    raise first
 
 
 def _rank(row: Scores) -> float:
@@ -140,6 +167,5 @@ def _scored(
             ratio = log_me(logits.numpy(), target) - evidence
     errors = jackknife(log_me, features, target), float(right.std(ddof=1) / np.sqrt(len(right)))
     seconds = shared + perf_counter() - started
-    return Scores(
-        label, layers, evidence, errors[0], float(right.mean()), errors[1], between, likelihood, seconds, llr=ratio
-    )
+    scores = evidence, errors[0], float(right.mean()), errors[1], between, likelihood, seconds
+    return Scores(label, job.recipe.transform["name"], layers, *scores, llr=ratio)
