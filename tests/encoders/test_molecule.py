@@ -109,7 +109,7 @@ def test_a_draft_for_molecules(tmp_path, capsys):
     assert recipe.task == "regression"
     assert recipe.encoder["name"] == "molecule"
     assert recipe.source["name"] == "minilm"
-    assert recipe.data.split.by == "scaffold"
+    assert (recipe.data.split.by, recipe.data.split.keep_together) == ("cross_validation", "scaffold")
     assert recipe.data.on_error == "skip"
     said = capsys.readouterr().out
     assert "RDKit cannot read 1 of them, which are skipped (" in said
