@@ -185,6 +185,21 @@ def images(folder: Path) -> None:
         Image.fromarray(np.full((8, 8, 3), 20 * i, dtype=np.uint8)).save(place)
 
 
+def listed_images(folder: Path) -> None:
+    """Twelve images, and a list of them."""
+    images(folder)
+    rows = [(f"animals/{('cat', 'dog')[i % 2]}/{i}.png", ("cat", "dog")[i % 2]) for i in range(12)]
+    (folder / "list.csv").write_text(csv("image_id,dx", rows))
+
+
+def image_parts(folder: Path) -> None:
+    """30 images for training and 10 for the test, as Keras keeps them."""
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 8, 8), dtype=np.uint8)
+    labels = np.arange(40) % 2
+    parts = {"x_train": pixels[:30], "y_train": labels[:30], "x_test": pixels[30:], "y_test": labels[30:]}
+    np.savez(folder / "x.npz", **parts)
+
+
 def nucleotides(n: int) -> str:
     """A random sequence."""
     return "".join(RNG.choices("ACGT", k=n))
@@ -383,6 +398,23 @@ FORMS = [
         },
         "sequence_labeling",
         data={"labels_path": "residues.txt"},
+    ),
+    Form(
+        "a table without a header: sequences and labels",
+        "protein x.tsv",
+        {"x.tsv": "".join(f"{text}\t{('amp', 'other')[i % 2]}\n" for i, text in enumerate(PROTEINS))},
+        "classification",
+        {"amp", "other"},
+        data={"input": "column_1", "target": "column_2", "header": False},
+        inputs=PROTEINS,
+    ),
+    Form(
+        "a table of ids, sequences and numbers under names of its own",
+        "protein x.csv",
+        {"x.csv": csv("Entry,Chain,Solubility", ((f"P{i}", text, i / 7) for i, text in enumerate(PROTEINS)))},
+        "regression",
+        data={"input": "Chain", "target": "Solubility"},
+        inputs=PROTEINS,
     ),
     Form(
         "mutations `A24G,N30D` of a protein",
@@ -585,6 +617,52 @@ FORMS = [
         {"no", "yes"},
         n=12,
         data={"path": ["clips/no", "clips/yes"]},
+    ),
+    Form(
+        "a table that lists images under names of its own",
+        "image list.csv",
+        listed_images,
+        "classification",
+        {"cat", "dog"},
+        n=12,
+        data={"input": "image_id", "target": "dx"},
+    ),
+    Form(
+        "an array of images in two parts, `x_train`, `y_train`, `x_test`, `y_test`",
+        "image x.npz",
+        image_parts,
+        "classification",
+        {"0", "1"},
+        data={"split": "predefined"},
+    ),
+    Form(
+        "SMILES files of two classes",
+        "molecule actives.smi decoys.smi",
+        {
+            name: "".join(f"{'C' * (i + 1)}{atom}c1cc{'cn'[i % 2]}cc1 {name}{i}\n" for i in range(20))
+            for name, atom in (("actives.smi", "O"), ("decoys.smi", "N"))
+        },
+        "classification",
+        {"actives", "decoys"},
+    ),
+    Form(
+        "molecules in a column of another name, as TDC has them",
+        "molecule x.csv",
+        {
+            "x.csv": csv(
+                "Drug_ID,Drug,Y", ((f"d{i}", f"{'C' * (i // 2 + 1)}{'ON'[i % 2]}c1ccccc1", i / 7) for i in range(40))
+            )
+        },
+        "regression",
+        data={"input": "Drug", "target": "Y"},
+    ),
+    Form(
+        "series in columns, the label the only column of words",
+        "series x.csv",
+        {"x.csv": csv("s_0,s_1,s_2,s_3,s_4,kind", ((*_SERIES[i][:5], "ab"[i % 2]) for i in range(40)))},
+        "classification",
+        {"a", "b"},
+        data={"target": "kind"},
     ),
     Form(
         "molecules with ids of a usual name that repeat, as in BBBP",

@@ -19,7 +19,7 @@ from xmr.errors import Problem, RecipeError, printable
 from xmr.tasks.base import Task
 
 SMALL = 1000  # up to this number of records: several programs, nothing held back for validation where nothing is chosen
-PLAIN = (".fasta", ".fa", ".faa", ".fna", ".fas", ".gz")  # sequences without columns that could be named
+PLAIN = (".fasta", ".fa", ".faa", ".fna", ".fas", ".smi", ".gz")  # sequences without columns that could be named
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,10 @@ class Sample:
         """By the file's own column, where it says what is for training and what for the test, or `otherwise`."""
         parted = {"train", "test"} <= set(self.records.role)
         return {"by": "predefined"} if parted else {"by": "random", "test": 0.2, **otherwise}
+
+    def columns(self) -> dict[str, Any]:
+        """The fields of the section `data` that say which column of a list of files holds what."""
+        return {"target": self.label, **({"input": self.column} if self.column else {}), **self.rules}
 
     def sequences(self) -> dict[str, Any]:
         """The section `data` of a file of sequences, without the split."""

@@ -23,6 +23,9 @@ CHUNK = 4096
 COUNTED = 20  # rows that a column with a name must count to be suspected
 SHOWN = 8  # columns that a message lists
 _UNNAMED = re.compile(r"(unnamed: ?\d+|index|)", re.IGNORECASE)  # what pandas and R call the numbers of rows
+SHORTEST = 8  # letters of an input in a first row that is no header
+_SMILES = re.compile(r"(?=.*[CcNnOo])[A-Za-z0-9@+\-\[\]()=#$/\\%.:~*]{2,}")
+_FILE = re.compile(r".*[^/]\.[A-Za-z][A-Za-z0-9]{1,4}")
 _LETTERS = re.compile(r"[A-Za-z*.-]{4,}")
 
 
@@ -34,12 +37,11 @@ class Guessed:
     why: tuple[str, ...] = ()
 
 
-def guess_columns(source: Path, columns: Columns, letters: bool, mutations: bool = False) -> Guessed:
+def guess_columns(source: Path, columns: Columns, domain: str, mutations: bool = False) -> Guessed:
     """The columns as the user names them, and a guess for those that he does not and that have no usual name.
 
-    letters: whether the inputs are sequences of letters (else texts). mutations: whether they list those of one
-    protein. Raises DataError that lists the columns where the label could be any of several, and for mutations of a
-    protein that is not stated.
+    domain: of the recipe; mutations: whether the inputs list those of one protein. Raises DataError that lists the
+    columns where the label could be any of several, and for mutations of a protein that is not stated.
     """
     suffix = (Path(source.stem).suffix if source.suffix == ".gz" else source.suffix).lower()
     if source.is_dir() or suffix not in COLUMNAR:
@@ -49,24 +51,32 @@ def guess_columns(source: Path, columns: Columns, letters: bool, mutations: bool
             return Guessed(columns)  # UCR's own form, or a table without a header
         header = name_columns(rows, columns) if columns.reads == "table" else rows.take_header()
         held = [cells for _, cells in rows.peek() if len(cells) == len(header)]
+    what, fits = ("mutations", _mutated) if mutations else INPUTS.get(domain, ("sequences", _lettered))
+    why = []
+    if columns.reads not in ("table", "series") and _is_a_record(header, held, fits):
+        held.insert(0, header)
+        header = [f"column_{number}" for number in range(1, len(header) + 1)]
+        columns = replace(columns, names=tuple(header), header=False)
+        why.append(f"the first row is a record, so the columns are called {', '.join(header[:SHOWN])}")
     table = _Table(str(source), header, held, columns)
     ignored, suspected = table.row_numbers()
     columns = replace(columns, skip=(*columns.skip, *(header[at] for at in ignored)))
-    why = [f"column {header[at]!r} counts the rows, so it is ignored" for at in ignored]
+    why += [f"column {header[at]!r} counts the rows, so it is ignored" for at in ignored]
     if columns.reads in ("table", "series"):
         why += [f"beware: column {header[at]!r} counts the rows; is it data? (--ignore-column)" for at in suspected]
     table = replace(table, columns=columns)
-    asked = columns.reads != "sequences" or columns.input is not None or (table.usual("input") and not mutations)
+    asked = columns.reads in ("table", "series") or columns.input is not None
+    asked = asked or (table.usual("input") and not mutations)
     if columns.id is None and (at := table.usual_id()) is not None and _repeats(source, at):
         columns = replace(columns, id=NO_IDS)
         why.append(f"column {header[at]!r} has values twice, so it is not taken for ids (data.id=none)")
         table = replace(table, columns=columns)
-    what, fits = ("mutations", _mutated) if mutations else ("sequences", _lettered) if letters else ("texts", _spaced)
-    if not asked and (name := table.guess_input(fits, varied=letters)):
+    varied = domain != "text"
+    if not asked and (name := table.guess_input(fits, varied)):
         columns = replace(columns, input=name)
         why.append(f"input {name!r}: the only column of {what}")
         table = replace(table, columns=columns)
-    elif not asked and letters and (name := table.guess_input(_mutated, varied=True)):
+    elif not asked and varied and (name := table.guess_input(_mutated, varied=True)):
         found = f"a column {name!r} of mutations such as {table.cells(header.index(name))[0]!r}"
         expected = "the protein that they change: --wild-type SEQUENCE, or a FASTA file of it"
         raise DataError(Problem(str(source), found, expected))
@@ -113,6 +123,38 @@ def _spaced(cell: str) -> bool:
 
 def _mutated(cell: str) -> bool:
     return mutations_of(cell) is not None
+
+
+def _smiles(cell: str) -> bool:
+    return _SMILES.fullmatch(cell) is not None and not _is_number(cell)
+
+
+def _file(cell: str) -> bool:
+    return _FILE.fullmatch(cell) is not None
+
+
+INPUTS: dict[str, tuple[str, Callable[[str], bool]]] = {
+    "text": ("texts", _spaced),
+    "molecule": ("SMILES", _smiles),
+    "image": ("names of files", _file),
+    "audio": ("names of files", _file),
+}
+
+
+def _is_a_record(top: list[str], rows: list[list[str]], fits: Callable[[str], bool]) -> bool:
+    """Whether a first row is no header: no cell is a usual name, one is an input as those below it are, and each of the
+    others is a number or stands in its column again.
+    """
+    usual = {name for names in USUAL.values() for name in names} | {*LABELS}
+    if len(top) < 2 or not rows or any(cell.casefold() in usual for cell in top):
+        return False
+    inputs = [
+        at
+        for at, cell in enumerate(top)
+        if len(cell) >= SHORTEST and fits(cell) and sum(fits(row[at].strip()) for row in rows) > 0.9 * len(rows)
+    ]
+    others = [at for at in range(len(top)) if at not in inputs]
+    return bool(inputs) and all(_is_number(top[at]) or any(row[at].strip() == top[at] for row in rows) for at in others)
 
 
 @dataclass(frozen=True)
@@ -182,6 +224,13 @@ class _Table:
             return (name,), "a usual name of labels"
         if len(left) == 1:
             return (self.header[left[0]],), "the only column left"
+        numbers = [at for at in left if all(map(_is_number, self.cells(at)))]
+        names = [at for at in left if at not in numbers and len({*self.cells(at)}) == len(self.cells(at))]
+        words, unlike = ([at for at in left if at not in others] for others in ((*numbers, *names), names))
+        if self.columns.reads == "series" and len(words) == 1:
+            return (self.header[words[0]],), "the only column of words"
+        if self.columns.reads not in ("table", "series") and len(unlike) == 1:
+            return (self.header[unlike[0]],), "the only column left that is no list of names"
         binary = [at for at in left if (held := {*self.cells(at)}) and held <= {"0", "1", "0.0", "1.0"}]
         if len(binary) > 1 and self.columns.reads not in ("table", "series"):
             return tuple(self.header[at] for at in binary), "columns of 0 and 1"

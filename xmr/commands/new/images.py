@@ -13,7 +13,7 @@ SIDES = {"efficientnet_lite0": 160}  # pixels, where a source's own input is not
 
 def image(sample: Sample) -> Draft:
     """A watermark, and a head on features of several layers, or one trained by gradient on the last."""
-    columns = {} if sample.source.is_dir() or sample.source.suffix == ".npz" else {"target": sample.label}
+    columns = {} if sample.source.is_dir() or sample.source.suffix == ".npz" else sample.columns()
     many = len(sample.records) > MANY
     source, why = choose_source("pixel")
     closed = {"epochs": 3, "learning_rate": 0.001, "batch_size": 32}

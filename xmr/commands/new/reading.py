@@ -124,9 +124,11 @@ class Reading:
         )
         looked_at = files.home / files.names[0] if files else self.paths[0]
         mutations = asked.wild_type is not None
-        guessed = guess_columns(looked_at, columns, letters=self.domain != "text", mutations=mutations)
+        guessed = guess_columns(looked_at, columns, self.domain, mutations)
         self.why.extend(guessed.why)
         self.asked = replace(asked, id=guessed.columns.id)
+        if guessed.columns.names:
+            self.rules |= {"header": False, "names": list(guessed.columns.names)}
         records = read_all(source, guessed.columns, asked.on_error, self.skipped)
         if residues:
             self.rules |= {name: os.path.relpath(path, self.recipe.parent) for name, path in residues.items()}

@@ -120,4 +120,4 @@ def clips_of(sample: Sample) -> list[Clip]:
 def _data(sample: Sample) -> dict[str, Any]:
     """The section `data`. Heads in closed form: of few records none are held back for validation."""
     split = sample.split() | ({"validation": 0} if sample.small else {})
-    return {"path": sample.path, **({"target": sample.label} if sample.target else {}), "split": split}
+    return {"path": sample.path, **(sample.columns() if sample.target else {}), "split": split}

@@ -102,8 +102,10 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def read_npz(path: Path, need_target: bool, chunk: int) -> Iterator[Records]:
-    """A NumPy archive: `images` (n, H, W) or (n, H, W, C), `labels` (n,), perhaps `set` (n,). Nothing is unpickled."""
-    held = load_arrays(path)
+    """A NumPy archive: `images` (n, H, W) or (n, H, W, C), `labels` (n,), perhaps `set` (n,); or `x_train`, `y_train`,
+    `x_test` and `y_test`, as Keras has them. Nothing is unpickled.
+    """
+    held = _of_parts(load_arrays(path))
     images = next((held[name] for name in _IMAGES if name in held), None)
     labels = next((held[name] for name in _LABELS if name in held), None)
     if images is None or (labels is None and need_target):
@@ -117,6 +119,16 @@ def read_npz(path: Path, need_target: bool, chunk: int) -> Iterator[Records]:
         whole.role = _texts(roles, "set", n, path)
     for begin in range(0, n, chunk):
         yield whole.take(range(begin, min(begin + chunk, n)))
+
+
+def _of_parts(held: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Arrays of a training and a test part as one, with the part of each; others as they are."""
+    parts = {part: [held.get(f"{name}_{part}") for name in "xy"] for part in ("train", "test")}
+    images, labels = zip(*parts.values())
+    if any(each is None or not each.ndim for each in images + labels) or images[0].shape[1:] != images[1].shape[1:]:
+        return held
+    roles = np.repeat([*parts], [len(each) for each in images])
+    return {"images": np.concatenate(images), "labels": np.concatenate([y.ravel() for y in labels]), "set": roles}
 
 
 def _texts(values: np.ndarray, name: str, n: int, path: Path) -> list[str]:

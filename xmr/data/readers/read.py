@@ -17,13 +17,14 @@ from xmr.data.readers.rows import COLUMNAR
 from xmr.data.readers.sequences import read_sequences
 from xmr.data.readers.series import read_series
 from xmr.data.readers.several import Files, Read, read_several, unpacked
+from xmr.data.readers.smiles import SMILES, read_smiles
 from xmr.data.readers.tables import FORMATS as OF_TABLES
 from xmr.data.readers.tables import read_table
 from xmr.data.readers.text import reading
 from xmr.data.records import Records, Skipped, without_bad
 from xmr.errors import DataError, Problem
 
-FORMATS = (*FASTA, *COLUMNAR)
+FORMATS = (*FASTA, SMILES, *COLUMNAR)
 CHUNK = 4096
 _OF_FILES = ("sequences", "table", "series")  # read whole: from several files, or from a zip archive
 
@@ -73,9 +74,12 @@ def files_of(path: Path | Sequence[Path], reads: str) -> Files | None:
 
 
 def _read_texts(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
-    """FASTA, or a table with a column of texts."""
-    if check_file(path, FORMATS, "records") in FASTA:
+    """FASTA, SMILES files, or a table with a column of texts."""
+    suffix = check_file(path, FORMATS, "records")
+    if suffix in FASTA:
         yield from read_fasta(path, columns, chunk)
+    elif suffix == SMILES:
+        yield from read_smiles(path, columns, chunk)
     else:
         yield from read_sequences(path, columns, chunk)
 
