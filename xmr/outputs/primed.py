@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -20,16 +21,17 @@ from xmr.outputs.base import HiddenPool
 from xmr.outputs.mapping import BayesianPlusMapping
 
 EPOCHS, BATCH, RATE = 100, 64, 1e-3  # of priming; those of AReS
+STEPS = 5000  # at least: 100 epochs of a few hundred records end near the mean answer
 
 
 class PrimedMapping(BayesianPlusMapping):
     """Bayesian+ on log softmax(P h): a linear head P that imitates another source's answers on the local source's
     features.
 
-    P minimizes KL(p || softmax(P h)) for the training records before the transform is trained, and is then fixed. The
-    other source is asked once for each training record, by `xmr ask`, and not afterwards: the program is local. Compare
-    with the local source alone: with few records, priming loses what it knows. Source: AReS, whose code asks again for
-    every augmented batch.
+    P minimizes KL(p || softmax(P h)) for the training records before the transform is trained (100 epochs as in AReS,
+    or 5,000 steps if these are more), and is then fixed. The other source is asked once for each training record, by
+    `xmr ask`, and not afterwards: the program is local. Compare with the local source alone: with few records, priming
+    loses what it knows. Source: AReS, CVPR 2026, whose code asks again for every augmented batch.
 
     Args:
         answers: the file that `xmr ask` wrote for the same training records; only training needs it.
@@ -96,10 +98,11 @@ class PrimedMapping(BayesianPlusMapping):
         head = torch.zeros_like(self.head).requires_grad_()
         shift = torch.zeros_like(self.shift).requires_grad_()
         optimizer = torch.optim.Adam([head, shift], lr=RATE, weight_decay=self.weight_decay)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
+        epochs = max(EPOCHS, math.ceil(STEPS / math.ceil(len(features) / BATCH)))
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
         generator = torch.Generator().manual_seed(self.order)
         with torch.enable_grad():
-            for _ in range(EPOCHS):
+            for _ in range(epochs):
                 for batch in torch.randperm(len(features), generator=generator).split(BATCH):
                     loss = F.cross_entropy(features[batch] @ head.T + shift, answers[batch])  # the KL and a constant
                     optimizer.zero_grad()
