@@ -30,8 +30,8 @@ class PrimedMapping(BayesianPlusMapping):
 
     P minimizes KL(p || softmax(P h)) for the training records before the transform is trained (100 epochs as in AReS,
     or 5,000 steps if these are more), and is then fixed. The other source is asked once for each training record, by
-    `xmr ask`, and not afterwards: the program is local. Compare with the local source alone: with few records, priming
-    loses what it knows. Source: AReS, CVPR 2026, whose code asks again for every augmented batch.
+    `xmr ask`, and not afterwards: the program is local. Compare with the local source alone, and with a ridge on it.
+    Source: AReS, CVPR 2026, whose code asks again for every augmented batch.
 
     Args:
         answers: the file that `xmr ask` wrote for the same training records; only training needs it.
