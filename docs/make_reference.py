@@ -261,6 +261,42 @@ def results_page() -> str:
     return re.sub(r"(?s)(<!-- result: (\w+) -->)\n.*?<!-- end -->", table, text)
 
 
+WORSE = 2.0  # standard errors beyond which a difference is called one
+
+
+def chosen_page() -> str:
+    """docs/how-to/let-xmr-choose.md with every set on which `xmr auto` was measured."""
+    lines = ["| data | saved | xmr auto | best baseline | difference | in standard errors |"]
+    lines.append("|---|---|---|---|---|---|")
+    outcomes: dict[str, list[str]] = {"better": [], "worse": [], "about": []}
+    for path in sorted(RESULTS.glob("auto_*.json")):
+        result = read_result(path)
+        first = next(iter(result.rows))
+        for column, cell in result.rows[first].cells.items():
+            best = result.best(column, ("baseline",))
+            if best is None:
+                continue
+            other = result.rows[best].cells[column]
+            better = (cell.mean - other.mean) * (1 if higher_is_better(result.columns[column]) else -1)
+            size = better / other.error if other.error else 0.0
+            outcomes["about" if abs(size) <= WORSE else "better" if size > 0 else "worse"].append(column)
+            saved = (cell.choice or "").replace("baseline ", "").replace("_", " ")
+            baseline = f"{LABELS.get(best, best.replace('_', ' '))} {other.mean:.3f}"
+            cells = (f"{column} ({result.columns[column]})", saved, f"{cell.mean:.3f}", baseline)
+            lines.append(f"| {' | '.join(cells)} | {better:+.3f} | {size:+.1f} |")
+    worse, counts = outcomes["worse"], {name: len(found) for name, found in outcomes.items()}
+    named = f" ({', '.join(worse)})" if worse else ""
+    said = (
+        f"Of {sum(counts.values())} sets, the saved predictor is better than the best baseline by more than two "
+        f"standard errors on {counts['better']}, worse by more than two on {counts['worse']}{named}, and within two on "
+        f"{counts['about']}."
+    )
+    text = (HERE / "how-to" / "let-xmr-choose.md").read_text(encoding="utf-8")
+    made = "\n".join([said, "", *lines]) + "\n"
+    pattern = r"(?s)(<!-- chosen:start -->\n).*?(<!-- chosen:end -->)"
+    return re.sub(pattern, lambda match: match[1] + made + match[2], text)
+
+
 PAPERS = """\
 Made by `python docs/make_reference.py` from `xmr/commands/papers.yaml` and `results/papers`; see also `xmr papers`.
 
@@ -284,6 +320,7 @@ PAGES = {
     "datasets.md": datasets_page,
     "papers.md": papers_page,
     "results.md": results_page,
+    "how-to/let-xmr-choose.md": chosen_page,
     "../README.md": readme,
 }
 

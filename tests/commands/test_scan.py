@@ -10,6 +10,7 @@ from tests.tiny import tiny_vision
 from xmr.cli.app import execute
 from xmr.commands.scan.reference import reference_features
 from xmr.commands.scan.scan import of_every_space, scan, score_source
+from xmr.commands.scan.tangent import alignment, effective_rank
 from xmr.errors import DataError, RecipeError
 from xmr.job import load_job
 from xmr.recipe.load import load_recipe
@@ -130,3 +131,21 @@ def test_sources_of_other_spaces_get_a_transform_that_fits(tmp_path):
     assert len(of_every_space("protein/amp", [])) == 2
     assert of_every_space("series/gunpoint", [])[0] == "minilm"
     assert len(of_every_space("series/gunpoint", [])) == 3
+
+
+def test_rank_and_alignment_by_hand():
+    assert effective_rank(5 * np.ones((3, 3))) == pytest.approx(1)  # a pattern added to the input of a linear source
+    assert effective_rank(np.eye(4)) == pytest.approx(4)
+    assert effective_rank(np.diag([3.0, 1.0])) == pytest.approx(np.exp(-(0.75 * np.log(0.75) + 0.25 * np.log(0.25))))
+    target = np.array([[1.0], [1.0], [-1.0], [-1.0]])
+    assert alignment(target @ target.T, target) == pytest.approx(1)
+    assert alignment(np.ones((4, 4)), target) == pytest.approx(0)
+    assert np.isnan(effective_rank(np.zeros((2, 2))))
+
+
+def test_the_tangent_kernel_of_a_recipe(tmp_path):
+    asked = ["source={name: identity, width: 16}", "data.split.n_labelled=60", "ensemble=1"]
+    [row] = scan("table/cancer", asked, [], tmp_path, lambda text: None, with_tangent=True)
+    assert 1 < row.tangent_rank < 48
+    assert 0 < row.tangent_alignment < 1
+    assert json.loads((tmp_path / "scan.json").read_text())["scores"][0]["tangent_rank"] == row.tangent_rank

@@ -23,6 +23,9 @@ def scan(
     spaces: Annotated[
         bool, typer.Option("--spaces", help="Also score a source of every space that the data can be put into.")
     ] = False,
+    tangent: Annotated[
+        bool, typer.Option("--tangent", help="Also score whether the transform can tell records apart.")
+    ] = False,
     reference: Annotated[
         Path | None,
         typer.Option(
@@ -37,7 +40,9 @@ def scan(
     LEEP, with standard errors. With --reference also the sliced Wasserstein distance of the target's features to the
     source's own (smaller is nearer). LLR compares the evidence of the source's class logits with that of its features;
     above 0 a label mapping may do better than a linear probe. The test set is not used. Sources of other spaces get a
-    transform that fits: `--spaces` ranks language, image and audio models for the same series.
+    transform that fits: --spaces ranks language, image and audio models for the same series. --tangent adds the
+    effective rank of the gradients of some records (one: the transform moves all alike) and their alignment with the
+    targets.
     """
     from xmr.commands.scan.scan import of_every_space
     from xmr.commands.scan.scan import scan as run_scan
@@ -55,10 +60,24 @@ def scan(
         folder,
         log=lambda text: line(errors, text),
         reference=reference,
+        with_tangent=tangent,
     )
+    kernel = ["tangent rank", "alignment"] if tangent else []
     table = Table()
     distance = ["distance"] if reference is not None else []
-    for column in ("source", "transform", "layers", "LogME", "probe", "H-score", "LEEP", "LLR", *distance, "seconds"):
+    for column in (
+        "source",
+        "transform",
+        "layers",
+        "LogME",
+        "probe",
+        "H-score",
+        "LEEP",
+        "LLR",
+        *kernel,
+        *distance,
+        "seconds",
+    ):
         table.add_column(column, justify="left" if column == "source" else "right")
     for row in rows:
         table.add_row(
@@ -68,6 +87,7 @@ def scan(
             f"{row.log_me:.3f} ± {row.log_me_error:.3f}",
             f"{row.probe:.3f} ± {row.probe_error:.3f}",
             *(f"{value:.3f}" for value in (row.h_score, row.leep, row.llr)),
+            *([f"{row.tangent_rank:.1f}", f"{row.tangent_alignment:.3f}"] if tangent else []),
             *([f"{row.wasserstein:.3f}"] if reference is not None else []),
             f"{row.seconds:.1f}",
         )

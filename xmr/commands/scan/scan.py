@@ -15,6 +15,7 @@ import torch
 
 from xmr.commands.new.sources import source_text
 from xmr.commands.scan.reference import reference_features
+from xmr.commands.scan.tangent import tangent
 from xmr.commands.scan.transferability import h_score, jackknife, leep, log_me, probe, sliced_wasserstein
 from xmr.core.component import create
 from xmr.core.files import finite, write_csv, write_json
@@ -52,6 +53,8 @@ class Scores:
     seconds: float
     wasserstein: float = float("nan")
     llr: float = float("nan")
+    tangent_rank: float = float("nan")
+    tangent_alignment: float = float("nan")
 
 
 def scan(
@@ -61,13 +64,15 @@ def scan(
     folder: Path,
     log: Callable[[str], None] = lambda _: None,
     reference: Path | None = None,
+    with_tangent: bool = False,
 ) -> list[Scores]:
     """Score every source at every depth, writing scan.csv and scan.json -> scores, the best LogME first.
 
     sources: values of the recipe's `source` section, e.g. `minilm` or `{name: hf_text, model: ...}`; none: its own. One
     of another space gets the first transform of its cell of the grid. One that is not available is reported and
     skipped. reference: records of the sources' own kind (a text file, a
-    folder of images). Raises RecipeError if no source is available.
+    folder of images). with_tangent: also rank and alignment of the tangent kernel. Raises RecipeError if no source is
+    available.
     """
     recipe = load_recipe(name, overrides)
     task, emits = recipe.task, case_of(recipe).emits
@@ -79,7 +84,7 @@ def scan(
     for source in sources or [""]:
         asked = [*overrides, "baselines=[]", "ensemble=1", *([f"source={source}"] if source else [])]
         try:
-            found += score_source(name, [*asked, *_fitting(name, asked, emits)], source, reference)
+            found += score_source(name, [*asked, *_fitting(name, asked, emits)], source, reference, with_tangent)
         except Exception as error:  # of one source: the others are not lost by it
             failures.append((source, reason(error)))
             log(f"{source or 'its own source'}: {failures[-1][1]}")
@@ -125,7 +130,9 @@ def _rank(row: Scores) -> float:
     return row.log_me if np.isfinite(row.log_me) else -np.inf
 
 
-def score_source(name: str, overrides: list[str], source: str, reference: Path | None = None) -> list[Scores]:
+def score_source(
+    name: str, overrides: list[str], source: str, reference: Path | None = None, with_tangent: bool = False
+) -> list[Scores]:
     """The scores of one source: a language model at every depth, any other as the recipe has it."""
     recipe = load_recipe(name, overrides)
     started = perf_counter()
@@ -147,6 +154,9 @@ def score_source(name: str, overrides: list[str], source: str, reference: Path |
     if own is not None:
         far = [sliced_wasserstein(features[:, cut], own[:, cut]) for cut in cuts]
         rows = [replace(row, wasserstein=distance) for row, distance in zip(rows, far)]
+    if with_tangent:  # of the whole source, whatever its depths
+        rank, aligned = tangent(job)
+        rows = [replace(row, tangent_rank=rank, tangent_alignment=aligned) for row in rows]
     return rows
 
 
