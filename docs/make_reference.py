@@ -292,7 +292,7 @@ def chosen_page() -> str:
         f"{counts['about']}."
     )
     text = (HERE / "how-to" / "let-xmr-choose.md").read_text(encoding="utf-8")
-    made = "\n".join([said, "", *lines]) + "\n"
+    made = "\n".join([said, "", *lines]) + "\n" if sum(counts.values()) else ""
     pattern = r"(?s)(<!-- chosen:start -->\n).*?(<!-- chosen:end -->)"
     return re.sub(pattern, lambda match: match[1] + made + match[2], text)
 

@@ -49,7 +49,7 @@ def _gradient(job: Job, parameters: list[torch.nn.Parameter], record: int, contr
 
 
 def effective_rank(kernel: np.ndarray) -> float:
-    """exp of the entropy of the eigenvalues as shares of their sum: one where all records are alike, n where none."""
+    """exp of the entropy of the eigenvalues (scaled to sum 1): one where all records are alike, n where none are."""
     values = np.clip(np.linalg.eigvalsh(kernel), 0, None)
     if not values.sum():
         return float("nan")
