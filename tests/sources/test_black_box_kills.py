@@ -83,12 +83,12 @@ def test_killed_at_random_questions_and_resumed(service: Service, tmp_path: Path
         if interrupted < KILLS:  # at one of the next calls, never the first, which asks the fixed questions
             place = rng.randint(1, max(2, (in_all - 4) // KILLS))
             service.script = [lambda: None] * place + [kill]
-        process.communicate()
+        _, said = process.communicate()
         service.script = []
-        assert len(service.calls) > before
+        assert len(service.calls) > before, said
         if process.returncode == 0:
             break
-        assert process.returncode == -signal.SIGKILL
+        assert process.returncode == -signal.SIGKILL, said
         interrupted += 1
     assert interrupted == KILLS
     assert checksum(tmp_path / "run") == checksum(tmp_path / "whole")
