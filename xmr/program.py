@@ -238,6 +238,13 @@ class Program(nn.Module):
         save_program(self, folder)
 
     @staticmethod
+    def from_pretrained(name: str, revision: str | None = None, device: str = "cpu") -> Program:
+        """A program of the Hugging Face hub, USER/NAME. Raises SourceUnavailableError and ProgramError."""
+        from xmr.program_folder import pull
+
+        return Program.load(pull(name, revision), device)
+
+    @staticmethod
     def load(folder: Path | str, device: str = "cpu") -> Program:
         """Read a program folder. Raises ProgramError with what is wrong."""
         from xmr.program_folder import load_program

@@ -24,10 +24,12 @@ from xmr import __version__
 from xmr.core import renamed
 from xmr.core.component import KINDS, check_section, create, package_of, section_model
 from xmr.core.files import json_sha256, write_json, write_tensors
+from xmr.core.hub import HUB, fetched
 from xmr.core.modules import Modules, sub_shapes
 from xmr.core.novelty import Novelty
 from xmr.core.registry import ENCODERS, SOURCES, TRANSFORMS
 from xmr.data.columns import Columns
+from xmr.data.public.location import cache_folder
 from xmr.encoders.base import Encoder
 from xmr.errors import Problem, ProgramError, XmrError, XmrWarning, reason
 from xmr.program import Program
@@ -108,7 +110,7 @@ def read_facts(folder: Path | str) -> tuple[Path, dict[str, Any], dict[str, Any]
 
     Nothing is built. Raises ProgramError for missing, damaged or changed files.
     """
-    folder = Path(folder)
+    folder = folder_of(folder)
     if folder.exists() and not folder.is_dir():
         raise ProgramError(Problem(str(folder), "a file", "a run's folder, or its program folder"))
     if not (folder / "program.json").is_file():
@@ -340,3 +342,17 @@ def reader_of(folder: Path, wanted: Columns) -> tuple[Encoder, Columns]:
         raise ProgramError(
             Problem(str(place), f"settings that do not fit together ({reason(error)})", _WRITTEN)
         ) from error
+
+
+def pull(name: str, revision: str | None = None) -> Path:
+    """The folder of a program on the hub, USER/NAME, below the cache. Raises as `xmr.core.hub.fetched`."""
+    return fetched(name, FILES, revision, cache_folder() / "programs")
+
+
+def folder_of(place: Path | str) -> Path:
+    """A program's folder: the path itself, or what `hub:USER/NAME[@REVISION]` names, pulled."""
+    text = str(place)
+    if not text.startswith(HUB):
+        return Path(place)
+    name, _, revision = text.removeprefix(HUB).partition("@")
+    return pull(name, revision or None)

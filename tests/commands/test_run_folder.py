@@ -18,7 +18,7 @@ from xmr.recipe.load import load_recipe
 from xmr.training.checkpoint import load_checkpoint
 
 DONE = {".xmr.json", "recipe.yaml", "metrics.json", "predictions.csv", "history.csv", "report.html", "skipped.csv"}
-DONE |= {"environment.json", "program", "trained_on.npy", "tested.safetensors"}
+DONE |= {"environment.json", "program", "trained_on.npy", "card.md", "tested.safetensors"}
 
 
 @pytest.fixture

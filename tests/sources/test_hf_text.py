@@ -5,12 +5,12 @@ import torch
 
 from tests.tiny import KINDS, WORDS, tiny_model, tiny_source
 from xmr.core.component import create
+from xmr.core.hub import hub_fault
 from xmr.core.registry import SOURCES
 from xmr.core.spaces import TokenInput
 from xmr.errors import RecipeError
 from xmr.sources.base import SourceChangedError
 from xmr.sources.hf_text import HFText, MiniLM
-from xmr.sources.hub import hub_fault
 from xmr.sources.hugging_face import unreachable
 from xmr.sources.specials import Specials
 
@@ -122,7 +122,7 @@ def test_offline_hub_name_says_what_to_pass_instead():
 @pytest.mark.parametrize("off", [True, False])
 def test_a_hub_is_called_switched_off_only_where_it_is(monkeypatch, off):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", off)
-    monkeypatch.setattr("xmr.sources.hub._answers", lambda host, port: True)
+    monkeypatch.setattr("xmr.core.hub._answers", lambda host, port: True)
     error = OSError("We couldn't connect.\nSee how to run in offline mode.")
     problem = unreachable("bert", error, "minilm", hub_fault())
     assert ("switched off" in str(problem)) == off

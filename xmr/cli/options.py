@@ -55,7 +55,12 @@ Recipe = Annotated[str, typer.Argument(help="Name of a packaged recipe (such as 
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Recipe fields to change, as section.key=value. May be repeated.")
 ]
-Program = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run, or its program folder.")]
+Program = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DIR", help="Folder of a run, or its program folder; or hub:USER/NAME, a program of the hub."
+    ),
+]
 Skipping = Annotated[OnError, typer.Option(help="For records that cannot be read: stop, or skip them and list them.")]
 
 

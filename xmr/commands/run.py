@@ -19,6 +19,7 @@ from xmr import __version__
 from xmr.commands.controls import run_controls
 from xmr.commands.leaks import leaks
 from xmr.commands.predict import prediction_table
+from xmr.commands.push import described
 from xmr.commands.run_baselines import Log, baseline_input, chance, run_baselines
 from xmr.commands.run_folder import claimed, is_finished, joined, metrics_of
 from xmr.commands.run_report import history_of, write_report
@@ -32,6 +33,7 @@ from xmr.errors import Problem, RecipeError, reason
 from xmr.job import Job, load_job
 from xmr.program import Program
 from xmr.program_folder import FILES as PROGRAM_FILES
+from xmr.program_folder import read_facts
 from xmr.recipe.load import dump_recipe
 from xmr.recipe.recipe import Recipe
 from xmr.report.learned import top_source_classes
@@ -222,6 +224,7 @@ def _run_job(
     except Exception as error:  # of a plotting library; metrics and program exist already
         result["report_error"] = reason(error)
         log(f"the report could not be written ({reason(error)}); everything else is there, and --resume tries it again")
+    write_text(folder / "card.md", described(folder, read_facts(folder)[1])["README.md"])
     result["finished"] = True
     write_json(folder / "metrics.json", finite(result))
     return result

@@ -40,6 +40,7 @@ _OWN = (
             "answers.sqlite*",  # of a source that only answers, with the log of its writes
             "tested.safetensors",
             "report.html",
+            "card.md",
             "metrics.json",  # last: it says that the others are there
         ),
     ),

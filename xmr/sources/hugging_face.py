@@ -17,8 +17,8 @@ from safetensors import SafetensorError
 
 from xmr.core.generators import Generators
 from xmr.core.global_generators import use_generators
+from xmr.core.hub import hub_fault
 from xmr.errors import Problem, RecipeError, SourceUnavailableError, XmrError
-from xmr.sources.hub import hub_fault
 from xmr.sources.published.catalog import how_to_get
 from xmr.sources.weights import find_model
 

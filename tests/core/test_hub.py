@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from xmr.core import hub
 from xmr.errors import SourceUnavailableError
-from xmr.sources import hub
 from xmr.sources.hugging_face import opened
 from xmr.sources.weights import load_weights
 
