@@ -36,6 +36,17 @@ def test_only_hidden_letters_are_targets():
     assert not Infilling.check_lengths(RECORDS, np.array([5, 5]))
 
 
+def test_shuffled_labels_stay_at_hidden_letters():
+    records = Records.of(["A????", "???C"], {"label": ["-DEDE", "AAA-"]})
+    Infilling.shuffle_labels(records, np.random.default_rng(0))
+    assert [[c == "-" for c in label] for label in records.labels["label"]] == [
+        [True, *[False] * 4],
+        [*[False] * 3, True],
+    ]
+    assert sorted("".join(records.labels["label"])) == sorted("-DEDEAAA-")
+    assert records.labels["label"] != ["-DEDE", "AAA-"]
+
+
 @pytest.mark.parametrize(
     ("text", "label", "message"),
     [

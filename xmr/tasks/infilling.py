@@ -53,6 +53,16 @@ class Infilling(SequenceLabeling):
         return wrong
 
     @classmethod
+    def shuffle_labels(cls, records: Records, rng: np.random.Generator) -> None:
+        """Hidden letters in another order over all hidden positions, in place."""
+        for name, column in records.labels.items():
+            letters = np.array([*"".join(column)])
+            hidden = letters != SHOWN
+            letters[hidden] = rng.permutation(letters[hidden])
+            ends = np.cumsum([len(text) for text in column])
+            records.labels[name] = ["".join(letters[end - len(text) : end]) for text, end in zip(column, ends)]
+
+    @classmethod
     def classes_of(cls, labels: list[str]) -> set[str]:
         """The letters that labels hide."""
         return set("".join(labels).upper()) - {SHOWN, UNKNOWN}
