@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from ruamel.yaml import YAML
 
+import xmr
 from xmr.cli.app import app
 from xmr.data.columns import Columns
 from xmr.data.readers.read import read_all
@@ -112,3 +114,17 @@ def test_nothing_unsafe_in_the_sources():
         for word in ("import pickle", "torch.load(", "yaml.load(open", "eval(", "exec("):
             found = text.replace(".eval(", "").replace("_eval(", "").replace("exec_module(", "")
             assert word not in found, f"{path}: {word}"
+
+
+def test_all_files_name_the_same_version():
+    texts = {name: (ROOT / name).read_text() for name in ("pyproject.toml", "CITATION.cff", "CHANGELOG.md")}
+    assert f'\nversion = "{xmr.__version__}"' in texts["pyproject.toml"]
+    assert f"\nversion: {xmr.__version__}\n" in texts["CITATION.cff"]
+    assert f"\n## {xmr.__version__}\n" in texts["CHANGELOG.md"]
+
+
+def test_files_of_services_are_valid():
+    for path in [*(ROOT / ".github").rglob("*.yml"), ROOT / "CITATION.cff", ROOT / ".pre-commit-config.yaml"]:
+        assert YAML(typ="safe").load(path.read_text()), path
+    for line in re.findall(r"^COPY (.*) \S+$", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE):
+        assert all((ROOT / name).exists() for name in line.split())
