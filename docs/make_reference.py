@@ -258,7 +258,7 @@ def results_page() -> str:
         return f"{match[1]}\n{markdown(read_result(RESULTS / f'{match[2]}.json'))}<!-- end -->"
 
     text = (HERE / "results.md").read_text(encoding="utf-8")
-    return re.sub(r"(?s)(<!-- result: (\w+) -->)\n.*?<!-- end -->", table, text)
+    return re.sub(r"(?s)(<!-- result: ([\w/]+) -->)\n.*?<!-- end -->", table, text)
 
 
 WORSE = 2.0  # standard errors beyond which a difference is called one
