@@ -101,7 +101,11 @@ def pool(
         write_csv(folder / "predictions.csv", [*["seed", "fold"][seeds == 1 :], *header], shown)
         write_text(folder / "recipe.yaml", dump_recipe(recipe, everything["recipe"]))
         history = history_of(folder / WHOLE, everything["best_epoch"])
-        write_report(folder, job, result, history, tested, _note(metric, summary, folds, seeds))
+        said = (
+            f"{len(all_records)} records, each tested in one of {folds} folds by a program that learned from the others"
+        )
+        said += "; the program shown here learned from all records"
+        write_report(folder, job, result, history, tested, said, _note(metric, summary, folds, seeds))
     return metric, summary
 
 

@@ -20,19 +20,25 @@ EXAMPLES = 8  # test records that are shown as the source sees them
 
 
 def write_report(
-    folder: Path, job: Job, result: dict[str, Any], history: History, tested: TestedPart, note: str = ""
+    folder: Path,
+    job: Job,
+    result: dict[str, Any],
+    history: History,
+    tested: TestedPart,
+    summary: str = "",
+    note: str = "",
 ) -> None:
     """Write report.html into a folder that has its recipe.yaml.
 
-    job: with the trained program; result: metrics.json; note: what the headline is, where it is no test part of one
-    run.
+    job: with the trained program; result: metrics.json; summary, note: what the data and the headline are, where it is
+    not the test part of one run.
     """
     records = job.prepared.records.take(tested.rows)
     labels = zip(*records.labels.values()) if job.task.has_labels else [()] * len(records)
     few = np.arange(min(EXAMPLES, len(records)))
     contents = html.Contents(
         program=job.program,
-        summary=job.prepared.summary(),
+        summary=summary or job.prepared.summary(),
         result=result,
         history=history,
         target=job.program.task.encode(records).numpy(),
