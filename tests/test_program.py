@@ -276,3 +276,11 @@ def test_a_folder_says_which_package_brought_each_component(folder_source, tmp_p
         Program.load(changed)
     with pytest.raises(ProgramError, match="not installed"):
         Program.load(_signed(changed, encoder={"name": ["graph"]}))
+
+
+def test_predict_takes_plain_texts(source):
+    program, _ = build(source)
+    texts = ["ACD", "CCA"]
+    assert np.array_equal(program.predict(texts).values, program.predict(Records.of(texts)).values)
+    with pytest.raises(ValueError, match="found str of 0; expected texts, one per record"):
+        program.predict("ACD")

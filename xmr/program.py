@@ -222,12 +222,16 @@ class Program(nn.Module):
         self.train(training)
         return result / weight.clamp(min=1)[:, None] if per_position else result
 
-    def predict(self, records: Records, tokens: int | None = None) -> Prediction:
-        """Predict records. Raises DataError with file and line for records that the encoder cannot read.
+    def predict(self, records: Records | Any, tokens: int | None = None) -> Prediction:
+        """Predict records, or data in memory: texts, arrays or a frame, as the estimators take them.
+
+        Raises DataError with file and line for records that the encoder cannot read.
 
         The prediction of a record does not depend on the other records, their order or the padding (to float
         tolerance).
         """
+        if not isinstance(records, Records):
+            records = self.encoder.from_array(records)
         data = self.encoder.encode(records)
         return Prediction.of(records.ids, self.predict_each(data, tokens), self.task.lengths(data))
 

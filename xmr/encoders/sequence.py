@@ -33,7 +33,7 @@ class SequenceEncoder(Encoder):
     @classmethod
     def from_array(cls, X: Any) -> Records:
         """Texts, one per record. Raises ValueError for anything else."""
-        texts = [str(text) for text in X]
+        texts = [] if isinstance(X, str) else [str(text) for text in X]
         if not texts or not all(isinstance(text, str) for text in X):
             raise ValueError(f"found {type(X).__name__} of {len(texts)}; expected texts, one per record")
         return Records.of(texts)
