@@ -72,9 +72,7 @@ def test_one_figure_one_table_and_one_report_for_all_folds(drafted, tmp_path, ca
     page = (out / "report.html").read_text()
     assert f'<span class="big">{summary["pooled"]["program"]["auroc"]:.3f}</span>' in page
     assert "mean and standard deviation over 2 folds and 2 seeds" in page
-    assert (
-        "40 records, each tested in one of 2 folds and 2 seeds by a program that learned from the other folds" in page
-    )
+    assert "40 records, each tested in one of 2 folds by a program that learned from the others" in page
     assert "Confusion" in page
     assert "Largest errors" in page
     assert load_recipe(out / "recipe.yaml").data.split.by == "cross_validation"
