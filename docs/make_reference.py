@@ -268,7 +268,7 @@ def chosen_page() -> str:
     """docs/how-to/let-xmr-choose.md with every set on which `xmr auto` was measured."""
     lines = ["| data | saved | xmr auto | best baseline | difference | in standard errors |"]
     lines.append("|---|---|---|---|---|---|")
-    outcomes: dict[str, list[str]] = {"better": [], "worse": [], "about": []}
+    outcomes: dict[str, list[str]] = {"better": [], "worse": [], "about": [], "untested": []}
     for path in sorted(RESULTS.glob("auto_*.json")):
         result = read_result(path)
         first = next(iter(result.rows))
@@ -279,17 +279,19 @@ def chosen_page() -> str:
             other = result.rows[best].cells[column]
             better = (cell.mean - other.mean) * (1 if higher_is_better(result.columns[column]) else -1)
             size = better / other.error if other.error else 0.0
-            outcomes["about" if abs(size) <= WORSE else "better" if size > 0 else "worse"].append(column)
+            kind = "about" if abs(size) <= WORSE else "better" if size > 0 else "worse"
+            outcomes["untested" if other.error is None and better else kind].append(column)
             saved = (cell.choice or "").replace("baseline ", "").replace("_", " ")
             baseline = f"{LABELS.get(best, best.replace('_', ' '))} {other.mean:.3f}"
             cells = (f"{column} ({result.columns[column]})", saved, f"{cell.mean:.3f}", baseline)
-            lines.append(f"| {' | '.join(cells)} | {better:+.3f} | {size:+.1f} |")
+            lines.append(f"| {' | '.join(cells)} | {better:+.3f} | {'' if other.error is None else f'{size:+.1f}'} |")
     worse, counts = outcomes["worse"], {name: len(found) for name, found in outcomes.items()}
     named = f" ({', '.join(worse)})" if worse else ""
     said = (
         f"Of {sum(counts.values())} sets, the saved predictor is better than the best baseline by more than two "
         f"standard errors on {counts['better']}, worse by more than two on {counts['worse']}{named}, and within two on "
         f"{counts['about']}."
+        + (f" {counts['untested']} has another metric than the choice." if counts["untested"] else "")
     )
     text = (HERE / "how-to" / "let-xmr-choose.md").read_text(encoding="utf-8")
     made = "\n".join([said, "", *lines]) + "\n" if sum(counts.values()) else ""

@@ -199,7 +199,7 @@ class _Table:
             self._put(row, settings.kind, column, [each["test"] for each in results], choice or None)
         for baseline in settings.baselines:
             name = baseline if self.owner.setdefault(baseline, row) == row else f"{baseline} ({row})"
-            found = [each["baselines"][baseline] for each in results if baseline in each["baselines"]]
+            found = [_of_baseline(each, baseline, metric) for each in results if baseline in each["baselines"]]
             if len(found) == len(results):
                 self._put(name, "control" if BASELINES.is_control(baseline) else "baseline", column, found)
             for each in results:
@@ -233,6 +233,12 @@ class _Table:
         write_json(self.folder / "study.json", as_json(self.result))
         write_text(self.folder / "study.md", markdown(self.result))
         write_text(self.folder / "study.html", html(self.result))
+
+
+def _of_baseline(run: dict[str, Any], name: str, metric: str) -> dict[str, float | None]:
+    """The metrics of a run's baseline; the standard error only where it is that of the metric shown."""
+    found: dict[str, float | None] = run["baselines"][name]
+    return found if run["metric"] == metric else {key: each for key, each in found.items() if key != "standard_error"}
 
 
 def _check_choice(choice: Choice, recipe: Recipe, place: str) -> None:
