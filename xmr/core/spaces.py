@@ -27,6 +27,11 @@ class Space:
     words: tuple[str, ...] = ()  # the text of each token id, of sources with a vocabulary
     embedding: Tensor | None = None  # (V, D), of sources with a vocabulary
 
+    @property
+    def pixels(self) -> tuple[int, int] | None:
+        """Height and width of its inputs, of sources of images."""
+        return None
+
     def noise(self, rows: int) -> Tensor | None:
         """Fixed random values of its inputs, rows first; None where inputs are not one array (tokens)."""
         del rows
@@ -79,6 +84,11 @@ class PixelSpace(Space):
     def channels(self) -> int:
         """Number of channels, usually 3."""
         return len(self.mean)
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """See `Space.pixels`."""
+        return self.height, self.width
 
     def noise(self, rows: int) -> Tensor:
         """See `Space.noise`: uniform (rows, C, H, W)."""

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from xmr.core.kinds import Batch
-from xmr.core.spaces import PixelSpace
 from xmr.errors import Problem, RecipeError
 from xmr.program import Program
 from xmr.training.learner import GradientLearner, Learner, Trial
@@ -52,9 +51,8 @@ class SearchLearner(Learner):
             found = f"{name!r} for a transform without trainable parameters"
             raise RecipeError(Problem("training.optimizer", found, "adamw, adam or sgd, or training.epochs: 0"))
         space = program.source.space
-        image = (space.height, space.width) if isinstance(space, PixelSpace) else None
         shapes, subspace = [p.shape for p in self.groups[0]], settings.subspace or USUAL.get(name)
-        self.subspaces = [make_subspace(subspace, shapes, image, seed, i) for i in range(len(self.groups))]
+        self.subspaces = [make_subspace(subspace, shapes, space.pixels, seed, i) for i in range(len(self.groups))]
         self.z = torch.stack([subspace.start() for subspace in self.subspaces])
         self.search = RULES[name](settings.search, self.size, seed, 0, subspace is not None)
         self.evaluations = self.search.evaluations
@@ -151,7 +149,7 @@ class SearchLearner(Learner):
         self._place(self.z + LEVEL * signs)
         changes = [rms(one - other) for one, other in zip(self._inputs(encoded), before)]
         self._place(self.z)
-        images = isinstance(self.program.source.space, PixelSpace)
+        images = self.program.source.space.pixels is not None
         units = [1.0 if images else rms(one) for one in before]
         if not all(changes):
             expected = "a transform whose parameters change what the source receives"
