@@ -28,7 +28,7 @@ def test_every_batch_once_and_as_many_for_all(records, world):
 
 
 def test_a_ridge_is_due_when_it_solves():
-    ridge = Ridge(update_every=3).build(SimpleNamespace(hidden_width=2, space_kind="token"), 2, None, None)
+    ridge = Ridge(update_every=3).build(SimpleNamespace(hidden_width=2, one_vector=False), 2, None, None)
     due = []
     for _ in range(6):
         due.append(ridge.due())
