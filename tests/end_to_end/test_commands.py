@@ -35,6 +35,7 @@ def test_run_leaves_what_it_promises(small_run):
         "environment.json",
         "trained_on.npy",
         "tested.safetensors",
+        "card.md",
         "skipped.csv",
     }
     metrics = json.loads((small_run / "metrics.json").read_text())

@@ -103,7 +103,7 @@ def cluster_split(
 
     Clusters are assigned in random order until the test and validation sets have their size; a cluster that is larger
     than the remaining size stays in training. strata: (n,) classes whose fractions are kept: then the same holds for
-    the records of each class, with a slack of two percent of the split. found: what the clusters are, for the
+    the records of each class, with a slack of two percent of the split, unless no cluster fits then. found: what the clusters are, for the
     description.
     """
     n = len(clusters)
@@ -125,9 +125,13 @@ def cluster_split(
                 lacking[role] -= counts[cluster]
                 break
     roles = role_of[clusters]
-    found = f"{len(sizes)} clusters by {found}, the largest of {sizes.max()}, seed {seed}"
+    what, found = found, f"{len(sizes)} clusters by {found}, the largest of {sizes.max()}, seed {seed}"
     train, validation_index, test_index = (np.flatnonzero(roles == role) for role in (0, 1, 2))
     if not len(train) or (need[2] == wanted and wanted):
+        if (
+            strata is not None
+        ):  # clusters of one class each, perhaps: better a skewed test part, which is said, than none
+            return cluster_split(clusters, None, test, validation, seed, what)
         raise DataError(
             Problem(
                 "data.split",

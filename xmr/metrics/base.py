@@ -19,7 +19,8 @@ class Metric:
 
     function: what a task predicted -> the value, NaN where it is not defined; it gets a `ClassPredictions` from tasks
     of classes and labels, a `NumberPredictions` from tasks of numbers. tasks: the names of those that report it.
-    bounds: the lowest and highest value that it can have.
+    bounds: the lowest and highest value that it can have. judges: whether right predictions have the best value;
+    otherwise it only describes predictions.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Metric:
     tasks: tuple[str, ...]
     higher_is_better: bool = True
     bounds: tuple[float, float] = (-math.inf, math.inf)
+    judges: bool = True
 
 
 def headline(metric: str, values: Mapping[str, float | None]) -> str:

@@ -37,8 +37,8 @@ class MetricChecks(Checks):
             assert np.isfinite([right, random]).all(), f"{task}: {right} for right, {random} for random predictions"
 
     def check_right_predictions_are_better_than_random_ones(self) -> None:
-        """In the direction of `higher_is_better`."""
-        for task, right, random in self._scores():
+        """In the direction of `higher_is_better`, if it judges predictions."""
+        for task, right, random in self._scores() if self.metric.judges else ():
             better = right > random if self.metric.higher_is_better else right < random
             found = f"{task}: {right:.3g} for right and {random:.3g} for random predictions"
             assert better, f"{found}; higher_is_better is {self.metric.higher_is_better}"
