@@ -103,8 +103,8 @@ def cluster_split(
 
     Clusters are assigned in random order until the test and validation sets have their size; a cluster that is larger
     than the remaining size stays in training. strata: (n,) classes whose fractions are kept: then the same holds for
-    the records of each class, with a slack of two percent of the split, unless no cluster fits then. found: what the clusters are, for the
-    description.
+    the records of each class, with a slack of two percent of the split, unless no cluster fits then. found: what the
+    clusters are, for the description.
     """
     n = len(clusters)
     _, clusters, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
