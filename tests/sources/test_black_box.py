@@ -343,6 +343,13 @@ def test_views_of_clips_keep_their_length(view: str) -> None:
 # A service behind an address
 
 
+class Server(ThreadingHTTPServer):
+    """A server whose queue holds all connections that open at once."""
+
+    request_queue_size = 128
+    daemon_threads = True
+
+
 class Service:
     """A service on loopback. `answer`: bytes of images -> (status, headers, body), or None for the classifier."""
 
@@ -358,6 +365,7 @@ class Service:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # otherwise the body waits 40 ms for an acknowledgment of the headers
 
             def log_message(self, *args: Any) -> None:
                 """Silent."""
@@ -386,8 +394,7 @@ class Service:
                 self.end_headers()
                 self.wfile.write(content)
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self.thread.start()
 
