@@ -267,6 +267,8 @@ def _assemble(facts: dict[str, Any], encoder_state: dict[str, Any], place: str) 
                 f"{expected[:12]}, the weights the program was trained on (another revision or version of the model)",
             )
         )
+    if source.questions is not None:
+        source.questions.purpose = "prediction"
     if source.address:
         warnings.warn(f"{place}: this program sends its inputs to {source.address}", XmrWarning, stacklevel=2)
     if canary:

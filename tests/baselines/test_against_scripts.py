@@ -227,6 +227,10 @@ def test_mfccs_of_four_quarters():
     np.testing.assert_allclose(run_baseline("mfcc_svm", data), margins(values), rtol=1e-3, atol=1e-4)
 
 
+def as_rows(images):
+    return images.reshape(len(images), -1).astype(np.float32) / 255
+
+
 def test_histograms_of_oriented_gradients():
     """The numbers are those of scikit-image 0.26: hog(picture, 9, (2, 2), (2, 2)), L2-Hys."""
     picture = (np.arange(64.0).reshape(8, 8) ** 2 % 97)[None, ..., None]
@@ -236,13 +240,14 @@ def test_histograms_of_oriented_gradients():
     np.testing.assert_allclose(found[0, :9], expected, atol=1e-6)
 
 
-def test_a_support_vector_machine_on_gradients():
+@pytest.mark.parametrize(("name", "numbers"), [("hog_svm", gradients), ("pixel_svm", as_rows)])
+def test_support_vector_machines_on_images(name, numbers):
     data, _ = image_parts("classification")
-    left = gradients(np.concatenate([data.sets[part].values for part in ("train", "validation")]))
+    left = numbers(np.concatenate([data.sets[part].values for part in ("train", "validation")]))
     script = GridSearchCV(make_pipeline(StandardScaler(), SVC()), {"svc__C": MARGINS}, cv=FIVE)
-    values = script.fit(left, learned_targets(data)).decision_function(gradients(np.asarray(data.sets["test"].values)))
+    values = script.fit(left, learned_targets(data)).decision_function(numbers(np.asarray(data.sets["test"].values)))
     values = margins(values) if values.ndim == 1 else softmax(values, axis=1)
-    np.testing.assert_allclose(run_baseline("hog_svm", data), values, rtol=1e-9)
+    np.testing.assert_allclose(run_baseline(name, data), values, rtol=1e-6)
 
 
 def fitted(kernel, truth, unseen, strength):

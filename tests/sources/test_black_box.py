@@ -614,7 +614,7 @@ def digits(service: Service, **source: Any) -> Any:
 
 def test_a_run_counts_its_questions(service: Service, tmp_path: Path) -> None:
     result = run(digits(service, queries=200, views=["plain", "negative"]), tmp_path / "run", device="cpu")
-    assert result["queries"] == {"canary": 2, "test": 120, "training": 160, "validation": 40}
+    assert result["queries"] == {"canary": 4, "test": 120, "training": 160, "validation": 40}
     asked = service.records()
     assert asked == 2 + 320 + 2  # the fixed questions at the beginning and after training
     again = run(digits(service, queries=200, views=["plain", "negative"]), tmp_path / "run", device="cpu", resume=True)

@@ -1,4 +1,4 @@
-"""Images as rows of pixels for a linear model or a random forest."""
+"""Images as rows of pixels for a linear model, a support vector machine or a random forest."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from typing import Any
 import numpy as np
 
 from xmr.baselines.base import BaselineInput
-from xmr.baselines.estimators import Model, fit_and_predict, forest, linear
+from xmr.baselines.estimators import Model, fit_and_predict, forest, linear, svm
 
 
 def pixel_logistic(data: BaselineInput) -> np.ndarray:
     """A linear model on pixels: (n, K)."""
     return _on_pixels(linear, data)
+
+
+def pixel_svm(data: BaselineInput) -> np.ndarray:
+    """A support vector machine with an RBF kernel on pixels: (n, K)."""
+    return _on_pixels(svm, data)
 
 
 def pixel_forest(data: BaselineInput) -> np.ndarray:

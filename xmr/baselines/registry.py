@@ -120,6 +120,7 @@ BASELINES = BaselineRegistry(
         _built_in("window_linear", "positions:window_linear", _POSITION, "linear on a window of 15 positions"),
         _built_in("pixel_logistic", "images:pixel_logistic", _IMAGE, "linear on pixels"),
         _built_in("hog_svm", "hog:hog_svm", _IMAGE, "support vector machine on histograms of oriented gradients"),
+        _built_in("pixel_svm", "images:pixel_svm", _IMAGE, "support vector machine on pixels"),
         _built_in("pixel_forest", "images:pixel_forest", _IMAGE, "random forest on pixels"),
         _built_in("logistic", "series:logistic", _SIGNAL, "linear on all samples"),
         _built_in(

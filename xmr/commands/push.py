@@ -32,7 +32,7 @@ def push(folder: Path, name: str, private: bool = False, revision: str | None = 
     with tempfile.TemporaryDirectory() as place, plain_errors(name):
         for file in FILES:
             shutil.copyfile(program / file, Path(place) / file)
-        for file, text in described(folder, facts, name).items():
+        for file, text in described(program.parent, facts, name).items():
             (Path(place) / file).write_text(text, encoding="utf-8")
         hub = HfApi(library_name="xmr")
         hub.create_repo(name, private=private, exist_ok=True)
@@ -40,10 +40,9 @@ def push(folder: Path, name: str, private: bool = False, revision: str | None = 
     return str(done.commit_url)
 
 
-def described(folder: Path, facts: dict[str, Any], name: str = NAME) -> dict[str, str]:
-    """README.md, recipe.yaml and metrics.json of a run, as they are shared; nothing of a program folder alone."""
-    run = next((place for place in (folder, folder.parent) if (place / "metrics.json").is_file()), None)
-    if run is None:
+def described(run: Path, facts: dict[str, Any], name: str = NAME) -> dict[str, str]:
+    """README.md, recipe.yaml and metrics.json of a run's folder, as they are shared; nothing where it is none."""
+    if not all((run / name).is_file() for name in ("metrics.json", "recipe.yaml")):
         return {}
     recipe = load_recipe(run / "recipe.yaml")
     for field in PATHS:

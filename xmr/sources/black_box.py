@@ -71,9 +71,13 @@ class BlackBox(Source):
         """What it answers to a batch of items as they are in `medium`: (B, K_S); see `log_probabilities`."""
 
     def calls(self, items: Any, batches: list[list[int]]) -> Iterator[tuple[list[int], np.ndarray]]:
-        """The answers to each batch of items, in the order in which they come."""
+        """The features of each batch of items, in the order in which their calls return."""
         for batch in batches:
-            yield batch, self.ask(_taken(items, batch))
+            yield batch, self.answered(_taken(items, batch))
+
+    def answered(self, items: Any) -> np.ndarray:
+        """The features of items by one call: (B, K_S)."""
+        return self._features(self.ask(items), len(items))
 
     def adopt(self, identity: dict[str, Any], medium: Medium, classes: int, names: tuple[str, ...] = ()) -> Self:
         """Use a service of K_S classes, recognized by `identity` and by its answers to two fixed questions."""
@@ -94,8 +98,7 @@ class BlackBox(Source):
         def ask(missing: list[int]) -> Iterator[tuple[list[int], np.ndarray]]:
             """The features of the items that were not asked before."""
             batches = [missing[begin : begin + self.batch] for begin in range(0, len(missing), self.batch)]
-            for batch, answers in self.calls(items, batches):
-                yield batch, self._features(answers, len(batch))
+            yield from self.calls(items, batches)
 
         found = torch.from_numpy(self.questions.answered(keys, ask))
         side_by_side = torch.cat(found.chunk(len(self.views)), dim=1)
@@ -157,9 +160,9 @@ class BlackBox(Source):
 
     def _ask_canary(self) -> list[list[list[Any]]]:
         """The largest probabilities (numbers of an embedding: the largest) of the fixed questions, rounded."""
-        answers = self._features(self.ask(self.medium.example(CANARIES)), CANARIES)
+        answers = self.answered(self.medium.example(CANARIES))
         values = answers if self.outputs == "features" else np.exp(answers)
-        self.questions.counts["canary"] += CANARIES
+        self.questions.note("canary", CANARIES)
         top = np.argsort(-values, axis=1, kind="stable")[:, :CANARY_CLASSES]
         return [
             [[int(place), round(float(row[place]), CANARY_DIGITS)] for place in places]

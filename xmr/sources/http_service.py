@@ -98,7 +98,7 @@ class HttpSource(BlackBox):
         self._pool = urllib3.PoolManager(maxsize=self.parallel, timeout=self.timeout)
         self._errors = urllib3.exceptions.HTTPError
         self.medium, self._classes = medium, self.class_count
-        place = urlunsplit(urlsplit(self.url)._replace(query="", fragment=""))
+        place = urlunsplit(urlsplit(self.url)._replace(fragment=""))
         self.adopt({"url": place, "protocol": self.protocol, **facts}, medium, self.class_count, self.names)
         self._again = again
         return self
@@ -111,10 +111,13 @@ class HttpSource(BlackBox):
         except self._errors as error:
             cause = self._hidden(str(getattr(error, "reason", error)))
             if self._again.connect == 0:
-                raise self._unavailable(f"no answer ({cause})") from None
-            self.questions.retry(len(items) * (self.tries - 1))
+                expected = "a service that answers there (`xmr source serve NAME` is one on this machine)"
+                raise SourceUnavailableError(
+                    Problem(f"source.url {self.url}", f"no answer ({cause})", expected)
+                ) from None
+            self.questions.note("retried", len(items) * (self.tries - 1))
             raise self._unavailable(f"no answer after {self.tries} tries ({cause})") from None
-        self.questions.retry(len(items) * (len(found.retries.history) if found.retries else 0))
+        self.questions.note("retried", len(items) * (len(found.retries.history) if found.retries else 0))
         if found.status != 200:
             text = self._hidden(found.data[: 4 * SHOWN].decode("utf-8", "replace"))[:SHOWN]
             raise self._unavailable(f"status {found.status} ({text})")
@@ -130,7 +133,7 @@ class HttpSource(BlackBox):
             while True:
                 while failed is None and len(flying) < self.parallel and (batch := next(waiting, None)) is not None:
                     part = items[batch] if isinstance(items, np.ndarray) else [items[index] for index in batch]
-                    flying[threads.submit(self.ask, part)] = batch
+                    flying[threads.submit(self.answered, part)] = batch
                 if not flying:
                     break
                 for done in wait(flying, return_when=FIRST_COMPLETED).done:

@@ -44,7 +44,7 @@ class Questions:
 
     def __init__(self, limit: int | None = None, price: float = 0.0, keep: bool = True) -> None:
         self.limit, self.price, self.keep = limit, price, keep
-        self.purpose: Purpose = "prediction"
+        self.purpose: Purpose = "training"  # whoever does not say otherwise is bound by the limit
         self.prediction_limit: int | None = None  # most questions for predictions
         self.reserved = 0  # that a search leaves for the last count
         self.counts: Counter[str] = Counter()
@@ -63,7 +63,9 @@ class Questions:
         self._file = folder / FILE
         with _opening(self._file):
             self._answers = _connect(str(self._file))
+            asked = self.counts["canary"]  # before the file was open
             self.counts = Counter(dict(self._answers.execute("SELECT name, number FROM counts").fetchall()))
+            self.note("canary", asked)
             held = self._answers.execute("SELECT purpose, COUNT(*) FROM answers GROUP BY purpose").fetchall()
             self.counts.update(dict(held))
             self.counts["cached"] = self._answers.execute("SELECT COUNT(*) FROM answers WHERE NOT asked").fetchone()[0]
@@ -129,12 +131,12 @@ class Questions:
             )
         self.counts[self.purpose] += number
 
-    def retry(self, number: int = 1) -> None:
-        """Count questions that had to be sent again: they are paid for, but not questions of their own."""
+    def note(self, name: Literal["canary", "retried"], number: int) -> None:
+        """Count questions whose answers are not kept: fixed ones, and those sent again. They are paid for."""
         with self._lock:
-            self.counts["retried"] += number
+            self.counts[name] += number
             if self._file is not None and number:
-                row = ("retried", self.counts["retried"])
+                row = (name, self.counts[name])
                 self._answers.execute("INSERT OR REPLACE INTO counts VALUES (?, ?)", row)
                 self._answers.commit()
 
@@ -150,11 +152,16 @@ class Questions:
         missing = sorted(first.values())
         if missing:
             self.take(len(missing))
-            for indices, answers in ask(missing):
-                got = {keys[index]: row for index, row in zip(indices, answers)}
-                with self._lock:
-                    self._keep(got, asked=True)
-                found |= got
+            open_questions = len(missing)
+            try:
+                for indices, answers in ask(missing):
+                    got = {keys[index]: row for index, row in zip(indices, answers)}
+                    with self._lock:
+                        self._keep(got, asked=True)
+                    found |= got
+                    open_questions -= len(got)
+            finally:
+                self.counts[self.purpose] -= open_questions  # of calls that failed
         return np.stack([found[key] for key in keys])
 
     def summary(self) -> dict[str, Any]:

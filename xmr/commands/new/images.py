@@ -27,6 +27,6 @@ def image(sample: Sample) -> Draft:
         "transform": {"name": "watermark"},
         "output": {"name": "linear" if many else "ridge"},
         "training": {"epochs": 20, "learning_rate": 0.01, "batch_size": 32, "patience": 6} if many else closed,
-        "baselines": ["majority", "pixel_forest", "hog_svm", "linear_probe"],
+        "baselines": ["majority", "pixel_forest", "pixel_svm", "hog_svm", "linear_probe"],
     }
     return Draft(body, [sample.found("images"), why])

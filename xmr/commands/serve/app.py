@@ -50,7 +50,8 @@ def application(model: ServedModel, batch: int = 64, most_bytes: int = MAX_BYTES
         """The body of a request -> the response, with one line for what is wrong."""
         counts["requests"] += 1
         try:
-            items = read_request(await _body(request, most_bytes), protocol, model, most)
+            body = await _body(request, most_bytes)
+            items = await asyncio.to_thread(read_request, body, protocol, model, most)
             answers = await batcher.answer(items)
         except RefusedError as error:
             counts["refused"] += 1

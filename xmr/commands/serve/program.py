@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 
 from xmr.commands.serve.model import ItemError
+from xmr.core.component import create
+from xmr.core.registry import ENCODERS
+from xmr.encoders.base import Encoder
 from xmr.errors import Problem, RecipeError
 from xmr.program import Program
 
@@ -30,12 +33,20 @@ class ServedProgram:
     def read(self, items: list[Any]) -> list[Any]:
         """The items themselves. Raises ItemError for one that is no record the encoder can read."""
         with TemporaryDirectory() as folder:
-            encoder = self.program.encoder
+            encoder = self._reader()
             wrong = encoder.check(encoder.from_json(items, Path(folder)), fitted=True)
         if wrong:
             index = min(wrong)
             raise ItemError(index, wrong[index])
         return items
+
+    def _reader(self) -> Encoder:
+        """An encoder of its own for every request: some keep what they have decoded until it is predicted."""
+        program = self.program
+        made: Encoder = create(ENCODERS, program.encoder.section)
+        space = program.source.space
+        made.configure(program.transforms[0].capacity(space), space.rate, program.source.tokenize)
+        return made.restore(program.encoder.state())
 
     def answer(self, items: list[Any]) -> np.ndarray:
         """See `ServedModel.answer`: (n, K), as `xmr predict` writes them."""
