@@ -240,11 +240,13 @@ def test_histograms_of_oriented_gradients():
     np.testing.assert_allclose(found[0, :9], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "numbers"), [("hog_svm", gradients), ("pixel_svm", as_rows)])
-def test_support_vector_machines_on_images(name, numbers):
+@pytest.mark.parametrize(
+    ("name", "numbers", "scaler"), [("hog_svm", gradients, StandardScaler()), ("pixel_svm", as_rows, "passthrough")]
+)
+def test_support_vector_machines_on_images(name, numbers, scaler):
     data, _ = image_parts("classification")
     left = numbers(np.concatenate([data.sets[part].values for part in ("train", "validation")]))
-    script = GridSearchCV(make_pipeline(StandardScaler(), SVC()), {"svc__C": MARGINS}, cv=FIVE)
+    script = GridSearchCV(make_pipeline(scaler, SVC()), {"svc__C": MARGINS}, cv=FIVE)
     values = script.fit(left, learned_targets(data)).decision_function(numbers(np.asarray(data.sets["test"].values)))
     values = margins(values) if values.ndim == 1 else softmax(values, axis=1)
     np.testing.assert_allclose(run_baseline(name, data), values, rtol=1e-6)

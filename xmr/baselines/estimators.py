@@ -83,10 +83,12 @@ def tuned_linear(scaler: Any, regression: bool) -> BaseEstimator:
     return CrossValidated(model, "logisticregression__C", STRENGTHS, "neg_log_loss")
 
 
-def svm(regression: bool, seed: int) -> BaseEstimator:
-    """A support vector machine with an RBF kernel on standardized features, its C cross-validated."""
+def svm(regression: bool, seed: int, scaler: Any = None) -> BaseEstimator:
+    """A support vector machine with an RBF kernel on features, by default standardized; its C is cross-validated."""
     machine = SVR() if regression else SVC()
-    return CrossValidated(make_pipeline(StandardScaler(), machine), f"{'svr' if regression else 'svc'}__C", MARGINS)
+    return CrossValidated(
+        make_pipeline(scaler or StandardScaler(), machine), f"{'svr' if regression else 'svc'}__C", MARGINS
+    )
 
 
 def forest(regression: bool, seed: int) -> BaseEstimator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ def pixel_logistic(data: BaselineInput) -> np.ndarray:
 
 
 def pixel_svm(data: BaselineInput) -> np.ndarray:
-    """A support vector machine with an RBF kernel on pixels: (n, K)."""
-    return _on_pixels(svm, data)
+    """A support vector machine with an RBF kernel on pixels in [0, 1], not standardized: (n, K)."""
+    return _on_pixels(partial(svm, scaler="passthrough"), data)
 
 
 def pixel_forest(data: BaselineInput) -> np.ndarray:
