@@ -44,7 +44,7 @@ class Encoder(ABC):
 
     @property
     def one_length(self) -> bool:
-        """Whether every record has the training records' length, so that `pool: concat` may keep positions apart."""
+        """Whether every record has the training records' length, so that `pool=concat` may keep positions apart."""
         return False
 
     def configure(self, capacity: int = 512, rate: int | None = None, tokenize: Tokenize | None = None) -> Self:

@@ -1,0 +1,55 @@
+"""The documentation site: Sphinx reads the Markdown of this folder as it is. `make docs` builds it into docs/_build."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
+from xmr import __version__
+
+project, author, release = "xmr", "The xmr authors", __version__
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]
+exclude_patterns = ["_build", "_templates", "examples"]
+templates_path = ["_templates"]
+html_theme = "furo"
+html_title = f"xmr {release}"
+html_math_renderer = "mathml"
+myst_enable_extensions = ["dollarmath", "fieldlist"]
+myst_heading_anchors = 4
+default_role = "code"  # docstrings mark code as Markdown does
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
+autodoc_member_order = "bysource"
+# what scikit-learn generates for its metadata routing
+autodoc_default_options = {"exclude-members": "set_score_request, set_fit_request, set_predict_request"}
+autodoc_preserve_defaults = True
+pygments_style, pygments_dark_style = "friendly", "native"
+
+_ABOVE = re.compile(r"\]\((?:\.\./)+(SECURITY|CONTRIBUTING|CHANGELOG)\.md")
+
+
+def _inside(app: Any, name: str, text: list[str]) -> None:
+    """Links to the pages at the root of the repository become links to their copies in the site."""
+    text[0] = _ABOVE.sub(lambda match: f"](/project/{match[1].lower()}.md", text[0])
+
+
+def _mathml(self: Any, node: nodes.math | nodes.math_block) -> None:
+    """Formulas as MathML, which every browser shows without a script from elsewhere."""
+    block = isinstance(node, nodes.math_block)
+    self.body.append(tex2mathml(node.astext(), as_block=block))
+    raise nodes.SkipNode
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx."""
+    app.connect("source-read", _inside)
+    app.add_html_math_renderer("mathml", (_mathml, None), (_mathml, None))
