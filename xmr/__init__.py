@@ -15,10 +15,22 @@ _LAZY = {
     "AutoRegressor": "xmr.estimators",
     "Program": "xmr.program",
     "Prediction": "xmr.core.prediction",
+    "Run": "xmr.commands.fit",
+    "fit": "xmr.commands.fit",
     "load_recipe": "xmr.recipe.load",
     "run": "xmr.commands.run",
 }
-__all__ = ["AutoClassifier", "AutoRegressor", "Prediction", "Program", "__version__", "load_recipe", "run"]
+__all__ = [
+    "AutoClassifier",
+    "AutoRegressor",
+    "Prediction",
+    "Program",
+    "Run",
+    "__version__",
+    "fit",
+    "load_recipe",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -135,7 +135,9 @@ def positive_of(settings: DataSettings) -> str | None:
 
 
 def _read(settings: DataSettings, task: type[Task], reads: str, skipped: Skipped) -> tuple[Records, Columns]:
-    """The records of a named data set or of the user's file, and its column names."""
+    """The records of a named data set, of the user's file or in memory, and their column names."""
+    if settings.held is not None:
+        return settings.held, Columns()
     labels_file, mask_file = (Path(path) if path else None for path in (settings.labels_path, settings.mask_path))
     target = (settings.target,) if isinstance(settings.target, str) else tuple(settings.target or ())
     columns = Columns(

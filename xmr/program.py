@@ -41,6 +41,8 @@ from xmr.transforms.base import Transform
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from xmr.report.attribution import Explanation
+
 CPU = torch.device("cpu")
 MAX_NOVELTY = 500  # training records whose statistics are kept
 
@@ -230,10 +232,19 @@ class Program(nn.Module):
         The prediction of a record does not depend on the other records, their order or the padding (to float
         tolerance).
         """
-        if not isinstance(records, Records):
-            records = self.encoder.from_array(records)
+        records = self.records(records)
         data = self.encoder.encode(records)
         return Prediction.of(records.ids, self.predict_each(data, tokens), self.task.lengths(data))
+
+    def records(self, X: Records | Any) -> Records:
+        """Records as they are, and data in memory as records. Raises ValueError for another shape or type."""
+        return X if isinstance(X, Records) else self.encoder.from_array(X)
+
+    def explain(self, X: Records | Any, patches: int | None = None) -> Explanation:
+        """What the predictions of a few records depend on, which a notebook draws; see `xmr.report.attribution`."""
+        from xmr.report.attribution import explain
+
+        return explain(self, self.records(X), patches)
 
     def save(self, folder: Path) -> None:
         """Write the program folder: program.json, program.safetensors (what was learned), encoder.json."""

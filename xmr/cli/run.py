@@ -49,31 +49,28 @@ def run(
     comment = printable(" ".join([recipe, *(overrides or [])]))
     folder = out or Path("runs") / printable(Path(recipe).with_suffix("").name)
     console = Console(stderr=True, highlight=False)
-    from xmr.commands.repeated import WHOLE, over, runs_of, whole, write_summary
+    from xmr.commands.repeated import WHOLE, over, run_all, runs_of
 
     runs = runs_of(loaded, seeds)
     if len(runs) == 1:
         beware(console, run_once(loaded, folder, comment, console, resume, force, controls, device, quiet))
         return
-    from xmr.commands.pooled import check_whole, pool
 
-    check_whole(folder, loaded, force)  # before hours of training
-    results = [
-        run_once(each, folder / name, f"{comment} {name}", console, resume, force, controls, device, quiet)
-        for name, each in runs.items()
-    ]
-    if not all(results):
+    def once(each: CheckedRecipe, name: str) -> dict[str, Any]:
+        """One of the runs; that on all records has no controls."""
+        said, more = (comment, False) if name == WHOLE else (f"{comment} {name}", controls)
+        return run_once(each, folder / name, said, console, resume, force, more, device, quiet)
+
+    written = run_all(loaded, runs, folder, once, force)
+    if written is None:
         return  # one of several processes: the first one writes
+    metric, summary = written
     folds = loaded.data.split.folds if loaded.data.split.by == "cross_validation" else 0
     if folds:
-        everything = run_once(whole(loaded), folder / WHOLE, comment, console, resume, force, False, device, quiet)
-        metric, summary = pool(loaded, runs, results, everything, folder)
         pooled = summary["pooled"]["program"][metric]
         line(console, f"every record was tested once in {folds} folds: {metric} {pooled:.3f} over all of them")
         if summary["test_counts"]:
             line(console, counted(summary["test_counts"]))
-    else:
-        metric, summary = write_summary(results, folder)
     interval = summary.get("interval", {}).get(metric)
     stated = f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
     console.print(f"test {metric}, mean and standard deviation over {over(folds, seeds)}{stated}:")

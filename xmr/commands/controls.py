@@ -60,6 +60,7 @@ def run_controls(job: Job, result: dict[str, Any], folder: Path, log: Log) -> di
         place = folder / "checkpoint" / "controls" / name.replace(" ", "-")
         try:
             recipe = load_recipe(folder / "recipe.yaml", [*overrides, "baselines=[]"])
+            recipe.data = recipe.data.holding(job.recipe.data.held)
             log(f"control: {name}")
             answers, cost = answered(place, partial(_trained, job, recipe, folder))
         except (OutputError, TrainingInterruptedError):

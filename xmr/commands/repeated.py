@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,25 @@ def write_summary(results: list[dict[str, Any]], folder: Path) -> tuple[str, dic
         write_json(folder / "summary.json", summary)
     means = {name: row["mean"] for name, row in summary["rows"]["program"].items()}
     return headline(results[0]["metric"], means), summary
+
+
+def run_all(
+    recipe: Recipe, runs: dict[str, Recipe], folder: Path, once: Callable[[Recipe, str], dict[str, Any]], force: bool
+) -> tuple[str, dict[str, Any]] | None:
+    """Every run, that on all records behind a cross-validation, and their summary.json -> the headline metric, and what
+    was written; None in the other processes of a run.
+
+    runs: of `runs_of`; once: runs a recipe in a folder below `folder`, by its name -> metrics.
+    """
+    from xmr.commands.pooled import check_whole, pool
+
+    check_whole(folder, recipe, force)  # before hours of training
+    results = [once(each, name) for name, each in runs.items()]
+    if not all(results):
+        return None
+    if recipe.data.split.by != "cross_validation":
+        return write_summary(results, folder)
+    return pool(recipe, runs, results, once(whole(recipe), WHOLE), folder)
 
 
 def over(folds: int, seeds: int) -> str:

@@ -145,10 +145,10 @@ def clear(folder: Path) -> None:
         _remove_empty(folder)
 
 
-def metrics_of(folder: Path) -> dict[str, Any]:
-    """metrics.json, or nothing where it is missing or damaged."""
+def metrics_of(folder: Path, name: str = "metrics.json") -> dict[str, Any]:
+    """metrics.json, or another file of figures; nothing where it is missing or damaged."""
     try:
-        found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        found = json.loads((folder / name).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+IGNORE = -100  # a position that is not scored (torch's own convention for cross-entropy)
+
 
 @dataclass(frozen=True)
 class Prediction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -73,6 +74,12 @@ class Records:
         if rule is not None and rule.note:
             self.notes = tuple(dict.fromkeys((*self.notes, rule.note)))
         return self
+
+    def digest(self) -> str:
+        """A short text that tells these records from others."""
+        labels = [text for column in self.labels.values() for text in column]
+        whole = "\0".join((*self.inputs, *self.labels, *labels))
+        return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     @staticmethod
     def join(chunks: list[Records]) -> Records:

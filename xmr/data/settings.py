@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from xmr.core.component import Section
+from xmr.data.records import Records
 
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]  # what all generators of random numbers take
 Amount = Annotated[float, Ge(0), Le(1_000_000_000)]
@@ -68,6 +69,8 @@ class SplitSettings(Section):
 
 class DataSettings(Section):
     """Where the records are and how they are read."""
+
+    _held: Records | None = PrivateAttr(None)
 
     dataset: str | None = Field(None, description="a public data set by name (`xmr data list`)")
     path: str | Annotated[list[str], MinLen(1)] | None = Field(
@@ -139,6 +142,24 @@ class DataSettings(Section):
     shuffle_labels: bool = Field(
         False, description="control: shuffle the training labels; test metrics must fall to chance level"
     )
+
+    @property
+    def held(self) -> Records | None:
+        """Records in memory that take the place of files; a recipe that is written does not hold them."""
+        return self._held
+
+    def holding(self, records: Records | None) -> DataSettings:
+        """A copy whose records are these. `path` says what they are; see `Records.digest`."""
+        if records is None:
+            return self
+        files = ("dataset", "test_path", "labels_path", "mask_path", "wild_type")
+        made = self.model_copy(update={**dict.fromkeys(files), "path": f"<memory {records.digest()}>"})
+        made._held = records
+        return made
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> DataSettings:
+        """Records in memory are shared: nothing changes them."""
+        return super().__deepcopy__({**(memo or {}), id(self._held): self._held})
 
     @model_validator(mode="after")
     def _one_origin(self) -> DataSettings:

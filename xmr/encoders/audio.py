@@ -18,7 +18,7 @@ from torch import Generator
 from xmr.core.kinds import Batch, SignalBatch, SignalSet, SignalSpec
 from xmr.core.kinds.signal import hop_of
 from xmr.core.spaces import Tokenize
-from xmr.data.readers.media import Media, files_of
+from xmr.data.readers.media import Media, files_at, files_of
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.budget import Budget
@@ -252,6 +252,13 @@ class AudioEncoder(Encoder):
         heard = F.grid_sample(values[:, :, None], grid, mode="bilinear", padding_mode="zeros", align_corners=True)
         varied = heard[:, :, 0]
         return replace(encoded, values=shuffle(varied) if self.shuffle == "positions" else varied, precomputed=None)
+
+    @classmethod
+    def from_array(cls, X: Any) -> Records:
+        """Paths of sound files. Raises ValueError for anything else."""
+        if (records := files_at(X)) is None:
+            raise ValueError(f"found {type(X).__name__}; expected paths of sound files")
+        return records
 
     def from_json(self, items: list[Any], folder: Path) -> Records:
         """See `Encoder.from_json`: files."""

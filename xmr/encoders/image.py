@@ -17,7 +17,7 @@ from torch import Generator
 
 from xmr.core.kinds import Batch, ImageBatch, ImageSet, ImageSpec
 from xmr.data.readers.images import records_of
-from xmr.data.readers.media import Media, files_of
+from xmr.data.readers.media import Media, files_at, files_of
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
 from xmr.encoders.decoding import FORMATS, Decoding
@@ -252,8 +252,8 @@ class ImageEncoder(Encoder):
 
     @classmethod
     def from_array(cls, X: Any) -> Records:
-        """An array (n, height, width) or (n, height, width, channels)."""
-        return records_of(np.asarray(X), None, "<memory>")
+        """Paths, or an array (n, height, width) or (n, height, width, channels)."""
+        return files_at(X) or records_of(np.asarray(X), None, "<memory>")
 
     def from_json(self, items: list[Any], folder: Path) -> Records:
         """See `Encoder.from_json`: files."""

@@ -95,6 +95,9 @@ class TableEncoder(Encoder):
         """A frame, or an array (n, columns) of numbers in which NaN is a gap."""
         if hasattr(X, "columns"):
             return from_frame(X)
+        X = np.asarray(X)
+        if X.ndim != 2 or X.dtype.kind not in "fiub":
+            raise ValueError(f"found an array of shape {X.shape} and type {X.dtype}; expected numbers (n, columns)")
         cells = [["" if np.isnan(value) else repr(value) for value in row] for row in X.tolist()]
         records = Records.of([SEPARATOR.join(row) for row in cells])
         records.columns = records.header = _array_columns(X)
@@ -118,7 +121,7 @@ class TableEncoder(Encoder):
     @classmethod
     def fields_for(cls, X: Any) -> dict[str, Any]:
         """Columns of an array are numbers, whatever they look like."""
-        return {"columns": dict.fromkeys(_array_columns(X), "number")} if isinstance(X, np.ndarray) else {}
+        return {} if hasattr(X, "columns") else {"columns": dict.fromkeys(_array_columns(np.asarray(X)), "number")}
 
     def columns_for(self, wanted: Columns, task: Task) -> Columns:
         """The training columns by name, and those that are fed."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Self
 
+from xmr.recipe.load import as_override
+
 
 class RecipeParameters:
     """`get_params` and `set_params` of an estimator with `overrides`, for any field of its recipe."""
@@ -30,8 +32,7 @@ class RecipeParameters:
         for name, value in fields.items():
             field = name.replace("__", ".")
             others = [override for override in self.overrides if override.partition("=")[0] != field]
-            plain = value.item() if hasattr(value, "item") else value
-            self.overrides = (*others, f"{field}={plain if isinstance(plain, str) else json.dumps(plain)}")
+            self.overrides = (*others, as_override(name, value))
         return self
 
 

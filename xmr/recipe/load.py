@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Sequence
+from copy import deepcopy
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -66,10 +69,13 @@ def find_recipe(name: str) -> Path:
     )
 
 
-def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read, override and check a recipe. Raises RecipeError with every problem, each with file and line."""
-    path = find_recipe(str(name))
-    raw, lines = read_file(path)
+def load_recipe(name: str | Path | dict[str, Any], overrides: Sequence[str] = ()) -> Recipe:
+    """Read, override and check a recipe. Raises RecipeError with every problem, each with file and line.
+
+    name: of a packaged recipe, a path, or the sections themselves.
+    """
+    path = Path("recipe") if isinstance(name, dict) else find_recipe(str(name))
+    raw, lines = (deepcopy(name), {}) if isinstance(name, dict) else read_file(path)
     if not isinstance(raw, dict):
         raise RecipeError(Problem(f"{path}:1", "no sections" if raw is None else repr(raw), "a recipe's sections"))
     changed: dict[tuple[str, ...], str] = {}
@@ -101,6 +107,13 @@ def _beside(folder: Path, stated: str) -> str:
     """A relative path as it is where it exists, else below the recipe's folder."""
     beside = os.path.join(folder, stated)
     return beside if not os.path.exists(stated) and os.path.exists(beside) else stated
+
+
+def as_override(name: str, value: Any) -> str:
+    """A field of a recipe as an argument of Python, as an override: `training__epochs`, 3 -> `training.epochs=3`."""
+    plain = value.item() if hasattr(value, "item") else str(value) if isinstance(value, os.PathLike) else value
+    word = isinstance(plain, str) and re.fullmatch(r"[\w./-]+", plain)
+    return f"{name.replace('__', '.')}={plain if word else json.dumps(plain)}"
 
 
 def as_values(overrides: Sequence[str]) -> dict[str, Any]:

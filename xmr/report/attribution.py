@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import escape
 from matplotlib.axes import Axes
 
 from xmr.core.kinds import Batch
-from xmr.errors import shortened
+from xmr.errors import Problem, RecipeError, shortened
 from xmr.report import plots
 from xmr.report.occlusion import Occlusion, occlusion
 from xmr.training.precision import autocast, resolve_precision
@@ -18,7 +19,39 @@ from xmr.training.precision import autocast, resolve_precision
 if TYPE_CHECKING:
     from xmr.program import Program
 
-RECORDS, MAX_COLUMNS = 4, 20
+RECORDS, MAX_COLUMNS, MAX_EXPLAINED = 4, 20, 64
+
+
+@dataclass(frozen=True)
+class Explanation(Occlusion):
+    """What the predictions of a few records depend on; a notebook shows the records colored by it. ids: of them."""
+
+    ids: tuple[str, ...]
+    html: str = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        """The records, with everything that came from them escaped."""
+        return self.html
+
+
+def explain(program: Program, records: Any, patches: int | None = None) -> Explanation:
+    """Hide each part of a few records in turn, and see how far each prediction falls.
+
+    patches: parts of a record (per axis of an image), by default what suits the kind of data. Raises DataError for
+    records that the encoder cannot read, and RecipeError for more than 64, for windows of long records, and for tasks
+    without one answer per record.
+    """
+    if not 0 < len(records) <= MAX_EXPLAINED:
+        raise RecipeError(Problem("explain", f"{len(records):,} records", f"1 to {MAX_EXPLAINED}"))
+    program.encoder.require_valid(records)
+    encoded = program.encoder.encode(records).batch(np.arange(len(records)))
+    found = occlusion(program, encoded, patches)
+    if found is None:
+        given = f"task {program.task.name} on {encoded.describe(program.encoder.spec)}"
+        expected = "one answer per record, of records that the source takes at once and whose parts can be hidden"
+        raise RecipeError(Problem("explain", given, expected))
+    html = _drawn(program, encoded, found, [(name, "") for name in records.ids])
+    return Explanation(found.drops, found.patches, found.predicted, found.confidence, tuple(records.ids), html)
 
 
 def attribution(program: Program, encoded: Batch | None, names: Sequence[tuple[str, str]] = ()) -> str:
@@ -30,14 +63,17 @@ def attribution(program: Program, encoded: Batch | None, names: Sequence[tuple[s
     """
     if encoded is None or not program.source.gradient:  # a source that only answers is not asked for colors
         return ""
-    spec, columns = program.encoder.spec, program.encoder.spec.names
-    shown = encoded if columns else encoded.take(RECORDS)
+    shown = encoded if program.encoder.spec.names else encoded.take(RECORDS)
     with autocast(resolve_precision("auto", program.device), program.device):
         found = occlusion(program, shown)
-    if found is None or not len(found.drops):
-        return ""
-    if columns:
-        return _columns(columns, found)
+    return "" if found is None or not len(found.drops) else _drawn(program, shown, found, names)
+
+
+def _drawn(program: Program, shown: Batch, found: Occlusion, names: Sequence[tuple[str, str]]) -> str:
+    """Records colored by their drops; of tables, the mean effect of each column."""
+    spec = program.encoder.spec
+    if spec.names:
+        return _columns(spec.names, found)
     records = [(shown.display(row, spec), row, _title(program, found, row, names)) for row in range(len(found.drops))]
     texts = [_letters(value, found, row, ", ".join(title)) for value, row, title in records if isinstance(value, list)]
     drawings = [

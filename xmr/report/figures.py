@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from xmr.core.prediction import IGNORE
 from xmr.report import plots
 from xmr.report.thresholds import threshold_table
-from xmr.tasks.base import IGNORE
 
 # (task, truth as `Task.encode` gives it, predictions (n, K), those of each baseline) -> SVG
 Figure = Callable[[Any, np.ndarray, np.ndarray, dict[str, np.ndarray]], list[str]]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from xmr.core.kinds import EncodedSet
-from xmr.core.prediction import Prediction
+from xmr.core.prediction import IGNORE, Prediction
 from xmr.core.registry import TASKS
 from xmr.data.readers.numbers import is_labelled
 from xmr.data.records import Records
@@ -21,7 +21,6 @@ from xmr.metrics.base import Array
 from xmr.metrics.intervals import bootstrap
 from xmr.metrics.registry import METRICS
 
-IGNORE = -100  # a position that is not scored (torch's own convention for cross-entropy)
 Scale = Literal["standard", "quantile"]  # how numbers are brought to a common scale
 Table = tuple[list[str], list[list[Any]]]  # header and rows
 

@@ -11,6 +11,7 @@ import numpy as np
 from xmr.baselines.registry import BASELINES
 from xmr.metrics.registry import higher_is_better
 from xmr.metrics.seeds import paired_p
+from xmr.report.notebook import table
 
 PROGRAM = "program"
 SIGNIFICANT = 0.05  # a p below this is called a difference
@@ -54,6 +55,15 @@ class Comparison:
     def train_sizes(self) -> list[str]:
         """The training-set sizes in the order asked for."""
         return list(dict.fromkeys(cell.train_size for cell in self.cells))
+
+    def _repr_html_(self) -> str:
+        """The verdicts, and mean and standard deviation of every row by size, as a notebook shows them."""
+        sizes = self.train_sizes()
+        found = {(cell.row, cell.train_size): f"{cell.mean:.3f} ± {cell.std:.3f}" for cell in self.cells}
+        rows = [
+            [row, *(found.get((row, size), "") for size in sizes)] for row in dict.fromkeys(row for row, _ in found)
+        ]
+        return table(self.metric, ["", *(f"{size} labels" for size in sizes)], rows, [*map(self.verdict, sizes)])
 
     def paired(self, one: Cell, other: Cell) -> float:
         """Two-sided p of a paired t-test over the seeds; NaN where it is not defined."""

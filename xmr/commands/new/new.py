@@ -14,6 +14,7 @@ from xmr.commands.new.likeness import near_copies_of
 from xmr.commands.new.rare import for_rare_classes
 from xmr.commands.new.reading import Reading
 from xmr.commands.new.registry import DRAFTS
+from xmr.data.records import Records
 from xmr.errors import Problem, RecipeError
 
 
@@ -30,9 +31,21 @@ def draft(domain: str, source: Path | Sequence[Path], recipe: Path, asked: Asked
             raise RecipeError(Problem(f"new {domain}", f"{len(paths)} paths", "one file"))
         made: Draft = drafter.load()(paths[0], recipe, asked)
         return made
-    reading = Reading(domain, paths, recipe, asked)
+    return _of(Reading(domain, paths, recipe, asked))
+
+
+def draft_of(domain: str, records: Records, asked: Asked) -> Draft:
+    """A recipe for records in memory; its `data.path` is only a name for them. Raises as `draft`."""
+    place = Path(records.file)
+    return _of(Reading(domain, (place,), place, asked, given=records))
+
+
+def _of(reading: Reading) -> Draft:
+    """A recipe for what is read."""
     sample = reading.sample()
-    made = drafter.load()(sample).stating(sample.asked, sample.ignored, sample.records.group)
+    made: Draft = (
+        DRAFTS.entry(reading.domain, "new").load()(sample).stating(sample.asked, sample.ignored, sample.records.group)
+    )
     made.body = deepcopy(made.body)  # parts of it may be constants of the module that made it
     made.body.setdefault("training", {})
     for_rare_classes(made, sample)

@@ -37,7 +37,10 @@ ALIKE = 0.95  # fraction of sequences with the letters of the other domain that 
 
 @dataclass
 class Reading:
-    """How the user's files are read. rules: fields of the section `data` that were guessed; why: what they rest on."""
+    """How the user's files are read. rules: fields of the section `data` that were guessed; why: what they rest on.
+
+    given: records in memory, in place of files.
+    """
 
     domain: str
     paths: tuple[Path, ...]
@@ -46,11 +49,12 @@ class Reading:
     rules: dict[str, Any] = field(default_factory=dict)
     why: list[str] = field(default_factory=list)
     skipped: Skipped = field(default_factory=Skipped)
+    given: Records | None = None
 
     def sample(self) -> Sample:
         """The usable records, and what they are. Raises DataError."""
         encoder = create(ENCODERS, {"name": self.domain})
-        columns, records = self._records(encoder.reads)
+        columns, records = self._records(encoder.reads) if self.given is None else (Columns(), self.given)
         _check_domain(self.domain, records, self.paths[0])
         symbols = encoder.emits == "symbols"
         if fields := encoder.fields_for(records.inputs) if symbols else {}:

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,17 @@ class Media:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise ValueError(f"found a file that cannot be read ({reason}); expected {self.expected}") from None
+
+
+def files_at(paths: Any) -> Records | None:
+    """Files by their paths as records, ids relative to the folder they share; None for anything but paths."""
+    paths = [*paths]
+    if not paths or not all(isinstance(path, str | os.PathLike) for path in paths):
+        return None
+    whole = [os.path.abspath(path) for path in paths]
+    home = os.path.commonpath([os.path.dirname(path) for path in whole])
+    names = [Path(os.path.relpath(path, home)).as_posix() for path in whole]
+    return replace(Records.of(names, file=home), ids=names)
 
 
 def files_of(items: list[Any], folder: Path) -> Records:
