@@ -53,7 +53,7 @@ def fit(
     Args:
         recipe: a packaged recipe (`protein/amp`), the path of one, its sections, or a kind of data (`protein`, `table`,
             `series`, ...; see `xmr new`), for which a recipe is drafted that suits the records.
-        X: what to learn from: a list of texts, an array, a frame, or paths (one of a file or a folder, or one per
+        X: what to learn from: a list of texts, an array, a frame, or paths (of a file, of a folder, or one per
             image or clip). None: the data that the recipe names.
         y: the labels, one per record: a list, an array, a series; a frame or an array (n, K) for several. Of a file,
             the names of its label columns, where they are not the usual ones.
