@@ -11,6 +11,7 @@ from docutils.utils.math.latex2mathml import tex2mathml
 from xmr import __version__
 
 project, author, release = "xmr", "The xmr authors", __version__
+project_copyright = author
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
@@ -21,6 +22,7 @@ extensions = [
 exclude_patterns = ["_build", "_templates", "examples"]
 templates_path = ["_templates"]
 html_theme = "furo"
+html_static_path, html_css_files = ["_static"], ["site.css"]
 html_title = f"xmr {release}"
 html_math_renderer = "mathml"
 myst_enable_extensions = ["dollarmath", "fieldlist"]

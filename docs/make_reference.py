@@ -1,5 +1,5 @@
 """Write recipe-reference.md, grid.md, commands.md, datasets.md and papers.md from what the code itself states, and the
-tables of results.md and of the README from results/*.json.
+tables of results.md, of methods/*.md and of the README from results/*.json.
 
 python docs/make_reference.py           (a test checks that the pages are what this writes)
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from xmr.data.public.catalog import DOMAINS
 from xmr.data.public.dataset import Dataset, file_name
 from xmr.data.settings import DataSettings, SplitSettings
 from xmr.metrics.registry import higher_is_better
+from xmr.recipe.load import load_recipe, recipe_names
 from xmr.recipe.plain_yaml import MAX_BYTES, MAX_DEPTH, MAX_VALUES
 from xmr.recipe.recipe import Recipe
 from xmr.training.settings import TrainingSettings
@@ -315,7 +317,59 @@ def papers_page() -> str:
     return f"# Published systems\n\n{PAPERS}\n{papers.markdown()}\n"
 
 
+SHOWN = ("published", "ours", "random source", "linear probe", "best baseline")
+MOST = 4  # recipes that a method names
+
+
+@cache
+def _used(kind: str) -> tuple[tuple[str, str, papers.Paper | None], ...]:
+    """Every packaged recipe and every published system: its component of a kind, its recipe, and the system."""
+    stated = [(name, None) for name in recipe_names()]
+    published = [(paper.recipe, paper) for paper in papers.papers() if paper.recipe]
+    found = []
+    for recipe, paper in [*stated, *published]:
+        name, *overrides = recipe.split()
+        found.append((getattr(load_recipe(name, overrides), kind)["name"], recipe, paper))
+    return tuple(found)
+
+
+def _anchor(kind: str, name: str) -> str:
+    """Where the recipe reference explains a component: components of another kind may have the same name."""
+    kinds = [*REGISTRIES]
+    earlier = sum(name in REGISTRIES[other].names() for other in kinds[: kinds.index(f"{kind}s")])
+    return f"../recipe-reference.md#{name}" + (f"-{earlier}" if earlier else "")
+
+
+def _method(match: re.Match[str]) -> str:
+    """A method's recipe section and recipes, then what was published and measured with it."""
+    kind, name = match[2].split()
+    users = [(recipe, paper) for used, recipe, paper in _used(kind) if used == name]
+    recipes = [f"`{recipe}`" for recipe, paper in users if paper is None]
+    more = f" and {len(recipes) - MOST} more" if len(recipes) > MOST else ""
+    said = f"; recipes: {', '.join(recipes[:MOST])}{more}" if recipes else ""
+    lines = [f"`{kind}: {name}` ([arguments]({_anchor(kind, name)})){said}.", ""]
+    systems = [paper for _, paper in users if paper]
+    rows = [
+        f"| {paper.name} ({paper.reference}) | `{paper.recipe}` | {' | '.join(paper.cells()[key] for key in SHOWN)} |"
+        for paper in systems
+        if paper.state == "measured"
+    ]
+    if rows:
+        lines += [f"| system | recipe | {' | '.join(SHOWN)} |", "|---" * (2 + len(SHOWN)) + "|", *rows, ""]
+    runs = [f"{paper.name} ({paper.reference}): `{paper.recipe}`" for paper in systems if paper.state == "runs"]
+    if runs:
+        lines += [f"Runs, not measured here: {'; '.join(runs)}.", ""]
+    return "\n".join([match[1], "", *lines]) + match[3]
+
+
+def method_page(path: Path) -> str:
+    """A page of docs/methods with the recipes and the measured rows of each of its methods."""
+    pattern = r"(?s)(<!-- method: (\w+ \w+) -->).*?(<!-- end -->)"
+    return re.sub(pattern, _method, path.read_text(encoding="utf-8"))
+
+
 PAGES = {
+    **{f"methods/{path.name}": partial(method_page, path) for path in sorted((HERE / "methods").glob("*.md"))},
     "recipe-reference.md": reference,
     "grid.md": grid_page,
     "commands.md": commands_page,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 import xmr
 import xmr.estimators
+from xmr.core.registry import OUTPUTS, TRANSFORMS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -88,3 +90,9 @@ def test_the_python_pages_hold_every_public_name() -> None:
     text = (DOCS / "api.rst").read_text(encoding="utf-8")
     missing = [name for name in [*xmr.__all__, *xmr.estimators.__all__] if f".{name}\n" not in text]
     assert missing == ["__version__"]
+
+
+def test_every_method_has_its_page() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "methods").glob("*.md"))
+    methods = [f"{registry.kind} {entry.name}" for registry in (TRANSFORMS, OUTPUTS) for entry in registry]
+    assert sorted(re.findall(r"<!-- method: (.*?) -->", text)) == sorted(methods)
