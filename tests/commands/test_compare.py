@@ -11,6 +11,7 @@ from xmr.commands.compare.compare import Settings, compare, compared_baselines, 
 from xmr.commands.compare.pages import write_comparison
 from xmr.commands.compare.result import Cell, Comparison
 from xmr.commands.controls import controls
+from xmr.commands.workers.base import Engine
 from xmr.errors import DataError, Problem, RecipeError, SourceUnavailableError
 from xmr.recipe.load import load_recipe, recipe_names
 from xmr.training.interrupt import TrainingInterruptedError
@@ -175,7 +176,8 @@ def test_small_errors_are_better_small():
 
 def test_runs_side_by_side_give_the_same_table(tmp_path):
     one = compare("protein/amp_random", tmp_path / "one", few(["50", "all"], 2, [], ("identity",)))
-    two = compare("protein/amp_random", tmp_path / "two", few(["50", "all"], 2, [], ("identity",), jobs=2))
+    settings = few(["50", "all"], 2, [], ("identity",), engine=Engine(jobs=2))
+    two = compare("protein/amp_random", tmp_path / "two", settings)
     assert two == one
     assert len(one.failures) == 2
     assert (tmp_path / "two" / "compare.csv").read_text() == (tmp_path / "one" / "compare.csv").read_text()

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from xmr.commands.workers import WorkerLostError, Workers
+from xmr.commands.workers.base import Engine, WorkerLostError
 from xmr.core.registry import PLUGINS, TRANSFORMS
 from xmr.errors import RecipeError
 from xmr.recipe.load import load_recipe
@@ -29,9 +29,9 @@ def test_processes_have_their_share_of_cores_and_the_plugins(tmp_path, monkeypat
     plugin.write_text(PLUGIN)
     monkeypatch.setattr("xmr.core.registry.PLUGINS", [*PLUGINS, plugin])
     recipe = load_recipe("protein/amp", ["seed=3"])
-    with Workers(2, surroundings) as workers:
-        runs = [workers.start(recipe, Path(name), "") for name in "abc"]
-        bad = workers.start(recipe, Path("d"), "bad")
+    with Engine(jobs=2).workers() as workers:
+        runs = [workers.start(surroundings, recipe, Path(name), "") for name in "abc"]
+        bad = workers.start(surroundings, recipe, Path("d"), "bad")
         found = [run() for run in runs]
         with pytest.raises(RecipeError, match="no such thing"):
             bad()
@@ -44,8 +44,8 @@ def test_processes_have_their_share_of_cores_and_the_plugins(tmp_path, monkeypat
 
 
 def test_a_process_that_is_gone_is_said():
-    with Workers(2, surroundings) as workers:
-        gone = workers.start(load_recipe("protein/amp"), Path("a"), "gone")
+    with Engine(jobs=2).workers() as workers:
+        gone = workers.start(surroundings, load_recipe("protein/amp"), Path("a"), "gone")
         with pytest.raises(WorkerLostError, match="a smaller --jobs continues"):
             gone()
 
@@ -57,8 +57,8 @@ def test_one_job_runs_here_and_when_it_is_asked(tmp_path):
         begun.append(comment)
         return {}
 
-    with Workers(1, train) as workers:
-        runs = [workers.start(load_recipe("protein/amp"), tmp_path, name) for name in "ab"]
+    with Engine().workers() as workers:
+        runs = [workers.start(train, load_recipe("protein/amp"), tmp_path, name) for name in "ab"]
         assert begun == []
         runs[0]()
         assert begun == ["a"]

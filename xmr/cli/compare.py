@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from xmr.cli.lines import line
-from xmr.cli.options import Jobs, Out, Overrides, Recipe
+from xmr.cli.options import Address, Cpus, EngineName, Engines, Gpus, Jobs, Out, Overrides, Recipe
 
 
 def compare(
@@ -25,7 +25,11 @@ def compare(
     skip: Annotated[
         list[str] | None, typer.Option(help="Control or baseline not to run, such as 'no source'. May be repeated.")
     ] = None,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
+    engine: EngineName = Engines.local,
+    address: Address = None,
+    cpus: Cpus = 1,
+    gpus: Gpus = 0,
     out: Out = None,
 ) -> None:
     """Compare a recipe with its controls and baselines on the same splits.
@@ -35,6 +39,7 @@ def compare(
     """
     from xmr.commands.compare.compare import Settings
     from xmr.commands.compare.compare import compare as run_comparison
+    from xmr.commands.workers.base import Engine
 
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     folder = out or Path("runs") / "compare" / Path(recipe).with_suffix("").name
@@ -43,7 +48,7 @@ def compare(
         train_sizes=[size.strip() for size in train_sizes.split(",")],
         seeds=seeds,
         skip=tuple(skip or ()),
-        jobs=jobs,
+        engine=Engine(engine.value, jobs, address, cpus, gpus),
     )
     comparison = run_comparison(recipe, folder, settings, log=lambda text: line(errors, text))
     table = Table()

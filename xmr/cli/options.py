@@ -26,6 +26,13 @@ class Precision(StrEnum):
     bf16 = "bf16"
 
 
+class Engines(StrEnum):
+    """What starts runs."""
+
+    local = "local"
+    ray = "ray"
+
+
 # Options that version 0.1 called otherwise: an old one is answered with its new name.
 RENAMED = {
     "--most": "--max-trials",
@@ -87,7 +94,22 @@ def _device(value: str) -> str:
 Device = Annotated[
     str, typer.Option(metavar="[auto|cpu|cuda|cuda:N|mps]", callback=_device, help="Device to compute on.")
 ]
-Jobs = Annotated[int, typer.Option(min=1, help="Number of parallel runs; the cores are divided among them.")]
+Jobs = Annotated[
+    int | None, typer.Option(min=1, help="Number of local processes; the cores are divided among them. [default: 1]")
+]
+EngineName = Annotated[
+    Engines,
+    typer.Option("--engine", help="Where to compute: processes of this machine, or a Ray cluster (extra scale)."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|HOST[:PORT]",
+        help="Ray cluster. [default: that of this machine, or else one that ends with the command]",
+    ),
+]
+Cpus = Annotated[float, typer.Option("--cpus-per-run", min=0.1, help="Processors of each run on Ray.")]
+Gpus = Annotated[float, typer.Option("--gpus-per-run", min=0, help="GPUs of each run on Ray; fractions share one.")]
 Out = Annotated[Path | None, typer.Option("-o", "--out", help="Folder to write the results to.")]
 InputColumn = Annotated[
     str | None,

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from xmr.cli.lines import line
-from xmr.cli.options import Out, Overrides, Recipe
+from xmr.cli.options import Address, Cpus, EngineName, Engines, Gpus, Jobs, Out, Overrides, Recipe
 
 
 def scan(
@@ -32,6 +32,11 @@ def scan(
             help="Records of the kind the source was trained on: a text file with one per line, or a folder of images."
         ),
     ] = None,
+    jobs: Jobs = None,
+    engine: EngineName = Engines.local,
+    address: Address = None,
+    cpus: Cpus = 1,
+    gpus: Gpus = 0,
     out: Out = None,
 ) -> None:
     """Rank sources without training.
@@ -47,6 +52,7 @@ def scan(
     from xmr.commands.scan.scan import of_every_space
     from xmr.commands.scan.scan import scan as run_scan
     from xmr.commands.sweep.combinations import separated
+    from xmr.commands.workers.base import Engine
 
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     folder = out or Path("runs") / "scan" / Path(recipe).with_suffix("").name
@@ -61,6 +67,7 @@ def scan(
         log=lambda text: line(errors, text),
         reference=reference,
         with_tangent=tangent,
+        engine=Engine(engine.value, jobs, address, cpus, gpus),
     )
     kernel = ["tangent rank", "alignment"] if tangent else []
     table = Table()

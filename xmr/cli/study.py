@@ -10,14 +10,18 @@ import typer
 from rich.console import Console
 
 from xmr.cli.lines import line
-from xmr.cli.options import Jobs, Out
+from xmr.cli.options import Address, Cpus, EngineName, Engines, Gpus, Jobs, Out
 
 
 def study(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Study file, such as studies/demo.yaml.")],
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds per cell, if not the file's.")] = None,
     recipe: Annotated[str | None, typer.Option(help="Recipe to study, if not the file's.")] = None,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
+    engine: EngineName = Engines.local,
+    address: Address = None,
+    cpus: Cpus = 1,
+    gpus: Gpus = 0,
     save: Annotated[Path | None, typer.Option(help="Also write the result as JSON here (results/NAME.json).")] = None,
     out: Out = None,
 ) -> None:
@@ -30,6 +34,7 @@ def study(
     from xmr.commands.study.result import as_json
     from xmr.commands.study.settings import load_study
     from xmr.commands.study.study import study as run_study
+    from xmr.commands.workers.base import Engine
     from xmr.core.files import write_json
 
     changed = {name: value for name, value in (("seeds", seeds), ("recipe", recipe)) if value is not None}
@@ -38,7 +43,9 @@ def study(
     command = shlex.join(["xmr", "study", str(file), *options])
     folder = out or Path("runs") / "study" / "-".join([file.stem, *([Path(recipe).stem] if recipe else [])])
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
-    result = run_study(settings, folder, command, jobs, log=lambda text: line(errors, text))
+    result = run_study(
+        settings, folder, command, Engine(engine.value, jobs, address, cpus, gpus), log=lambda text: line(errors, text)
+    )
     print(markdown(result))
     for cell, why in result.failures.items():
         line(console, f"failed: {cell}: {why}")

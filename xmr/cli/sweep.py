@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from xmr.cli.lines import line
-from xmr.cli.options import Jobs, Out, Recipe
+from xmr.cli.options import Address, Cpus, EngineName, Engines, Gpus, Jobs, Out, Recipe
 
 
 def sweep(
@@ -23,7 +23,11 @@ def sweep(
     max_trials: Annotated[
         int | None, typer.Option(min=1, help="Maximum number of combinations; they are sampled at random.")
     ] = None,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
+    engine: EngineName = Engines.local,
+    address: Address = None,
+    cpus: Cpus = 1,
+    gpus: Gpus = 0,
     leave_one_out: Annotated[
         bool,
         typer.Option(
@@ -40,6 +44,7 @@ def sweep(
     """
     from xmr.commands.sweep.sweep import draw_trials
     from xmr.commands.sweep.sweep import sweep as run_sweep
+    from xmr.commands.workers.base import Engine
 
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     folder = out or Path("runs") / "sweep" / Path(recipe).with_suffix("").name
@@ -50,7 +55,7 @@ def sweep(
         seeds,
         max_trials,
         log=lambda text: line(errors, text),
-        jobs=jobs,
+        engine=Engine(engine.value, jobs, address, cpus, gpus),
         leave_one_out=leave_one_out,
     )
     chosen_by = "leave-one-out" if leave_one_out else "validation"

@@ -38,6 +38,10 @@ TABLES: tuple[str, ...] = (
 _ELSEWHERE = "a new or empty folder, or one that xmr wrote (-o FOLDER)"
 
 
+class InUseError(OutputError):
+    """Another process writes there."""
+
+
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Create the folder, mark it as xmr's and lock it against other xmr processes while the block runs.
@@ -64,7 +68,7 @@ def held(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def locked(path: Path, what: Path) -> Iterator[None]:
-    """Hold a lock file, which is removed at the end. Raises OutputError if another process holds it.
+    """Hold a lock file, which is removed at the end. Raises InUseError if another process holds it.
 
     what: the folder or file that is locked, for the message.
     """
@@ -74,7 +78,7 @@ def locked(path: Path, what: Path) -> Iterator[None]:
             lock.acquire()
         except Timeout:
             expected = "one writer at a time: wait, or choose another folder (-o)"
-            raise OutputError(Problem(str(what), "that another xmr process is writing it", expected)) from None
+            raise InUseError(Problem(str(what), "that another xmr process is writing it", expected)) from None
     try:
         yield
     finally:

@@ -16,7 +16,7 @@ from xmr.baselines.registry import BASELINES
 from xmr.commands.compare.pages import write_comparison
 from xmr.commands.compare.result import PROGRAM, Comparison, cells_of
 from xmr.commands.controls import controls
-from xmr.commands.workers import Run, Workers, outcome
+from xmr.commands.workers.base import Engine, Run, outcome
 from xmr.core.output_folder import held
 from xmr.core.registry import SOURCES
 from xmr.errors import Problem, RecipeError, one_of
@@ -27,13 +27,13 @@ from xmr.recipe.recipe import Recipe, case_of
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What is compared. train_sizes: numbers of labelled training records, or "all"; skip: controls and baselines not
-    to run; jobs: runs at a time; train: what runs a recipe."""
+    to run; engine: where; train: what runs a recipe."""
 
     overrides: list[str] = field(default_factory=list)
     train_sizes: list[str] = field(default_factory=lambda: ["all"])
     seeds: int = 5
     skip: tuple[str, ...] = ()
-    jobs: int = 1
+    engine: Engine = field(default_factory=Engine)
     train: Run | None = None
 
 
@@ -69,9 +69,12 @@ def compare(name: str, folder: Path, settings: Settings, log: Callable[[str], No
 
     plan = planned(name, settings)
     comparison = Comparison("", [], [])
-    with held(folder), Workers(settings.jobs, settings.train or run) as workers:
+    train = settings.train or run
+    with held(folder), settings.engine.workers() as workers:
         runs = [
-            workers.start_seeds(each.recipe, folder / each.folder, settings.seeds, " ".join([name, *each.overrides]))
+            workers.start_seeds(
+                train, each.recipe, folder / each.folder, settings.seeds, " ".join([name, *each.overrides])
+            )
             for each in plan
         ]
         for number, (each, seeded) in enumerate(zip(plan, runs), start=1):

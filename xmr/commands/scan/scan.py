@@ -17,6 +17,7 @@ from xmr.commands.new.sources import source_text
 from xmr.commands.scan.reference import reference_features
 from xmr.commands.scan.tangent import tangent
 from xmr.commands.scan.transferability import h_score, jackknife, leep, log_me, probe, sliced_wasserstein
+from xmr.commands.workers.base import Engine, EngineError
 from xmr.core.component import create
 from xmr.core.files import finite, write_csv, write_json
 from xmr.core.registry import SOURCES, TASKS, grid
@@ -65,14 +66,15 @@ def scan(
     log: Callable[[str], None] = lambda _: None,
     reference: Path | None = None,
     with_tangent: bool = False,
+    engine: Engine | None = None,
 ) -> list[Scores]:
     """Score every source at every depth, writing scan.csv and scan.json -> scores, the best LogME first.
 
     sources: values of the recipe's `source` section, e.g. `minilm` or `{name: hf_text, model: ...}`; none: its own. One
     of another space gets the first transform of its cell of the grid. One that is not available is reported and
     skipped. reference: records of the sources' own kind (a text file, a
-    folder of images). with_tangent: also rank and alignment of the tangent kernel. Raises RecipeError if no source is
-    available.
+    folder of images). with_tangent: also rank and alignment of the tangent kernel. engine: where, by default
+    here. Raises RecipeError if no source is available.
     """
     recipe = load_recipe(name, overrides)
     task, emits = recipe.task, case_of(recipe).emits
@@ -81,27 +83,41 @@ def scan(
         raise RecipeError(Problem("task", task, f"{expected}, which the scores are made for"))
     found: list[Scores] = []
     failures: list[tuple[str, str]] = []
-    for source in sources or [""]:
-        asked = [*overrides, "baselines=[]", "ensemble=1", *([f"source={source}"] if source else [])]
-        try:
-            found += score_source(name, [*asked, *_fitting(name, asked, emits)], source, reference, with_tangent)
-        except Exception as error:  # of one source: the others are not lost by it
-            failures.append((source, reason(error)))
-            log(f"{source or 'its own source'}: {failures[-1][1]}")
-            continue
-        best = max((row for row in found if row.source == (source or found[-1].source)), key=_rank)
-        log(
-            f"{best.source}: best LogME {best.log_me:.3f} ± {best.log_me_error:.3f}"
-            + (f" at {best.layers} layers" if best.layers else "")
-        )
+    with (engine or Engine()).workers() as workers:
+        scores = {
+            source: workers.submit(_score, name, tuple(overrides), source, emits, reference, with_tangent)
+            for source in sources or [""]
+        }
+        for source, result in scores.items():
+            try:
+                found += result()
+            except EngineError:
+                raise
+            except Exception as error:  # of one source: the others are not lost by it
+                failures.append((source, reason(error)))
+                log(f"{source or 'its own source'}: {failures[-1][1]}")
+                continue
+            best = max((row for row in found if row.source == (source or found[-1].source)), key=_rank)
+            log(
+                f"{best.source}: best LogME {best.log_me:.3f} ± {best.log_me_error:.3f}"
+                + (f" at {best.layers} layers" if best.layers else "")
+            )
     if not found:
         raise RecipeError(f"scan: no source could be scored: {failures[0][1]}")
     ranked = sorted(found, key=_rank, reverse=True)
     columns = list(Scores.__dataclass_fields__)
     write_csv(folder / "scan.csv", columns, [[getattr(row, column) for column in columns] for row in ranked])
-    scores = [vars(row) for row in ranked]
-    write_json(folder / "scan.json", finite({"recipe": name, "failures": failures, "scores": scores}))
+    rows = [vars(row) for row in ranked]
+    write_json(folder / "scan.json", finite({"recipe": name, "failures": failures, "scores": rows}))
     return ranked
+
+
+def _score(
+    name: str, overrides: tuple[str, ...], source: str, emits: str, reference: Path | None, with_tangent: bool
+) -> list[Scores]:
+    """The scores of one source, with a transform that fits it."""
+    asked = [*overrides, "baselines=[]", "ensemble=1", *([f"source={source}"] if source else [])]
+    return score_source(name, [*asked, *_fitting(name, asked, emits)], source, reference, with_tangent)
 
 
 def of_every_space(name: str, overrides: list[str]) -> list[str]:

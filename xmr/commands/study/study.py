@@ -20,7 +20,7 @@ from xmr.baselines.registry import BASELINES
 from xmr.commands.study.pages import html, markdown
 from xmr.commands.study.result import Cell, Kind, Result, ResultRow, as_json, cell, with_verdicts
 from xmr.commands.study.settings import Choice, Study
-from xmr.commands.workers import Run, Workers, outcome
+from xmr.commands.workers.base import Engine, Run, Workers, outcome
 from xmr.core.files import write_json, write_text
 from xmr.core.output_folder import held
 from xmr.errors import Problem, RecipeError
@@ -38,7 +38,7 @@ def study(
     settings: Study,
     folder: Path,
     command: str,
-    jobs: int = 1,
+    engine: Engine | None = None,
     train: Run | None = None,
     validate: Run | None = None,
     measure: Run | None = None,
@@ -58,13 +58,11 @@ def study(
 
     check_study(settings)
     table = _Table(settings, folder, command, search or search_and_test)
-    with held(folder):
+    with held(folder), (engine or Engine()).workers() as workers:
         scorers = {"leave_one_out": measure or leave_one_out, "validation": validate or train or train_without_test}
         for rule, scorer in scorers.items():
-            with Workers(jobs, scorer) as workers:
-                table.choose(workers, rule, log)
-        with Workers(jobs, train or run) as workers:
-            table.measure(workers, log)
+            table.choose(workers, scorer, rule, log)
+        table.measure(workers, train or run, log)
     if not table.result.rows:
         raise RecipeError(f"study: every cell failed; the first: {next(iter(table.result.failures.values()))}")
     return table.result
@@ -116,24 +114,29 @@ class _Table:
         name = self.settings.columns[column].recipe or self.settings.recipe
         return load_recipe(name, overrides), " ".join([name, *overrides])
 
-    def start(self, workers: Workers, row: str, column: str, chosen: dict[str, str], seeds: int) -> list[Waiting]:
-        """Begin the runs of a cell, one per repeat and seed; a run that another cell has begun is shared."""
+    def start(
+        self, workers: Workers, train: Run, row: str, column: str, chosen: dict[str, str], seeds: int
+    ) -> list[Waiting]:
+        """Begin the runs of a cell, one per repeat and seed; a run that another cell has begun is shared.
+
+        train: what runs a recipe where `xmr auto` does not search.
+        """
         cell_runs = []
         for repeat in self.settings.repeats or [""]:
             recipe, words = self.recipe(row, column, chosen, repeat)
             minutes = self.settings.rows[row].auto
             digest = hashlib.sha256(dump_recipe(recipe).encode()).hexdigest()[:10]
             named = recipe.source["name"] if minutes is None else f"auto-{minutes:g}-minutes"
-            train = partial(self.search, minutes=minutes) if self.search and minutes else None
+            chosen_run = partial(self.search, minutes=minutes) if self.search and minutes else train
             for seed in range(seeds):
                 folder = self.folder / f"{named}-{digest}" / f"seed-{seed}"
                 if folder not in self.started:
                     seeded = recipe.model_copy(update={"seed": seed}, deep=True)
-                    self.started[folder] = workers.start(seeded, folder, f"{words} seed={seed}", train)
+                    self.started[folder] = workers.start(chosen_run, seeded, folder, f"{words} seed={seed}")
                 cell_runs.append(self.started[folder])
         return cell_runs
 
-    def choose(self, workers: Workers, rule: str, log: Log) -> None:
+    def choose(self, workers: Workers, scorer: Run, rule: str, log: Log) -> None:
         """Score the alternatives of the rows with this rule, and take the best of each row and column."""
         self.started.clear()
         started: dict[tuple[str, str], dict[str, list[Waiting]]] = {}
@@ -142,7 +145,7 @@ class _Table:
                 for column in self.settings.columns_of(row):
                     started[row, column] = {
                         label: self.start(
-                            workers, row, column, self._taken(column) | {row: label}, settings.choose.seeds
+                            workers, scorer, row, column, self._taken(column) | {row: label}, settings.choose.seeds
                         )
                         for label in settings.choose.among
                     }
@@ -163,11 +166,11 @@ class _Table:
         """What the rows take in a column: row -> alternative, the first where nothing is chosen yet."""
         return self._first_choices() | {row: label for (row, where), label in self.chosen.items() if where == column}
 
-    def measure(self, workers: Workers, log: Log) -> None:
+    def measure(self, workers: Workers, train: Run, log: Log) -> None:
         """Train every cell, and write the table after each."""
         self.started.clear()
         started = {
-            (row, column): self.start(workers, row, column, self._taken(column), self.settings.seeds)
+            (row, column): self.start(workers, train, row, column, self._taken(column), self.settings.seeds)
             for row in self.settings.rows
             for column in self.settings.columns_of(row)
             if not self._undecided(row, column)

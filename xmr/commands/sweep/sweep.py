@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from xmr.commands.sweep.combinations import combinations
-from xmr.commands.workers import Run, Workers, outcome
+from xmr.commands.workers.base import Engine, Run, Workers, outcome
 from xmr.core.files import write_csv, write_json, write_text
 from xmr.core.output_folder import held
 from xmr.errors import Problem, RecipeError
@@ -53,12 +53,12 @@ def sweep(
     train: Run | None = None,
     validate: Run | None = None,
     log: Callable[[str], None] = lambda _: None,
-    jobs: int = 1,
+    engine: Engine | None = None,
     leave_one_out: bool = False,
 ) -> list[Trial]:
     """Run every combination, write `sweep.csv` and `sweep.json` after each -> trials, the best first.
 
-    train, validate: what runs a recipe, and what trains it without a test. jobs: how many runs at a time.
+    train, validate: what runs a recipe, and what trains it without a test. engine: where, by default here.
     leave_one_out: choose before training, by leave-one-out on the training records, and train the chosen combination
     alone. All recipes are checked before the first is run; a combination that fails is noted and the others continue.
     Raises RecipeError for a recipe without what a combination is chosen by (a validation part, or an output
@@ -78,15 +78,15 @@ def sweep(
             )
         if not leave_one_out and not recipe.data.split.validation and recipe.data.split.by != "predefined":
             raise RecipeError(Problem("data.split.validation", "0", _NEEDED))
-    with held(folder):
+    with held(folder), (engine or Engine()).workers() as workers:
         chosen_by, scorer = (
             ("left_out", measure) if leave_one_out else ("validation", validate or train or train_without_test)
         )
-        trials, failures = _tried(name, recipes, folder, seeds, scorer, log, jobs, chosen_by)
+        trials, failures = _tried(name, recipes, folder, seeds, scorer, log, workers, chosen_by)
         best = trials[0].overrides
-        with Workers(jobs, train or run) as workers:
-            seeded = workers.start_seeds(recipes[best], folder / folder_of(best), seeds, " ".join([name, *best]))
-            trials[0] = replace(trials[0], results=tuple(result() for result in seeded))
+        words = " ".join([name, *best])
+        seeded = workers.start_seeds(train or run, recipes[best], folder / folder_of(best), seeds, words)
+        trials[0] = replace(trials[0], results=tuple(result() for result in seeded))
         write_trials(folder, trials, chosen_by, failures)
     return trials
 
@@ -98,30 +98,29 @@ def _tried(
     seeds: int,
     scorer: Run,
     log: Callable[[str], None],
-    jobs: int,
+    workers: Workers,
     chosen_by: str,
 ) -> tuple[list[Trial], list[tuple[str, str]]]:
     """Every combination with its score `chosen_by`, the best first, and what failed and why."""
     trials: list[Trial] = []
     failures: list[tuple[str, str]] = []
-    with Workers(jobs, scorer) as workers:
-        runs = {
-            each: workers.start_seeds(recipe, folder / folder_of(each), seeds, " ".join([name, *each]))
-            for each, recipe in recipes.items()
-        }
-        for number, (each, seeded) in enumerate(runs.items(), start=1):
-            tried = f"{number} of {len(recipes)}: {' '.join(each) or 'as it is'}"
-            results = outcome(seeded)
-            if isinstance(results, str):
-                failures.append((" ".join(each), results))
-                log(f"{tried} failed: {results}")
-                continue
-            scores = [result[chosen_by] for result in results]
-            if None in scores:
-                raise RecipeError(Problem("data.split.validation", _unscored(results[scores.index(None)]), _NEEDED))
-            trials.append(Trial(each, float(np.mean(scores)), tuple(results)))
-            log(f"{tried}: {chosen_by.replace('_', ' ')} {trials[-1].score:.4f}")
-            write_trials(folder, ranked(trials), chosen_by, failures)
+    runs = {
+        each: workers.start_seeds(scorer, recipe, folder / folder_of(each), seeds, " ".join([name, *each]))
+        for each, recipe in recipes.items()
+    }
+    for number, (each, seeded) in enumerate(runs.items(), start=1):
+        tried = f"{number} of {len(recipes)}: {' '.join(each) or 'as it is'}"
+        results = outcome(seeded)
+        if isinstance(results, str):
+            failures.append((" ".join(each), results))
+            log(f"{tried} failed: {results}")
+            continue
+        scores = [result[chosen_by] for result in results]
+        if None in scores:
+            raise RecipeError(Problem("data.split.validation", _unscored(results[scores.index(None)]), _NEEDED))
+        trials.append(Trial(each, float(np.mean(scores)), tuple(results)))
+        log(f"{tried}: {chosen_by.replace('_', ' ')} {trials[-1].score:.4f}")
+        write_trials(folder, ranked(trials), chosen_by, failures)
     if not trials:
         raise RecipeError(f"sweep: every combination failed, the first ({failures[0][0]}): {failures[0][1]}")
     return ranked(trials), failures
