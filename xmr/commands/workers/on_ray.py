@@ -29,7 +29,7 @@ from xmr.commands.workers.base import (
     must_be_seen,
 )
 from xmr.core.output_folder import InUseError
-from xmr.errors import InputError, Problem, require
+from xmr.errors import InputError, Problem, XmrError, require
 
 if TYPE_CHECKING:
     from xmr.recipe.recipe import Recipe
@@ -100,8 +100,10 @@ class RayWorkers(Workers):
         try:
             return self.ray.get(task)
         except errors.RayTaskError as error:
-            if isinstance(error.cause, ImportError | AttributeError):
-                found = f"a node that lacks xmr {self.surroundings.version} or its packages ({error.cause})"
+            unread = ImportError, AttributeError, errors.RaySystemError  # of what was sent
+            if isinstance(error.cause, unread) and not isinstance(error.cause, XmrError):
+                why = str(error.cause).splitlines()[0]
+                found = f"a node that lacks xmr {self.surroundings.version} or its packages ({why})"
                 raise EngineError(str(Problem("--engine ray", found, "the same ones on all nodes"))) from None
             raise error.cause from None
         except errors.RayError as error:
@@ -200,6 +202,7 @@ def _connect(ray: Any, address: str | None) -> None:
             raise _unreachable(place, error) from error
         ray.init("local", include_dashboard=False, object_store_memory=STORE, **quiet)
     except RuntimeError as error:  # of other versions than here, which Ray lists line by line
+        ray.shutdown()
         raise EngineError(
             str(Problem(place, " ".join(str(error).split()), "a cluster of the same Ray and Python"))
         ) from error
