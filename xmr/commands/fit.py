@@ -210,10 +210,12 @@ class Run:
         `xmr.commands.compare.compare.Settings`.
         """
         from xmr.commands.compare.compare import Settings, compare
+        from xmr.commands.workers.base import Engine
 
         if self.held is not None:
             settings["train"] = partial(run_held, self.held)
-        asked = Settings(train_sizes=[str(size) for size in train_sizes], seeds=seeds, jobs=jobs, **settings)
+        settings.setdefault("engine", Engine(jobs=jobs))
+        asked = Settings(train_sizes=[str(size) for size in train_sizes], seeds=seeds, **settings)
         return compare(str(self.place / "recipe.yaml"), self.place / "compare", asked, log)
 
     def report(self) -> Report:
