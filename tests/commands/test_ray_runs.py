@@ -74,7 +74,7 @@ def test_nodes_that_differ_and_too_large_runs_are_one_line(tmp_path, monkeypatch
                 workers.submit(divmod, 1, 0)()
             handle = os.open(tmp_path, os.O_RDONLY)
             if (unseen := Path(f"/proc/self/fd/{handle}")).exists():  # where only this process sees a folder
-                with pytest.raises(EngineError, match="not see; expected one on a file system that all nodes share"):
+                with pytest.raises(EngineError, match="not see; expected a path that all nodes share"):
                     workers.start(train, load_recipe("protein/amp"), unseen / "run", "")()
             os.close(handle)
         with pytest.raises(InputError, match="--cpus-per-run: found 64; expected at most 1, as a node has"):

@@ -84,7 +84,7 @@ def must_be_seen(path: Path) -> None:
     """Raises EngineError where a node does not see what another made."""
     if not path.exists():
         found = f"a path that node {os.uname().nodename} does not see"
-        raise EngineError(str(Problem(str(path), found, "one on a file system that all nodes share")))
+        raise EngineError(str(Problem(str(path), found, "a path that all nodes share")))
 
 
 class Workers(ABC):
