@@ -143,3 +143,24 @@ def test_joined_programs_are_one_ridge_on_blocks_of_equal_weight():
     scores, alone = output.scores(rows).detach().numpy(), standard @ coefficients.T + intercept
     ratio = (scores[:, 0] / alone[:, 0]).mean()
     np.testing.assert_allclose(scores, ratio * alone, rtol=1e-3, atol=1e-4)
+
+
+def test_balanced_depths_weigh_the_last_features_as_much_as_the_layers_below():
+    source = tiny_vision()
+    source.own_width = source.hidden_width // 4
+    output = create(OUTPUTS, {"name": "ridge", "balance_depths": True})
+    output.build(source, 2, None, torch.Generator()).train()
+    own, all_of_it = source.own_width, source.hidden_width
+    assert output.blocks == [own, all_of_it - own]
+    torch.manual_seed(0)
+    rows, target = torch.randn(12, all_of_it), torch.arange(12) % 2
+    output._seen = rows
+    output.update(target)
+    output.compute()
+    standard = Standardize(all_of_it, 1.0).fit(rows)(rows).numpy().astype(np.float64)
+    standard[:, :own] *= np.sqrt(all_of_it / 2 / own)
+    standard[:, own:] *= np.sqrt(all_of_it / 2 / (all_of_it - own))
+    coefficients, intercept, _ = ridge(standard, np.eye(2)[target] * 2 - 1)
+    scores, alone = output.scores(rows).detach().numpy(), standard @ coefficients.T + intercept
+    ratio = (scores[:, 0] / alone[:, 0]).mean()
+    np.testing.assert_allclose(scores, ratio * alone, rtol=1e-3, atol=1e-4)

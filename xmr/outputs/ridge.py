@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 import torch
 from annotated_types import Ge, Gt, Le
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
 from xmr.outputs.base import Output, Pool
@@ -38,6 +38,8 @@ class Ridge(SolvedOutput):
             ridge for each program and the mean of their probabilities.
         domain_features: features that need no source (`xmr list domain_features`), blocks of equal weight in the same
             ridge; implies `joined`.
+        balance_depths: give the last features of a source with several `feature_layers` the same total variance as the
+            wider statistics of the layers below them.
     """
 
     weight: Tensor
@@ -51,9 +53,15 @@ class Ridge(SolvedOutput):
         power: Annotated[float, Gt(0), Le(1)] = 1.0,
         joined: bool = False,
         domain_features: tuple[str, ...] = (),
+        balance_depths: bool = False,
     ) -> None:
         super().__init__(pool, update_every, min_fit_rows, joined, domain_features)
-        self.power = power
+        self.power, self.balance_depths = power, balance_depths
+
+    def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
+        """See `Output.build`."""
+        self.depths = [source.own_width, source.hidden_width - source.own_width]
+        return super().build(source, outputs, length, generator)
 
     def allocate(self) -> None:
         """See `SolvedOutput.allocate`: W = 0."""
@@ -83,11 +91,20 @@ class Ridge(SolvedOutput):
     @property
     def is_linear(self) -> bool:
         """Whether it is a linear layer of the source's features, which the standardization is folded into."""
-        return self.power == 1.0 and not self.reads_all
+        return self.power == 1.0 and not self.reads_all and not self.balance_depths
+
+    @property
+    def blocks(self) -> list[int]:
+        """The widths of the blocks of equal weight."""
+        if not self.balance_depths or not self.depths[1]:
+            return self.widths
+        programs = len(self.widths) - len(self.beside)
+        pooled = self.depths * (self.pool.width // sum(self.depths))  # once per statistic of the positions
+        return pooled * programs + self.widths[programs:]
 
     def _gains(self, device: torch.device) -> Tensor:
         """The factor on each feature that gives every block the same total variance, one on average: (D,)."""
-        widths = torch.tensor(self.widths, dtype=torch.float32)
+        widths = torch.tensor(self.blocks, dtype=torch.float32)
         gains = (widths.sum() / len(widths) / widths.clamp(min=1)).sqrt()
         return gains.repeat_interleave(widths.long()).to(device)
 

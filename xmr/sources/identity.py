@@ -42,7 +42,7 @@ class Identity(Source):
         matrix = torch.randn(self.vocabulary, self.width, generator=generator) / self.width**0.5
         self.register_buffer("embedding", matrix)
         self.space = TokenSpace(matrix, self.max_length)
-        self.hidden_width = self.width
+        self.own_width = self.hidden_width = self.width
         return self.freeze()
 
     def forward(self, inputs: Any) -> TokenFeatures:

@@ -77,8 +77,8 @@ def audio(sample: Sample) -> Draft:
         "encoder": {"name": "audio"},
         "source": {**source, "feature_layers": 5},
         "transform": {"name": "wave_pattern", "layout": "pad", "gain": 0.1},
-        "output": {"name": "ridge"},
-        "training": {"epochs": 1, "learning_rate": 1e-4, "batch_size": 32},
+        "output": {"name": "ridge", "balance_depths": True},
+        "training": {"epochs": 0, "batch_size": 32},
         "ensemble": 1,
         "baselines": ["majority", "mfcc_logistic", "mfcc_svm", "linear_probe"],
     }
