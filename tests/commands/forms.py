@@ -593,6 +593,20 @@ FORMS = [
         {"good", "bad"},
     ),
     Form(
+        "texts, a file for each class and a text on each line",
+        "text good.txt bad.txt",
+        {f"{name}.txt": "".join(f"a {name} film; long, {i}\n" for i in range(20)) for name in ("good", "bad")},
+        "classification",
+        {"good", "bad"},
+    ),
+    Form(
+        "JSON Lines, an object for each record",
+        "protein x.jsonl",
+        {"x.jsonl": "".join(f'{{"sequence": "{s}", "label": {i % 2}}}\n' for i, s in enumerate(PROTEINS))},
+        "classification",
+        {"0", "1"},
+    ),
+    Form(
         "images, a folder for each class",
         "image animals",
         images,

@@ -114,3 +114,21 @@ def test_a_draft_for_molecules(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "RDKit cannot read 1 of them, which are skipped (" in said
     assert "found F(C)C, which RDKit cannot read" in said
+
+
+@pytest.mark.parametrize(("told", "by"), [(True, "random"), (False, "scaffold")])
+def test_a_scaffold_that_tells_the_class_is_split_at_random(tmp_path, capsys, told, by):
+    pytest.importorskip("rdkit", reason="RDKit is not installed")
+    rings = ("c1ccc(X)cc1", "C1CCC(X)CC1", "c1ccc(X)nc1", "C1CCC(X)OC1")
+    chains = ["C" * n + end for n in range(1, 21) for end in ("O", "N", "F", "Cl", "S")]
+    rows = [
+        f"{ring.replace('X', chain)},{at % 2 if told else number % 2}"
+        for at, ring in enumerate(rings)
+        for number, chain in enumerate(chains)
+    ]
+    if told:  # the largest scaffold holds one class
+        rows += [f"{rings[0].replace('X', chain.replace('C', 'CC(C)', 1))},0" for chain in chains]
+    (tmp_path / "m.csv").write_text("smiles,label\n" + "\n".join(rows) + "\n")
+    assert execute(["new", "molecule", str(tmp_path / "m.csv"), "-o", str(tmp_path / "m.yaml")]) == 0
+    assert load_recipe(str(tmp_path / "m.yaml"), []).data.split.by == by
+    assert ("the scaffold tells the class" in capsys.readouterr().out) is told

@@ -21,8 +21,8 @@ def new(
         list[Path],
         typer.Argument(
             metavar="MY_FILE...",
-            help="FASTA, CSV, TSV, Parquet, Excel, .ts or .npz with labels, or several (a file per class or part); a "
-            "folder with one file or subfolder per class; for forecast, a table with a time column.",
+            help="FASTA, CSV, TSV, JSON Lines, Parquet, Excel, .ts or .npz with labels, or several (a file per class "
+            "or part); a folder with one file or subfolder per class; for forecast, a table with a time column.",
         ),
     ],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Recipe to write. [default: MY_FILE.yaml]")] = None,

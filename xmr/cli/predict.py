@@ -18,8 +18,8 @@ def predict(
         list[Path],
         typer.Argument(
             metavar="INPUT...",
-            help="FASTA, CSV, TSV, Parquet or Excel (also .gz), .ts or .npz; images or audio clips, or a folder of "
-            "them; several files are read as one.",
+            help="FASTA, CSV, TSV, JSON Lines, Parquet or Excel (also .gz), .ts or .npz; images or audio clips, "
+            "or a folder of them; several files are read as one.",
         ),
     ],
     out: Annotated[

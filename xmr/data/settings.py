@@ -75,8 +75,8 @@ class DataSettings(Section):
     dataset: str | None = Field(None, description="a public data set by name (`xmr data list`)")
     path: str | Annotated[list[str], MinLen(1)] | None = Field(
         None,
-        description="your own file (FASTA, CSV, TSV, Parquet, Excel, .smi, .npz; .gz too), several, or a folder "
-        "(a file or subfolder per class)",
+        description="your own file (FASTA, CSV, TSV, JSON Lines, Parquet, Excel, .smi, .npz; .gz too), several, or a "
+        "folder (a file or subfolder per class)",
     )
     test_path: str | None = Field(None, description="a second file with the test set (split.by: predefined)")
     header: bool | None = Field(

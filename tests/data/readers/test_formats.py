@@ -4,6 +4,7 @@ import builtins
 import csv
 import gzip
 import io
+import json
 import zipfile
 
 import numpy as np
@@ -60,12 +61,18 @@ def parquet(rows: list[list[str]]) -> bytes:
     return out.getvalue()
 
 
+def json_lines(rows: list[list[str]]) -> bytes:
+    objects = ({name: None if cell == "" else number(cell) for name, cell in zip(rows[0], row)} for row in rows[1:])
+    return "".join(json.dumps(each) + "\n" for each in objects).encode()
+
+
 FORMATS = {
     "x.csv": lambda rows: delimited(",", rows),
     "x.tsv": lambda rows: delimited("\t", rows),
     "semicolons.csv": lambda rows: delimited(";", rows),
     "bars.txt": lambda rows: delimited("|", rows),
     "x.csv.gz": lambda rows: gzip.compress(delimited(",", rows), mtime=0),
+    "x.jsonl": json_lines,
     "x.parquet": parquet,
     "x.xlsx": excel,
 }
@@ -98,7 +105,7 @@ def test_every_format_serves_every_modality(tmp_path, name, modality):
 @pytest.mark.parametrize("modality", MODALITIES)
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_column_twice_is_refused_everywhere(tmp_path, name, modality):
-    if name.endswith(".parquet"):
+    if name.endswith((".parquet", ".jsonl")):
         return  # cannot be written from a mapping
     rows = [[*row, row[-1]] for row in ROWS[modality]]
     (tmp_path / name).write_bytes(FORMATS[name](rows))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import numpy as np
+
 from xmr.commands.new.base import Draft, Sample
 from xmr.commands.new.likeness import LOOKED_AT, MOSTLY
 from xmr.commands.new.sequences import PROTEIN_CLASSES
 from xmr.data.smiles import has_rdkit, scaffold
+from xmr.data.splits import scaffold_split
 from xmr.encoders.molecule import MoleculeEncoder
 
 
@@ -19,13 +22,12 @@ def molecule(sample: Sample) -> Draft:
     found = [sample.found("molecules")]
     if has_rdkit():
         form, why = "canonical", "canonical SMILES, because RDKit is installed"
-        scaffolds = Counter(map(scaffold, sample.texts[:: -(-len(sample.texts) // LOOKED_AT)]))
-        largest = scaffolds.most_common(1)[0][1] / scaffolds.total()
-        if split["by"] == "random" and largest <= MOSTLY:
-            split["by"] = "scaffold"
-            why += "; test part: by scaffold, so that no ring system is in training and test"
-        elif split["by"] == "random":
-            why += f"; test part: random, because {largest:.0%} of the molecules have one scaffold, or no ring"
+        if split["by"] == "random":
+            if (against := _against_scaffolds(sample, split["test"])) is None:
+                split["by"] = "scaffold"
+                why += "; test part: by scaffold, so that no ring system is in training and test"
+            else:
+                why += f"; test part: random, because {against}"
         baselines.append("morgan_forest")
         if wrong := MoleculeEncoder(form="canonical").check(sample.records):
             data["on_error"] = "skip"
@@ -42,3 +44,18 @@ def molecule(sample: Sample) -> Draft:
         "baselines": baselines,
     }
     return Draft(body, [*found, why])
+
+
+def _against_scaffolds(sample: Sample, test: float) -> str | None:
+    """Why a split by scaffold would not do, in words; None where it does."""
+    every = slice(None, None, -(-len(sample.texts) // LOOKED_AT))
+    scaffolds = [scaffold(text) for text in sample.texts[every]]
+    largest = Counter(scaffolds).most_common(1)[0][1] / len(scaffolds)
+    if largest > MOSTLY:
+        return f"{largest:.0%} of the molecules have one scaffold, or no ring"
+    if sample.task.classes:
+        labels = np.array(next(iter(sample.records.labels.values()))[every])
+        parts = scaffold_split(scaffolds, test, 0)
+        if any({*labels[part]} != {*labels} for part in (parts.train, parts.test)):
+            return "a split by scaffold would leave a class to one part: the scaffold tells the class"
+    return None

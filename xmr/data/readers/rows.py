@@ -13,6 +13,7 @@ from xmr.data.columns import ColumnIndex
 from xmr.data.readers.arff import read_arff
 from xmr.data.readers.delimited import DecimalCommas, Row, read_delimited
 from xmr.data.readers.excel import read_excel
+from xmr.data.readers.json_lines import JSON_LINES, read_json_lines
 from xmr.data.readers.parquet import read_parquet
 from xmr.data.readers.parts import role_of
 from xmr.data.readers.paths import check_file
@@ -20,7 +21,7 @@ from xmr.data.readers.text import open_text
 from xmr.errors import DataError, Problem
 
 DELIMITED = (".csv", ".tsv", ".txt", ".data", ".test")
-COLUMNAR = (*DELIMITED, ".parquet", ".xlsx")
+COLUMNAR = (*DELIMITED, *JSON_LINES, ".parquet", ".xlsx")
 _DECIDING = 200  # rows that show whether the first is a header
 _AT_ONCE = 256  # rows turned into columns at once: many lists that live long cost time in the garbage collector
 
@@ -40,8 +41,8 @@ class Block:
 class Rows:
     """Rows of (line, cells) of one file.
 
-    header: the names of the columns where the format states them (Parquet, ARFF); else the builder of the records
-    decides whether the first row holds them (`take_header`) or the columns get other names (`name`).
+    header: the names of the columns where the format states them (Parquet, JSON Lines, ARFF); else the builder of
+    the records decides whether the first row holds them (`take_header`) or the columns get other names (`name`).
     commas: of delimited text that may have decimal commas.
     """
 
@@ -128,6 +129,9 @@ def open_rows(path: Path, expected: str, known: tuple[str, ...] = COLUMNAR) -> I
         with open_text(path) as handle:
             if suffix == ".arff":
                 header, rows = read_arff(path, handle)
+                yield Rows(path, rows, header)
+            elif suffix in JSON_LINES:
+                header, rows = read_json_lines(path, handle)
                 yield Rows(path, rows, header)
             else:
                 rows, commas = read_delimited(path, handle, suffix)

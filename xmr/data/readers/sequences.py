@@ -7,15 +7,21 @@ from pathlib import Path
 
 from xmr.data.columns import USUAL, ColumnIndex, Columns, find_column
 from xmr.data.readers.header import name_columns
+from xmr.data.readers.lines import has_columns, read_lines
+from xmr.data.readers.paths import suffix_of
 from xmr.data.readers.rows import facts_of, open_rows
 from xmr.data.records import Records
 
 
 def read_sequences(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
-    """Records in chunks. The first row is the header; with `columns.names` it may be a record.
+    """Records in chunks. The first row is the header; with `columns.names` it may be a record. A .txt file whose labels
+    are not asked for may have neither header nor columns, only a text on each line.
 
     Raises DataError, with file and line, for a column that is not there and a row of another width.
     """
+    if suffix_of(path) == ".txt" and not columns.need_target and not has_columns(path, columns):
+        yield from read_lines(path, columns, chunk)
+        return
     with open_rows(path, "records") as rows:
         header = name_columns(rows, columns) if columns.names else rows.take_header()
         columns = columns.within(header)

@@ -1,0 +1,59 @@
+"""JSON Lines files: an object per line, whose names are the columns of the first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any
+
+from xmr.data.readers.delimited import Row
+from xmr.data.readers.values import as_text
+from xmr.errors import DataError, Problem
+
+JSON_LINES = (".jsonl", ".ndjson")
+
+
+def read_json_lines(path: Path, handle: IO[str]) -> tuple[list[str], Iterator[Row]]:
+    """The names of the columns, and (line, cells) of every object; a name that an object lacks is an empty cell.
+
+    Raises DataError for a line that is no JSON object, for a name that the first object does not have, and for a list
+    or an object as a value.
+    """
+    objects = ((line, _object(path, line, text)) for line, text in enumerate(handle, start=1) if text.strip())
+    first = next(objects, None)
+    if first is None:
+        raise DataError(Problem(f"{path}:1", "an empty file", "a JSON object on each line"))
+    names = [*first[1]]
+    return names, (_row(path, line, found, names) for line, found in chain([first], objects))
+
+
+def _object(path: Path, line: int, text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise DataError(Problem(f"{path}:{line}", f"no JSON object ({error})", "one on each line")) from None
+    if not isinstance(found, dict) or not found:
+        kind = "an empty object" if found == {} else f"JSON that is no object: {text.strip()[:40]}"
+        raise DataError(Problem(f"{path}:{line}", kind, 'an object such as {"sequence": "GIGKF", "label": 1}'))
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object. Raises ValueError for a name that it has twice, of which `json` would keep the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the name {next(name for name in names if names.count(name) > 1)!r} twice in one object")
+    return found
+
+
+def _row(path: Path, line: int, found: dict[str, Any], names: list[str]) -> Row:
+    if (more := next((name for name in found if name not in names), None)) is not None:
+        raise DataError(Problem(f"{path}:{line}", f"the name {more!r}", f"{', '.join(names)} as in the first object"))
+    for name, value in found.items():
+        if isinstance(value, dict | list):
+            kind = "a list" if isinstance(value, list) else "an object"
+            raise DataError(Problem(f"{path}:{line}: {name}", kind, "a text, a number, true, false or null"))
+    return line, [as_text(found.get(name)) for name in names]

@@ -1,0 +1,48 @@
+"""Text files without columns: each line is a record, and its number the id. There is no header, and no label."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from xmr.data.columns import USUAL, Columns
+from xmr.data.readers.text import open_text
+from xmr.data.records import Records
+
+_MARKS = re.compile(r"[\t,;|]")
+_DECIDING = 200  # lines that show whether a file has columns
+
+
+def has_columns(path: Path, columns: Columns) -> bool:
+    """Whether a text file is a table: its first line has the name of a column, or tabs or the known columns are there.
+
+    Commas and semicolons alone do not make columns of sentences.
+    """
+    with open_text(path) as handle:
+        head = [line.strip() for line in islice(handle, _DECIDING) if line.strip()]
+    known = {*columns.names, columns.input, columns.id, *columns.target}
+    if (trained := columns.trained) is not None:
+        known |= {trained.input, trained.id, *trained.target}
+    usual = {*USUAL["input"], *USUAL["target"], *USUAL["id"]}
+    names = {name.casefold() for name in known | usual if name}
+    top = [cell.strip().strip("\"'").casefold() for cell in _MARKS.split(head[0])] if head else []
+    widths = {len(_MARKS.split(line)) for line in head}
+    as_known = len(columns.names) > 1 and widths <= {len(columns.names), len(columns.names) - len(columns.target)}
+    return not head or bool(names & {*top}) or "\t" in head[0] or (as_known and widths != {1})
+
+
+def read_lines(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
+    """Records in chunks: a line that is not empty is the input of one."""
+    with open_text(path) as handle:
+        numbered = ((number, line.strip()) for number, line in enumerate(handle, start=1) if line.strip())
+        while part := list(islice(numbered, chunk)):
+            yield Records(
+                ids=[str(number) for number, _ in part],
+                inputs=[text for _, text in part],
+                labels={name: [""] * len(part) for name in columns.target or USUAL["target"][:1]},
+                line=[number for number, _ in part],
+                file=str(path),
+                notes=(f"{path.name}: each line is read as a record, because the first names no column",),
+            )
