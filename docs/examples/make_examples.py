@@ -17,7 +17,7 @@ from xmr.data.public.catalog import dataset
 from xmr.data.public.espeak import espeak_digits
 from xmr.data.public.series import solar as copy_solar
 
-LABELLED, NEW = 200, 20  # records with and without a label
+LABELLED, NEW = 320, 20  # records with and without a label
 CODONS = {
     "A": "GCT GCC GCA GCG", "C": "TGT TGC", "D": "GAT GAC", "E": "GAA GAG", "F": "TTT TTC", "G": "GGT GGC GGA GGG",
     "H": "CAT CAC", "I": "ATT ATC ATA", "K": "AAA AAG", "L": "TTA TTG CTT CTC CTA CTG", "M": "ATG", "N": "AAT AAC",
@@ -111,25 +111,22 @@ def image(folder: Path) -> None:
 
 
 def series(folder: Path) -> None:
-    """motions.csv and new_motions.csv: the hand of an actor who draws a gun or points (aeon, UCR GunPoint)."""
+    """power_demand.csv and new_power_demand.csv: days of electricity demand in winter and summer (aeon)."""
     from aeon.datasets import load_classification
 
-    values, labels = load_classification("GunPoint")
-    names = {"1": "gun", "2": "point"}
-    rows = [([*numbers[0].tolist(), names[label]]) for numbers, label in zip(values, labels.tolist())]
-    random.Random(0).shuffle(rows)
-    header = [*(f"t{step}" for step in range(values.shape[2])), "label"]
-    _table(folder / "motions.csv", header, rows[NEW:])
-    _table(folder / "new_motions.csv", header[:-1], (row[:-1] for row in rows[:NEW]))
+    values, labels = load_classification("ItalyPowerDemand")
+    seasons = {"1": "winter", "2": "summer"}
+    rows = ([*numbers[0].tolist(), seasons[label]] for numbers, label in zip(values, labels.tolist()))
+    _two_files(folder, "power_demand", [*(f"h{hour}" for hour in range(24)), "label"], rows)
 
 
 def audio(folder: Path) -> None:
-    """words/CLASS/*.wav and new_words/*.wav: four digits by a speech synthesizer (espeak-ng)."""
+    """words/CLASS/*.wav and new_words/*.wav: eight digits by a speech synthesizer (espeak-ng)."""
     with tempfile.TemporaryDirectory() as scratch:
         espeak_digits({}, Path(scratch))
         for path in sorted(Path(scratch).glob("*.wav")):
             digit, _, take = path.stem.split("_")
-            if digit in "1234":
+            if digit in "12345678":
                 part = folder / "words" / f"word_{digit}" if take != "7" else folder / "new_words"
                 part.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, part)
