@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 JOBS ?= 2
 PYTEST = HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-.PHONY: demo test test-all fuzz faults bench lint picture docs clean
+.PHONY: demo test test-all fuzz faults bench lint picture docs notebooks clean
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -45,10 +45,14 @@ bench: $(STAMP)
 picture: $(STAMP)
 	$(BIN)/python docs/make_picture.py runs/demo docs/images/demo.png
 
+# Executes docs/notebooks (some minutes); `make docs` then shows their outputs.
+notebooks: $(STAMP)
+	HF_HUB_OFFLINE=1 $(BIN)/python docs/run_notebooks.py
+
 # The documentation site, docs/_build/index.html; a warning is an error.
 docs: $(STAMP)
 	rm -rf docs/api
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache docs/_build docs/api
+	rm -rf .venv build dist .mypy_cache .ruff_cache docs/_build docs/_notebooks docs/api

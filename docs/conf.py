@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
+import nbformat
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 
 from xmr import __version__
+
+HERE = Path(__file__).parent
 
 project, author, release = "xmr", "The xmr authors", __version__
 project_copyright = author
@@ -19,7 +23,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
 ]
-exclude_patterns = ["_build", "_templates", "examples"]
+exclude_patterns = ["_build", "_notebooks", "_templates", "examples"]
 templates_path = ["_templates"]
 html_theme = "furo"
 html_static_path, html_css_files = ["_static"], ["site.css"]
@@ -39,9 +43,29 @@ pygments_style, pygments_dark_style = "friendly", "native"
 _ABOVE = re.compile(r"\]\((?:\.\./)+(SECURITY|CONTRIBUTING|CHANGELOG)\.md")
 
 
-def _inside(app: Any, name: str, text: list[str]) -> None:
-    """Links to the pages at the root of the repository become links to their copies in the site."""
+def _source(app: Any, name: str, text: list[str]) -> None:
+    """Links to pages at the root of the repository lead to their copies in the site; notebooks get their outputs."""
     text[0] = _ABOVE.sub(lambda match: f"](/project/{match[1].lower()}.md", text[0])
+    done = HERE / "_notebooks" / f"{Path(name).name}.ipynb"
+    if name.startswith("notebooks/") and done.is_file():
+        text[0] = "\n\n".join(_cell(cell) for cell in nbformat.read(done, as_version=4).cells)
+
+
+def _cell(cell: nbformat.NotebookNode) -> str:
+    """A cell as Markdown, with what it printed or showed."""
+    if cell.cell_type == "markdown":
+        return str(cell.source)
+    shown = [f"```python\n{cell.source}\n```"]
+    for output in cell.outputs:
+        data = output.get("data", {"text/plain": output.get("text", "")})
+        if "text/html" in data:
+            shown.append(f"````{{raw}} html\n{data['text/html']}\n````")
+        elif "image/png" in data:
+            image = f'<img alt="output of the cell above" src="data:image/png;base64,{data["image/png"].strip()}">'
+            shown.append(f"````{{raw}} html\n{image}\n````")
+        elif output.get("name") != "stderr":
+            shown.append(f"```text\n{data['text/plain'].rstrip()}\n```")
+    return "\n\n".join(shown)
 
 
 def _mathml(self: Any, node: nodes.math | nodes.math_block) -> None:
@@ -53,5 +77,5 @@ def _mathml(self: Any, node: nodes.math | nodes.math_block) -> None:
 
 def setup(app: Any) -> None:
     """Called by Sphinx."""
-    app.connect("source-read", _inside)
+    app.connect("source-read", _source)
     app.add_html_math_renderer("mathml", (_mathml, None), (_mathml, None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import sysconfig
 import venv
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,16 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 MAKE = DOCS / "examples" / "make_examples.py"
 MOST = 5  # commands from a file to predictions
+
+
+def executed(page: Path, folder: Path) -> Any:
+    """What docs/run_notebooks.py makes of a notebook."""
+    spec = importlib.util.spec_from_file_location("run_notebooks", DOCS / "run_notebooks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.executed(page, folder)
 
 
 def commands_of(page: Path) -> list[str]:
@@ -73,6 +85,17 @@ def test_the_front_page_leads_a_stranger_to_predictions(tmp_path: Path) -> None:
     for command in others:
         run_in(tmp_path, command, **stranger)
     assert {"id", "prediction"} <= predictions(tmp_path / "predictions.csv")[0].keys()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", sorted((DOCS / "notebooks").glob("*.md")), ids=lambda page: page.stem)
+def test_a_notebook_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("XMR_DATA", str(tmp_path))
+    cells = executed(page, tmp_path).cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    assert len(code) >= 4
+    assert any("text/html" in output.get("data", {}) for cell in code for output in cell.outputs)
 
 
 @pytest.mark.parametrize("page", [DOCS / "index.md", *sorted((DOCS / "tutorials").glob("*.md"))], ids=lambda p: p.stem)
