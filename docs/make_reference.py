@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from xmr.cli.app import app
 from xmr.commands import papers
+from xmr.commands.study import leaderboard
 from xmr.commands.study.pages import markdown
 from xmr.commands.study.result import read_result
 from xmr.core.component import MAX_NUMBER, help_of, section_model
@@ -317,6 +318,32 @@ def papers_page() -> str:
     return f"# Published systems\n\n{PAPERS}\n{papers.markdown()}\n"
 
 
+LEADERBOARD = """\
+# Leaderboard
+
+Made by `python docs/make_reference.py` from `results/*.json`: the tables of [results](results.md) that hold programs
+next to baselines. Each line has the best three rows of a column, whatever they are, and the best control. Where a
+control is as good as a program, the pretrained weights (or the order of a record) contribute nothing. Standard
+deviations are over seeds; a note says where there are fewer than five.
+
+**Add yours** to a table that a study made, by a pull request with two files: a study on the same data, and what it
+measured. The program has a recipe, at least one row is a control, and every seed's value is in the file.
+
+```
+cp studies/peptides_few.yaml studies/ada.yaml      # change the rows; keep recipe data, columns and their overrides
+xmr study studies/ada.yaml --save results/leaderboard/peptides_few/ada.json
+python docs/make_reference.py
+```
+
+A test compares the data of both studies, and recomputes the means.
+"""
+
+
+def leaderboard_page() -> str:
+    """docs/leaderboard.md."""
+    return f"{LEADERBOARD}\n{leaderboard.markdown(RESULTS)}".rstrip() + "\n"
+
+
 SHOWN = ("published", "ours", "random source", "linear probe", "best baseline")
 MOST = 4  # recipes that a method names
 
@@ -376,6 +403,7 @@ PAGES = {
     "datasets.md": datasets_page,
     "papers.md": papers_page,
     "results.md": results_page,
+    "leaderboard.md": leaderboard_page,
     "how-to/let-xmr-choose.md": chosen_page,
     "../README.md": readme,
 }
