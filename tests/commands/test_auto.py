@@ -73,7 +73,7 @@ def test_the_best_of_what_was_tried_is_tested_and_saved(done):
 def test_whatever_won_predicts_new_records(done):
     folder, _ = done
     values = write_table(folder / "new.csv", 60, 1, labelled=False)
-    finished = predict_any(folder / "out", folder / "new.csv", folder / "new.predictions.csv")
+    finished = predict_any(folder / "out", [str(folder / "new.csv")], str(folder / "new.predictions.csv"))
     assert finished.written == 60
     rows = list(csv.DictReader((folder / "new.predictions.csv").open()))
     predicted = np.array([row["predicted"] == "high" for row in rows])

@@ -9,7 +9,7 @@ import pytest
 
 from tests.test_program import build
 from tests.tiny import tiny_model
-from xmr.commands.predict import _fingerprint, check_target, is_prediction_header, predict_file
+from xmr.commands.predict import Request, check_target, fingerprint, is_prediction_header, predict_file
 from xmr.core.component import create
 from xmr.core.output_folder import locked
 from xmr.core.registry import SOURCES
@@ -196,7 +196,8 @@ def test_a_partial_prediction_belongs_to_its_file_columns_and_options(tmp_path, 
     source.write_text("a,b\nACDE,EDCA\n")
 
     def key(column="a", on_error="fail", precision="full", escaped=False):
-        return _fingerprint(place, [source], Columns(column), on_error, precision, escaped)
+        request = Request(place, Columns(column), on_error, precision, escape_formulas=escaped)
+        return fingerprint(request, [source])
 
     first = key()
     assert key() == first

@@ -33,6 +33,13 @@ class Engines(StrEnum):
     ray = "ray"
 
 
+class Form(StrEnum):
+    """The format of a prediction in parts."""
+
+    parquet = "parquet"
+    csv = "csv"
+
+
 # Options that version 0.1 called otherwise: an old one is answered with its new name.
 RENAMED = {
     "--most": "--max-trials",

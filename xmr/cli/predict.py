@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from xmr.cli.lines import line
-from xmr.cli.options import Device, InputColumn, OnError, Precision, Program, Skipping
+from xmr.cli.options import (
+    Address,
+    Cpus,
+    Device,
+    Engines,
+    Form,
+    Gpus,
+    InputColumn,
+    OnError,
+    Precision,
+    Program,
+    Skipping,
+)
 
 
 def predict(
     folder: Program,
     source: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
             metavar="INPUT...",
             help="FASTA, CSV, TSV, JSON Lines, Parquet or Excel (also .gz), .ts or .npz; images or audio clips, "
-            "or a folder of them; several files are read as one.",
+            "or a folder of them; several files are read as one. Also addresses of fsspec, such as s3://bucket/x.fasta.",
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="CSV file to write. [default: INPUT.predictions.csv]")
+        str | None,
+        typer.Option(
+            "-o",
+            "--out",
+            help="CSV or .parquet file to write; with --engine, --jobs or torchrun the folder (or address) of the "
+            "parts. [default: INPUT.predictions.csv, or INPUT.predictions]",
+        ),
     ] = None,
     on_error: Skipping = OnError.fail,
     column: InputColumn = None,
@@ -56,6 +73,18 @@ def predict(
         Precision, typer.Option(help="Number format; bf16 is faster where the processor supports it.")
     ] = Precision.full,
     device: Device = "auto",
+    engine: Annotated[
+        Engines | None,
+        typer.Option(help="Write parts, computed by local processes (--jobs) or on a Ray cluster (extra scale)."),
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes. [default: 1; on Ray, as many as fit]")] = None,
+    address: Address = None,
+    cpus: Cpus = 1,
+    gpus: Gpus = 0,
+    form: Annotated[Form, typer.Option("--format", help="Format of the parts.")] = Form.parquet,
+    part: Annotated[
+        int, typer.Option("--part-records", min=1, help="Minimum number of records per part; parts hold whole chunks.")
+    ] = 16_384,
 ) -> None:
     """Predict new records of any number; order and ids are kept.
 
@@ -66,27 +95,35 @@ def predict(
     farther from their mean than those of 99.5 % of the training records.
     An interrupted prediction resumes where it stopped.
     """
+    from xmr.commands.predict_parts import predict_parts
     from xmr.commands.predict_saved import predict_any
+    from xmr.commands.workers.base import Engine
+    from xmr.commands.workers.ranks import processes
 
-    target = out or source[0].with_name(f"{source[0].name}.predictions.csv")
     console = Console(stderr=True, highlight=False)
+    in_parts = engine is not None or jobs is not None or processes() > 1
+    target = out or f"{source[0].rstrip('/')}.predictions{'' if in_parts else '.csv'}"
     with console.status("loading") as status:
-        done = predict_any(
-            folder,
-            source,
-            target,
-            on_error=on_error.value,
-            input_column=column,
-            id_column=identifier,
-            force=force,
-            precision=precision.value,
-            device=device,
-            escape_formulas=escape_formulas,
-            keep=keep,
-            queries=queries,
-            samples=samples,
-            report=lambda n, rate: status.update(f"{n:,} records, {rate:,.0f} per second"),
-        )
+        settings: dict[str, Any] = {
+            "on_error": on_error.value,
+            "input_column": column,
+            "id_column": identifier,
+            "force": force,
+            "precision": precision.value,
+            "device": device,
+            "escape_formulas": escape_formulas,
+            "keep": keep,
+            "queries": queries,
+            "samples": samples,
+            "report": lambda n, rate: status.update(f"{n:,} records, {rate:,.0f} per second"),
+        }
+        where = Engine((engine or Engines.local).value, jobs, address, cpus, gpus)
+        if in_parts:
+            done = predict_parts(folder, source, target, where, form=form.value, part=part, **settings)
+        else:
+            done = predict_any(folder, source, target, **settings)
+    if done is None:  # another process of torchrun says it
+        return
     for note in done.notes:
         line(console, f"note: {note}")
     skipped = f", {done.skipped:,} skipped (listed in {done.skipped_file})" if done.skipped else ""

@@ -11,8 +11,8 @@ import csv
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -21,8 +21,10 @@ from typing import IO, Any, Literal
 import numpy as np
 import torch
 
-from xmr.core.files import NAMES, escape_formula, json_sha256, sweep, write_csv, write_json, writing
+from xmr.core.files import NAMES, escape_formula, json_sha256, replacing, sweep, write_csv, write_json, writing
 from xmr.core.output_folder import check_name, locked
+from xmr.core.parquet import SUFFIX as PARQUET
+from xmr.core.parquet import column_names, write_parquet
 from xmr.core.prediction import Prediction
 from xmr.core.registry import TASKS
 from xmr.data.columns import Columns
@@ -69,7 +71,7 @@ def predict_file(
     queries: int | None = None,
     report: Callable[[int, float], None] = lambda n, rate: None,
 ) -> Done:
-    """Predict every record of one or several files into the CSV file `target`. Raises DataError naming file and line.
+    """Predict every record of one or several files into `target`, CSV or Parquet. Raises DataError with file and line.
 
     With on_error "skip", records that cannot be read are listed in `target`.skipped.csv and the others are predicted.
     force: start over, and replace a `target` that is no prediction. escape_formulas: an apostrophe before ids and
@@ -82,7 +84,7 @@ def predict_file(
     for path in paths:
         must_exist(path)
     source = paths[0] if len(paths) == 1 else paths
-    skipped_file = target.with_name(f"{target.name}.skipped.csv")
+    skipped_file = skipped_of(target)
     for path in paths:
         check_target(path, target, force)
         check_target(path, skipped_file, force, SKIPPED_HEADER)
@@ -93,15 +95,20 @@ def predict_file(
         first = next(encoder.stream(source, columns, 1), None)  # a wrong file is refused before anything is loaded
         if first is None:
             raise DataError(Problem(str(paths[0]), "no record", "at least one"))
-        program = Program.load(folder, str(make_accelerator(device).device))
-        if samples:
-            program.task = program.task.sampling(samples)
-        if program.source.questions is not None:
-            program.source.questions.prediction_limit = queries
-        key = _fingerprint(folder, paths, columns, on_error, precision, escape_formulas, keep, samples)
-        chunk = chunk or program.encoder.chunk
-        request = _Request(program, source, columns, chunk, on_error, precision, escape_formulas, keep)
-        return _predict(request, target, skipped_file, key, force, report)
+        request = Request(folder, columns, on_error, precision, device, escape_formulas, keep, samples, queries)
+        key = fingerprint(request, paths)
+        chunks = encoder.stream(source, columns, chunk or encoder.chunk)
+        return _predict(request.load(), chunks, source, target, key, force, report)
+
+
+def skipped_of(target: Path) -> Path:
+    """The list of the records that a prediction into `target` skips."""
+    return target.with_name(f"{target.name}.skipped.csv")
+
+
+def said_unlike(unlike: int, written: int) -> str:
+    """The note about records unlike the training data."""
+    return f"{unlike:,} of {written:,} records are unlike the training data (column {UNLIKE})"
 
 
 def check_target(source: Path, target: Path, force: bool, header: list[str] | None = None) -> None:
@@ -121,8 +128,11 @@ def check_target(source: Path, target: Path, force: bool, header: list[str] | No
     if force or target.stat().st_size == 0:
         return
     try:
-        with target.open(newline="", encoding="utf-8") as handle:
-            found = next(csv.reader([handle.readline(1_000_000)]), [])
+        if target.suffix == PARQUET:
+            found = column_names(target)
+        else:
+            with target.open(newline="", encoding="utf-8") as handle:
+                found = next(csv.reader([handle.readline(1_000_000)]), [])
     except (OSError, ValueError, csv.Error):
         found = []
     if found != header if header is not None else not is_prediction_header(found):
@@ -131,98 +141,144 @@ def check_target(source: Path, target: Path, force: bool, header: list[str] | No
 
 
 @dataclass(frozen=True)
-class _Request:
-    """What is predicted, and how."""
+class Request:
+    """By what is predicted, and how; see `predict_file`."""
 
-    program: Program
-    source: Path | Sequence[Path]
+    folder: Path
     columns: Columns
-    chunk: int
-    on_error: str
-    precision: str
-    escape_formulas: bool
-    keep: bool
+    on_error: str = "fail"
+    precision: str = "full"
+    device: str = "auto"
+    escape_formulas: bool = False
+    keep: bool = False
+    samples: int = 0
+    queries: int | None = None
+
+    def load(self) -> Predictor:
+        """The program on its device. Raises ProgramError."""
+        program = Program.load(self.folder, str(make_accelerator(self.device).device))
+        if self.samples:
+            program.task = program.task.sampling(self.samples)
+        if program.source.questions is not None:
+            program.source.questions.prediction_limit = self.queries
+        return Predictor(self, program)
+
+
+@dataclass
+class Answered:
+    """The rows of a chunk as CSV, those of the records that were skipped, and how many are unlike the training data."""
+
+    rows: bytes = b""
+    bad: bytes = b""
+    written: int = 0
+    skipped: int = 0
+    unlike: int = 0
+
+
+@dataclass
+class Predictor:
+    """A loaded program. numbers: the columns of its table that hold numbers, once it has predicted."""
+
+    request: Request
+    program: Program
+    numbers: tuple[str, ...] = ()
+
+    def __call__(self, records: Records, header: bool) -> Answered:
+        """Predict a chunk. header: whether the rows begin with the names of the columns."""
+        request, encoder, skipped = self.request, self.program.encoder, Skipped()
+        rules = request.columns.recalled()
+        listed = whole_sequences(records, rules.wild_type, rules.offset) if rules.wild_type else {}
+        wrong = {**encoder.check(records, fitted=True), **listed}
+        clean = without_bad(records, wrong, request.on_error, skipped)
+        made = Answered(bad=csv_bytes(skipped.rows), written=len(clean), skipped=len(skipped))
+        if len(clean):
+            made.rows, made.unlike = self._rows(clean, header)
+        return made
+
+    def _rows(self, part: Records, header: bool) -> tuple[bytes, int]:
+        program, context = self.program, None
+        if self.request.precision == "bf16":
+            context = torch.autocast(program.device.type, torch.bfloat16)
+        data = program.encoder.encode(part)
+        features = None if program.novelty is None else np.zeros((len(part), program.source.hidden_width), np.float32)
+        each = program.predict_each(data, precision=context, features=features)
+        prediction = Prediction.of(part.ids, each, program.task.lengths(data))
+        prediction = program.encoder.to_original_units(prediction, part)
+        why = None if features is None else program.unlike_training(part, features)
+        more: dict[str, list[str]] = {} if why is None else {UNLIKE: why}
+        if self.request.keep:
+            more |= _kept(part)
+        if not self.numbers:
+            found = number_columns(prediction, program.task)
+            self.numbers = tuple(map(escape_formula, found)) if self.request.escape_formulas else found
+        names, rows = prediction_table(prediction, program.task, None, self.request.escape_formulas, more)
+        return csv_bytes([names, *rows] if header else rows), sum(map(bool, why or []))
 
 
 def _predict(
-    request: _Request, target: Path, skipped_file: Path, key: str, force: bool, report: Callable[[int, float], None]
+    predictor: Predictor,
+    chunks: Iterator[Records],
+    source: Path | Sequence[Path],
+    target: Path,
+    key: str,
+    force: bool,
+    report: Callable[[int, float], None],
 ) -> Done:
     """Predict chunk by chunk, continuing an earlier call, and put the result in place."""
     part, note = target.with_name(f".{target.name}.part"), target.with_name(f".{target.name}.part.json")
-    bad_part = target.with_name(f".{target.name}.skipped.part")
+    skipped_file, bad_part = skipped_of(target), target.with_name(f".{target.name}.skipped.part")
     for path in (note, skipped_file):
         sweep(path)
-    rows, bad, state = _Growing(part), _Growing(bad_part), {"read": 0, "written": 0, "skipped": 0}
+    rows, bad = _Growing(part), _Growing(bad_part)
+    state: dict[str, Any] = {"read": 0, "written": 0, "skipped": 0, "unlike": 0, "numbers": []}
     noted = None if force else _noted(note, key)
     if noted is not None and rows.is_whole(noted["rows"]) and bad.is_whole(noted["bad"]):
         rows.go_on(noted["rows"])
         bad.go_on(noted["bad"])
-        state = noted["state"]
+        state |= noted["state"]
     started, before, passed = time.perf_counter(), state["read"], 0
-    context: AbstractContextManager | None = None
-    if request.precision == "bf16":
-        context = torch.autocast(request.program.device.type, torch.bfloat16)
-    ids, notes, unlike = _Ids(), dict[str, None](), state.get("unlike", 0)
+    ids, notes = _Ids(), dict[str, None]()
     with rows.open(), bad.open():
-        for records in request.program.encoder.stream(request.source, request.columns, request.chunk):
+        for records in chunks:
             passed += len(records)
             ids.add(records.ids)
             notes |= dict.fromkeys(records.notes)
             if passed <= state["read"]:
                 continue
-            skipped = Skipped()
-            rules = request.columns.recalled()
-            listed = whole_sequences(records, rules.wild_type, rules.offset) if rules.wild_type else {}
-            wrong = {**request.program.encoder.check(records, fitted=True), **listed}
-            clean = without_bad(records, wrong, request.on_error, skipped)
-            if len(clean):
-                answer, new = _answered(request, clean, state["written"] == 0, context)
-                rows.add(answer)
-                unlike += new
-            bad.add(_csv(skipped.rows))
+            answered = predictor(records, header=state["written"] == 0)
+            rows.add(answered.rows)
+            bad.add(answered.bad)
             state = {
                 "read": passed,
-                "written": state["written"] + len(clean),
-                "skipped": state["skipped"] + len(skipped),
-                "unlike": unlike,
+                "written": state["written"] + answered.written,
+                "skipped": state["skipped"] + answered.skipped,
+                "unlike": state["unlike"] + answered.unlike,
+                "numbers": predictor.numbers or state["numbers"],
             }
             facts = {"key": key, "state": state, "rows": rows.flushed(), "bad": bad.flushed()}
             write_json(note, {**facts, "sha256": json_sha256(facts)})
             report(passed, (passed - before) / max(1e-9, time.perf_counter() - started))
     if not state["written"]:
-        raise DataError(Problem(str(request.source), "no readable record", "at least one"))
-    if unlike:
-        notes[f"{unlike:,} of {state['written']:,} records are unlike the training data (column {UNLIKE})"] = None
+        raise DataError(Problem(str(source), "no readable record", "at least one"))
+    if state["unlike"]:
+        notes[said_unlike(state["unlike"], state["written"])] = None
     if state["skipped"]:
         with bad_part.open(newline="", encoding="utf-8", errors=NAMES) as handle:
             write_csv(skipped_file, SKIPPED_HEADER, csv.reader(handle))
     with writing(target):
         if not state["skipped"]:
             skipped_file.unlink(missing_ok=True)  # of an earlier prediction: `check_target` has looked at it
-        os.replace(part, target)
+        if target.suffix == PARQUET:
+            with replacing(target) as temporary:
+                write_parquet(part, temporary, state["numbers"])
+            part.unlink()
+        else:
+            os.replace(part, target)
         note.unlink(missing_ok=True)
         bad_part.unlink(missing_ok=True)
-    questions = request.program.source.questions
+    questions = predictor.program.source.questions
     said = [] if questions is None else [questions.said()]
     return Done(state["written"], state["skipped"], skipped_file, (*notes, *ids.notes(), *said))
-
-
-def _answered(
-    request: _Request, part: Records, first: bool, context: AbstractContextManager | None
-) -> tuple[bytes, int]:
-    """The rows of one chunk, behind the header where it is the first, and how many are unlike the training records."""
-    program = request.program
-    data = program.encoder.encode(part)
-    features = None if program.novelty is None else np.zeros((len(part), program.source.hidden_width), np.float32)
-    each = program.predict_each(data, precision=context, features=features)
-    prediction = Prediction.of(part.ids, each, program.task.lengths(data))
-    prediction = program.encoder.to_original_units(prediction, part)
-    why = None if features is None else program.unlike_training(part, features)
-    more: dict[str, list[str]] = {} if why is None else {UNLIKE: why}
-    if request.keep:
-        more |= _kept(part)
-    header, rows = prediction_table(prediction, program.task, None, request.escape_formulas, more)
-    return _csv([header, *rows] if first else rows), sum(map(bool, why or []))
 
 
 def _kept(records: Records) -> dict[str, list[str]]:
@@ -258,6 +314,15 @@ def prediction_table(
     return header, [[f"{x:.6g}" if isinstance(x, float | np.floating) else x for x in row] for row in rows]
 
 
+def number_columns(prediction: Prediction, task: Task) -> tuple[str, ...]:
+    """The columns of a task's table that hold numbers, from its first row."""
+    n = 1 if prediction.lengths is None else int(prediction.lengths[0])
+    lengths = None if prediction.lengths is None else prediction.lengths[:1]
+    texts = None if prediction.texts is None else prediction.texts[:1]
+    header, rows = task.table(Prediction(prediction.ids[:1], prediction.values[:n], prediction.std[:n], lengths, texts))
+    return tuple(name for name, cell in zip(header, rows[0]) if isinstance(cell, float | np.floating))
+
+
 def is_prediction_header(header: list[str]) -> bool:
     """Whether this is the header of a table that `prediction_table` makes of records without labels."""
     header = [*header]
@@ -266,7 +331,7 @@ def is_prediction_header(header: list[str]) -> bool:
     return any(task_class(name).is_header(header) for name in TASKS.names())
 
 
-def _csv(rows: Iterable[Iterable[Any]]) -> bytes:
+def csv_bytes(rows: Iterable[Iterable[Any]]) -> bytes:
     """Rows as the bytes of a CSV file."""
     text = _Lines()
     csv.writer(text).writerows(rows)
@@ -359,18 +424,9 @@ class _Ids:
         return found
 
 
-def _fingerprint(
-    folder: Path,
-    sources: Sequence[Path],
-    columns: Columns,
-    on_error: str,
-    precision: str,
-    escape_formulas: bool,
-    keep: bool = False,
-    samples: int = 0,
-) -> str:
+def fingerprint(request: Request, sources: Sequence[Path], *more: object) -> str:
     """What a partial prediction belongs to: the program's files, the input's size and time, the options."""
-    program, _, _ = read_facts(folder)
+    program, _, _ = read_facts(request.folder)
     files = [
         path
         for source in sources
@@ -380,7 +436,8 @@ def _fingerprint(
     digest = sha256()
     for name in FILES:
         digest.update(sha256((program / name).read_bytes()).digest())
-    digest.update(json.dumps([facts, columns.given(), on_error, precision, escape_formulas, keep, samples]).encode())
+    options = [request.columns.given(), request.on_error, request.precision, request.escape_formulas]
+    digest.update(json.dumps([facts, *options, request.keep, request.samples, *more]).encode())
     return digest.hexdigest()
 
 

@@ -3,31 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from xmr.commands.auto.saved import Saved, load_saved
-from xmr.commands.predict import SKIPPED_HEADER, Done, check_target, predict_file, prediction_table
-from xmr.core.files import write_csv
+from xmr.commands.predict import (
+    SKIPPED_HEADER,
+    Done,
+    check_target,
+    csv_bytes,
+    number_columns,
+    predict_file,
+    prediction_table,
+)
+from xmr.core.files import replacing, write_csv
+from xmr.core.parquet import SUFFIX as PARQUET
+from xmr.core.parquet import write_parquet
+from xmr.core.store import local_path
 from xmr.data.columns import Columns
-from xmr.data.readers.paths import must_exist
+from xmr.data.readers.paths import inputs, must_exist
 from xmr.data.records import Records, Skipped, without_bad
-from xmr.errors import DataError, Problem
+from xmr.errors import DataError, OutputError, Problem
 from xmr.program_folder import reader_of
 from xmr.tasks.base import restore_task
 
 CHUNK = 4096
 
 
-def predict_any(folder: Path, source: Path | Sequence[Path], target: Path, **settings: Any) -> Done:
+def predict_any(folder: Path, sources: Sequence[str], out: str, **settings: Any) -> Done:
     """`predict_file` of a program or of a folder that `xmr auto` wrote; see there for arguments and errors.
 
-    A predictor that is no program holds all records in memory, because its baselines are fitted once for all of them.
+    sources: paths, or addresses of fsspec; out: a path, with or without `file://`. A predictor that is no program holds
+    all records in memory, because its baselines are fitted once for all of them.
     """
-    saved = load_saved(folder)
+    saved, paths, target = load_saved(folder), inputs(sources), local_path(out)
+    if target is None:
+        raise OutputError(Problem(out, "an address", "a file, or parts: --engine local writes those to addresses"))
     if saved is None or saved.is_program:
-        return predict_file(folder if saved is None else saved.program, source, target, **settings)
-    return _predict(saved, [source] if isinstance(source, Path) else [*source], target, settings)
+        return predict_file(folder if saved is None else saved.program, paths, target, **settings)
+    return _predict(saved, paths, target, settings)
 
 
 def _predict(saved: Saved, paths: list[Path], target: Path, settings: dict[str, Any]) -> Done:
@@ -49,5 +64,9 @@ def _predict(saved: Saved, paths: list[Path], target: Path, settings: dict[str, 
     header, rows = prediction_table(prediction, task, None, settings.get("escape_formulas", False))
     if len(skipped):
         write_csv(skipped_file, SKIPPED_HEADER, skipped.rows)
-    write_csv(target, header, rows)
+    if target.suffix == PARQUET:
+        with replacing(target) as temporary:
+            write_parquet(BytesIO(csv_bytes([header, *rows])), temporary, number_columns(prediction, task))
+    else:
+        write_csv(target, header, rows)
     return Done(len(records), len(skipped), skipped_file, records.notes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import IO
 
@@ -26,8 +27,8 @@ _FIELD = re.compile(r"(?<!\w)(\w++)=(\S*)")  # tried once a word: a header may b
 class _Lines:
     """Hands lines on to biopython's parser and remembers the line number of every header."""
 
-    def __init__(self, handle: IO[str], path: Path) -> None:
-        self.handle, self.path, self.number = handle, path, 0
+    def __init__(self, handle: IO[str], path: Path, before: int = 0) -> None:
+        self.handle, self.path, self.number = handle, path, before
         self.begun = False
         self.headers: deque[int] = deque()
 
@@ -52,35 +53,37 @@ def names_a_file(text: str) -> bool:
     return text.lower().removesuffix(".gz").endswith(FASTA)
 
 
-def read_fasta(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
+def read_fasta(path: Path, columns: Columns, chunk: int, part: tuple[bytes, int] | None = None) -> Iterator[Records]:
     """Records in chunks. Labels are the header's fields named in `columns`, else one of a usual name, as `TARGET`.
 
-    Raises DataError with file and line.
+    part: bytes of the file that are read in its place, and the number of lines before them. Raises DataError with file
+    and line.
     """
     parser = require("Bio.SeqIO.FastaIO", "protein", "reading FASTA").SimpleFastaParser
     targets: dict[str, tuple[str, ...]] = {name: (name.upper(),) for name in columns.target} or {"TARGET": _TARGETS}
     kept = {*_OURS, *(word for words in targets.values() for word in words)}
-    with open_text(path) as handle:
-        lines = _Lines(handle, path)
-        part = _empty(path, targets)
+    content, before = part or (None, 0)
+    with open_text(path) if content is None else TextIOWrapper(BytesIO(content), encoding="utf-8") as handle:
+        lines = _Lines(handle, path, before)
+        records = _empty(path, targets)
         for title, sequence in parser(lines):
             found = [(name.upper(), value) for name, value in _FIELD.findall(title)]
             fields = dict(found)
             if len(fields) < len(found):
                 _once([name for name, _ in found if name in kept], f"{path}:{lines.headers[0]}")
-            part.ids.append(title.split(maxsplit=1)[0])
-            part.title.append(title)
-            part.inputs.append(sequence)
+            records.ids.append(title.split(maxsplit=1)[0])
+            records.title.append(title)
+            records.inputs.append(sequence)
             for name, words in targets.items():
-                part.labels[name].append(next((fields[word] for word in words if word in fields), ""))
-            part.role.append(role_of(fields.get("SET", ""), fields.get("VALIDATION", "")))
-            part.mask.append(fields.get("MASK", ""))
-            part.line.append(lines.headers.popleft())
-            if len(part) == chunk:
-                yield part
-                part = _empty(path, targets)
-        if len(part):
-            yield part
+                records.labels[name].append(next((fields[word] for word in words if word in fields), ""))
+            records.role.append(role_of(fields.get("SET", ""), fields.get("VALIDATION", "")))
+            records.mask.append(fields.get("MASK", ""))
+            records.line.append(lines.headers.popleft())
+            if len(records) == chunk:
+                yield records
+                records = _empty(path, targets)
+        if len(records):
+            yield records
 
 
 def _once(names: list[str], place: str) -> None:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from xmr.core.store import fetched, local_path
+from xmr.data.public.location import cache_folder
 from xmr.errors import DataError, Problem, nearest
+
+
+def inputs(sources: Sequence[str]) -> list[Path]:
+    """Paths of what is read; the file of an address of fsspec is fetched first. Raises InputError."""
+    return [local_path(source) or fetched(source, cache_folder() / "inputs") for source in sources]
 
 
 def must_exist(path: Path) -> None:
