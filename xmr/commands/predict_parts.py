@@ -93,7 +93,7 @@ def predict_parts(
             accelerator.wait_for_everyone()
         there = {number: facts for number, facts in _noted(store, key).items() if _is_whole(store, facts)}
         if accelerator is not None:
-            accelerator.wait_for_everyone()  # before the first part, so that all leave out the same ones
+            accelerator.wait_for_everyone()  # before the first part, so that all skip the same ones
         done = before = sum(facts["records"] for facts in there.values())
         started = time.perf_counter()
         with workers:
