@@ -42,7 +42,16 @@ def demo(
     folder = out or Path("runs") / f"demo-{domain.value}"
     recipe = load_demo(domain.value, lambda text: line(console, text))
     result = run_once(
-        recipe, folder, chosen.recipe, console, resume=False, force=True, controls=False, device=device, quiet=False
+        recipe,
+        folder,
+        chosen.recipe,
+        console,
+        resume=False,
+        force=True,
+        controls=False,
+        device=device,
+        track=None,
+        quiet=False,
     )
     beware(console, result)
     line(console, f"the recipe: xmr show {chosen.recipe}; for your own data: {chosen.yours}")

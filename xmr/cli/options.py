@@ -40,6 +40,15 @@ class Form(StrEnum):
     csv = "csv"
 
 
+class Tracker(StrEnum):
+    """Experiment trackers."""
+
+    tensorboard = "tensorboard"
+    wandb = "wandb"
+    mlflow = "mlflow"
+    trackio = "trackio"
+
+
 # Options that version 0.1 called otherwise: an old one is answered with its new name.
 RENAMED = {
     "--most": "--max-trials",

@@ -9,9 +9,10 @@ import typer
 from rich.console import Console
 
 from xmr.cli.lines import line
-from xmr.cli.options import Device, Out, Overrides, Recipe
+from xmr.cli.options import Device, Out, Overrides, Recipe, Tracker
 
 if TYPE_CHECKING:
+    from xmr.commands.trackers import TrackerName
     from xmr.recipe.recipe import Recipe as CheckedRecipe
 
 
@@ -35,6 +36,13 @@ def run(
         int, typer.Option(min=1, help="Number of seeds; mean and standard deviation are written to summary.json.")
     ] = 1,
     device: Device = "auto",
+    track: Annotated[
+        Tracker | None,
+        typer.Option(
+            "--log",
+            help="Send recipe, curves and metrics to an experiment tracker, a run of it for each seed and fold.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not show a progress bar.")] = False,
 ) -> None:
     """Train a recipe and evaluate it on the test set once.
@@ -46,6 +54,7 @@ def run(
     from xmr.recipe.load import load_recipe
 
     loaded = load_recipe(recipe, overrides or [])
+    tracker: TrackerName | None = None if track is None else track.value
     comment = printable(" ".join([recipe, *(overrides or [])]))
     folder = out or Path("runs") / printable(Path(recipe).with_suffix("").name)
     console = Console(stderr=True, highlight=False)
@@ -53,13 +62,13 @@ def run(
 
     runs = runs_of(loaded, seeds)
     if len(runs) == 1:
-        beware(console, run_once(loaded, folder, comment, console, resume, force, controls, device, quiet))
+        beware(console, run_once(loaded, folder, comment, console, resume, force, controls, device, tracker, quiet))
         return
 
     def once(each: CheckedRecipe, name: str) -> dict[str, Any]:
         """One of the runs; that on all records has no controls."""
         said, more = (comment, False) if name == WHOLE else (f"{comment} {name}", controls)
-        return run_once(each, folder / name, said, console, resume, force, more, device, quiet)
+        return run_once(each, folder / name, said, console, resume, force, more, device, tracker, quiet)
 
     written = run_all(loaded, runs, folder, once, force)
     if written is None:
@@ -102,6 +111,7 @@ def run_once(
     force: bool,
     controls: bool,
     device: str,
+    track: TrackerName | None,
     quiet: bool,
 ) -> dict[str, Any]:
     """One run with a progress bar; its result is printed -> the contents of metrics.json."""
@@ -118,6 +128,7 @@ def run_once(
             force=force,
             controls=controls,
             comment=comment,
+            track=track,
             report=bar.report,
             log=lambda text: line(console, text),
         )

@@ -18,6 +18,7 @@ from xmr.commands.new.registry import DRAFTS
 from xmr.commands.repeated import WHOLE, run_all, runs_of
 from xmr.commands.run import run
 from xmr.commands.run_folder import metrics_of
+from xmr.commands.trackers import TrackerName
 from xmr.commands.verdict import control_scores, headline_scores
 from xmr.core.registry import ENCODERS
 from xmr.data.readers.values import as_text
@@ -30,6 +31,7 @@ from xmr.report.notebook import framed, table
 
 if TYPE_CHECKING:
     from xmr.commands.compare.result import Comparison
+    from xmr.commands.export import Exported
 
 LABEL = "label"
 _OF_FILES = ("dataset", "path", "target", "positive", "test_path", "labels_path", "mask_path", "wild_type")
@@ -45,6 +47,7 @@ def fit(
     device: str = "auto",
     resume: bool = False,
     force: bool = False,
+    track: TrackerName | None = None,
     log: Callable[[str], None] = lambda _: None,
     **overrides: Any,
 ) -> Run:
@@ -61,6 +64,7 @@ def fit(
         controls: also train without ingredients of the recipe (`xmr run --controls`).
         device: auto, cpu, cuda, cuda:N or mps.
         resume: continue an interrupted run in `folder`. force: replace a finished one.
+        track: tensorboard, wandb, mlflow or trackio: what receives recipe, curves and metrics (`xmr run --log`).
         log: receives what `xmr run` prints.
         overrides: fields of the recipe, two underscores for a dot: `training__epochs=3`, `ensemble=1`.
 
@@ -73,7 +77,7 @@ def fit(
     home = None if folder is not None else tempfile.TemporaryDirectory(prefix="xmr-")
     place = Path(home.name if home is not None else str(folder))
     said = printable(" ".join([name, *given]))
-    settings: dict[str, Any] = {"device": device, "resume": resume, "force": force, "log": log}
+    settings: dict[str, Any] = {"device": device, "resume": resume, "force": force, "track": track, "log": log}
 
     def once(each: Recipe, below: str) -> dict[str, Any]:
         """One run of several."""
@@ -221,6 +225,14 @@ class Run:
     def report(self) -> Report:
         """report.html, which a notebook shows."""
         return Report(self.place / "report.html")
+
+    def export(self, path: Path | str) -> Exported:
+        """The program with its source as an ONNX file, checked on records of the run; see `xmr.commands.export`."""
+        from xmr.commands.export import CHECKED, export, export_program
+
+        if self.held is None:
+            return export(self.place, Path(path))
+        return export_program(self.program, Path(path), self.held.take(range(min(CHECKED, len(self.held)))))
 
     def _repr_html_(self) -> str:
         """The main metric of program, baselines and controls, and what speaks against it."""

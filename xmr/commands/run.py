@@ -24,6 +24,7 @@ from xmr.commands.run_baselines import Log, baseline_input, chance, run_baseline
 from xmr.commands.run_folder import claimed, is_finished, joined, metrics_of
 from xmr.commands.run_report import history_of, write_report
 from xmr.commands.tested import TestedPart
+from xmr.commands.trackers import TrackerName, accelerator_settings, tracked
 from xmr.commands.trained_on import save_trained_on
 from xmr.commands.verdict import verdict
 from xmr.core.files import finite, write_csv, write_json, write_text
@@ -55,6 +56,7 @@ def run(
     test: bool = True,
     controls: bool = False,
     comment: str = "",
+    track: TrackerName | None = None,
     report: Report = lambda _: None,
     log: Log = lambda _: None,
     tested: Tested = lambda _: None,
@@ -63,11 +65,11 @@ def run(
 
     resume: continue an interrupted run of the same recipe; a finished run is returned unchanged, but for controls that
     it lacks. test: otherwise stop after training, with the validation score alone; a later call with `resume` evaluates
-    the test part. controls: train the recipe without its ingredients as well (see `xmr.commands.controls`). tested:
-    receives the predictions of the test part.
+    the test part. controls: train the recipe without its ingredients as well (see `xmr.commands.controls`). track:
+    the experiment tracker that receives recipe, curves and metrics. tested: receives the predictions of the test part.
     """
     folder = Path(folder)
-    accelerator = make_accelerator(device)
+    accelerator = make_accelerator(device, **accelerator_settings(track, folder))
     if controls and accelerator.num_processes > 1:
         raise RecipeError(Problem("--controls", f"{accelerator.num_processes} processes", "one"))
     if not accelerator.is_main_process:
@@ -89,7 +91,11 @@ def run(
         kept = metrics_of(place.work) if resume and not test else {}
         if "validation" in kept:
             return kept
-        result = _run(recipe, place.work, accelerator, resume, test, controls, comment, report, log, tested)
+        with tracked(accelerator, track, recipe, folder, report) as tracker:
+            follow = report if tracker is None else tracker.report
+            result = _run(recipe, place.work, accelerator, resume, test, controls, comment, follow, log, tested)
+            if tracker is not None:
+                tracker.finish(result)
         place.finish(keep_checkpoint="report_error" in result or not test)
     return result
 

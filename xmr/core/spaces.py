@@ -6,6 +6,7 @@ classes, N programs of an ensemble.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from xmr.core.kinds import Batch
 
+Size = int | torch.SymInt  # of an axis; symbolic in an exported graph
 Tokenize = Callable[[list[str]], list[list[int]]]  # the tokenizer of a source: texts -> token ids
 
 
@@ -127,8 +129,14 @@ class Spectrum:
             mode = "reflect" if self.reflect else "constant"
             waves = torch.nn.functional.pad(waves[:, None], (self.before, self.after), mode=mode)[:, 0]
         framed = waves.unfold(1, self.window, self.hop)[:, : self.frames]
-        hann = torch.hann_window(self.window, periodic=True, dtype=waves.dtype, device=waves.device)
-        return torch.fft.rfft(framed * hann, n=self.fft)
+        return torch.fft.rfft(framed * self._hann(waves), n=self.fft)
+
+    def _hann(self, like: Tensor) -> Tensor:
+        """The periodic Hann window, (window,); in an exported graph its formula, as ONNX's exporter knows no window."""
+        kind: Any = {"dtype": like.dtype, "device": like.device}
+        if torch.compiler.is_compiling():
+            return 0.5 - 0.5 * torch.cos(torch.arange(self.window, **kind) * (2 * math.pi / self.window))
+        return torch.hann_window(self.window, periodic=True, **kind)
 
 
 @dataclass(frozen=True)
@@ -192,7 +200,7 @@ class TokenInput(SourceInput):
     embeddings: Float[Tensor, "B T D"]
     mask: Bool[Tensor, "B T"]
     start: int
-    length: int
+    length: Size
     full: bool = False
 
     @classmethod
@@ -331,7 +339,7 @@ class TokenFeatures:
     hidden: Float[Tensor, "B T D"]
     mask: Bool[Tensor, "B T"]
     start: int
-    length: int
+    length: Size
     content: Bool[Tensor, "B L"] | None = None
 
     @property
@@ -350,9 +358,9 @@ class TokenFeatures:
         return [
             replace(self, hidden=hidden, mask=mask, content=content)
             for hidden, mask, content in zip(
-                self.hidden.chunk(programs),
-                self.mask.chunk(programs),
-                [None] * programs if self.content is None else self.content.chunk(programs),
+                _parts(self.hidden, programs),
+                _parts(self.mask, programs),
+                [None] * programs if self.content is None else _parts(self.content, programs),
             )
         ]
 
@@ -371,7 +379,12 @@ class PooledFeatures:
 
     def split(self, programs: int) -> list[PooledFeatures]:
         """The outputs for each of the programs stacked by `PixelInput.stack`."""
-        return [PooledFeatures(part) for part in self.features.chunk(programs)] if programs > 1 else [self]
+        return [PooledFeatures(part) for part in _parts(self.features, programs)] if programs > 1 else [self]
+
+
+def _parts(values: Tensor, programs: int) -> tuple[Tensor, ...]:
+    """The rows of each program; unlike `chunk`, of any number, so that it can be exported."""
+    return values.unflatten(0, (programs, -1)).unbind()
 
 
 SourceOutput = TokenFeatures | PooledFeatures

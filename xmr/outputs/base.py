@@ -125,7 +125,7 @@ class Pooling(nn.Module):
         if encoded is not None and encoded.token_mask is not None:
             mask, full = encoded.token_mask, encoded.full
         else:  # patches and other tokens
-            everywhere = answer.mask.new_ones(len(answer.mask), answer.length)
+            everywhere = answer.mask.new_ones(answer.mask.shape[0], answer.length)
             mask, full = answer.content if answer.content is not None else everywhere, answer.content is None
         if self.pool == "cls":
             return _over_windows(answer.hidden[:, 0].float(), windows)
@@ -134,7 +134,7 @@ class Pooling(nn.Module):
             return hidden.flatten(1)
         if self.pool == "last":
             ends = mask.sum(dim=1) - 1
-            last = hidden[torch.arange(len(hidden), device=ends.device), ends]
+            last = hidden[torch.arange(hidden.shape[0], device=ends.device), ends]
             return last if windows is None else _last_window(last, windows.owner, windows.records)
         if windows is None and full and self.pool == "mean":
             return hidden.mean(dim=1)

@@ -80,7 +80,7 @@ class KernelRidge(SolvedOutput):
 
     def _kernel(self, standard: Tensor) -> Tensor:
         """k of standardized rows (R, D) and the landmarks: (R, m)."""
-        programs, product = self.programs, standard.new_zeros(len(standard), len(self.landmarks))
+        programs, product = self.programs, standard.new_zeros(standard.shape[0], len(self.landmarks))
         blocks = zip(standard.split(self.widths, dim=1), self.landmarks.split(self.widths, dim=1), self.medians)
         log_domain = torch.zeros_like(product)
         for number, (rows, held, median) in enumerate(blocks):

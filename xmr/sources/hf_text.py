@@ -150,7 +150,7 @@ class HFText(Source):
         from transformers import DynamicCache
 
         embeddings, mask = inputs.embeddings * self.input_scale, inputs.mask
-        rows, before = len(embeddings), len(self.prefix_vectors)
+        rows, before = embeddings.shape[0], len(self.prefix_vectors)
         past = DynamicCache()
         for layer, (keys, values) in enumerate(self._read):
             shape = (rows, -1, -1, -1)

@@ -108,7 +108,7 @@ class WhisperTiny(WaveSource):
         assert inputs.waves is not None
         mels = whisper_mels(inputs.waves, self.window, self.filters)
         encoded = self.body.encoder(mels.transpose(1, 2), output_hidden_states=self.feature_layers > 1)
-        prompt = torch.tensor(PROMPT, device=mels.device).expand(len(mels), -1)
+        prompt = torch.tensor(PROMPT, device=mels.device).expand(mels.shape[0], -1)
         decoded = self.body.decoder(input_ids=prompt, encoder_hidden_states=encoded.last_hidden_state, use_cache=False)
         return decoded.last_hidden_state[:, -1], list(encoded.hidden_states or ())
 

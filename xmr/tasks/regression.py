@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -104,8 +104,17 @@ class Regression(Task):
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Numbers in their own units; see `Task.probabilities`."""
-        flat = logits.reshape(-1, logits.shape[-1]).double().cpu().numpy()
-        return torch.from_numpy(self.own_units(flat)).to(logits).reshape(logits.shape)
+        exact: Any = {"dtype": torch.float64, "device": logits.device}
+        scaled = logits.double()
+        if not self.quantiles:
+            return (scaled * torch.tensor(self.std, **exact) + torch.tensor(self.mean, **exact)).to(logits.dtype)
+        # As `own_units`: the first quantile and what each piece of the line adds, in operations that ONNX has.
+        scores, quantiles = torch.tensor(_SCORES, **exact), torch.tensor(self.quantiles, **exact)
+        slopes = quantiles.diff(dim=1) / scores.diff()
+        pieces = (scaled[..., None] - scores[:-1]).clamp(min=0.0).minimum(scores.diff())
+        below = (scaled - scores[0]).clamp(max=0.0) * slopes[:, 0]
+        above = (scaled - scores[-1]).clamp(min=0.0) * slopes[:, -1]
+        return (quantiles[:, 0] + (pieces * slopes).sum(dim=-1) + below + above).to(logits.dtype)
 
     def scored(self, values: Array, truth: Array) -> NumberPredictions:
         """The first column, in its own units; see `Task.scored`."""

@@ -10,8 +10,11 @@ import torch
 from xmr.errors import DataError, Problem
 
 
-def make_accelerator(device: str) -> Any:
-    """Accelerate selects the device and the processes; `device` forces the CPU or names a required device."""
+def make_accelerator(device: str, **settings: Any) -> Any:
+    """Accelerate selects the device and the processes; `device` forces the CPU or names a required device.
+
+    settings: further ones of `Accelerator`.
+    """
     from accelerate import Accelerator
 
     if (
@@ -25,4 +28,4 @@ def make_accelerator(device: str) -> Any:
     # Without `cpu`, accelerate would not see that several processes share a machine without accelerators.
     cpu = device == "cpu" or not torch.accelerator.is_available()
     # Other processes wait for the first one's baselines before the next seed.
-    return Accelerator(cpu=cpu, kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=2))])
+    return Accelerator(cpu=cpu, kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=2))], **settings)

@@ -139,7 +139,7 @@ class ColumnTiles(Transform):
             lost = encoded.missing & (self.gap_row >= 0)
             numbers = torch.where(lost[..., None], self.gap[self.gap_row.clamp(min=0)], numbers)
         tiles = torch.cat([numbers, self.categories(encoded.categories)], dim=1)  # (B, n, C p p), before the sigmoid
-        cells = tiles.new_zeros(len(tiles), down * across, tiles.shape[2]).index_copy(1, self.place, tiles)
+        cells = tiles.new_zeros(tiles.shape[0], down * across, tiles.shape[2]).index_copy(1, self.place, tiles)
         shape = {"h": down, "p": p, "q": p}
         laid = rearrange(cells, "b (h w) (c p q) -> b c (h p) (w q)", **shape)
         top, left = (space.height - down * p) // 2, (space.width - across * p) // 2

@@ -70,7 +70,7 @@ class Coordinator(PixelTransform):
         """(B, C, h, w) -> (B, C', H, W)."""
         picture = self.fitted(encoded)
         seen = self.norm(self.features(PixelInput(picture)).detach())
-        code = torch.cat([seen, self.trigger.expand(len(seen), -1)], dim=1)
+        code = torch.cat([seen, self.trigger.expand(seen.shape[0], -1)], dim=1)
         coarse = rearrange(torch.relu(self.start(code)), "b (c h w) -> b c h w", h=COARSE, w=COARSE)
         finer = torch.relu(self.middle(F.interpolate(coarse, scale_factor=4.0, mode="bilinear")))
         prompt = torch.tanh(

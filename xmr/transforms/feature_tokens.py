@@ -273,7 +273,7 @@ class RowText(Transform):
         """(B, T) text tokens -> (B, m + T, D)."""
         assert isinstance(encoded, TableBatch)
         assert encoded.words is not None
-        return with_words(self.prompt.expand(len(encoded.words), -1, -1), encoded, self.embedding)
+        return with_words(self.prompt.expand(encoded.words.shape[0], -1, -1), encoded, self.embedding)
 
 
 def with_words(tokens: Tensor, table: TableBatch, embedding: Tensor) -> TokenInput:

@@ -32,7 +32,7 @@ class _Around(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, frame: Tensor, inner: Tensor, shift: Tensor, factor: Tensor, top: int, left: int) -> Tensor:
         """The frame repeated around the images, whose corner is at (top, left)."""
-        shape, below, right = (len(inner), *frame.shape), top + inner.shape[2], left + inner.shape[3]
+        shape, below, right = (inner.shape[0], *frame.shape), top + inner.shape[2], left + inner.shape[3]
         out = torch.empty(shape, dtype=frame.dtype, device=frame.device, memory_format=torch.channels_last)
         frame = channels_last(frame)
         out[:, :, :top], out[:, :, below:] = frame[:, :top], frame[:, below:]
@@ -118,7 +118,7 @@ class Border(PixelTransform):
         shape = [1, 1, self.pixels.height, self.pixels.width]
         grid = F.affine_grid(theta, shape, align_corners=False) / scale
         covered = F.grid_sample(torch.ones(shape, device=whole.device), grid, align_corners=False)
-        placed = F.grid_sample(whole, grid.expand(len(whole), -1, -1, -1), align_corners=False)
+        placed = F.grid_sample(whole, grid.expand(whole.shape[0], -1, -1, -1), align_corners=False)
         return placed, 1 - covered[0]
 
     def forward(self, encoded: Batch) -> PixelInput:
@@ -218,5 +218,5 @@ class Watermark(PixelTransform):
         """(B, C, h, w) -> (B, C', H, W)."""
         added, picture = self.pattern() * self.mask, self.fitted(encoded)
         if self.units == "pixel":
-            return PixelInput((picture + over_batch(added, len(picture))).clamp(0, 1))
+            return PixelInput((picture + over_batch(added, picture.shape[0])).clamp(0, 1))
         return PixelInput(self.normalize(picture, added), normalized=True)

@@ -89,6 +89,6 @@ class SampleSpecificMasks(PixelTransform):
         """(B, C, h, w) -> (B, C', H, W)."""
         picture = self.fitted(encoded)
         if self.units == "pixel":
-            return PixelInput((picture + over_batch(self.delta, len(picture)) * self.masks(picture)).clamp(0, 1))
+            return PixelInput((picture + over_batch(self.delta, picture.shape[0]) * self.masks(picture)).clamp(0, 1))
         picture = self.normalize(picture)
-        return PixelInput(picture + over_batch(self.delta, len(picture)) * self.masks(picture), normalized=True)
+        return PixelInput(picture + over_batch(self.delta, picture.shape[0]) * self.masks(picture), normalized=True)

@@ -129,7 +129,7 @@ class PixelTransform(Transform):
         shift, factor = self.normalization(*values.shape[-2:])
         if added is None:
             return torch.addcmul(shift, values, factor)
-        return torch.addcmul(over_batch(shift + added, len(values)), values, factor)
+        return torch.addcmul(over_batch(shift + added, values.shape[0]), values, factor)
 
     def normalization(self, height: int, width: int) -> tuple[Tensor, Tensor]:
         """b and a of a x + b, which brings x in [0, 1] to the source's normalized units: (C, height, width) each."""

@@ -36,7 +36,7 @@ class LaidTiles(torch.autograd.Function):
         row = torch.arange(p, device=device)[:, None]
         strips = (ids[:, None, :, None, :] * channels + channel) * p + row  # (B, C, h, p, w)
         laid = F.embedding(strips, tiles.reshape(-1, p))
-        return laid.view(len(ids), channels, ids.shape[1] * p, ids.shape[2] * p)
+        return laid.view(ids.shape[0], channels, ids.shape[1] * p, ids.shape[2] * p)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor]:
@@ -136,7 +136,7 @@ class SymbolTiles(Transform):
             whole = (
                 self.ground if self.base is not None else self.mean.clamp(0, 1).expand(-1, space.height, space.width)
             )
-            whole = whole.expand(len(laid), -1, -1, -1).clone()
+            whole = whole.expand(laid.shape[0], -1, -1, -1).clone()
             whole[:, :, : covered[0], : covered[1]] = laid
             laid = whole
         return PixelInput(laid)

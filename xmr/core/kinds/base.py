@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -26,6 +26,11 @@ class Spec:
     def names(self) -> tuple[str, ...]:
         """The columns, where every record has the same ones; else empty."""
         return ()
+
+    def facts(self) -> dict[str, Any]:
+        """Its fields as plain JSON."""
+        found = {field.name: getattr(self, field.name) for field in fields(self) if field.compare}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,16 @@ class Batch(ABC):
 
     `row`, `describe` and `problems` must be written; a kind whose reports should show which part of a record matters
     also writes `patches`, `hide` and `display`.
+
+    varying: names of the tensors whose second axis differs between batches.
     """
+
+    varying: ClassVar[tuple[str, ...]] = ()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What a program reads, by name; without windows and cached values."""
+        found = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "precomputed"}
+        return {name: value for name, value in found.items() if torch.is_tensor(value)}
 
     @property
     def windows(self) -> Windows | None:

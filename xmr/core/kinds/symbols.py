@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -38,6 +39,10 @@ class SymbolSpec(Spec):
         """Every symbol in the order of its id."""
         return (*self.letters, *(symbol for symbol, _ in self.mixtures))
 
+    def facts(self) -> dict[str, Any]:
+        """See `Spec.facts`; with the id of every symbol."""
+        return {**super().facts(), "ids": {symbol: number for number, symbol in enumerate(self.symbols)}}
+
     def blends(self) -> Float[Tensor, "M A"]:
         """Row m holds the weights of the letters in mixture m; rows sum to one."""
         number = {letter: index for index, letter in enumerate(self.letters)}
@@ -59,6 +64,8 @@ class SymbolBatch(Batch):
     `full` means that nothing is padded, so that the source may skip its attention mask. `windows` is None if every row
     is a whole record.
     """
+
+    varying: ClassVar[tuple[str, ...]] = ("ids", "mask")
 
     ids: Int[Tensor, "B L"]
     mask: Bool[Tensor, "B L"]

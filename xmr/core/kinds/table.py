@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -56,6 +57,10 @@ class TableSpec(Spec):
         """The columns that are features: numbers first, then categories."""
         return (*self.numbers, *(column.name for column in self.categories))
 
+    def facts(self) -> dict[str, Any]:
+        """See `Spec.facts`."""
+        return {**super().facts(), "categories": [asdict(column) for column in self.categories]}
+
 
 @dataclass(frozen=True)
 class TableBatch(Batch):
@@ -65,6 +70,8 @@ class TableBatch(Batch):
     words: (B, T) ids of the source's own tokens, right-padded, of the free-text columns or of the row rendered as
     text; word_mask: (B, T). None if there is no text.
     """
+
+    varying: ClassVar[tuple[str, ...]] = ("words", "word_mask")
 
     numbers: Float[Tensor, "B F"]
     missing: Bool[Tensor, "B F"]
