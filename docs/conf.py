@@ -32,8 +32,8 @@ html_math_renderer = "mathml"
 myst_enable_extensions = ["dollarmath", "fieldlist"]
 myst_heading_anchors = 4
 default_role = "code"  # docstrings mark code as Markdown does
-autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented_params"
+autodoc_typehints = "signature"
+maximum_signature_line_length = 88  # of a longer one, each parameter has a line
 autodoc_member_order = "bysource"
 # what scikit-learn generates for its metadata routing
 autodoc_default_options = {"exclude-members": "set_score_request, set_fit_request, set_predict_request"}

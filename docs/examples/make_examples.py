@@ -81,11 +81,11 @@ def text(folder: Path) -> None:
     """names.csv and new_names.csv: names of countries and languages in four languages (CLDR, by babel)."""
     from babel import Locale
 
-    rows = {
-        (name, locale.english_name or "")
-        for locale in map(Locale, ("de", "es", "fi", "pl"))
-        for name in (*locale.territories.values(), *locale.languages.values())
-    }
+    known: dict[str, set[str]] = {}
+    for locale in map(Locale, ("de", "es", "fi", "pl")):
+        for name in (*locale.territories.values(), *locale.languages.values()):
+            known.setdefault(name, set()).add(locale.english_name or "")
+    rows = [(name, *languages) for name, languages in known.items() if len(languages) == 1]
     _two_files(folder, "names", ("text", "label"), sorted(rows))
 
 
@@ -135,7 +135,9 @@ def audio(folder: Path) -> None:
 def forecast(folder: Path) -> None:
     """power.csv: solar power of Great Britain, every half hour of six days (aeon)."""
     copy_solar({}, folder)
-    (folder / "solar.csv").rename(folder / "power.csv")
+    text = (folder / "solar.csv").read_text(encoding="utf-8")
+    (folder / "power.csv").write_text(text.replace("datetime_gmt", "time", 1), encoding="utf-8")
+    (folder / "solar.csv").unlink()
 
 
 DOMAINS = {each.__name__: each for each in (protein, dna, molecule, text, table, image, series, audio, forecast)}
