@@ -49,7 +49,7 @@ def _peptides() -> list[tuple[str, str]]:
     pairs = [
         (text, "antimicrobial" if label else "other")
         for text, label in zip(data.sequences, data.target.tolist())
-        if set(text) <= CODONS.keys()
+        if set(text) <= CODONS.keys() and len(text) <= 40
     ]
     return random.Random(0).sample(pairs, LABELLED + NEW)
 
