@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 JOBS ?= 2
 PYTEST = HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-.PHONY: demo test test-all fuzz faults bench lint picture docs notebooks clean
+.PHONY: demo test test-all test-gpu fuzz faults bench bench-gpu lint picture docs notebooks clean
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -29,6 +29,10 @@ test: lint
 test-all: lint
 	$(PYTEST) -m "not benchmark"
 
+# What needs a GPU. torch must be built for it.
+test-gpu: $(STAMP)
+	HF_HUB_OFFLINE=1 CUBLAS_WORKSPACE_CONFIG=:4096:8 $(BIN)/python -m pytest -n 0 -m gpu tests/gpu
+
 # Damage to every kind of input: 5,000 cases a reader, failing inputs below runs/fuzz, a table in results/fuzz.json.
 CASES ?= 5000
 fuzz: $(STAMP)
@@ -41,6 +45,10 @@ faults: $(STAMP)
 
 bench: $(STAMP)
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m benchmark -s
+
+# Prints the rows of docs/performance.md's GPU table.
+bench-gpu: $(STAMP)
+	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.benchmarks.gpu
 
 picture: $(STAMP)
 	$(BIN)/python docs/make_picture.py runs/demo docs/images/demo.png

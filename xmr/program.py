@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xmr.core.batching import tokens_at_once
+from xmr.core.batching import tokens_at_once, within_memory
 from xmr.core.component import create
 from xmr.core.generators import Generators
 from xmr.core.global_generators import use_generators
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from xmr.report.attribution import Explanation
 
 CPU = torch.device("cpu")
+READ_TOGETHER = 16  # batches
 MAX_NOVELTY = 500  # training records whose statistics are kept
 
 
@@ -199,29 +200,47 @@ class Program(nn.Module):
         Per position: (N, positions of all records, K); overlapping windows of a record are averaged. features: an array
         (R, D') that the source's mean features behind the first program are written to.
         """
-        pool = Pooling("mean", self.source.hidden_width, None)
-        training, per_position = self.training, self.task.per_position
+        training = self.training
         self.eval()
+        with torch.inference_mode(), precision or nullcontext():
+            result = within_memory(lambda shrink: self._predict_each(data, tokens, features, shrink))
+        self.train(training)
+        return result
+
+    def _predict_each(self, data: EncodedSet, tokens: int | None, features: np.ndarray | None, shrink: int) -> Tensor:
+        """`predict_each` in batches as many times smaller; an accelerator's values are read a few batches at a time."""
+        pool, per_position = Pooling("mean", self.source.hidden_width, None), self.task.per_position
         rows = int(data.positions.sum()) if per_position else len(data)
         result = torch.zeros(len(self.outputs), rows, self.task.outputs)
         weight = torch.zeros(rows)
-        with torch.inference_mode(), precision or nullcontext():
-            for records in data.prediction_batches(tokens or tokens_at_once(self.device), len(self.transforms)):
-                encoded = data.batch(records).to(self.device)
-                answers = self.answers(encoded)
-                values = self.task.probabilities(self.logits(answers, encoded).float()).cpu()
-                if features is not None:
-                    first = answers[0][0] if self.outputs[0].reads_all else answers[0]
-                    features[records] = pool(first, encoded).float().cpu().numpy()
-                if not per_position:
+        unread: list[tuple[np.ndarray, Tensor | None, Tensor, Tensor | None]] = []
+
+        def read() -> None:
+            """Put what was computed into its place."""
+            for records, mask, found, means in unread:
+                values = found.cpu()
+                if features is not None and means is not None:
+                    features[records] = means.cpu().numpy()
+                if mask is None:
                     result[:, torch.from_numpy(records)] = values
                     continue
-                assert encoded.token_mask is not None
-                mask = encoded.token_mask.cpu()
                 place = data.align(torch.arange(rows), records, 0)[mask]
                 result.index_add_(1, place, values[:, mask])
                 weight.index_add_(0, place, torch.ones(len(place)))
-        self.train(training)
+            unread.clear()
+
+        most = 1 if self.device.type == "cpu" else READ_TOGETHER
+        for records in data.prediction_batches(tokens or tokens_at_once(self.device), shrink * len(self.transforms)):
+            batch = data.batch(records)
+            encoded = batch.to(self.device)
+            answers = self.answers(encoded)
+            values = self.task.probabilities(self.logits(answers, encoded).float())
+            first = answers[0][0] if self.outputs[0].reads_all else answers[0]
+            means = None if features is None else pool(first, encoded).float()
+            unread.append((records, batch.token_mask if per_position else None, values, means))
+            if len(unread) >= most:
+                read()
+        read()
         return result / weight.clamp(min=1)[:, None] if per_position else result
 
     def predict(self, records: Records | Any, tokens: int | None = None) -> Prediction:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 CPU_TOKENS, GPU_TOKENS = 4096, 8192  # padded tokens per batch when predicting; on a CPU larger batches are slower
+SMALLEST = 4096  # batches are not made more times smaller
 POOL = 16  # batches shuffled together before they are sorted by length
 
 
@@ -50,3 +52,31 @@ def inference_batches(cost: np.ndarray, width: np.ndarray, tokens: int) -> list[
     """Every record once, longest first, with minimal padding."""
     order = np.argsort(-width, kind="stable")
     return list(budget_batches(cost, width, order, tokens))
+
+
+T = TypeVar("T")
+
+
+def within_memory(compute: Callable[[int], T], shrink: int = 1) -> T:
+    """What `compute` gives for a factor by which its batches are smaller, doubled as long as the device lacks memory.
+
+    Accelerate tells which errors mean that. Raises what `compute` raised otherwise.
+    """
+    try:
+        return compute(shrink)
+    except RuntimeError as error:
+        from accelerate.utils.memory import should_reduce_batch_size
+
+        if not should_reduce_batch_size(error):
+            raise
+    from accelerate.utils import find_executable_batch_size
+
+    size = SMALLEST // (2 * shrink)
+
+    def halved() -> int:
+        """The next size to try; accelerate gives up at zero."""
+        nonlocal size
+        size //= 2
+        return size
+
+    return find_executable_batch_size(lambda size: compute(SMALLEST // size), size, halved)()

@@ -29,10 +29,18 @@ class Output(nn.Module, ABC):
     tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel", "regression")
     counts_before_training: ClassVar[bool] = False
     needs_features: ClassVar[bool] = False  # whether `prime` is called before training
+    on_host: ClassVar[tuple[str, ...]] = ()  # buffers that Python reads in every step: they stay on the CPU
     reads_all: bool = False  # one output for all programs, whose `forward` receives a list with the features of each
     target_names: tuple[str, ...] = ()  # of the target classes, set before `build`
     spec: Spec = Spec()  # of the target domain, set before `build`
     programs: int = 1  # size of the ensemble, set before `build`
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        """To another device or type, but for what stays on the CPU, where reading it waits for nothing."""
+        moved = super()._apply(fn, recurse)
+        for name in self.on_host:
+            setattr(moved, name, getattr(moved, name).cpu())
+        return moved
 
     @abstractmethod
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
@@ -179,10 +187,15 @@ def _over_windows(vectors: Tensor, windows: Any) -> Tensor:
     if windows is None:
         return vectors
     total = vectors.new_zeros(windows.records, vectors.shape[1]).index_add(0, windows.owner, vectors)
-    return total / torch.bincount(windows.owner, minlength=windows.records)[:, None]
+    return total / counted(windows.owner, windows.records)[:, None]
+
+
+def counted(index: Tensor, most: int) -> Tensor:
+    """How often each number below `most` occurs, (most,) int64: as `bincount`, which would wait for a GPU."""
+    return torch.zeros(most, dtype=torch.int64, device=index.device).index_add(0, index, torch.ones_like(index))
 
 
 def _last_window(vectors: Tensor, owner: Tensor, records: int) -> Tensor:
     """The vector of each record's last window; windows of a record stand in order."""
-    ends = torch.bincount(owner, minlength=records).cumsum(0) - 1
+    ends = counted(owner, records).cumsum(0) - 1
     return vectors[ends]

@@ -18,12 +18,12 @@ from torch import Generator, Tensor
 from xmr.core.kinds import Batch
 from xmr.core.spaces import SourceOutput
 from xmr.errors import Problem, RecipeError
-from xmr.outputs.base import HiddenPool, Output, Pooling
+from xmr.outputs.base import HiddenPool, Output, Pooling, counted
 
 
 def count(source_class: Tensor, target: Tensor, sources: int, targets: int) -> Tensor:
-    """d[s, t] from the source's predictions (n,) and the labels (n,): (K_S, K_T), one bincount."""
-    return torch.bincount(source_class * targets + target, minlength=sources * targets).reshape(sources, targets)
+    """d[s, t] from the source's predictions (n,) and the labels (n,): (K_S, K_T)."""
+    return counted(source_class * targets + target, sources * targets).reshape(sources, targets)
 
 
 def soft_count(logits: Tensor, target: Tensor, targets: int, top: int) -> Tensor:
@@ -111,6 +111,7 @@ class CountedMapping(Output):
     remaps: ClassVar[bool] = False
     counts: Tensor
     size: int = 1  # source classes per target, where a mapping assigns groups
+    on_host: ClassVar[tuple[str, ...]] = ("ready", "epochs")
     ready: Tensor
     epochs: Tensor
 

@@ -31,6 +31,7 @@ class SolvedOutput(Output):
     """
 
     counts_before_training: ClassVar[bool] = True
+    on_host: ClassVar[tuple[str, ...]] = ("used", "epochs")
     rows: Tensor
     truth: Tensor
     used: Tensor
@@ -58,6 +59,7 @@ class SolvedOutput(Output):
         self.register_buffer("epochs", torch.tensor(0), persistent=False)
         self.allocate()
         self._seen: Tensor | None = None
+        self._solved: bool | None = None
         return self
 
     @abstractmethod
@@ -107,7 +109,7 @@ class SolvedOutput(Output):
 
     def update(self, target: Tensor) -> None:
         """Store the features and targets of the last training batch."""
-        if self._seen is None or (not self.update_every and bool(self.weight.any())):
+        if self._seen is None or (not self.update_every and self._is_solved()):
             return
         begin, end = int(self.used), int(self.used) + len(self._seen)
         if end > len(self.rows):
@@ -122,6 +124,12 @@ class SolvedOutput(Output):
         self.used += len(self._seen)
         self._seen = None
 
+    def _is_solved(self) -> bool:
+        """Whether there is a solution; asked once between two of them, because a GPU is waited for."""
+        if self._solved is None:
+            self._solved = bool(self.weight.any())
+        return self._solved
+
     def refit_passes(self, records: int, varied: bool) -> int:
         """As many as between two solutions, or as `min_fit_rows` requires; none if it is solved once."""
         wanted = -(-self.min_fit_rows // max(1, records)) if varied else 0
@@ -135,7 +143,7 @@ class SolvedOutput(Output):
 
     def compute(self) -> None:
         """Solve from the stored features, and discard them."""
-        n = int(self.used)
+        n, self._solved = int(self.used), None
         if n > 1:
             self.solve(self.rows[:n], self.truth[:n])
         self.reset()
@@ -164,10 +172,10 @@ class SolvedOutput(Output):
 def numbers_of(target: Tensor, outputs: int) -> Tensor:
     """Targets as numbers (R, K): classes and labels as -1 and 1 (0 for unknown labels)."""
     if target.dtype == torch.int64:
-        return torch.nn.functional.one_hot(target, outputs).float() * 2 - 1
+        return (target[:, None] == torch.arange(outputs, device=target.device)).float() * 2 - 1
     known = ~torch.isnan(target)
-    binary = bool(((target == 0) | (target == 1) | ~known).all())
-    return torch.where(known, target * 2 - 1 if binary else target, 0.0)
+    binary = ((target == 0) | (target == 1) | ~known).all()
+    return torch.where(known, torch.where(binary, target * 2 - 1, target), 0.0)
 
 
 def logit_factor(left_out: np.ndarray, truth: np.ndarray) -> float:

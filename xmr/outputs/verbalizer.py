@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 from xmr.core.kinds import Batch
 from xmr.core.spaces import SourceOutput, TokenFeatures
 from xmr.errors import Problem, RecipeError, nearest
-from xmr.outputs.base import Output
+from xmr.outputs.base import Output, counted
 
 
 class Verbalizer(Output):
@@ -67,7 +67,7 @@ class Verbalizer(Output):
         if encoded.windows is None:
             return logits
         total = logits.new_zeros(encoded.windows.records, logits.shape[1]).index_add(0, encoded.windows.owner, logits)
-        return total / torch.bincount(encoded.windows.owner, minlength=len(total))[:, None]
+        return total / counted(encoded.windows.owner, encoded.windows.records)[:, None]
 
 
 def _token(source: Any, name: str, word: str) -> int:

@@ -121,6 +121,12 @@ class Source(nn.Module, ABC):
     def check_canary(self, canary: Any) -> None:
         """Compare the answers to fixed questions with those of another time (`canary`, as plain JSON)."""
 
+    def compile_network(self, backend: str = "inductor") -> None:
+        """Compile the frozen network, in place, for any size of its inputs; its weights and their names stay."""
+        network = getattr(self, "body", None)
+        if isinstance(network, nn.Module) and self.gradient:
+            network.compile(backend=backend, dynamic=True)
+
     def freeze(self) -> Self:
         """No gradient, eval mode; stores the checksum for `assert_unchanged`."""
         self.requires_grad_(False)

@@ -30,8 +30,8 @@ class Learner(ABC):
     evaluations: int = 1  # of the program per step
 
     @abstractmethod
-    def step(self, trial: Trial, step: int) -> float:
-        """Change the program. Returns the mean loss over programs."""
+    def step(self, trial: Trial, step: int) -> Tensor:
+        """Change the program. Returns the mean loss over programs, which may still be computed."""
 
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
@@ -57,11 +57,11 @@ class GradientLearner(Learner):
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.members = list(program.members())
 
-    def step(self, trial: Trial, step: int) -> float:
+    def step(self, trial: Trial, step: int) -> Tensor:
         """See `Learner.step`."""
         losses = trial.losses()
         self.descend(losses, step)
-        return float(losses.detach().mean())
+        return losses.detach().mean()
 
     def descend(self, losses: Tensor, step: int) -> None:
         """One optimizer step for the losses of all programs, (N,)."""

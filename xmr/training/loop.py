@@ -18,14 +18,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from xmr.core.batching import within_memory
 from xmr.errors import QuestionBudgetError
 from xmr.program import Program
 from xmr.training.checkpoint import load_checkpoint, restore_trained, save_checkpoint, trained_state
+from xmr.training.divergence import check_loss
 from xmr.training.interrupt import TrainingInterruptedError, stop_on_interrupt
 from xmr.training.precision import resolve_precision
 from xmr.training.settings import TrainingSettings
 from xmr.training.work import LabelledSet, Work
 
+READ_EVERY = {"cpu": 1}  # steps after which losses are read: on other devices reading one waits for all that is queued
+READ_TOGETHER = 32  # of other devices
 CHECKPOINT_SECONDS = 20.0  # interval of checkpoints within an epoch; the end of each epoch is saved too
 _MAKING_ACCELERATOR = threading.Lock()
 
@@ -38,6 +42,7 @@ class History:
     best_epoch: int = 0
     best_score: float = -math.inf
     note: str = ""  # why it ended early
+    shrink: int = 1  # batches were as many times smaller than the settings say, for want of memory
 
 
 @dataclass
@@ -71,18 +76,53 @@ def train(
     last). After a search without gradients, the outputs are made again from one pass over the training records, and the
     untrained program is kept unless validation is better.
 
+    Where the memory of the device does not suffice, it starts again with half the batches, and says so in the note.
+
     folder: where checkpoints are written. report: called after every step and epoch. Raises SourceChangedError if the
     source is not bit-identical afterwards, TrainingDivergedError if the loss is NaN or infinite,
     TrainingInterruptedError after Ctrl-C.
     """
     if accelerator is None:
         accelerator = _accelerator(program.device)
-    precision = resolve_precision(settings.precision, program.device)
-    job = Work(program, training, validation, settings, seed, precision, accelerator)
     modules: dict[str, nn.Module] = {"transforms": program.transforms, "outputs": program.outputs}
-    history, progress = History(), _Progress()
-    best: dict[str, Tensor] | None = None
     saved = load_checkpoint(folder) if resume else None
+    first = 1 if saved is None else int(saved[1]["history"].get("shrink", 1))
+    if accelerator.num_processes > 1:  # the others would not know
+        return _train(program, training, validation, settings, seed, folder, report, saved, accelerator, first)
+    untouched = trained_state(modules)
+
+    def attempt(shrink: int) -> History:
+        """The training with smaller batches: from where it was saved, or from the start."""
+        if shrink == first:
+            return _train(program, training, validation, settings, seed, folder, report, saved, accelerator, shrink)
+        restore_trained(modules, untouched)
+        return _train(program, training, validation, settings, seed, folder, report, None, accelerator, shrink)
+
+    history = within_memory(attempt, first)
+    if history.shrink > 1:
+        said = f"the memory of the device did not suffice, so batches are 1/{history.shrink} of what the recipe says"
+        history.note = "; ".join(filter(None, (history.note, said)))
+    return history
+
+
+def _train(
+    program: Program,
+    training: LabelledSet,
+    validation: LabelledSet | None,
+    settings: TrainingSettings,
+    seed: int,
+    folder: Path,
+    report: Report,
+    saved: tuple[dict[str, Tensor], dict[str, Any]] | None,
+    accelerator: Any,
+    shrink: int,
+) -> History:
+    """`train` with batches `shrink` times smaller, from a checkpoint where there is one."""
+    precision = resolve_precision(settings.precision, program.device)
+    job = Work(program, training, validation, settings, seed, precision, accelerator, shrink)
+    modules: dict[str, nn.Module] = {"transforms": program.transforms, "outputs": program.outputs}
+    history, progress = History(shrink=shrink), _Progress()
+    best: dict[str, Tensor] | None = None
     if saved is not None:
         tensors, state = saved
         history, progress = History(**state["history"]), _Progress(**state["progress"])
@@ -95,6 +135,17 @@ def train(
         history.rows.append({"epoch": 0, **job.alignment(), **job.validate(job.precision)})
         if history.rows[0].get("score", -math.inf) > -math.inf:  # the untrained program competes with every epoch
             history.best_score, best = history.rows[0]["score"], trained_state(modules)
+
+    unread: list[tuple[Tensor, dict[str, Any]]] = []
+    most = READ_EVERY.get(program.device.type, READ_TOGETHER)
+
+    def read() -> None:
+        """Read the losses of the last steps, and report them. Raises TrainingDivergedError."""
+        losses = torch.stack([loss for loss, _ in unread]).tolist() if unread else []
+        for loss, (_, event) in zip(losses, unread):
+            progress.loss_sum += check_loss(loss, event["step"] - 1, settings) * event["records"]
+            report({**event, "loss": loss})
+        unread.clear()
 
     def checkpoint() -> None:
         """Save the progress, the best epoch and the optimizer; only the first of several processes writes."""
@@ -130,22 +181,16 @@ def train(
                 except QuestionBudgetError as spent:
                     progress.stopped, history.note = True, f"stopped after {progress.step} steps: {spent}"
                     break
-                progress.loss_sum += loss * count
                 progress.seen += count
                 progress.step += 1
                 progress.batch += 1
-                report(
-                    {
-                        "kind": "step",
-                        "epoch": progress.epoch,
-                        "step": progress.step,
-                        "steps": job.steps,
-                        "loss": loss,
-                        "records": count,
-                    }
-                )
+                place = {"kind": "step", "epoch": progress.epoch, "step": progress.step, "steps": job.steps}
+                unread.append((loss, {**place, "records": count}))
+                if len(unread) >= most:
+                    read()
                 stop = job.any_of(asked_to_stop())
                 if stop or time.monotonic() - clock > CHECKPOINT_SECONDS:
+                    read()
                     checkpoint()
                     clock = time.monotonic()
                 if stop:
@@ -153,6 +198,7 @@ def train(
                         f"stopped at epoch {progress.epoch + 1}, step {progress.step}; everything is saved, "
                         "the same command with --resume continues"
                     )
+            read()
             if not progress.batch:
                 break
             for output in () if progress.stopped else program.outputs:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Annotated, Literal
 
+import torch
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import Field
 
 from xmr.core.component import Section
 from xmr.training.zeroth_order.settings import SEARCHES, SearchSettings, SubspaceSettings
+
+COMPILED = 1000  # steps
 
 
 class TrainingSettings(Section):
@@ -74,6 +78,17 @@ class TrainingSettings(Section):
         "auto",
         description="auto: bfloat16 where the processor supports it; tests and predictions use full precision",
     )
+
+    compile: Literal["auto", "off"] = Field(
+        "auto",
+        description="torch.compile of the frozen source; auto: on CUDA, in trainings of at least 1,000 steps",
+    )
+
+    def compiles(self, device: torch.device, steps: int) -> bool:
+        """Whether a training of so many steps compiles its source: compiling takes as long as many steps."""
+        return (
+            self.compile == "auto" and device.type == "cuda" and steps >= COMPILED and find_spec("triton") is not None
+        )
 
     @property
     def searches(self) -> bool:

@@ -15,10 +15,11 @@ from torch import Tensor
 
 from xmr.core.generators import Generators, share_generators
 from xmr.core.kinds import Batch, EncodedSet
+from xmr.core.kinds.base import moved
 from xmr.errors import QuestionBudgetError
 from xmr.outputs.base import Output
 from xmr.program import Program, source_features
-from xmr.training.divergence import check_answers, check_loss
+from xmr.training.divergence import check_answers
 from xmr.training.learner import GradientLearner, Learner, Trial
 from xmr.training.optimizer import check_optimizer
 from xmr.training.precision import autocast
@@ -53,7 +54,9 @@ class Work:
         seed: int,
         precision: str,
         accelerator: Any,
+        shrink: int = 1,
     ) -> None:
+        self.shrink = shrink  # batches are as many times smaller as the settings say
         self.program, self.training, self.validation = program, training, validation
         self.settings, self.seed, self.precision, self.accelerator = settings, seed, precision, accelerator
         self.task = program.task
@@ -70,6 +73,8 @@ class Work:
             self.precision = "full"  # differences of losses are small
         self.steps = sum(len(self.batches(epoch)) for epoch in range(self.epochs))
         self.learner = self._learner()
+        if settings.compiles(program.device, self.steps):
+            program.source.compile_network()
         program.cache(training.data, varied=True)
         if validation is not None:
             program.cache(validation.data, varied=False)
@@ -87,7 +92,8 @@ class Work:
         """
         data, world = self.training.data, self.accelerator.num_processes
         rng = np.random.default_rng([self.seed, epoch])
-        everything = data.training_batches(self.settings.batch_size, self.settings.batch_tokens, rng)
+        records, tokens = (max(1, n // self.shrink) for n in (self.settings.batch_size, self.settings.batch_tokens))
+        everything = data.training_batches(records, tokens, rng)
         number, even = len(everything), len(everything) + -len(everything) % world
         return [(everything[i % number], i >= number) for i in range(self.accelerator.process_index, even, world)]
 
@@ -113,7 +119,7 @@ class Work:
     def target(self, batch: np.ndarray) -> Tensor:
         """The targets of a batch, on the program's device."""
         target = self.task.batch_targets(self.training.target, self.training.data, batch)
-        return target.to(self.program.device, non_blocking=True)
+        return moved(target, self.program.device)
 
     def _affordable(self, evaluations: int) -> int:
         """The number of steps, or how many of them the budget of a source that only answers allows; kept in `steps`."""
@@ -149,8 +155,11 @@ class Work:
             )
         return asked
 
-    def step(self, batch: np.ndarray, step: int, repeated: bool = False) -> tuple[float, int]:
-        """One optimizer step -> (mean loss over programs, number of records). A repeated batch is not counted."""
+    def step(self, batch: np.ndarray, step: int, repeated: bool = False) -> tuple[Tensor, int]:
+        """One optimizer step -> (mean loss over programs, number of records). A repeated batch is not counted.
+
+        Nothing waits for the device: whoever reads the loss does.
+        """
         self.program.train()
         self.draw(step)
         target = self.target(batch)
@@ -168,7 +177,7 @@ class Work:
         if not repeated:
             for output in self.program.outputs:  # that have processed the batch, last as the last loss was computed
                 output.update(target)
-        return check_loss(loss, step, self.settings), len(batch)
+        return loss, len(batch)
 
     def _answered(self, encoded: Batch, step: int) -> Tensor:
         """The target logits, whose gradient ends at the outputs; each call of a step has the same random numbers."""

@@ -124,7 +124,7 @@ class Batch(ABC):
         """The batch on a device."""
         if device.type == "cpu":
             return self
-        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+        return self._each(lambda tensor: moved(tensor, device))
 
     def take(self, records: int) -> Self:
         """The first few records."""
@@ -145,6 +145,12 @@ class Batch(ABC):
             return value
 
         return replace(self, **{field.name: changed(getattr(self, field.name)) for field in fields(self)})
+
+
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor on a device; to CUDA through pinned memory, so that the copy overlaps with what is computed there."""
+    pinned = tensor.pin_memory() if device.type == "cuda" and tensor.device.type == "cpu" else tensor
+    return pinned.to(device, non_blocking=True)
 
 
 class EncodedSet(ABC):

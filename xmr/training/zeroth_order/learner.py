@@ -67,7 +67,7 @@ class SearchLearner(Learner):
         """d, how many numbers are searched for each program."""
         return self.z.shape[1]
 
-    def step(self, trial: Trial, step: int) -> float:
+    def step(self, trial: Trial, step: int) -> Tensor:
         """See `Learner.step`. The mean is that over all programs that were compared."""
         self._follow_schedules()
         if not bool(self.level.all()):
@@ -94,7 +94,7 @@ class SearchLearner(Learner):
             self._place(self.z)
         if self.outputs is not None:
             self.outputs.descend(last, step)
-        return float(torch.stack(seen).mean())
+        return torch.stack(seen).mean()
 
     def tensors(self) -> dict[str, Tensor]:
         """See `Learner.tensors`."""
