@@ -39,7 +39,8 @@ class Output(nn.Module, ABC):
         """To another device or type, but for what stays on the CPU, where reading it waits for nothing."""
         moved = super()._apply(fn, recurse)
         for name in self.on_host:
-            setattr(moved, name, getattr(moved, name).cpu())
+            if name in moved._buffers:  # that `build` has made
+                setattr(moved, name, getattr(moved, name).cpu())
         return moved
 
     @abstractmethod
