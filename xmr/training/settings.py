@@ -85,7 +85,7 @@ class TrainingSettings(Section):
     )
 
     def compiles(self, device: torch.device, steps: int) -> bool:
-        """Whether a training of so many steps compiles its source: compiling takes as long as many steps."""
+        """Whether a training of this number of steps compiles its source, which takes as long as hundreds of them."""
         return (
             self.compile == "auto" and device.type == "cuda" and steps >= COMPILED and find_spec("triton") is not None
         )
