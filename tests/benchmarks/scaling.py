@@ -1,6 +1,6 @@
 """How cost grows with records and processes: `python -m tests.benchmarks.scaling --json` writes results/scaling.json.
 
-Random peptides of 8 to 60 residues, one layer of minilm, one thread per process. Times of the machine at hand; where
+Random peptides of 8 to 30 residues, one layer of minilm, one thread per process. Times of the machine at hand; where
 other work shares it, the processor time next to them tells what the work itself costs.
 """
 
@@ -52,7 +52,7 @@ def peptides(path: Path, n: int, labelled: bool = False) -> Path:
     with path.open("w") as handle:
         handle.write("id,sequence,label\n" if labelled else "")
         for i in range(n):
-            text = "".join(LETTERS[rng.integers(0, 20, rng.integers(8, 61))])
+            text = "".join(LETTERS[rng.integers(0, 20, rng.integers(8, 31))])
             handle.write(f"p{i},{text},{'ab'[i % 2]}\n" if labelled else f">p{i}\n{text}\n")
     return path
 
@@ -60,7 +60,9 @@ def peptides(path: Path, n: int, labelled: bool = False) -> Path:
 def called(*words: object) -> dict[str, float]:
     """Run a command of xmr -> its seconds, those of the processor, and its peak memory."""
     started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "xmr", *map(str, words)], cwd=ROOT, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "xmr", *map(str, words)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
     assert process.stderr is not None
     said = process.stderr.read().decode()
     _, status, usage = os.wait4(process.pid, 0)
@@ -198,45 +200,51 @@ def ways(program: Path, place: Path, records: int, rounds: int) -> dict[str, Any
     return {"records": records, "rounds": rounds, "routes": table, "throughput_ratios": ratios}
 
 
+def rows(place: Path, sizes: list[int]) -> dict[str, dict[str, Any]]:
+    """What drafting and checking a recipe cost by the number of rows."""
+    found: dict[str, dict[str, Any]] = {"new": {}, "check": {}}
+    for n in sizes:
+        data, recipe = peptides(place / f"new-{n}.csv", n, labelled=True), place / f"new-{n}.yaml"
+        found["new"][str(n)] = called("new", "protein", data, "--target", "label", "-o", recipe)
+        found["check"][str(n)] = called("check", recipe)
+    return found
+
+
 def main() -> None:
-    """Measure, print, and with --json write results/scaling.json."""
+    """Measure, print, and with --json write results/scaling.json after each part."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="write results/scaling.json")
-    parser.add_argument("--most", type=int, default=100_000, help="largest number of records")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--records", type=int, default=40_960, help="records of the comparison of routes")
-    parser.add_argument("--only", nargs="*", default=["predict", "routes", "train", "rows"])
+    parser.add_argument("--sizes", type=int, nargs="*", default=[1_000, 10_000, 100_000], help="records to predict")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--records", type=int, default=32_768, help="records of the comparison of routes")
+    parser.add_argument("--rows", type=int, nargs="*", default=[1_000, 4_000, 16_000], help="rows of new and check")
+    parser.add_argument("--only", nargs="*", default=["routes", "rows", "train", "predict"])
     asked = parser.parse_args()
     path = ROOT / "results" / "scaling.json"
     result: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     result["command"] = "python -m tests.benchmarks.scaling --json"
-    result["machine"] = {"processors": os.cpu_count(), "system": platform.platform(), "load": os.getloadavg()}
+    result["machine"] = {"processors": os.cpu_count(), "system": platform.system(), "threads_per_process": 1}
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         program, _ = trained(place, "minilm")
-        sizes = [10**power for power in range(3, 8) if 10**power <= asked.most]
-        if "predict" in asked.only:
-            result["predict"] = {
-                str(n): called("predict", program, peptides(place / f"{n}.fasta", n), "-o", place / f"{n}.csv")
-                for n in sizes
-            }
-            bare, _ = trained(place, "no source")
-            source = peptides(place / "bare.fasta", asked.records)
-            result["without_a_source"] = in_one(bare, source, place / "bare.csv")
-        if "routes" in asked.only:
-            result["routes"] = ways(program, place, asked.records, asked.rounds)
-        if "train" in asked.only:
-            result["train_one_epoch"] = {str(n): trained(place, "minilm", n, 1)[1] for n in (1_000, 2_000, 4_000)}
-        if "rows" in asked.only:
-            result["new"], result["check"] = {}, {}
-            for n in (1_000, 4_000, 16_000):
-                data = peptides(place / f"new-{n}.csv", n, labelled=True)
-                recipe = place / f"new-{n}.yaml"
-                result["new"][str(n)] = called("new", "protein", data, "--target", "label", "-o", recipe)
-                result["check"][str(n)] = called("check", recipe)
-    print(json.dumps(result, indent=2))
-    if asked.json:
-        path.write_text(json.dumps(result, indent=2) + "\n")
+        for part in asked.only:
+            if part == "predict":
+                made: dict[str, Any] = {}
+                for n in asked.sizes:
+                    source = peptides(place / f"{n}.fasta", n)
+                    made[str(n)] = called("predict", program, source, "-o", place / f"{n}.csv", "--device", "cpu")
+            elif part == "routes":
+                made = ways(program, place, asked.records, asked.rounds)
+                bare, _ = trained(place, "no source")
+                made["without_a_source"] = in_one(bare, place / "ways.fasta", place / "bare.csv")
+            elif part == "train":
+                made = {str(n): trained(place, "minilm", n, 1)[1] for n in (1_000, 2_000, 4_000)}
+            else:
+                made = rows(place, asked.rows)
+            result[part] = {**made, "load_of_the_machine": [round(each, 1) for each in os.getloadavg()]}
+            print(json.dumps({part: result[part]}, indent=2), flush=True)
+            if asked.json:
+                path.write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":

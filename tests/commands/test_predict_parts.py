@@ -128,6 +128,7 @@ def test_what_is_read_in_one_pass_is_cut_as_well(folder, tmp_path):  # noqa: F81
     assert joined(tmp_path / "out") == (tmp_path / "one.csv").read_bytes()
 
 
+RECORDS = int(os.environ.get("XMR_TEST_RECORDS", "60000"))  # of the tests that kill
 SKIPPING = {"form": "csv", "part": 4000, "on_error": "skip"}
 
 
@@ -165,9 +166,9 @@ predict_parts(Path(folder), [source], out, engine, form="csv", part=4000, on_err
 
 @pytest.fixture(scope="module")
 def many(folder, tmp_path_factory):  # noqa: F811
-    """200,000 peptides, and what two processes make of them."""
+    """Peptides, and what two processes make of them."""
     place = tmp_path_factory.mktemp("many")
-    fasta(place / "in.fasta", 200_000, BAD)
+    fasta(place / "in.fasta", RECORDS, BAD)
     predict_parts(folder, [str(place / "in.fasta")], str(place / "local"), Engine(jobs=2), **SKIPPING)
     return place
 
@@ -190,8 +191,8 @@ def test_a_prediction_survives_a_killed_node_and_driver(folder, many, tmp_path):
         command = [sys.executable, "-c", DRIVER, str(folder), str(many / "in.fasta"), str(out), made.address]
         driver = subprocess.Popen(command, cwd=ROOT)
         wait_for(out, 3, driver)
-        made.remove_node(made.worker_nodes[-1], allow_graceful=False)
-        wait_for(out, 10, driver)
+        made.remove_node(next(iter(made.worker_nodes)), allow_graceful=False)
+        wait_for(out, 8, driver)
         os.kill(driver.pid, signal.SIGKILL)
         driver.wait()
         time.sleep(2)  # Ray ends what the driver had begun
@@ -217,7 +218,7 @@ def test_a_prediction_survives_killed_processes(folder, many, tmp_path):  # noqa
         for _ in range(3):
             ours |= {one for one, parent, _ in processes() if parent in ours}
         actors = [one for one, _, words in processes() if one in ours and words.startswith("ray::_Actor.apply")]
-        if actors and killed < 10 and len(parts_of(out)) > 2 * killed:
+        if actors and killed < 10 and len(parts_of(out)) > killed:
             os.kill(actors[killed % len(actors)], signal.SIGKILL)
             killed += 1
     assert (driver.returncode, killed) == (0, 10)
