@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+os.environ["RAY_worker_niceness"] = "0"  # as other processes; Ray gives its own a low priority
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, and for the processes that are started
 
 from xmr.commands.predict import Request, predict_file
