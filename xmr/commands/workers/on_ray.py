@@ -29,7 +29,7 @@ from xmr.commands.workers.base import (
     must_be_seen,
 )
 from xmr.core.output_folder import InUseError
-from xmr.errors import InputError, Problem, XmrError, require
+from xmr.errors import InputError, Problem, require
 
 if TYPE_CHECKING:
     from xmr.recipe.recipe import Recipe
@@ -100,8 +100,7 @@ class RayWorkers(Workers):
         try:
             return self.ray.get(task)
         except errors.RayTaskError as error:
-            unread = ImportError, AttributeError, errors.RaySystemError  # of what was sent
-            if isinstance(error.cause, unread) and not isinstance(error.cause, XmrError):
+            if isinstance(error.cause, errors.RaySystemError):  # what was sent could not be read
                 why = str(error.cause).splitlines()[0]
                 found = f"a node that lacks xmr {self.surroundings.version} or its packages ({why})"
                 raise EngineError(str(Problem("--engine ray", found, "the same ones on all nodes"))) from None
