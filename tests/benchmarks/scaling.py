@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-os.environ["RAY_worker_niceness"] = "0"  # as other processes; Ray gives its own a low priority
-os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, and for the processes that are started
+# Before torch is imported, and for the processes that are started; Ray gives its own a low priority.
+os.environ.update(OMP_NUM_THREADS="1", RAY_worker_niceness="0")
 
 from xmr.commands.predict import Request, predict_file
 from xmr.commands.predict_parts import Shard, _begin, _Maker, _Shards
