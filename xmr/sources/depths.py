@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 
 def spread(depth: int, feature_layers: int) -> list[int]:
-    """`feature_layers` - 1 evenly spaced layers below the last of `depth`, in descending order."""
-    places = torch.linspace(0, depth - 1, feature_layers).round().int().tolist() if feature_layers > 1 else [depth - 1]
+    """`feature_layers` - 1 evenly spaced layers below the last of `depth`, in descending order.
+
+    Rounded as `torch.linspace` does, because saved programs rest on it; in numpy, so that it can be exported.
+    """
+    if feature_layers == 1:
+        return []
+    last, steps, place = np.float32(depth - 1), np.float32(feature_layers - 1), np.arange(feature_layers)
+    step = last / steps
+    from_start, from_end = step * place.astype(np.float32), last - step * (steps - place.astype(np.float32))
+    places = np.where(place < feature_layers // 2, from_start, from_end).round().astype(int).tolist()
     return sorted(set(places[:-1]), reverse=True)
 
 
