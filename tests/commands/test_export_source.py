@@ -1,5 +1,6 @@
 """Sources as ONNX files."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,21 @@ def test_a_model_of_another_size_is_refused(tmp_path: Path) -> None:
     path, _ = export_source("resnet20_cifar10", ["weights=random"], tmp_path / "net.onnx", "logits")
     with pytest.raises(RecipeError, match=r"does not run.*a model of images of this size"):
         create(SOURCES, {"name": "onnx_image", "model": str(path), "size": [30, 31]}).load()
+
+
+@pytest.mark.parametrize(
+    ("model", "command"),
+    [
+        ("efficientnet_lite0.onnx", "xmr source export efficientnet_lite0 size=128"),
+        ("resnet20_cifar10.onnx", "xmr source export resnet20_cifar10"),
+        ("mine.onnx", "xmr source export NAME"),
+    ],
+)
+def test_a_missing_file_names_the_command_that_writes_it(monkeypatch, tmp_path, model, command):
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    monkeypatch.setenv("XMR_MODELS", str(tmp_path))
+    monkeypatch.setenv("XMR_CACHE", str(tmp_path))
+    monkeypatch.delenv("XMR_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SourceUnavailableError, match=re.escape(f"(`{command}` writes it)")):
+        create(SOURCES, {"name": "onnx_image", "model": model, "size": [128, 128]}).load()

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 
 from xmr.report import plots
 from xmr.report.learned import nearest_tokens
@@ -44,3 +45,17 @@ def test_nearest_tokens_by_hand():
     embedding = torch.tensor([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
     found = nearest_tokens(torch.tensor([[3.0, 0.1]]), embedding, ("x", "y", "xy"), 2)
     assert [word for word, _ in found[0]] == ["x", "xy"]
+
+
+def test_a_search_is_shown_by_its_questions():
+    rows = [
+        {"epoch": 0, "score": 0.2, "questions": 15},
+        {"epoch": 1, "train_loss": 0.5, "questions": 35},
+        {"epoch": 2, "train_loss": 0.4, "score": 0.8, "questions": 70},
+    ]
+    axes = Figure().subplots()
+    plots.learning(rows, 2, "accuracy")(axes)
+    assert axes.get_xlabel() == "questions to the source"
+    line, chosen = axes.figure.axes[1].get_lines()
+    assert [*line.get_xdata()] == [15, 70]
+    assert [*chosen.get_xdata()] == [70, 70]

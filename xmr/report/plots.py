@@ -190,23 +190,28 @@ def reliability(confidence: np.ndarray, correct: np.ndarray) -> Callable[[Axes],
 
 
 def learning(rows: list[dict[str, float]], best: int, score: str) -> Callable[[Axes], None]:
-    """Training loss and validation score by epoch; the selected epoch is marked."""
+    """Training loss and validation score by epoch, or by questions to a source that only answers; the selected epoch is
+    marked.
+    """
+    by, label = ("questions", "questions to the source") if "questions" in rows[0] else ("epoch", "epoch")
 
     def draw(axes: Axes) -> None:
-        epochs = [row["epoch"] for row in rows]
-        axes.plot(epochs, [row.get("train_loss", np.nan) for row in rows], color=GREY, label="training loss")
-        axes.set(xlabel="epoch", ylabel="training loss", title="Training")
-        if any("score" in row for row in rows):
+        places = [row[by] for row in rows]
+        axes.plot(places, [row.get("train_loss", np.nan) for row in rows], color=GREY, label="training loss")
+        axes.set(xlabel=label, ylabel="training loss", title="Training")
+        scored = [row for row in rows if "score" in row]
+        if scored:
             other = axes.twinx()
             other.plot(
-                epochs,
-                [row.get("score", np.nan) for row in rows],
+                [row[by] for row in scored],
+                [row["score"] for row in scored],
                 color=BLUE,
                 marker=".",
                 label=f"validation {score}",
             )
             other.set_ylabel(f"validation {score}")
-            other.axvline(best, color=ORANGE, lw=1, ls="--")
+            chosen = next((row[by] for row in rows if row["epoch"] == best), places[-1])
+            other.axvline(chosen, color=ORANGE, lw=1, ls="--")
             other.grid(False)
 
     return draw

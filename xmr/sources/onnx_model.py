@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from annotated_types import Ge, Le
 
+from xmr.core.registry import SOURCES
 from xmr.errors import Problem, RecipeError, SourceUnavailableError, require
 from xmr.sources.black_box import BlackBox
 from xmr.sources.media import AudioView, Clips, Images, ImageView, Medium
@@ -36,7 +38,7 @@ class OnnxSource(BlackBox):
         runtime: Any = require("onnxruntime", "onnx", "a source of an ONNX file")
         path = Path(find_model(self.model_name))
         if not os.path.isfile(path):
-            expected = "an .onnx file, here or below XMR_MODELS (`xmr source export NAME` writes one of a source)"
+            expected = f"an .onnx file, here or below XMR_MODELS ({self._how_to_write()} writes it)"
             raise SourceUnavailableError(Problem("source.model", f"no file {self.model_name!r}", expected))
         content = path.read_bytes()
         options = runtime.SessionOptions()
@@ -61,6 +63,14 @@ class OnnxSource(BlackBox):
             ) from error
         digest = hashlib.sha256(content).hexdigest()
         return self.adopt({"file": digest, **self.facts()}, medium, classes)
+
+    def _how_to_write(self) -> str:
+        """The command for a file with the name of a source."""
+        name = Path(self.model_name).stem
+        if name not in SOURCES.names():
+            return "`xmr source export NAME`"
+        height = self.facts().get("size", [0])[0] if "size" in inspect.signature(SOURCES.get(name)).parameters else 0
+        return f"`xmr source export {name}{f' size={height}' if height else ''}`"
 
     def facts(self) -> dict[str, Any]:
         """What decides the answers besides the file."""

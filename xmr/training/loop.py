@@ -133,6 +133,8 @@ def _train(
         job.fit_features()
         job.count_before_training()
         history.rows.append({"epoch": 0, **job.alignment(), **job.validate(job.precision)})
+        if program.source.questions is not None:
+            history.rows[0]["questions"] = program.source.questions.used()
         if history.rows[0].get("score", -math.inf) > -math.inf:  # the untrained program competes with every epoch
             history.best_score, best = history.rows[0]["score"], trained_state(modules)
 
@@ -210,6 +212,7 @@ def _train(
                 "train_loss": progress.loss_sum / max(1, progress.seen),
                 **job.alignment(),
                 **({} if job.searches else job.validate(job.precision)),
+                **({"questions": first + progress.asked} if (first := history.rows[0].get("questions")) else {}),
             }
             history.rows.append(row)
             if not choose(row) and settings.patience and progress.step >= settings.min_steps:
@@ -222,6 +225,8 @@ def _train(
         try:
             job.recount()
             history.rows[-1] |= job.validate("full")
+            if "questions" in history.rows[-1]:  # the count asks about every record once more
+                history.rows[-1]["questions"] += history.rows[0]["questions"]
             choose(history.rows[-1])
         except QuestionBudgetError as spent:
             history.note = f"the outputs were not counted again: {spent}"

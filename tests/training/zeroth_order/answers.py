@@ -30,7 +30,7 @@ class OnlyAnswers(Source):
     def __init__(self, budget: int | None = None) -> None:
         super().__init__()
         self.asked = 0
-        self.questions = SimpleNamespace(limit=budget, reserved=0)
+        self.questions = SimpleNamespace(limit=budget, reserved=0, used=lambda: self.asked)
 
     def load(self, seed: int = 0) -> Self:
         rng = np.random.default_rng(seed)

@@ -124,6 +124,7 @@ def test_a_budget_is_never_exceeded_and_its_end_loses_nothing(tmp_path, budget, 
     assert history.note.startswith(f"stopped after {steps} steps: ") == (budget is not None)
     assert [row["epoch"] for row in history.rows] == [*range(1 + -(-steps // 2))]
     assert "score" in history.rows[-1]
+    assert (history.rows[0]["questions"], history.rows[-1]["questions"]) == (15, asked)
     assert {event["steps"] for event in done} <= {steps}, "schedules end where the budget does"
     again, rows, _ = searched(tmp_path, resume=True, **options)
     assert same(program, again)
