@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -69,6 +70,14 @@ def predict(
         int | None,
         typer.Option(min=0, help="Most questions to a source that only answers (an API, an ONNX file)."),
     ] = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Labelled records that were not in training: adds the classes (prediction_set) or the interval "
+            "(lower, upper) that hold the truth with the probability --coverage."
+        ),
+    ] = None,
+    coverage: Annotated[float, typer.Option(min=0.01, max=0.999, help="Probability for --calibrate.")] = 0.9,
     precision: Annotated[
         Precision, typer.Option(help="Number format; bf16 is faster where the processor supports it.")
     ] = Precision.full,
@@ -115,6 +124,8 @@ def predict(
             "keep": keep,
             "queries": queries,
             "samples": samples,
+            "calibrate": calibrate,
+            "coverage": coverage,
             "report": lambda n, rate: status.update(f"{n:,} records, {rate:,.0f} per second"),
         }
         where = Engine((engine or Engines.local).value, jobs, address, cpus, gpus)

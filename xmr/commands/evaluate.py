@@ -40,30 +40,10 @@ def assess_file(
     apart.
     """
     must_exist(source)
-    encoder, columns = reader_of(folder, Columns(input_column, target_columns))
     skipped = Skipped()
-    records = encoder.read(source, columns, on_error, skipped)
-    if role is not None:
-        if role not in records.role:
-            raise DataError(
-                Problem(str(source), f"no record of the set {role!r}", "train, validation or test as in the file")
-            )
-        records = records.take([index for index, found in enumerate(records.role) if found == role])
     program = Program.load(folder, str(make_accelerator(device).device))
+    records = read_labelled(program, folder, source, on_error, skipped, Columns(input_column, target_columns), role)
     task = program.task
-    wanted = task.columns
-    if columns.recalled().label_separator:  # a label that no record here has
-        records.labels |= {name: ["0"] * len(records) for name in wanted if name not in records.labels}
-    if len(records.labels) == len(wanted) and set(records.labels) != set(wanted):
-        records.labels = dict(zip(wanted, records.labels.values()))
-    records = without_bad(records, task.check_labels(records), on_error, skipped)
-    wrong = {**task.check(records), **program.encoder.check(records, fitted=True)}
-    records = without_bad(records, wrong, on_error, skipped)
-    if task.per_position:
-        lengths = np.array([len(text) for text in program.encoder.canonical(records)])
-        records = without_bad(records, task.check_lengths(records, lengths), on_error, skipped)
-    if not len(records):
-        raise DataError(Problem(str(source), "no usable record", "at least one"))
     data = program.encoder.encode(records)
     values = program.predict_each(data).mean(dim=0).numpy()
     target, positions = task.encode(records), task.lengths(data)
@@ -86,6 +66,41 @@ def assess_file(
             scores = _scores(task, values[rows], target[rows], None if positions is None else positions[new])
             result["without_them"] = {"n": int(new.sum()), **scores}
     return finite({**result, **({"notes": notes} if notes else {})})
+
+
+def read_labelled(
+    program: Program,
+    folder: Path,
+    source: Path,
+    on_error: str = "fail",
+    skipped: Skipped | None = None,
+    given: Columns | None = None,
+    role: str | None = None,
+) -> Records:
+    """Records of a file whose labels and inputs suit a program. role: see `assess_file`. Raises DataError."""
+    task, skipped = program.task, skipped or Skipped()
+    encoder, columns = reader_of(folder, given or Columns())
+    records = encoder.read(source, columns, on_error, skipped)
+    if role is not None:
+        if role not in records.role:
+            raise DataError(
+                Problem(str(source), f"no record of the set {role!r}", "train, validation or test as in the file")
+            )
+        records = records.take([index for index, found in enumerate(records.role) if found == role])
+    wanted = task.columns
+    if columns.recalled().label_separator:  # a label that no record here has
+        records.labels |= {name: ["0"] * len(records) for name in wanted if name not in records.labels}
+    if len(records.labels) == len(wanted) and set(records.labels) != set(wanted):
+        records.labels = dict(zip(wanted, records.labels.values()))
+    records = without_bad(records, task.check_labels(records), on_error, skipped)
+    wrong = {**task.check(records), **program.encoder.check(records, fitted=True)}
+    records = without_bad(records, wrong, on_error, skipped)
+    if task.per_position:
+        lengths = np.array([len(text) for text in program.encoder.canonical(records)])
+        records = without_bad(records, task.check_lengths(records, lengths), on_error, skipped)
+    if not len(records):
+        raise DataError(Problem(str(source), "no usable record", "at least one"))
+    return records
 
 
 def _unlike(program: Program, path: Path, values: np.ndarray, on_error: str, skipped: Skipped) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -21,6 +21,7 @@ from typing import IO, Any, Literal
 import numpy as np
 import torch
 
+from xmr.commands.coverage import Coverage
 from xmr.core.files import NAMES, escape_formula, json_sha256, replacing, sweep, write_csv, write_json, writing
 from xmr.core.output_folder import check_name, locked
 from xmr.core.parquet import SUFFIX as PARQUET
@@ -35,7 +36,7 @@ from xmr.data.records import Records, Skipped, without_bad
 from xmr.errors import DataError, OutputError, Problem
 from xmr.program import Program
 from xmr.program_folder import FILES, read_facts, reader_of
-from xmr.tasks.base import Table, Task, task_class
+from xmr.tasks.base import SETS, Table, Task, task_class
 from xmr.training.devices import make_accelerator
 
 MAX_IDS = 50_000_000  # ids compared with one another, at 8 bytes each
@@ -69,6 +70,8 @@ def predict_file(
     keep: bool = False,
     samples: int = 0,
     queries: int | None = None,
+    calibrate: Path | None = None,
+    coverage: float = 0.9,
     report: Callable[[int, float], None] = lambda n, rate: None,
 ) -> Done:
     """Predict every record of one or several files into `target`, CSV or Parquet. Raises DataError with file and line.
@@ -77,7 +80,8 @@ def predict_file(
     force: start over, and replace a `target` that is no prediction. escape_formulas: an apostrophe before ids and
     labels that a spreadsheet would take for a formula. keep: write header and input of each record as well. samples:
     per record, of programs that fill hidden letters. queries: most questions to a source that only answers; raises
-    QuestionBudgetError for more. Raises OutputError for a target that is the input, no file, in use, or cannot be
+    QuestionBudgetError for more. calibrate: labelled records from which prediction sets of this `coverage` are made
+    (`Coverage`). Raises OutputError for a target that is the input, no file, in use, or cannot be
     written.
     """
     paths = [source] if isinstance(source, Path) else [*source]
@@ -96,6 +100,7 @@ def predict_file(
         if first is None:
             raise DataError(Problem(str(paths[0]), "no record", "at least one"))
         request = Request(folder, columns, on_error, precision, device, escape_formulas, keep, samples, queries)
+        request = replace(request, calibrate=calibrate, coverage=coverage)
         key = fingerprint(request, paths)
         chunks = encoder.stream(source, columns, chunk or encoder.chunk)
         return _predict(request.load(), chunks, source, target, key, force, report)
@@ -153,15 +158,19 @@ class Request:
     keep: bool = False
     samples: int = 0
     queries: int | None = None
+    calibrate: Path | None = None
+    coverage: float = 0.9
 
     def load(self) -> Predictor:
-        """The program on its device. Raises ProgramError."""
+        """The program on its device. Raises ProgramError, and DataError for labelled records that do not serve."""
         program = Program.load(self.folder, str(make_accelerator(self.device).device))
         if self.samples:
             program.task = program.task.sampling(self.samples)
         if program.source.questions is not None:
             program.source.questions.prediction_limit = self.queries
-        return Predictor(self, program)
+        if self.calibrate is None:
+            return Predictor(self, program)
+        return Predictor(self, program, Coverage.of(program, self.folder, self.calibrate, self.coverage))
 
 
 @dataclass
@@ -181,6 +190,7 @@ class Predictor:
 
     request: Request
     program: Program
+    coverage: Coverage | None = None
     numbers: tuple[str, ...] = ()
 
     def __call__(self, records: Records, header: bool) -> Answered:
@@ -205,11 +215,13 @@ class Predictor:
         prediction = Prediction.of(part.ids, each, program.task.lengths(data))
         prediction = program.encoder.to_original_units(prediction, part)
         why = None if features is None else program.unlike_training(part, features)
-        more: dict[str, list[str]] = {} if why is None else {UNLIKE: why}
+        sets = {} if self.coverage is None else program.task.within(prediction.values, self.coverage.limit)
+        more: dict[str, list[Any]] = {**sets, **({} if why is None else {UNLIKE: why})}
         if self.request.keep:
             more |= _kept(part)
         if not self.numbers:
-            found = number_columns(prediction, program.task)
+            numbers = tuple(name for name, cells in sets.items() if not isinstance(cells[0], str))
+            found = (*number_columns(prediction, program.task), *numbers)
             self.numbers = tuple(map(escape_formula, found)) if self.request.escape_formulas else found
         names, rows = prediction_table(prediction, program.task, None, self.request.escape_formulas, more)
         return csv_bytes([names, *rows] if header else rows), sum(map(bool, why or []))
@@ -278,6 +290,7 @@ def _predict(
         bad_part.unlink(missing_ok=True)
     questions = predictor.program.source.questions
     said = [] if questions is None else [questions.said()]
+    said += [] if predictor.coverage is None else [predictor.coverage.note]
     return Done(state["written"], state["skipped"], skipped_file, (*notes, *ids.notes(), *said))
 
 
@@ -295,12 +308,12 @@ def prediction_table(
     task: Task,
     records: Records | None = None,
     escape_formulas: bool = False,
-    more: Mapping[str, list[str]] | None = None,
+    more: Mapping[str, list[Any]] | None = None,
 ) -> Table:
     """Header and rows of predictions.csv, as text; with labelled `records`, the true labels behind the ids.
 
-    escape_formulas: an apostrophe before every text that a spreadsheet would take for a formula. more: columns of texts
-    to add at the end.
+    escape_formulas: an apostrophe before every text that a spreadsheet would take for a formula. more: columns to
+    add at the end.
     """
     header, rows = task.table(prediction)
     if more:
@@ -326,7 +339,7 @@ def number_columns(prediction: Prediction, task: Task) -> tuple[str, ...]:
 def is_prediction_header(header: list[str]) -> bool:
     """Whether this is the header of a table that `prediction_table` makes of records without labels."""
     header = [*header]
-    while header and (header[-1] in (UNLIKE, HEADER, INPUT) or header[-1].startswith(f"{INPUT}[")):
+    while header and (header[-1] in (UNLIKE, HEADER, INPUT, *SETS) or header[-1].startswith(f"{INPUT}[")):
         header.pop()
     return any(task_class(name).is_header(header) for name in TASKS.names())
 
@@ -432,12 +445,15 @@ def fingerprint(request: Request, sources: Sequence[Path], *more: object) -> str
         for source in sources
         for path in (sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source])
     ]
+    if request.calibrate is not None:
+        must_exist(request.calibrate)
+        files.append(request.calibrate)
     facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     digest = sha256()
     for name in FILES:
         digest.update(sha256((program / name).read_bytes()).digest())
     options = [request.columns.given(), request.on_error, request.precision, request.escape_formulas]
-    digest.update(json.dumps([facts, *options, request.keep, request.samples, *more]).encode())
+    digest.update(json.dumps([facts, *options, request.keep, request.samples, request.coverage, *more]).encode())
     return digest.hexdigest()
 
 

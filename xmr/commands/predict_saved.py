@@ -46,6 +46,8 @@ def predict_any(folder: Path, sources: Sequence[str], out: str, **settings: Any)
 
 
 def _predict(saved: Saved, paths: list[Path], target: Path, settings: dict[str, Any]) -> Done:
+    if settings.get("calibrate") is not None:
+        raise OutputError(Problem("--calibrate", f"a predictor of {', '.join(saved.members)}", "a program"))
     skipped_file = target.with_name(f"{target.name}.skipped.csv")
     for path in paths:
         must_exist(path)

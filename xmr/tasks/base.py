@@ -23,6 +23,7 @@ from xmr.metrics.registry import METRICS
 
 Scale = Literal["standard", "quantile"]  # how numbers are brought to a common scale
 Table = tuple[list[str], list[list[Any]]]  # header and rows
+SETS = ("prediction_set", "lower", "upper")  # columns of `Task.within`
 
 
 @dataclass(frozen=True)
@@ -246,6 +247,17 @@ class Task(ABC):
     def sampling(self, n: int) -> Self:
         """With `n` samples per record in the table. Raises RecipeError for a task that cannot sample."""
         raise RecipeError(Problem("--samples", f"task {self.name}", "a program that fills hidden letters (infilling)"))
+
+    def nonconformity(self, values: Array, truth: np.ndarray) -> Array:
+        """How far the truth lies from the prediction of each record, (n,), in the unit of `within`.
+
+        Arguments: as those of `metrics`. Of tasks with one class or number per record.
+        """
+        raise NotImplementedError
+
+    def within(self, values: Array, limit: float) -> dict[str, list[Any]]:
+        """What lies within `limit` of the predictions (n, K), as columns of the table of predictions."""
+        raise NotImplementedError
 
     def errors(self, values: Array, truth: np.ndarray) -> tuple[Array, list[tuple[str, str]]] | None:
         """Loss of each record (-inf: right), with the true and the predicted label as text; None: not to be listed."""

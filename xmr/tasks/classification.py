@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from xmr.data.records import Records
 from xmr.errors import DataError, Problem, nearest, one_of
 from xmr.metrics.base import Array
 from xmr.metrics.classes import ClassPredictions
-from xmr.tasks.base import IGNORE, Scale, Table, Task
+from xmr.tasks.base import IGNORE, SETS, Scale, Table, Task
 from xmr.tasks.thresholds import best_threshold
 
 
@@ -164,6 +164,16 @@ class Classification(Task):
     def is_header(cls, header: list[str]) -> bool:
         """See `Task.is_header`."""
         return is_probability_header(header)
+
+    def nonconformity(self, values: Array, truth: np.ndarray) -> Array:
+        """One less the probability of the true class; see `Task.nonconformity`."""
+        return 1 - values[np.arange(len(truth)), truth]
+
+    def within(self, values: Array, limit: float) -> dict[str, list[Any]]:
+        """Every class whose probability is at least 1 - limit, and the most likely one; see `Task.within`."""
+        inside = (1 - values <= limit) | (np.arange(values.shape[1]) == values.argmax(axis=1)[:, None])
+        names = np.array(self.names, dtype=object)
+        return {SETS[0]: ["|".join(names[row]) for row in inside]}
 
     def errors(self, values: Array, truth: np.ndarray) -> tuple[Array, list[tuple[str, str]]] | None:
         """Negative log-likelihood; see `Task.errors`."""

@@ -16,7 +16,7 @@ from xmr.data.readers.numbers import is_labelled, is_number
 from xmr.data.records import Records
 from xmr.metrics.base import Array
 from xmr.metrics.numbers import NumberPredictions
-from xmr.tasks.base import Scale, Table, Task
+from xmr.tasks.base import SETS, Scale, Table, Task
 
 _LEVELS = (np.arange(101) + 0.5) / 101
 _SCORES = ndtri(_LEVELS)  # normal scores of the stored quantiles
@@ -134,6 +134,14 @@ class Regression(Task):
     def is_header(cls, header: list[str]) -> bool:
         """See `Task.is_header`."""
         return header == ["id", "predicted", "std"]
+
+    def nonconformity(self, values: Array, truth: np.ndarray) -> Array:
+        """The absolute error of the first column, in its own units; see `Task.nonconformity`."""
+        return np.abs(values[:, 0] - self.own_units(truth)[:, 0])
+
+    def within(self, values: Array, limit: float) -> dict[str, list[Any]]:
+        """The ends of an interval; see `Task.within`."""
+        return {name: [*(values[:, 0] + end)] for name, end in zip(SETS[1:], (-limit, limit))}
 
     def errors(self, values: Array, truth: np.ndarray) -> tuple[Array, list[tuple[str, str]]] | None:
         """Squared error; see `Task.errors`."""
