@@ -22,7 +22,7 @@ from xmr.program import Program
 
 @dataclass(frozen=True)
 class Coverage:
-    """limit: the error that so many of the labelled records do not exceed. note: on what it rests."""
+    """limit: the error that this fraction of the labelled records does not exceed. note: on what it rests."""
 
     limit: float
     note: str
