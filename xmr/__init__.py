@@ -7,7 +7,7 @@ Start reading at `xmr/program.py`. Survey: arXiv 2202.10629; taxonomy of names: 
 
 from typing import Any
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 # Public names, imported on first use so that `import xmr` and `xmr --help` need no torch.
 _LAZY = {
