@@ -57,6 +57,8 @@ def test_parts_are_what_one_process_writes(folder, whole, tmp_path, capsys):  # 
     (tmp_path / "mine" / "file").touch()
     with pytest.raises(OutputError, match="files that xmr did not write"):
         predict_parts(folder, [source], str(tmp_path / "mine"), Engine())
+    with pytest.raises(InputError, match="--queries: found a limit, where several processes count on their own"):
+        predict_parts(folder, [source], str(tmp_path / "mine"), Engine(), queries=10)
 
 
 def test_only_missing_and_damaged_parts_are_computed(folder, whole, tmp_path, monkeypatch):  # noqa: F811

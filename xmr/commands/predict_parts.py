@@ -32,7 +32,7 @@ from xmr.data.columns import Columns
 from xmr.data.readers.paths import inputs, must_exist
 from xmr.data.readers.ranges import Range, ranges
 from xmr.data.records import Records
-from xmr.errors import DataError, OutputError, Problem, ProgramError
+from xmr.errors import DataError, InputError, OutputError, Problem, ProgramError
 from xmr.program_folder import reader_of
 from xmr.training.devices import make_accelerator
 
@@ -67,8 +67,12 @@ def predict_parts(
     processes.
 
     form: parquet or csv; part: records of a part at least; settings: of `Request`. Raises OutputError for a folder of
-    something else, EngineError for lost or unlike processes, and what `predict_file` raises.
+    something else, EngineError for lost or unlike processes, InputError for a limit of questions, and
+    what `predict_file` raises.
     """
+    if settings.get("queries") is not None:
+        found = "a limit, where several processes count on their own"
+        raise InputError(Problem("--queries", found, "one process: no --engine, --jobs or torchrun"))
     paths = inputs(sources)
     for path in paths:
         must_exist(path)
