@@ -17,6 +17,7 @@ def test_every_batch_once_and_as_many_for_all(records, world):
     for process in range(world):
         job = SimpleNamespace(
             training=SimpleNamespace(data=data),
+            shrink=1,
             accelerator=SimpleNamespace(num_processes=world, process_index=process),
             settings=SimpleNamespace(batch_size=1, batch_tokens=1),
             seed=0,
@@ -28,7 +29,7 @@ def test_every_batch_once_and_as_many_for_all(records, world):
 
 
 def test_a_ridge_is_due_when_it_solves():
-    ridge = Ridge(update_every=3).build(SimpleNamespace(hidden_width=2, one_vector=False), 2, None, None)
+    ridge = Ridge(update_every=3).build(SimpleNamespace(hidden_width=2, own_width=2, one_vector=False), 2, None, None)
     due = []
     for _ in range(6):
         due.append(ridge.due())

@@ -142,11 +142,13 @@ class Work:
         """
         source = self.program.source
         budget = source.questions
-        if not self.searches or budget is None or budget.limit is None:
+        if not self.searches or budget is None:
             return asked
         transforms = self.program.transforms
         views, reads = source.hidden_width // source.own_width, int(transforms[0].reads_features)
         asked += (evaluations + reads) * len(batch) * views * len(transforms)
+        if budget.limit is None:
+            return asked
         allowed = budget.limit - (2 + reads) * budget.reserved  # for the count at the start and that at the end
         if asked > allowed:
             raise QuestionBudgetError(
