@@ -50,7 +50,7 @@ class Coverage:
         values = program.predict(records).values
         errors = np.sort(program.task.nonconformity(values, program.task.encode(records).numpy()))
         rank = math.ceil(round((len(errors) + 1) * coverage, 9))
-        left = f", {int(known.sum()):,} others were in training" if known.any() else ""
+        left = f", {int(known.sum()):,} others were in training or validation" if known.any() else ""
         if part is None:
             left = f"; whether the program was trained on them is not known ({FILE} is not there)"
         return cls(float(errors[rank - 1]), f"coverage of {coverage:.0%} from {len(errors):,} labelled records{left}")

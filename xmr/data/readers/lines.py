@@ -16,7 +16,8 @@ _DECIDING = 200  # lines that show whether a file has columns
 
 
 def has_columns(path: Path, columns: Columns) -> bool:
-    """Whether a text file is a table: its first line has the name of a column, or tabs or the known columns are there.
+    """Whether a text file is a table: its first line has the name of a column, or it has tabs, or the known
+    columns.
 
     Commas and semicolons alone do not make columns of sentences.
     """
