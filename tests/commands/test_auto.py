@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -115,7 +116,7 @@ def test_a_saved_baseline_predicts_what_it_did(done, tmp_path):
     out = tmp_path / "saved"
     out.mkdir()
     (out / "recipe.yaml").write_text((folder / "out" / "recipe.yaml").read_text())
-    saved = save(out, ("random_forest",), job.records["train"])
+    saved = save(out, ("random_forest",), job.records["train"], np.zeros(0, int))
     found = saved.predict(job.records["test"]).values
     np.testing.assert_allclose(found, expected, atol=1e-9)
     assert load_saved(out).members == ("random_forest",)
@@ -128,9 +129,107 @@ def test_a_saved_baseline_predicts_what_it_did(done, tmp_path):
         load_saved(out)
 
 
-def test_forecasts_are_not_for_it(tmp_path):
-    with pytest.raises(RecipeError, match="found forecasting; expected one prediction per record"):
-        auto("forecast/solar", [], tmp_path / "out", log=lambda text: None)
+FORECAST = """
+task: forecasting
+data: {path: data.csv, time: date, split: {by: time, validation: 40, test: 40}}
+encoder: {name: forecast, context_length: 24, horizon: 6, season: 12}
+source: {name: identity, width: 16}
+transform: {name: signal_patches, patch: 8, stride: 8, instance_norm: true, rescale: false}
+output: {name: forecast, width: 8}
+training: {epochs: 2, learning_rate: 0.01}
+"""
+
+
+def write_waves(path, steps, first=0):
+    """Two waves of a season of 12 hours, by the hour."""
+    clock, rng = np.arange(first, first + steps), np.random.default_rng(first)
+    values = np.stack([np.sin(clock * np.pi / 6), np.cos(clock * np.pi / 6)], axis=1)
+    values = np.round(values + 0.1 * rng.standard_normal(values.shape), 4)
+    hours = np.datetime64("2024-01-01T00", "h") + clock
+    lines = ["date,a,b", *(f"{hour},{a},{b}" for hour, (a, b) in zip(hours, values))]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_forecasts_are_chosen_on_the_rows_before_the_test_part(tmp_path):
+    write_waves(tmp_path / "data.csv", 300)
+    (tmp_path / "r.yaml").write_text(FORECAST.replace("data.csv", str(tmp_path / "data.csv")))
+    out = tmp_path / "out"
+    result = auto(str(tmp_path / "r.yaml"), [], out, minutes=2, log=lambda text: None, also=["last_value"])
+    job = load_job(load_recipe(str(tmp_path / "r.yaml")))
+    held_out = job.task.encode(job.records["validation"])
+    scores = {tried.name: tried.score for tried in result.tried}
+    for name in ("last_value", "seasonal_naive"):  # these learn nothing, so that the held-out score can be checked
+        data = baseline_input(job)
+        values = run_baseline(name, replace(data, sets={**data.sets, "test": data.sets["validation"]}))
+        assert scores[f"baseline {name}"] == pytest.approx(-job.task.metrics(values, held_out)["mse"])
+    assert result.chosen != "baseline last_value"
+    assert result.test["chosen"] < result.baselines["last_value"]["mse"]
+    assert "standard_error" not in result.baselines["last_value"]
+    assert "test records overlap" in result.paragraph()
+    assert json.loads((out / "auto.json").read_text())["difference"][1] is None
+
+
+def test_a_saved_forecast_continues_a_table(tmp_path):
+    write_waves(tmp_path / "data.csv", 300)
+    (tmp_path / "r.yaml").write_text(FORECAST.replace("data.csv", str(tmp_path / "data.csv")))
+    out = tmp_path / "out"
+    auto(str(tmp_path / "r.yaml"), [], out, minutes=2, log=lambda text: None)
+    job = load_job(load_recipe(str(tmp_path / "r.yaml")))
+    learned = job.prepared.records.take(np.concatenate([job.prepared.split.train, job.prepared.split.validation]))
+    validation = np.arange(len(job.prepared.split.train), len(learned))
+    save(out, ("linear", "seasonal_naive"), learned, validation)
+    write_waves(tmp_path / "more.csv", 40, first=300)
+    predict_any(out, [str(tmp_path / "more.csv")], str(tmp_path / "next.csv"))
+    with (tmp_path / "next.csv").open() as file:
+        rows = {row["id"].split()[-1]: row for row in csv.DictReader(file)}
+    expected = np.sin(np.arange(340, 346) * np.pi / 6)
+    np.testing.assert_allclose([float(rows["a"][f"t+{step}"]) for step in range(1, 7)], expected, atol=0.35)
+    values = run_baseline("linear", baseline_input(job))
+    np.testing.assert_allclose(load_saved(out)._values("linear", job.records["test"]), values, atol=1e-6)
+
+
+LABELING = """
+task: sequence_labeling
+data: {path: data.csv, target: label, split: {by: random, test: 0.3, validation: 0}}
+encoder: {name: protein, max_length: 32}
+source: {name: identity, width: 16}
+transform: {name: context_window, width: 3, channels: 8}
+output: {name: per_position}
+training: {epochs: 2}
+"""
+
+
+def test_labels_of_every_position(tmp_path):
+    rng = np.random.default_rng(0)
+    texts = ["".join(rng.choice(list("ACDEFGHIKL"), rng.integers(5, 30))) for _ in range(60)]
+    lines = [f"{text},{''.join('he'[letter in 'ACDEF'] for letter in text)}" for text in texts]
+    (tmp_path / "data.csv").write_text("\n".join(["sequence,label", *lines]) + "\n")
+    (tmp_path / "r.yaml").write_text(LABELING.replace("data.csv", str(tmp_path / "data.csv")))
+    out = tmp_path / "out"
+    result = auto(str(tmp_path / "r.yaml"), [], out, minutes=3, log=lambda text: None)
+    scores = {tried.name: tried.score for tried in result.tried}
+    assert scores["baseline window_linear"] > 0.99  # a position's own letter tells its label
+    assert result.test["chosen"] > 0.95
+    job = load_job(load_recipe(str(tmp_path / "r.yaml")))
+    save(out, ("window_linear",), job.records["train"], np.zeros(0, int))
+    (tmp_path / "new.csv").write_text("sequence\nACDGHI\nLLLLLLLA\n")
+    predict_any(out, [str(tmp_path / "new.csv")], str(tmp_path / "labels.csv"))
+    with (tmp_path / "labels.csv").open() as file:
+        assert [row["predicted"] for row in csv.DictReader(file)] == ["eeehhh", "hhhhhhhe"]
+
+
+def test_many_rows_are_held_out_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(search, "ENOUGH", 10)
+    write_table(tmp_path / "data.csv", 70, 0)
+    (tmp_path / "r.yaml").write_text(RECIPE.replace("data.csv", str(tmp_path / "data.csv")))
+    pool = search.pool_of(load_job(load_recipe(str(tmp_path / "r.yaml"))))
+    assert [len(folds) for folds in pool.folds] == [1]
+    assert len(pool.scored) == len(pool.folds[0][0]) == 10
+
+
+def test_infilling_is_not_for_it(tmp_path):
+    with pytest.raises(RecipeError, match="found infilling; expected predictions of records, positions or future"):
+        auto("protein/antibody_loops", [], tmp_path / "out", log=lambda text: None)
     assert not (tmp_path / "out").exists()
 
 

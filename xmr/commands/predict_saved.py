@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ def _predict(saved: Saved, paths: list[Path], target: Path, settings: dict[str, 
         raise DataError(Problem(str(paths[0]), "no record", "at least one"))
     records = without_bad(records, encoder.check(records, fitted=True), on_error, skipped)
     task = restore_task(saved.task_state(), str(saved.folder))
-    prediction = encoder.to_original_units(saved.predict(records), records)
+    prediction = replace(saved.predict(records), lengths=task.lengths(encoder.encode(records)))
+    prediction = encoder.to_original_units(prediction, records)
     header, rows = prediction_table(prediction, task, None, settings.get("escape_formulas", False))
     if len(skipped):
         write_csv(skipped_file, SKIPPED_HEADER, skipped.rows)

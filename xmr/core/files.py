@@ -103,7 +103,7 @@ def finite(value: Any) -> Any:
     """Replace numbers that are not finite by null, because JSON has no NaN."""
     if isinstance(value, dict):
         return {key: finite(inner) for key, inner in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 

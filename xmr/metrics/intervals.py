@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -27,19 +27,10 @@ def bootstrap(
 
     lengths: positions per record, for per-position tasks, which are sampled by record.
     """
-    rng = np.random.default_rng(seed)
     found: dict[str, list[float]] = {}
-    n = len(values) if lengths is None else len(lengths)
-    first = None if lengths is None else np.concatenate([[0], np.cumsum(lengths)])
-    draws = draws if len(values) < 50_000 else 50  # per-position sets have 1e5 positions: their intervals are narrow
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for _ in range(draws):
-            pick = rng.integers(0, n, n)
-            if first is not None and lengths is not None:
-                counts = lengths[pick]
-                within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-                pick = np.repeat(first[pick], counts) + within
+        for pick in resamples(len(values), lengths, draws, seed):
             drawn = metrics(values[pick], target[torch.from_numpy(pick)])
             for name, value in drawn.items():
                 found.setdefault(name, []).append(value)
@@ -49,3 +40,22 @@ def bootstrap(
         for name, column in found.items()
         if np.isfinite(column).any()
     }
+
+
+def resamples(n: int, lengths: np.ndarray | None, draws: int, seed: int = 0) -> Iterator[np.ndarray]:
+    """The rows of each of `draws` bootstrap samples of n rows; see `bootstrap`.
+
+    Large per-position sets are sampled 50 times: of 1e5 positions, intervals are narrow.
+    """
+    rng = np.random.default_rng(seed)
+    records = n if lengths is None else len(lengths)
+    for _ in range(draws if n < 50_000 else min(draws, 50)):
+        pick = rng.integers(0, records, records)
+        yield pick if lengths is None else rows_of(pick, lengths)
+
+
+def rows_of(records: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """The rows of some records, in their order, where record i has `lengths[i]` rows."""
+    counts = lengths[records]
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat((np.cumsum(lengths) - lengths)[records], counts) + within

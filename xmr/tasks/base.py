@@ -41,6 +41,7 @@ class Task(ABC):
     has_labels: targets come from label columns. several_columns: there may be more than one of them.
     probabilistic: predictions are probabilities, otherwise numbers.
     one_answer: the report may ask what the prediction of a record depends on.
+    independent: records are sampled on their own, so that bootstrap intervals hold.
     single_target: one class or number per record. has_threshold: of a binary or yes-or-no decision.
     per_label: metrics that each label has as well, as `auroc[label]`.
     default_output: the output `xmr new` writes.
@@ -60,6 +61,7 @@ class Task(ABC):
     several_columns: ClassVar[bool] = False
     probabilistic: ClassVar[bool] = True
     one_answer: ClassVar[bool] = True
+    independent: ClassVar[bool] = True
     single_target: ClassVar[bool] = False
     has_threshold: ClassVar[bool] = False
     per_label: ClassVar[tuple[str, ...]] = ()
@@ -114,6 +116,14 @@ class Task(ABC):
         """Label columns of synthetic records, from a number and a truth value of each and a letter per position."""
         middle = float(np.median(scores))
         return {"label": ["high" if score > middle else "low" for score in scores]}
+
+    @classmethod
+    def stand_ins(cls, records: Records, lengths: np.ndarray) -> dict[str, list[str]]:
+        """Label columns for unlabelled records to be encoded next to labelled ones, from labels that those have.
+
+        records: the labelled ones; lengths: (n,) positions of each unlabelled one.
+        """
+        return {column: [labels[0]] * len(lengths) for column, labels in records.labels.items()}
 
     # Targets
 
@@ -232,8 +242,11 @@ class Task(ABC):
         return self
 
     def interval(self, values: Array, target: Tensor, lengths: np.ndarray | None = None) -> dict[str, list[float]]:
-        """Bootstrap intervals of the metrics over whole records: name -> [low, high]. lengths: see `lengths`."""
-        return bootstrap(self.metrics, values, target, lengths)
+        """Bootstrap intervals of the metrics over whole records: name -> [low, high]; {} unless they are `independent`.
+
+        lengths: see `lengths`.
+        """
+        return bootstrap(self.metrics, values, target, lengths) if self.independent else {}
 
     @abstractmethod
     def table(self, prediction: Prediction) -> Table:

@@ -29,6 +29,7 @@ class Forecasting(Task):
     has_labels: ClassVar[bool] = False
     probabilistic: ClassVar[bool] = False
     one_answer: ClassVar[bool] = False
+    independent: ClassVar[bool] = False  # windows overlap
     default_output: ClassVar[str] = "forecast"
     figures: ClassVar[tuple[str, ...]] = ("error_by_step",)
 
@@ -73,10 +74,6 @@ class Forecasting(Task):
     def main_metric(self) -> str:
         """Mean squared error."""
         return "mse"
-
-    def interval(self, values: Array, target: Tensor, lengths: np.ndarray | None = None) -> dict[str, list[float]]:
-        """None: windows overlap, so they are not independent."""
-        return {}
 
     def table(self, prediction: Prediction) -> Table:
         """A column per step."""

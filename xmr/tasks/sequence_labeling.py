@@ -78,6 +78,11 @@ class SequenceLabeling(Classification):
         return {"label": list(letters)}
 
     @classmethod
+    def stand_ins(cls, records: Records, lengths: np.ndarray) -> dict[str, list[str]]:
+        """See `Task.stand_ins`: one letter per position."""
+        return {column: [labels[0][:1] * int(n) for n in lengths] for column, labels in records.labels.items()}
+
+    @classmethod
     def classes_of(cls, labels: list[str]) -> set[str]:
         """The letters of the labels."""
         return set("".join(labels))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from xmr.baselines.base import PER_RECORD
+from xmr.baselines.base import HIDDEN
 from xmr.baselines.registry import run_baseline
 from xmr.commands.auto.candidates import Candidate
 from xmr.commands.auto.held_out import Pool, trained_job
@@ -30,7 +30,8 @@ from xmr.core.prediction import Prediction
 from xmr.core.registry import SOURCES
 from xmr.data.records import Records
 from xmr.errors import OutputError, Problem, RecipeError, XmrError, reason
-from xmr.job import load_job
+from xmr.job import Job, load_job
+from xmr.metrics.intervals import resamples
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.recipe import Recipe
 from xmr.tasks.base import Task, task_class
@@ -57,15 +58,19 @@ def auto(
     """
     started = time.perf_counter()
     overrides = [*overrides, *([] if metric is None else [f"training.metric={metric}"])]
-    recipe = load_recipe(name, [*overrides, "data.split.validation=0", "baselines=[]"])
-    if task_class(recipe.task).predicts != PER_RECORD:
-        expected = "one prediction per record; for other tasks `xmr compare` and `xmr sweep`"
+    recipe = load_recipe(name, [*overrides, "baselines=[]"])
+    if task_class(recipe.task).predicts == HIDDEN:
+        expected = "predictions of records, positions or future steps; for others `xmr compare` and `xmr sweep`"
         raise RecipeError(Problem("task", recipe.task, expected))
+    if recipe.data.split.by != "time":
+        recipe = load_recipe(name, [*overrides, "baselines=[]", "data.split.validation=0"])
+    elif not recipe.data.split.validation:
+        raise RecipeError(Problem("data.split.validation", "0", "rows after those of training, to choose on"))
     with held(folder):
         job = load_job(recipe)
         log(job.prepared.summary())
         members, recipes, pool, result = search(job, name, overrides, folder, started, SEARCH * 60 * minutes, log)
-        _finish(members, recipes, recipe, pool, job.records["test"], folder, result, also, serve, log)
+        _finish(members, recipes, pool, job, folder, result, also, serve, log)
         result.seconds = time.perf_counter() - started
         write_json(folder / "auto.json", finite(result.as_json()))
         write_text(folder / "auto.md", table(result) + "\n\n" + result.paragraph() + "\n")
@@ -107,9 +112,8 @@ def search_and_test(
 def _finish(
     members: list[Candidate],
     recipes: dict[Candidate, Recipe],
-    base: Recipe,
     pool: Pool,
-    test: Records,
+    job: Job,
     folder: Path,
     result: Result,
     also: Sequence[str],
@@ -117,6 +121,7 @@ def _finish(
     log: Log,
 ) -> None:
     """Fit what was chosen, the best program and the best baseline on all training records; test and save."""
+    base, test = job.recipe, job.records["test"]
     names = {candidate.name: candidate for candidate in recipes}
     target = pool.task.encode(test)
     write_text(folder / RECIPE, dump_recipe(base))
@@ -125,7 +130,8 @@ def _finish(
     values: dict[str, np.ndarray] = {}
     chosen = programs[0] if programs else names.get(best_program.name) if best_program and serve else None
     if chosen is None and serve:
-        raise OutputError(f"{folder}: no program could be fitted; {result.tried[0].name}: {result.tried[0].note}")
+        failed = next(each for each in result.tried if each.kind == "program")
+        raise OutputError(f"{folder}: no program could be fitted; {failed.name}: {failed.note}")
     for each in programs or ([chosen] if chosen else []):
         log(f"fitting {each.name} on all training records")
         key = _key(each, chosen)
@@ -137,11 +143,11 @@ def _finish(
                 raise OutputError(f"{folder / PROGRAM}: {other}")
             values[key] = kept[0].values
             continue
-        job = trained_job(recipes[each])
-        values[key] = job.program.predict(test).values
+        program = trained_job(recipes[each]).program
+        values[key] = program.predict(test).values
         if serve:
-            job.program.save(folder / "members" / slug(each.name))
-    everything = np.arange(len(pool.records))
+            program.save(folder / "members" / slug(each.name))
+    learned, validation = pool.parts
     wanted = {each.baseline for each in members if each.baseline} | {*also}
     if best_baseline is not None:
         wanted.add(names[best_baseline.name].baseline)
@@ -149,24 +155,26 @@ def _finish(
         log(f"fitting {baseline} on all training records")
         both = type(pool.records).join([pool.records, test])
         whole = replace(pool, records=both)
-        job = whole.job(base, everything, everything[:0], np.arange(len(everything), len(both)))
+        refit = whole.job(base, learned, validation, np.arange(len(pool.records), len(both)))
         try:
-            values[baseline] = run_baseline(baseline, baseline_input(job))
+            values[baseline] = run_baseline(baseline, baseline_input(refit))
         except Exception as error:  # of another library, on purpose not fatal
             if baseline not in also:
                 raise
             result.failed_baselines[baseline] = reason(error)
     parts = [values[_key(each, chosen)] for each in members]
     values["chosen"] = np.mean(parts, axis=0)
-    ours = _resampled(pool.task, values["chosen"], target)
+    lengths = pool.task.lengths(job.sets["test"].data)
+    ours = _resampled(pool.task, values["chosen"], target, lengths)
     for baseline in sorted(wanted & {*values}):
         found = pool.task.metrics(values[baseline], target)
-        better = ours - _resampled(pool.task, values[baseline], target)
-        result.baselines[baseline] = {**found, "standard_error": float(np.nanstd(better))}
+        better = ours - _resampled(pool.task, values[baseline], target, lengths)
+        spread = {"standard_error": float(np.nanstd(better))} if pool.task.independent else {}
+        result.baselines[baseline] = {**found, **spread}
         if best_baseline is not None and baseline == names[best_baseline.name].baseline:
             values["best baseline"] = values[baseline]
             middle = pool.task.score(pool.task.metrics(values["chosen"], target)) - pool.task.score(found)
-            low, high = np.nanpercentile(better, [2.5, 97.5])
+            low, high = np.nanpercentile(better, [2.5, 97.5]) if pool.task.independent else (np.nan, np.nan)
             result.difference = middle, float(low), float(high)
     result.test_metrics = pool.task.metrics(values["chosen"], target)
     rows = ("chosen", "best program", "best baseline")
@@ -175,7 +183,7 @@ def _finish(
     if serve:
         if chosen in members:
             _ablate(recipes[chosen], test, result, log)
-        save(folder, result.members, pool.records)
+        save(folder, result.members, pool.records, pool.validation)
 
 
 def _key(each: Candidate, chosen: Candidate | None) -> str:
@@ -202,11 +210,16 @@ def _ablate(recipe: Recipe, test: Records, result: Result, log: Log) -> None:
         result.test[name] = job.task.metrics(values, job.task.encode(test))[result.metric]
 
 
-def _resampled(task: Task, values: np.ndarray, target: torch.Tensor) -> np.ndarray:
-    """The score on `DRAWS` bootstrap samples of the test records, the same for every predictor: (DRAWS,)."""
-    rng, n = np.random.default_rng(0), len(values)
-    draws = (rng.integers(0, n, n) for _ in range(DRAWS))
-    return np.array([task.score(task.metrics(values[rows], target[torch.from_numpy(rows)])) for rows in draws])
+def _resampled(task: Task, values: np.ndarray, target: torch.Tensor, lengths: np.ndarray | None) -> np.ndarray:
+    """The score on bootstrap samples of the test records, the same for every predictor: (draws,); of records that are
+    not independent a single NaN.
+
+    lengths: see `Task.lengths`.
+    """
+    if not task.independent:
+        return np.array([np.nan])
+    samples = resamples(len(values), lengths, DRAWS)
+    return np.array([task.score(task.metrics(values[rows], target[torch.from_numpy(rows)])) for rows in samples])
 
 
 def table(result: Result) -> str:

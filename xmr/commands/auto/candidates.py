@@ -37,6 +37,8 @@ def candidates(recipe: Recipe, name: str, given: list[str]) -> dict[Candidate, R
     case = case_of(recipe)
     # The test part of a scaffold split depends on the size of the validation part; all others are sampled first.
     same_test = ["data.split.validation=0"] if recipe.data.split.by == "scaffold" else []
+    # Heads that choose their own strength need no validation part, except for what comes later in time.
+    everything = [] if recipe.data.split.by == "time" else ["data.split.validation=0"]
     plain = load_recipe(name, [*given, *same_test, "baselines=[]"])
     alone = load_recipe(name, [*given, "baselines=[]", "ensemble=1"])  # baselines need no program
     suiting = [baseline for baseline in BASELINES.suiting(case).values() if not baseline.is_control]
@@ -59,7 +61,7 @@ def candidates(recipe: Recipe, name: str, given: list[str]) -> dict[Candidate, R
             *(Candidate(each, overrides) for each, overrides in listed.items()),
         ]
     for composition in compositions:
-        overrides = ["training.epochs=0", "baselines=[]", "data.split.validation=0", *composition.overrides]
+        overrides = ["training.epochs=0", "baselines=[]", *everything, *composition.overrides]
         with suppress(RecipeError):  # of another domain, or for another task
             untrained[composition] = load_recipe(name, [*given, *overrides])
     first = dict([*untrained.items()][:FIRST])  # whatever the time, one program is tried

@@ -15,6 +15,7 @@ from xmr.data.together import together
 FOLDS = 5
 FEW = 200  # up to this number of records, the folds are sampled `REPEATS` times
 REPEATS = 2
+ENOUGH = 20_000  # beyond this number of rows, one fold tells candidates apart as well, in a fifth of the time
 
 
 def folds_of(

@@ -22,6 +22,7 @@ from xmr.data.records import Records
 from xmr.data.splits import Split
 from xmr.errors import XmrError
 from xmr.job import Job, job_on, load_job
+from xmr.metrics.intervals import rows_of
 from xmr.outputs.solved import SolvedOutput
 from xmr.program import Program
 from xmr.recipe.load import dump_recipe
@@ -48,14 +49,18 @@ class TooLongError(Exception):
 class Pool:
     """The labelled records that a choice is made on: those of the training and the validation part.
 
-    digest: of all records and the split; folds: repeats of the indices that are held out; task: fitted on the training
-    part; sources: loaded ones, by section; untrained: recipes of programs that will be asked for; solved: what those
-    already predict that shared passes through the source with another one.
+    digest: of all records and the split; lengths: rows that each record has in predictions and targets (its positions,
+    or one); folds: repeats of the indices that are held out; validation: of the records that come after all others in
+    time, which are then the only held-out ones; task: fitted on the training part; sources: loaded ones, by section;
+    untrained: recipes of programs that will be asked for; solved: what those already predict that shared passes through
+    the source with another one.
     """
 
     records: Records
     digest: str
+    lengths: np.ndarray
     folds: list[list[np.ndarray]]
+    validation: np.ndarray
     task: Task
     seed: int
     sources: dict[str, Source]
@@ -73,16 +78,25 @@ class Pool:
         """A job on some of the records, in place of the recipe's own parts."""
         return job_on(recipe, self.source(recipe), self.records, Split(train, validation, test, "held-out records"))
 
-    def placed(self, job: Job, held_out: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """A fold's predictions in the pool's order of records and classes; equal shares where it has none."""
+    @property
+    def parts(self) -> tuple[np.ndarray, np.ndarray]:
+        """What the final fit learns from: all records, and none for validation; or those before and in validation."""
+        return np.setdiff1d(np.arange(len(self.records)), self.validation), self.validation
+
+    @property
+    def scored(self) -> np.ndarray:
+        """The rows of all held-out records, in order."""
+        return rows_of(np.sort(np.concatenate(self.folds[0])), self.lengths)
+
+    def place(self, found: np.ndarray, job: Job, held_out: np.ndarray, values: np.ndarray) -> None:
+        """Put a fold's predictions into those of the pool, (rows, K); equal shares where the fold has none."""
         names = self.task.names
-        made = np.full((len(held_out), len(names)), 1 / len(names) if self.task.probabilistic else 0.0)
-        number = {name: row for row, name in enumerate(self.records.take(held_out).ids)}
-        rows = np.array([number[name] for name in job.records["test"].ids], int)
+        found[rows_of(held_out, self.lengths)] = 1 / len(names) if self.task.probabilistic else 0.0
+        number = {self.records.ids[index]: index for index in held_out}
+        rows = rows_of(np.array([number[name] for name in job.records["test"].ids], int), self.lengths)
         columns = np.array([names.index(name) for name in job.task.names], int)
-        made[rows] = 0.0
-        made[np.ix_(rows, columns)] = values
-        return made
+        found[rows] = 0.0
+        found[np.ix_(rows, columns)] = values
 
 
 def section_key(recipe: Recipe) -> str:
@@ -91,7 +105,7 @@ def section_key(recipe: Recipe) -> str:
 
 
 def held_out_predictions(candidate: Candidate, recipe: Recipe, pool: Pool, left: Callable[[], float]) -> np.ndarray:
-    """Each record predicted by what was fitted on the other folds: (repeats, n, K).
+    """Each held-out record predicted by what was fitted on the other folds: (repeats, rows, K).
 
     Untrained programs pass every record through the source once, and solve their heads for each fold of every repeat;
     everything else is fitted again for each fold of the first. left: the seconds that are left; raises TooLongError
@@ -141,7 +155,7 @@ def _predicted(observed: list[tuple[SolvedOutput, torch.Tensor]], truth: torch.T
 def _of_folds(
     candidate: Candidate, recipe: Recipe, pool: Pool, folds: list[np.ndarray], left: Callable[[], float]
 ) -> np.ndarray:
-    found = np.zeros((len(pool.records), pool.task.outputs))
+    found = np.zeros((int(pool.lengths.sum()), pool.task.outputs))
     started = time.perf_counter()
     if candidate.is_network and NETWORK_SECONDS * len(folds) > left():
         raise TooLongError(NETWORK_SECONDS * len(folds))
@@ -151,10 +165,13 @@ def _of_folds(
             raise TooLongError(each * len(folds))
         learned = np.setdiff1d(np.arange(len(pool.records)), held_out)
         if candidate.baseline:
-            found[held_out] = _baseline_values(candidate, recipe, pool, learned, held_out)
+            job = pool.job(recipe, learned, np.intersect1d(held_out, pool.validation), held_out)
+            values = run_baseline(candidate.baseline, baseline_input(job))
         else:
             clock = _Clock(len(folds) - number, left)
-            found[held_out] = _trained_values(recipe, pool, learned, held_out, clock)
+            job = _trained(recipe, pool, learned, held_out, clock)
+            values = job.program.predict_each(job.sets["test"].data).mean(dim=0).numpy()
+        pool.place(found, job, held_out, values)
     return found
 
 
@@ -174,18 +191,11 @@ class _Clock:
                 raise TooLongError(needed)
 
 
-def _baseline_values(
-    candidate: Candidate, recipe: Recipe, pool: Pool, learned: np.ndarray, held_out: np.ndarray
-) -> np.ndarray:
-    job = pool.job(recipe, learned, learned[:0], held_out)
-    return pool.placed(job, held_out, run_baseline(candidate.baseline, baseline_input(job)))
-
-
-def _trained_values(
+def _trained(
     recipe: Recipe, pool: Pool, learned: np.ndarray, held_out: np.ndarray, clock: Callable[[dict[str, Any]], None]
-) -> np.ndarray:
-    validation = learned[:0]
-    if recipe.data.split.validation:
+) -> Job:
+    validation = np.intersect1d(held_out, pool.validation)
+    if recipe.data.split.validation and not len(validation):
         order = np.random.default_rng(pool.seed).permutation(len(learned))
         size = max(1, round(VALIDATION * len(learned)))
         learned, validation = np.sort(learned[order[size:]]), np.sort(learned[order[:size]])
@@ -193,7 +203,7 @@ def _trained_values(
     chosen_by = job.sets["validation"] if len(job.sets["validation"]) else None
     with TemporaryDirectory() as folder:
         train(job.program, job.sets["train"], chosen_by, recipe.training, recipe.seed, Path(folder), clock)
-    return pool.placed(job, held_out, job.program.predict_each(job.sets["test"].data).mean(dim=0).numpy())
+    return job
 
 
 def trained_job(recipe: Recipe) -> Job:

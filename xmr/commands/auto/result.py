@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -24,9 +25,9 @@ class Result:
     """The outcome. score: what the choice was made by, greater is better; members: of the saved predictor.
 
     test: metric of each row (the choice, the best program, the best baseline, controls); difference: the choice less
-    the best baseline on the test part, with a 95 % interval by paired bootstrap, positive where the choice is better;
-    baselines: metrics on the test part of those that were fitted on all training records, and `standard_error`, that of
-    the difference to the choice over test records.
+    the best baseline on the test part, with a 95 % interval by paired bootstrap, positive where the choice is better
+    (no interval, NaN, where test records are not independent); baselines: metrics on the test part of those that were
+    fitted on all training records, and `standard_error`, that of the difference to the choice over test records.
     """
 
     metric: str
@@ -53,10 +54,14 @@ class Result:
         lines = [f"Chosen on {self.n_train:,} training records: {self.chosen}; {found}."]
         if self.difference is not None and baseline is not None:
             middle, low, high = self.difference
+            interval = f"95 % interval {low:+.3f} to {high:+.3f}"
             verdict = "better than" if low > 0 else "worse than" if high < 0 else "not distinguishable from"
+            if math.isnan(low):
+                verdict = "ahead of" if middle > 0 else "behind" if middle < 0 else "equal to"
+                interval = "without an interval, because test records overlap"
             lines.append(
                 f"It is {verdict} the best baseline, {baseline.name} ({self.test['best baseline']:.3f}): "
-                f"difference {middle:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}."
+                f"difference {middle:+.3f}, {interval}."
             )
         controls = [f"{name} {value:.3f}" for name, value in self.test.items() if name in CONTROLS]
         if controls:

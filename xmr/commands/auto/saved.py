@@ -24,11 +24,12 @@ from xmr.core.registry import SOURCES
 from xmr.data.records import Records
 from xmr.data.splits import Split
 from xmr.errors import Problem, ProgramError
-from xmr.job import job_on
+from xmr.job import job_on, make_encoder
 from xmr.program import Program
 from xmr.program_folder import read_facts
 from xmr.recipe.load import load_recipe
 from xmr.recipe.recipe import Recipe
+from xmr.tasks.base import task_class
 
 FILE, TRAINING, ARRAYS, RECIPE = "predictor.json", "training.json", "training.npy", "recipe.yaml"
 PROGRAM = "best_program"  # the run folder of the best program; it also says how records are read
@@ -76,14 +77,18 @@ class Saved:
 def baseline_on(name: str, recipe: Recipe, training: Records, records: Records, place: str) -> np.ndarray:
     """What a baseline that is fitted on training records predicts for others, (n, K).
 
-    Raises ProgramError, at `place`, for records that cannot be predicted.
+    Training records whose `role` is "validation" are its validation part. Raises ProgramError, at `place`, for records
+    that cannot be predicted.
     """
     source = create(SOURCES, recipe.source).load(recipe.seed)
-    unknown = {column: [labels[0]] * len(records) for column, labels in training.labels.items()}
-    both = Records.join([_plain(training), _plain(replace(records, labels=unknown))])
+    lengths = np.array([len(text) for text in make_encoder(recipe, source).canonical(records)])
+    unknown = task_class(recipe.task).stand_ins(training, lengths)
+    both = Records.join([_plain(training), _plain(_widened(replace(records, labels=unknown), training))])
     both.ids = [str(number) for number in range(len(both))]
     n = len(training)
-    split = Split(np.arange(n), np.arange(0), np.arange(n, len(both)), "saved training records and new ones")
+    later = np.array([role == "validation" for role in training.role] or [False] * n)
+    parts = np.flatnonzero(~later), np.flatnonzero(later), np.arange(n, len(both))
+    split = Split(*parts, "saved training records and new ones")
     job = job_on(recipe, source, both, split)
     if len(job.records["test"]) < len(records):
         problem = job.prepared.skipped.rows[0][2]
@@ -97,14 +102,26 @@ def _plain(records: Records) -> Records:
     return replace(records, role=[], mask=[], line=[], group=[], title=[], origin=[], notes=(), ids=[""] * n)
 
 
-def save(folder: Path, members: tuple[str, ...], training: Records) -> Saved:
+def _widened(records: Records, like: Records) -> Records:
+    """Windows of a time series with as many steps as others have: those to come are not known yet, NaN."""
+    if records.arrays is None or like.arrays is None or records.arrays.dtype.kind != "f":
+        return records
+    more = max(0, like.arrays.shape[-1] - records.arrays.shape[-1])
+    return replace(records, arrays=np.pad(records.arrays, ((0, 0), (0, 0), (0, more)), constant_values=np.nan))
+
+
+def save(folder: Path, members: tuple[str, ...], training: Records, validation: np.ndarray) -> Saved:
     """Write the predictor; the training records as well where a baseline is among its members.
+
+    validation: indices of the training records that baselines are given as their validation part.
 
     Media files are not copied: their names are kept, and they must stay where they are.
     """
     facts: dict[str, Any] = {"format_version": FORMAT_VERSION, "members": list(members)}
     if members != ("program",):
-        kept = {key: value for key, value in asdict(replace(training, arrays=None)).items() if key != "arrays"}
+        role = ["validation" if later else "train" for later in np.isin(np.arange(len(training)), validation)]
+        plain = replace(training, arrays=None, role=role)
+        kept = {key: value for key, value in asdict(plain).items() if key != "arrays"}
         write_json(folder / TRAINING, kept)
         facts["training_sha256"] = json_sha256(kept)
         if training.arrays is not None:

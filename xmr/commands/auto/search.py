@@ -9,9 +9,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from xmr.commands.auto.candidates import Candidate, candidates
-from xmr.commands.auto.folds import folds_of
+from xmr.commands.auto.folds import ENOUGH, folds_of
 from xmr.commands.auto.held_out import Pool, TooLongError, held_out_predictions, passes_of, section_key
 from xmr.commands.auto.result import Kind, Result, Tried
 from xmr.commands.run_baselines import keep_answers, kept_answers
@@ -51,11 +52,20 @@ def search(
 def pool_of(job: Job) -> Pool:
     """The records that are not the test part, their folds, and the task fitted on them."""
     prepared, recipe = job.prepared, job.recipe
-    records = prepared.records.take(np.sort(np.concatenate([prepared.split.train, prepared.split.validation])))
-    texts, strata = job.encoder.canonical(records), job.task.strata(records)
-    folds = folds_of(recipe.data.split, records, texts, strata, recipe.seed, job.encoder.kmer or PROTEIN_K)
+    chosen = np.sort(np.concatenate([prepared.split.train, prepared.split.validation]))
+    records, validation = prepared.records.take(chosen), np.zeros(0, int)
+    lengths = job.task.lengths(job.encoder.encode(records)) if job.task.per_position else None
+    lengths = np.ones(len(records), int) if lengths is None else lengths
+    if recipe.data.split.by == "time":
+        validation = np.flatnonzero(np.isin(chosen, prepared.split.validation))
+        folds = [[validation]]
+    else:
+        texts, strata = job.encoder.canonical(records), job.task.strata(records)
+        folds = folds_of(recipe.data.split, records, texts, strata, recipe.seed, job.encoder.kmer or PROTEIN_K)
+        folds = [folds[0][:1]] if lengths.sum() > ENOUGH else folds
     digest = f"{prepared.digest} {prepared.split.how}"
-    return Pool(records, digest, folds, job.task, recipe.seed, {section_key(recipe): job.source})
+    sources = {section_key(recipe): job.source}
+    return Pool(records, digest, lengths, folds, validation, job.task, recipe.seed, sources)
 
 
 def try_all(
@@ -67,7 +77,7 @@ def try_all(
     limit: float,
     log: Log,
 ) -> dict[Candidate, np.ndarray]:
-    """The held-out predictions of every candidate that runs in the time that is left: (repeats, n, K) each.
+    """The held-out predictions of every candidate that runs in the time that is left: (repeats, rows, K) each.
 
     limit: seconds in all since `begun`; a baseline may take a quarter of them.
     """
@@ -93,7 +103,7 @@ def try_all(
                 values = held_out_predictions(candidate, recipe, pool, left)
                 kept = keep_answers(place, values, {"seconds": time.perf_counter() - started})
             values, seconds = kept[0], kept[1]["seconds"]
-            score = _score(values, pool)
+            score = _rank(values, pool)[0]
             found[candidate] = values
         except TooLongError as error:
             note = str(error) if error.seconds else "no time was left (--minutes)"
@@ -108,10 +118,10 @@ def try_all(
     return found
 
 
-def _score(values: np.ndarray, pool: Pool) -> float:
-    """The chosen metric (its negative where less is better) of held-out predictions, mean over repeats."""
-    target = pool.task.encode(pool.records)
-    return float(np.mean([pool.task.score(pool.task.metrics(each, target)) for each in values]))
+def _metrics(values: np.ndarray, pool: Pool) -> list[dict[str, float]]:
+    """The metrics of each repeat of held-out predictions, (repeats, rows, K)."""
+    scored, target = pool.scored, pool.task.encode(pool.records)
+    return [pool.task.metrics(each[scored], target[torch.from_numpy(scored)]) for each in values]
 
 
 def _shown(score: float, task: Task) -> float:
@@ -143,9 +153,11 @@ def choose(
 
 
 def _rank(values: np.ndarray, pool: Pool) -> tuple[float, float]:
-    """The score of held-out predictions, and what decides between equal ones, greater is better."""
-    target = pool.task.encode(pool.records)
-    return _score(values, pool), -float(np.mean([pool.task.metrics(each, target).get("brier", 0.0) for each in values]))
+    """The chosen metric of held-out predictions, mean over repeats, and what decides between equal ones; greater is
+    better in both."""
+    found = _metrics(values, pool)
+    score = float(np.mean([pool.task.score(each) for each in found]))
+    return score, -float(np.mean([each.get("brier", 0.0) for each in found]))
 
 
 def slug(name: str) -> str:
