@@ -246,18 +246,20 @@ class Program(nn.Module):
     def predict(self, records: Records | Any, tokens: int | None = None) -> Prediction:
         """Predict records, or data in memory: texts, arrays or a frame, as the estimators take them.
 
+        A forecast goes on after the last step in memory, in its units; that of records is in z-scores, as they are.
         Raises DataError with file and line for records that the encoder cannot read.
 
         The prediction of a record does not depend on the other records, their order or the padding (to float
         tolerance).
         """
-        records = self.records(records)
-        data = self.encoder.encode(records)
-        return Prediction.of(records.ids, self.predict_each(data, tokens), self.task.lengths(data))
+        given = self.records(records)
+        data = self.encoder.encode(given)
+        made = Prediction.of(given.ids, self.predict_each(data, tokens), self.task.lengths(data))
+        return made if given is records else self.encoder.to_original_units(made, given)
 
     def records(self, X: Records | Any) -> Records:
         """Records as they are, and data in memory as records. Raises ValueError for another shape or type."""
-        return X if isinstance(X, Records) else self.encoder.from_array(X)
+        return X if isinstance(X, Records) else self.encoder.to_predict(X, self.columns)
 
     def explain(self, X: Records | Any, patches: int | None = None) -> Explanation:
         """What the predictions of a few records depend on, which a notebook draws; see `xmr.report.attribution`."""

@@ -127,6 +127,46 @@ def test_series_and_images(tmp_path):
     assert run.program.predict(paths[:2]).ids == ["0.png", "1.png"]
 
 
+STEPS = {**SMALL, "transform": {"name": "signal_patches"}, "source": IDENTITY, "baselines": ["last_value"]}
+
+
+def test_tables_over_time_in_memory(tmp_path):
+    hours = pd.date_range("2020-01-01", periods=400, freq="h")
+    waves = np.sin(np.arange(400)[:, None] * 2 * np.pi / 24 + [0, 1]) * [1, 3] + [0, 5]
+    frame = pd.DataFrame(waves, columns=["y", "load"], index=hours)
+    run = xmr.fit("forecast", frame, **STEPS, training__learning_rate=0.01, folder=tmp_path / "run")
+    assert (run.recipe.task, run.recipe.encoder["season"]) == ("forecasting", 24)
+    assert run.metrics["test"]["mse"] < run.metrics["baselines"]["last_value"]["mse"]
+    steps = run.recipe.encoder["horizon"]
+    found = run.program.predict(frame[:300])  # in units of the frame, after its last row
+    assert found.ids == ["2020-01-13 12:00:00 y", "2020-01-13 12:00:00 load"]
+    assert np.abs(found.values - waves[300 : 300 + steps].T).mean() < 1.0
+    frame.rename_axis("when").to_csv(tmp_path / "t.csv")
+    written = xmr.fit("forecast", tmp_path / "t.csv", data__time="when", **STEPS, training__learning_rate=0.01)
+    assert written.metrics["test"] == run.metrics["test"]
+    np.testing.assert_allclose(written.program.predict(frame[:300]).values, found.values)
+    again = xmr.fit(str(tmp_path / "run" / "recipe.yaml"), frame.reset_index(names="date"))
+    assert again.metrics["test"] == run.metrics["test"]
+
+
+def test_series_and_arrays_over_time():
+    months = pd.Series(np.sin(np.arange(120) / 2), pd.period_range("2010-01", periods=120, freq="M"), name="sales")
+    run = xmr.fit("forecast", months, **STEPS)
+    assert run.recipe.encoder["season"] == 12
+    assert run.program.predict(months).ids == ["after 2019-12-01 00:00:00 sales"]
+    run = xmr.fit("forecast", months.to_numpy(), **STEPS)
+    assert run.program.predict(months.to_numpy()).ids == ["120 value"]
+    place = pd.DataFrame({"when": range(7, 127), "load": months.to_numpy(), "where": "here"})
+    run = xmr.fit("forecast", place, data__time="when", data__ignore_columns=["where"], **STEPS)
+    assert run.program.predict(place[:100]).ids == ["107 load"]
+    with pytest.raises(RecipeError, match="no y"):
+        xmr.fit("forecast", months, [0] * 120)
+    with pytest.raises(ValueError, match=r"\(time, channels\)"):
+        xmr.fit("forecast", np.zeros((3, 4, 5)))
+    with pytest.raises(DataError, match="times in order"):
+        xmr.fit("forecast", months[::-1], **STEPS)
+
+
 def test_paths_of_files(tmp_path):
     texts, labels = peptides(60)
     pd.DataFrame({"sequence": texts, "active": labels}).to_csv(tmp_path / "mine.csv", index=False)

@@ -20,6 +20,7 @@ from xmr.job import make_encoder
 from xmr.program import Program
 from xmr.program_folder import folder_of, reader_of
 from xmr.recipe.load import load_recipe
+from xmr.recipe.recipe import Recipe
 
 TOLERANCE = 1e-4  # of a probability; of a number, relative to the largest one
 CHECKED = 64  # records
@@ -138,7 +139,7 @@ def _compare(program: Program, data: EncodedSet, single: np.ndarray, model: Onnx
 
 
 def _records(folder: Path, program: Program, file: Path | None) -> Records:
-    """Real records to compare on: of a file, or of the test part (else the training part) of the run's recipe."""
+    """Real records to compare on: of a file, or of the run's recipe."""
     if file is not None:
         encoder, columns = reader_of(folder, Columns(need_target=False))
         return Records.join(list(encoder.stream(file, columns, CHECKED))[:1])
@@ -146,11 +147,15 @@ def _records(folder: Path, program: Program, file: Path | None) -> Records:
     expected = "a file of records to compare on (--records FILE)"
     if not recipe.is_file():
         raise RecipeError(Problem("export", f"{folder}, which has no recipe.yaml", expected))
-    loaded = load_recipe(recipe)
     try:
-        prepared = make_encoder(loaded, program.source).prepare(loaded.data, loaded.task, loaded.seed)
+        return tested(load_recipe(recipe), program)
     except DataError as error:
         raise RecipeError(Problem("export", f"data that cannot be read ({reason(error)})", expected)) from error
+
+
+def tested(recipe: Recipe, program: Program) -> Records:
+    """Some records of the recipe's test part, or of its training part where there is none."""
+    prepared = make_encoder(recipe, program.source).prepare(recipe.data, recipe.task, recipe.seed)
     chosen = prepared.split.test if len(prepared.split.test) else prepared.split.train
     records = prepared.records.take(chosen)
     wrong = program.encoder.check(records, fitted=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,7 +57,8 @@ def fit(
         recipe: a packaged recipe (`protein/amp`), the path of one, its sections, or a kind of data (`protein`, `table`,
             `series`, ...; see `xmr new`), for which a recipe is drafted that suits the records.
         X: what to learn from: a list of texts, an array, a frame, or paths (of a file, of a folder, or one per
-            image or clip). None: the data that the recipe names.
+            image or clip). To forecast: a frame or series with its time as a column or index, or an array (time,
+            channels). None: the data that the recipe names.
         y: the labels, one per record: a list, an array, a series; a frame or an array (n, K) for several. Of a file,
             the names of its label columns, where they are not the usual ones.
         folder: where the run is kept, as `xmr run -o` does; by default a temporary one that the result owns.
@@ -73,7 +74,9 @@ def fit(
     """
     given = [as_override(name, value) for name, value in overrides.items()]
     name = "recipe" if isinstance(recipe, dict) else str(recipe)
-    loaded, held = _loaded(recipe, X, y, given, overrides.get("task"))
+    stated = {name: overrides.get(name) for name in ("task", "data__time", "data__ignore_columns")}
+    asked = Asked(task=stated["task"], time=stated["data__time"], ignore=tuple(stated["data__ignore_columns"] or ()))
+    loaded, held = _loaded(recipe, X, y, given, asked)
     home = None if folder is not None else tempfile.TemporaryDirectory(prefix="xmr-")
     place = Path(home.name if home is not None else str(folder))
     said = printable(" ".join([name, *given]))
@@ -93,7 +96,7 @@ def fit(
 
 
 def _loaded(
-    recipe: str | Path | dict[str, Any], X: Any, y: Any, given: list[str], task: str | None
+    recipe: str | Path | dict[str, Any], X: Any, y: Any, given: list[str], asked: Asked
 ) -> tuple[Recipe, Records | None]:
     """The recipe for what `fit` is given, and the records where they are in memory."""
     drafted = isinstance(recipe, str) and recipe in DRAFTS.names()
@@ -104,7 +107,7 @@ def _loaded(
     if isinstance(X, str | os.PathLike):
         named = (y,) if isinstance(y, str) else tuple(y or ())
         if drafted:
-            made = draft(str(recipe), Path(X), Path("recipe.yaml"), Asked(target=named, task=task))
+            made = draft(str(recipe), Path(X), Path("recipe.yaml"), replace(asked, target=named))
             return load_recipe(made.body, given), None
         target = "null" if y is None else as_override("", [*named])[1:]
         files = [f"data.{field}=null" for field in _OF_FILES]
@@ -112,7 +115,7 @@ def _loaded(
     if drafted:
         encoder = ENCODERS.get(str(recipe))
         records = _records(encoder, X, y)
-        body = draft_of(str(recipe), records, Asked(task=task)).body
+        body = draft_of(str(recipe), records, asked).body
         loaded = load_recipe(body, ["data.path=memory", "data.target=null", *given])
     else:
         files = [f"data.{field}=null" for field in _OF_FILES]
@@ -127,6 +130,10 @@ def _loaded(
 def _records(encoder: Any, X: Any, y: Any) -> Records:
     """Data in memory with its labels. Raises ValueError where there are none, or more or fewer than records."""
     records: Records = encoder.from_array(X)
+    if not encoder.labelled:
+        if y is not None:
+            raise RecipeError(Problem("fit: y", "labels", "no y: what is forecast is in X"))
+        return records
     records.labels = labels_of(y)
     counts = {len(column) for column in records.labels.values()}
     if counts != {len(records)}:
@@ -190,7 +197,9 @@ class Run:
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe with all defaults."""
-        return load_recipe(self.place / "recipe.yaml")
+        loaded = load_recipe(self.place / "recipe.yaml")
+        loaded.data = loaded.data.holding(self.held)
+        return loaded
 
     @cached_property
     def program(self) -> Program:
@@ -228,11 +237,9 @@ class Run:
 
     def export(self, path: Path | str) -> Exported:
         """The program with its source as an ONNX file, checked on records of the run; see `xmr.commands.export`."""
-        from xmr.commands.export import CHECKED, export, export_program
+        from xmr.commands.export import export_program, tested
 
-        if self.held is None:
-            return export(self.place, Path(path))
-        return export_program(self.program, Path(path), self.held.take(range(min(CHECKED, len(self.held)))))
+        return export_program(self.program, Path(path), tested(self.recipe, self.program))
 
     def _repr_html_(self) -> str:
         """The main metric of program, baselines and controls, and what speaks against it."""

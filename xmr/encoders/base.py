@@ -35,6 +35,7 @@ class Encoder(ABC):
     kmer: ClassVar[int] = 0  # letters of the k-mers that tell near copies; 0: the inputs are no sequences of letters
     season: int = 1  # steps after which a series repeats, for the seasonal-naive forecast
     chunk: ClassVar[int] = 4096  # records read and predicted at a time when a file is predicted
+    labelled: ClassVar[bool] = True  # whether data in memory comes with labels
     tabular: ClassVar[bool] = False  # whether arrays are rows of columns, which scikit-learn checks by name and number
 
     @property
@@ -131,6 +132,11 @@ class Encoder(ABC):
     def from_array(cls, X: Any) -> Records:
         """Data in memory as records: texts, a frame, or an array. Raises ValueError for another shape or type."""
         raise ValueError(f"found {type(X).__name__}; expected files: {cls.__name__} takes no data in memory")
+
+    def to_predict(self, X: Any, trained: Columns) -> Records:
+        """Data in memory as the records to predict. trained: columns of the training file. Raises as `from_array`."""
+        del trained
+        return self.from_array(X)
 
     def from_json(self, items: list[Any], folder: Path) -> Records:
         """Records of a request: texts, lists of numbers, objects by column, or files as {"b64": ...}.

@@ -17,7 +17,14 @@ from xmr.core.prediction import Prediction
 from xmr.data.columns import Columns
 from xmr.data.public.catalog import dataset
 from xmr.data.public.location import locate
-from xmr.data.readers.time_series import TimeTable, read_time_table, steps_in_words, windows
+from xmr.data.readers.time_series import (
+    TimeTable,
+    read_time_table,
+    steps_in_memory,
+    steps_in_words,
+    table_of,
+    windows,
+)
 from xmr.data.records import Records, Skipped
 from xmr.data.settings import DataSettings
 from xmr.data.splits import Split, amount
@@ -49,6 +56,7 @@ class ForecastEncoder(Encoder):
 
     emits: ClassVar[str] = "signal"
     reads: ClassVar[str] = "time-series table"
+    labelled: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -80,7 +88,10 @@ class ForecastEncoder(Encoder):
         else:
             path = as_paths(settings.path)[0]
         columns = Columns(time=time, skip=tuple(settings.ignore_columns))
-        table = read_time_table(path, columns, settings.rows)
+        if settings.held is not None:
+            table = table_of(settings.held, columns, settings.rows)
+        else:
+            table = read_time_table(path, columns, settings.rows)
         if settings.split.by != "time":
             by = repr(settings.split.by)
             raise DataError(Problem("data.split.by", by, "time: a future cannot be sampled at random"))
@@ -184,6 +195,15 @@ class ForecastEncoder(Encoder):
         steps = steps_in_words(table.times).partition(";")[0]
         when = f"the {self.horizon} steps after {table.times[-1]}{f', {steps}' if steps else ''}"
         yield replace(records, notes=(*table.notes, when))
+
+    @classmethod
+    def from_array(cls, X: Any) -> Records:
+        """The steps of a frame or series with its time as a column or index, or of an array (time, channels)."""
+        return steps_in_memory(X)
+
+    def to_predict(self, X: Any, trained: Columns) -> Records:
+        """The last window of every channel."""
+        return self.latest(table_of(steps_in_memory(X), Columns(trained=trained, features=tuple(self.names))))
 
     def columns_for(self, wanted: Columns, task: Task) -> Columns:
         """The training channels; the input of a file is its time."""

@@ -36,7 +36,10 @@ def draft(domain: str, source: Path | Sequence[Path], recipe: Path, asked: Asked
 
 def draft_of(domain: str, records: Records, asked: Asked) -> Draft:
     """A recipe for records in memory; its `data.path` is only a name for them. Raises as `draft`."""
-    place = Path(records.file)
+    place, drafter = Path(records.file), DRAFTS.entry(domain, "new")
+    if drafter.facts.get("made_from") == "file":
+        made: Draft = drafter.load()(place, place, asked, records)
+        return made
     return _of(Reading(domain, (place,), place, asked, given=records))
 
 

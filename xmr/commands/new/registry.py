@@ -1,7 +1,8 @@
 """The domains that `xmr new` drafts a recipe for, named as their encoders. Importing it imports no draft.
 
 A third party adds one by the entry-point group `xmr.drafts` or in a plugin: `DRAFTS.add("graph", draft)`, a function
-from a `Sample` to a `Draft`. With `made_from="file"` it takes the file, the path of the recipe and `Asked` instead.
+from a `Sample` to a `Draft`. With `made_from="file"` it takes the file, the path of the recipe and `Asked` instead, and
+as a fourth argument what `from_array` of its encoder made of data in memory, where there is no file.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ import numpy as np
 from xmr.commands.new.base import Asked, Draft
 from xmr.commands.new.guess import guess_season
 from xmr.data.columns import Columns
-from xmr.data.readers.time_series import TimeTable, read_time_table, steps_in_words
+from xmr.data.readers.time_series import TimeTable, read_time_table, steps_in_words, table_of
+from xmr.data.records import Records
 from xmr.errors import DataError, Problem, RecipeError
 from xmr.tasks.forecasting import Forecasting
 
@@ -19,15 +20,17 @@ LEAST_STEPS = 50
 MANY = 5000  # steps beyond which windows that begin at every one of them repeat each other
 
 
-def of_file(source: Path, recipe: Path, asked: Asked) -> Draft:
-    """A recipe for a time-series table, whose every column is forecast."""
+def of_file(source: Path, recipe: Path, asked: Asked, given: Records | None = None) -> Draft:
+    """A recipe for a time-series table, whose every column is forecast. given: one in memory, in place of the file."""
     wrong = ["--on-error skip"] if asked.on_error == "skip" else asked.given()
     if wrong:
         raise RecipeError(
             Problem("new forecast", wrong[0], "no such option: no step is skipped, every column is forecast")
         )
     time = asked.time or asked.input
-    made = forecast(read_time_table(source, Columns(time=time, skip=asked.ignore)), source, recipe, time)
+    columns = Columns(time=time, skip=asked.ignore)
+    table = read_time_table(source, columns) if given is None else table_of(given, columns)
+    made = forecast(table, source, recipe, time)
     return made.stating(Asked(time=time), asked.ignore)
 
 

@@ -20,13 +20,13 @@ class ServedProgram:
     """Texts for sequences and molecules, lists of numbers for series, objects by column for tables, files for images
     and audio clips -> probabilities of the classes, or numbers.
 
-    Raises RecipeError for a task with a prediction per position.
+    Raises RecipeError for a task with predictions per position or of a future.
     """
 
     def __init__(self, folder: Path) -> None:
         self.program = Program.load(folder)
         self.name, self.output_names = "program", tuple(self.program.task.names)
-        if self.program.task.per_position:
+        if self.program.task.predicts != "record":
             expected = "a task with one prediction per record; `xmr predict` does the others"
             raise RecipeError(Problem("serve", f"task {self.program.task.name}", expected))
 

@@ -16,7 +16,9 @@ from xmr.data.dates import ISO, moment, way_of, ways_of
 from xmr.data.readers.numbers import as_numbers, is_gap
 from xmr.data.readers.rows import Rows, open_rows
 from xmr.data.readers.series import numbers_of
+from xmr.data.readers.tables import SEPARATOR
 from xmr.data.readers.text import reading
+from xmr.data.readers.values import as_text
 from xmr.data.records import Records
 from xmr.errors import DataError, Problem
 
@@ -52,12 +54,43 @@ def read_time_table(path: Path, columns: Columns, most: int | None = None) -> Ti
         return _table(rows, columns, most)
 
 
-def _table(rows: Rows, columns: Columns, most: int | None) -> TimeTable:
+def steps_in_memory(X: Any) -> Records:
+    """A frame, a series, or an array (time,) or (time, channels), as a record per step: its cells, as text.
+
+    An index that does not count from 0 is the column of time, unless there is one of a usual name. Raises ValueError
+    for another shape or type, DataError for a name that two columns have.
+    """
+    if hasattr(X, "to_frame") and not hasattr(X, "columns"):
+        X = X.to_frame(X.name or "value")
+    if hasattr(X, "columns"):
+        columns = {str(name): X[name].to_list() for name in X.columns}
+        check_unique([str(name) for name in X.columns], "<frame>")
+        index = getattr(X, "index", None)
+        if index is not None and index.to_list() != [*range(len(X))] and not {*map(str.casefold, columns)} & {*TIME}:
+            index = index.to_timestamp() if hasattr(index, "to_timestamp") else index  # months are their first days
+            columns = {TIME[1]: index.to_list(), **columns}
+    else:
+        values = np.asarray(X)
+        if values.ndim not in (1, 2) or values.dtype.kind not in "fiu":
+            raise ValueError(f"found an array of shape {values.shape}; expected numbers (time,) or (time, channels)")
+        rows = values.reshape(len(values), -1)
+        names = ["value"] if values.ndim == 1 else [f"channel {number}" for number in range(1, rows.shape[1] + 1)]
+        columns = dict(zip(names, rows.T.tolist()))
+    cells = [[*map(as_text, column)] for column in columns.values()]
+    return replace(Records.of([*map(SEPARATOR.join, zip(*cells))]), columns=tuple(columns))
+
+
+def table_of(steps: Records, columns: Columns, most: int | None = None) -> TimeTable:
+    """`steps_in_memory` as a table; without a column of time its steps are 0, 1, 2, ... Raises as `read_time_table`."""
+    rows = zip(steps.line, (text.split(SEPARATOR) for text in steps.inputs))
+    return _table(Rows(Path(steps.file), rows, [*steps.columns]), columns, most, counted=True)
+
+
+def _table(rows: Rows, columns: Columns, most: int | None, counted: bool = False) -> TimeTable:
     path, header = rows.path, rows.take_header()
     check_unique(header, rows.place)
     columns = columns.within(header)
-    clock = find_column(header, columns.time, "time", rows.place, TIME, needed=True)
-    assert clock is not None
+    clock = find_column(header, columns.time, "time", rows.place, TIME, needed=not counted)
     for name in columns.features:
         find_column(header, name, None, rows.place)
     ignored = {clock, *(find_column(header, name, "skip", rows.place) for name in columns.skip)}
@@ -70,8 +103,9 @@ def _table(rows: Rows, columns: Columns, most: int | None) -> TimeTable:
     values: list[np.ndarray] = []
     rows.rows = islice(rows.rows, most)
     for block in rows.blocks(CHUNK):
-        moments = block.column(clock)
-        if (gap := next((at for at, time in enumerate(moments) if is_gap(time)), None)) is not None:
+        moments = [str(line - 1) for line in block.lines] if clock is None else block.column(clock)
+        gap = next((at for at, time in enumerate(moments) if is_gap(time)), None)
+        if gap is not None and clock is not None:
             place = f"{path}:{block.lines[gap]}: {header[clock]}"
             raise DataError(Problem(place, repr(block.columns[clock][gap]), "a time in every row"))
         found = numbers_of(block, kept, path, channels)
@@ -82,7 +116,7 @@ def _table(rows: Rows, columns: Columns, most: int | None) -> TimeTable:
         lines.extend(block.lines)
         values.append(found)
     if (back := _goes_back(times)) is not None:
-        order = f"{header[clock]} {times[back]!r} after {times[back - 1]!r}"
+        order = f"{'time' if clock is None else header[clock]} {times[back]!r} after {times[back - 1]!r}"
         raise DataError(Problem(f"{path}:{lines[back]}", order, "times in order: numbers, or dates (2020-12-31)"))
     if not times:
         raise DataError(Problem(str(path), "a header and no rows", "a row for every time step"))
