@@ -246,7 +246,7 @@ class Program(nn.Module):
     def predict(self, records: Records | Any, tokens: int | None = None) -> Prediction:
         """Predict records, or data in memory: texts, arrays or a frame, as the estimators take them.
 
-        A forecast goes on after the last step in memory, in its units; that of records is in z-scores, as they are.
+        A forecast continues after the last step in memory, in its units; that of records is in z-scores, as they are.
         Raises DataError with file and line for records that the encoder cannot read.
 
         The prediction of a record does not depend on the other records, their order or the padding (to float
