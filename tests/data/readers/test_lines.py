@@ -1,9 +1,11 @@
 """Files of lines: an object of JSON on each, or a text on each."""
 
 import gzip
+import re
 
 import pytest
 
+from xmr.cli.app import execute
 from xmr.data.columns import Columns
 from xmr.data.readers.read import read_all
 from xmr.data.records import Skipped
@@ -11,7 +13,7 @@ from xmr.errors import DataError
 
 
 def read(path, **columns):
-    return read_all(path, Columns(need_target=False, **columns), "fail", Skipped())
+    return read_all(path, Columns(**{"need_target": False, **columns}), "fail", Skipped())
 
 
 @pytest.mark.parametrize(
@@ -55,6 +57,16 @@ def test_a_text_on_each_line_needs_no_header(tmp_path, name):
     assert found.inputs == ["a great, fine film", "what a joy; truly", "bad | worse"]
     assert found.ids == ["1", "3", "4"]
     assert found.notes == (f"{name}: each line is read as a record, because the first names no column",)
+
+
+@pytest.mark.parametrize("text", ["so good, truly\nbad\n", "I love it\nit is bad\n", "awful; bad\nso, so\nfine\n"])
+def test_one_file_of_texts_holds_no_labels(tmp_path, capsys, text):
+    (tmp_path / "x.txt").write_text(text)
+    said = r"x\.txt: found a text on each line and no label; expected a file for each class \(pos\.txt neg\.txt\), or"
+    with pytest.raises(DataError, match=said):
+        read(tmp_path / "x.txt", need_target=True)
+    assert execute(["new", "text", str(tmp_path / "x.txt")]) != 0
+    assert re.search(said, capsys.readouterr().err.replace("\n", " "))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 from xmr.data.columns import NO_IDS, USUAL, Columns, find_column
 from xmr.data.mutations import mutations_of
 from xmr.data.readers.header import name_columns
+from xmr.data.readers.lines import refuse_lines
 from xmr.data.readers.numbers import is_gap
 from xmr.data.readers.rows import COLUMNAR, open_rows
 from xmr.data.readers.series import TIME
@@ -46,6 +47,8 @@ def guess_columns(source: Path, columns: Columns, domain: str, mutations: bool =
     suffix = (Path(source.stem).suffix if source.suffix == ".gz" else source.suffix).lower()
     if source.is_dir() or suffix not in COLUMNAR:
         return Guessed(columns)
+    if columns.reads not in ("table", "series"):
+        refuse_lines(source, columns)
     with open_rows(source, "records") as rows:
         if columns.reads in ("table", "series") and not rows.stated and not _has_names(rows.peek(1)[0][1]):
             return Guessed(columns)  # UCR's own form, or a table without a header

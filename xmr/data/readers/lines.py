@@ -8,8 +8,10 @@ from itertools import islice
 from pathlib import Path
 
 from xmr.data.columns import USUAL, Columns
+from xmr.data.readers.paths import suffix_of
 from xmr.data.readers.text import open_text
 from xmr.data.records import Records
+from xmr.errors import DataError, Problem
 
 _MARKS = re.compile(r"[\t,;|]")
 _DECIDING = 200  # lines that show whether a file has columns
@@ -21,17 +23,33 @@ def has_columns(path: Path, columns: Columns) -> bool:
 
     Commas and semicolons alone do not make columns of sentences.
     """
-    with open_text(path) as handle:
-        head = [line.strip() for line in islice(handle, _DECIDING) if line.strip()]
+    head, widths = _head(path)
     known = {*columns.names, columns.input, columns.id, *columns.target}
     if (trained := columns.trained) is not None:
         known |= {trained.input, trained.id, *trained.target}
     usual = {*USUAL["input"], *USUAL["target"], *USUAL["id"]}
     names = {name.casefold() for name in known | usual if name}
     top = [cell.strip().strip("\"'").casefold() for cell in _MARKS.split(head[0])] if head else []
-    widths = {len(_MARKS.split(line)) for line in head}
     as_known = len(columns.names) > 1 and widths <= {len(columns.names), len(columns.names) - len(columns.target)}
     return not head or bool(names & {*top}) or "\t" in head[0] or (as_known and widths != {1})
+
+
+def refuse_lines(path: Path, columns: Columns) -> None:
+    """Raises DataError for a text file without columns, where labels are asked for."""
+    if suffix_of(path) == ".txt" and columns.need_target and not has_columns(path, columns):
+        widths = _head(path)[1]
+        if len(widths) > 1 or widths == {1}:
+            expected = (
+                "a file for each class (pos.txt neg.txt), or a CSV or TSV file with a header and a column of labels"
+            )
+            raise DataError(Problem(str(path), "a text on each line and no label", expected))
+
+
+def _head(path: Path) -> tuple[list[str], set[int]]:
+    """The first lines, and how many cells they would have."""
+    with open_text(path) as handle:
+        head = [line.strip() for line in islice(handle, _DECIDING) if line.strip()]
+    return head, {len(_MARKS.split(line)) for line in head}
 
 
 def read_lines(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:

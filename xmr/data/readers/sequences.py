@@ -7,7 +7,7 @@ from pathlib import Path
 
 from xmr.data.columns import USUAL, ColumnIndex, Columns, find_column
 from xmr.data.readers.header import name_columns
-from xmr.data.readers.lines import has_columns, read_lines
+from xmr.data.readers.lines import has_columns, read_lines, refuse_lines
 from xmr.data.readers.paths import suffix_of
 from xmr.data.readers.rows import facts_of, open_rows
 from xmr.data.records import Records
@@ -22,6 +22,7 @@ def read_sequences(path: Path, columns: Columns, chunk: int) -> Iterator[Records
     if suffix_of(path) == ".txt" and not columns.need_target and not has_columns(path, columns):
         yield from read_lines(path, columns, chunk)
         return
+    refuse_lines(path, columns)
     with open_rows(path, "records") as rows:
         header = name_columns(rows, columns) if columns.names else rows.take_header()
         columns = columns.within(header)
