@@ -18,6 +18,7 @@ from xmr.commands.predict import predict_file
 from xmr.commands.predict_parts import MANIFEST, SKIPPED, Shard, _Maker, predict_parts
 from xmr.commands.workers.base import Engine, EngineError
 from xmr.errors import DataError, InputError, OutputError
+from xmr.program import Program
 
 BAD = (3, 4_096, 9_999)
 
@@ -127,6 +128,26 @@ def test_what_is_read_in_one_pass_is_cut_as_well(folder, tmp_path):  # noqa: F81
         csv.writer(handle).writerows([["sequence"], *([row] for row in rows)])
     predict_file(folder, tmp_path / "in.csv", tmp_path / "one.csv")
     predict_parts(folder, [str(tmp_path / "in.csv")], str(tmp_path / "out"), Engine(), form="csv", part=1)
+    assert joined(tmp_path / "out") == (tmp_path / "one.csv").read_bytes()
+
+
+def test_notes_are_those_of_one_process(folder, tmp_path):  # noqa: F811
+    rows = [line.strip() for line in fasta(tmp_path / "in.fasta", 9000).open() if line[0] != ">"]
+    names = [["", "a", "b"][i % 7 % 3] if i % 7 < 3 else str(i) for i in range(9000)]
+    source, known = tmp_path / "in.csv", tmp_path / "known.csv"
+    source.write_text("id,sequence\n" + "".join(f"{name},{row}\n" for name, row in zip(names, rows)))
+    labels = Program.load(folder).task.names
+    known.write_text("sequence,label\n" + "".join(f"{row},{labels[i % 2]}\n" for i, row in enumerate(rows[:40])))
+    asked = {"calibrate": known, "coverage": 0.8}
+    one = predict_file(folder, source, tmp_path / "one.csv", **asked).notes
+    assert [note.partition(" ")[2] for note in one[-3:-1]] == [
+        "ids are empty",
+        "records have the id of an earlier one; rows are in the order of the input",
+    ]
+    assert one[-1].startswith("coverage of 80% from 40 labelled records")
+    for _ in range(2):  # the second time, no part is computed
+        made = predict_parts(folder, [str(source)], str(tmp_path / "out"), Engine(jobs=2), form="csv", part=1, **asked)
+        assert made.notes == one
     assert joined(tmp_path / "out") == (tmp_path / "one.csv").read_bytes()
 
 

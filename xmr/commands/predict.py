@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -249,11 +249,12 @@ def _predict(
         bad.go_on(noted["bad"])
         state |= noted["state"]
     started, before, passed = time.perf_counter(), state["read"], 0
-    ids, notes = _Ids(), dict[str, None]()
+    ids, notes = list[bytes](), dict[str, None]()
     with rows.open(), bad.open():
         for records in chunks:
             passed += len(records)
-            ids.add(records.ids)
+            if passed <= MAX_IDS:
+                ids.append(id_hashes(records.ids))
             notes |= dict.fromkeys(records.notes)
             if passed <= state["read"]:
                 continue
@@ -291,7 +292,7 @@ def _predict(
     questions = predictor.program.source.questions
     said = [] if questions is None else [questions.said()]
     said += [] if predictor.coverage is None else [predictor.coverage.note]
-    return Done(state["written"], state["skipped"], skipped_file, (*notes, *ids.notes(), *said))
+    return Done(state["written"], state["skipped"], skipped_file, (*notes, *notes_of_ids(ids), *said))
 
 
 def _kept(records: Records) -> dict[str, list[str]]:
@@ -413,28 +414,28 @@ class _Growing:
         return {"bytes": self.bytes, "sha256": self.digest.hexdigest()}
 
 
-class _Ids:
-    """Whether ids are empty or stand for several records, found without keeping the texts."""
+def id_hashes(ids: list[str]) -> bytes:
+    """Eight bytes of each id, the same in every process."""
+    return b"".join(blake2b(each.encode("utf-8", "surrogatepass"), digest_size=8).digest() for each in ids)
 
-    def __init__(self) -> None:
-        self.parts: list[np.ndarray] = []
-        self.count = self.empty = 0
 
-    def add(self, ids: list[str]) -> None:
-        """Look at the ids of a chunk."""
-        self.empty += ids.count("")
-        if self.count < MAX_IDS:
-            self.parts.append(np.fromiter(map(hash, ids), np.int64, len(ids)))
-        self.count += len(ids)
-
-    def notes(self) -> list[str]:
-        """Notes about them for the user."""
-        found = [f"{self.empty:,} ids are empty"] if self.empty else []
-        hashes = np.sort(np.concatenate(self.parts)) if self.parts else np.zeros(0, np.int64)
-        repeated = int((hashes[1:] == hashes[:-1]).sum()) - max(0, self.empty - 1)
-        if repeated > 0:
-            found.append(f"{repeated:,} records have the id of an earlier one; rows are in the order of the input")
-        return found
+def notes_of_ids(hashes: Iterable[bytes]) -> list[str]:
+    """Notes about ids that are empty or stand for several records. hashes: `id_hashes` of consecutive chunks, of which
+    the first MAX_IDS are looked at.
+    """
+    count = MAX_IDS
+    kept = np.zeros(0, np.int64)
+    parts = [kept]
+    for part in hashes:
+        parts.append(np.frombuffer(part, np.int64)[:count])
+        count -= len(parts[-1])
+    kept = np.sort(np.concatenate(parts))
+    empty = int((kept == np.frombuffer(id_hashes([""]), np.int64)).sum())
+    repeated = int((kept[1:] == kept[:-1]).sum()) - max(0, empty - 1)
+    found = [f"{empty:,} ids are empty"] if empty else []
+    if repeated:
+        found.append(f"{repeated:,} records have the id of an earlier one; rows are in the order of the input")
+    return found
 
 
 def fingerprint(request: Request, sources: Sequence[Path], *more: object) -> str:

@@ -22,7 +22,18 @@ from typing import Any
 
 from xmr import __version__
 from xmr.commands.auto.saved import load_saved
-from xmr.commands.predict import SKIPPED_HEADER, Done, Predictor, Request, csv_bytes, fingerprint, said_unlike
+from xmr.commands.predict import (
+    MAX_IDS,
+    SKIPPED_HEADER,
+    Done,
+    Predictor,
+    Request,
+    csv_bytes,
+    fingerprint,
+    id_hashes,
+    notes_of_ids,
+    said_unlike,
+)
 from xmr.commands.workers.base import Engine, EngineError
 from xmr.commands.workers.ranks import RankWorkers, processes
 from xmr.core.output_folder import held
@@ -38,6 +49,7 @@ from xmr.training.devices import make_accelerator
 
 PART = 16_384  # records of a part at least; small enough that the last ones keep no process waiting for long
 MANIFEST, SKIPPED = "_manifest.json", "_skipped.csv"
+IDS = "_ids"  # eight bytes of each id of a part, by which repeated ones are counted over all parts
 
 
 @dataclass(frozen=True)
@@ -160,23 +172,27 @@ class _Maker:
 
     def part(self, predictor: Predictor, shard: Shard) -> dict[str, Any]:
         """Predict a shard, write its part and its note -> the note."""
-        rows, bad = list[bytes](), list[bytes]()
-        counts = dict.fromkeys(("records", "written", "skipped", "unlike", "empty_ids"), 0)
+        rows, bad, ids = list[bytes](), list[bytes](), list[bytes]()
+        counts = dict.fromkeys(("records", "written", "skipped", "unlike"), 0)
         notes = dict[str, None]()
         for chunk in shard.chunks:
             records = chunk.read(self.request.columns) if isinstance(chunk, Range) else chunk
             answered = predictor(records, header=not counts["written"])
             rows.append(answered.rows)
             bad.append(answered.bad)
-            more = len(records), answered.written, answered.skipped, answered.unlike, records.ids.count("")
+            ids.append(id_hashes(records.ids))
+            more = len(records), answered.written, answered.skipped, answered.unlike
             counts = {name: count + new for (name, count), new in zip(counts.items(), more)}
             notes |= dict.fromkeys(records.notes)
         files = {f"_skipped-{shard.number:05d}.csv": b"".join(bad)} if counts["skipped"] else {}
         if counts["written"]:
             files[f"part-{shard.number:05d}.{self.form}"] = self._content(b"".join(rows), predictor.numbers)
+        if shard.first < MAX_IDS:
+            files[f"{IDS}-{shard.number:05d}.bin"] = b"".join(ids)
         for name, content in files.items():
             self.store.write(name, content)
         facts = {"part": shard.number, "first_record": shard.first, **counts, "notes": [*notes]}
+        facts["said"] = [] if predictor.coverage is None else [predictor.coverage.note]
         facts["files"] = {name: sha256(content).hexdigest() for name, content in files.items()}
         self.store.write(_note(shard.number), json.dumps({"key": self.key, **facts}).encode())
         return {**facts, "node": os.uname().nodename}
@@ -205,7 +221,7 @@ def _manifest(store: Store) -> dict[str, Any]:
 def _begin(store: Store, key: str, force: bool) -> None:
     """Mark the place as this prediction's. Raises OutputError for that of another one, unless it is to be replaced."""
     found = _manifest(store)
-    ours = [name for name in store.names() if name.startswith(("part-", "_part-", "_skipped", MANIFEST))]
+    ours = [name for name in store.names() if name.startswith(("part-", "_part-", "_skipped", IDS, MANIFEST))]
     if ours and found.get("key") != key and not force:
         what = "the prediction of another program, input or options"
         raise OutputError(Problem(store.address, what, "another folder (-o), or --force to replace it"))
@@ -247,8 +263,8 @@ def _finish(store: Store, key: str, form: str, count: int) -> Done:
     notes = dict.fromkeys(note for facts in parts for note in facts["notes"])
     if total["unlike"]:
         notes[said_unlike(total["unlike"], total["written"])] = None
-    if empty := sum(facts["empty_ids"] for facts in parts):
-        notes[f"{empty:,} ids are empty"] = None
+    ids = (store.read(name) or b"" for facts in parts for name in facts["files"] if name.startswith(IDS))
+    notes |= dict.fromkeys((*notes_of_ids(ids), *parts[0]["said"]))
     if total["skipped"]:
         lists = [store.read(name) or b"" for facts in parts for name in facts["files"] if name.startswith(SKIPPED[:8])]
         store.write(SKIPPED, csv_bytes([SKIPPED_HEADER]) + b"".join(lists))
