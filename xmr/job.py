@@ -70,7 +70,7 @@ def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepare
     records = {name: prepared.subset(name) for name in SPLITS}
     encoder.fit(records["train"])
     task = encoder.targets(recipe.task, records["train"], positive_of(recipe.data), recipe.data.target_scale)
-    task = replace(task, metric=recipe.training.metric or "")
+    task = replace(task, metric=recipe.training.metric or "").filling(recipe.training.decoding_passes)
     rows = {}
     for name in SPLITS:  # only records whose label occurs in training and which the fitted encoder accepts
         wrong = {**task.check(records[name]), **encoder.check(records[name], fitted=True)}

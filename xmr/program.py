@@ -200,10 +200,16 @@ class Program(nn.Module):
         Per position: (N, positions of all records, K); overlapping windows of a record are averaged. features: an array
         (R, D') that the source's mean features behind the first program are written to.
         """
+
+        def once(given: EncodedSet) -> Tensor:
+            """One pass over a data set; features are those of the records as they are."""
+            kept = features if given is data else None
+            return within_memory(lambda shrink: self._predict_each(given, tokens, kept, shrink))
+
         training = self.training
         self.eval()
         with torch.inference_mode(), precision or nullcontext():
-            result = within_memory(lambda shrink: self._predict_each(data, tokens, features, shrink))
+            result = self.task.decode(once, data, self.encoder.spec)
         self.train(training)
         return result
 

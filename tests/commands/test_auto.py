@@ -224,7 +224,7 @@ def test_many_rows_are_held_out_once(tmp_path, monkeypatch):
     (tmp_path / "r.yaml").write_text(RECIPE.replace("data.csv", str(tmp_path / "data.csv")))
     pool = search.pool_of(load_job(load_recipe(str(tmp_path / "r.yaml"))))
     assert [len(folds) for folds in pool.folds] == [1]
-    assert len(pool.scored) == len(pool.folds[0][0]) == 10
+    assert len(pool.held_out) == len(pool.folds[0][0]) == 10
 
 
 def test_infilling_is_not_for_it(tmp_path):

@@ -79,6 +79,48 @@ def test_perplexity_and_expected_diversity_by_hand():
     assert expected_diversity(found) == pytest.approx(100 * (1 - (0.5 + 0.68) / 2))
 
 
+def test_the_mean_over_sequences_by_hand():
+    """Three of four hidden letters right in one record, none of one in the other: 3 / 5 pooled, (3 / 4 + 0) / 2 per
+    sequence; the record between them hides only an unknown letter and does not count."""
+    task = Infilling(("A", "C"), "label")
+    target = torch.tensor([0, 0, IGNORE, 0, 1, IGNORE, 1])
+    values, lengths = np.tile([0.9, 0.1], (7, 1)), np.array([5, 1, 1])
+    found = task.metrics(values, target, lengths)
+    assert (found["aar"], found["macro_aar"]) == pytest.approx((3 / 5, 3 / 8))
+    assert np.isnan(task.metrics(values, target)["macro_aar"])
+    low, high = task.interval(values, target, lengths)["macro_aar"]
+    assert (low, high) == pytest.approx((0, 0.75))
+
+
+@pytest.mark.parametrize(
+    ("passes", "texts", "filled"),
+    [
+        (1, [["A????", "??"]], ["AAAAC", "CA"]),
+        (2, [["A????", "??"], ["AA?A?", "C?"]], ["AAAAA", "CC"]),  # two of four letters, one of two
+        (3, [["A????", "??"], ["AA?A?", "C?"]], ["AAAAA", "CC"]),  # ceil(4 / 3) letters
+        (9, [["A????", "??"], ["A??A?", "C?"], ["AA?A?"], ["AAAA?"]], ["AAAAA", "CC"]),
+    ],
+)
+def test_the_most_confident_letters_are_filled_first(passes, texts, filled):
+    """A stub: behind a shown letter the same one with .97, else A with a chance of its own."""
+    encoder = create(ENCODERS, {"name": "protein", "hidden": "symbol"}).configure(20)
+    data, task = encoder.encode(Records.of(["A????", "??"])), Infilling(("A", "C"), "label").filling(passes)
+    symbols, seen = np.array(encoder.spec.symbols), []
+    alone = {5: [0, 0, 0.8, 0.99, 0.2], 2: [0.05, 0.6]}
+
+    def predict(given):
+        ends = np.cumsum(given.lengths)
+        seen.append(["".join(symbols[given.flat.numpy()[e - n : e]]) for e, n in zip(ends, given.lengths)])
+        before = [(text, i, text[i - 1] if i else "?") for text in seen[-1] for i in range(len(text))]
+        chance = torch.tensor([{"A": 0.97, "C": 0.03}.get(known, alone[len(text)][i]) for text, i, known in before])
+        return torch.stack([chance, 1 - chance], dim=1)[None]
+
+    found = task.decode(predict, data, encoder.spec)[0]
+    assert seen == texts
+    letters = np.array(task.names)[found.argmax(dim=1).numpy()]
+    assert ["A" + "".join(letters[1:5]), "".join(letters[5:])] == filled
+
+
 def test_the_table_fills_and_samples():
     task = Infilling(("A", "C"), "label")
     values = np.array([[0.5, 0.5], [0.9, 0.1], [0.2, 0.8]])

@@ -66,7 +66,7 @@ def fit_network(
         if len(sets["validation"]):
             with autocast(data.precision, device):
                 values = network_predictions(model, sets["validation"], task, 2 * schedule.batch)
-            score = task.score(task.metrics(values, targets["validation"]))
+            score = task.score(task.metrics(values, targets["validation"], task.lengths(sets["validation"])))
             if score > best_score:
                 best_score, best_epoch = score, epoch
                 best = {name: tensor.clone() for name, tensor in model.state_dict().items()}

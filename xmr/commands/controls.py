@@ -70,8 +70,8 @@ def run_controls(job: Job, result: dict[str, Any], folder: Path, log: Log) -> di
             log(f"control {name} failed: {reason(error)}")
         else:
             found[name] = answers
-            metrics = job.task.metrics(answers, test)
-            interval = job.task.interval(answers, test, job.task.lengths(job.sets["test"].data))
+            lengths = job.task.lengths(job.sets["test"].data)
+            metrics, interval = (score(answers, test, lengths) for score in (job.task.metrics, job.task.interval))
             result["controls"][name] = {**metrics, **cost, "interval": interval}
             write_json(folder / "metrics.json", finite({**result, "finished": False}))
         remove_checkpoint(folder, "checkpoint/control")

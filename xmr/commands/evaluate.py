@@ -118,6 +118,9 @@ def _unlike(program: Program, path: Path, values: np.ndarray, on_error: str, ski
 
 def _scores(task: Task, values: np.ndarray, target: Tensor, positions: np.ndarray | None) -> dict[str, Any]:
     """Metrics, intervals, and the number of records of each class."""
-    scores = {"test": task.metrics(values, target), "test_interval": task.interval(values, target, positions)}
+    scores = {
+        "test": task.metrics(values, target, positions),
+        "test_interval": task.interval(values, target, positions),
+    }
     counts = task.counts(target)
     return {**scores, **({"test_counts": counts} if counts else {})}

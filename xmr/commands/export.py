@@ -102,6 +102,9 @@ def _check_parts(program: Program) -> None:
     if not program.source.gradient:
         name = _sections(program)["source"]["name"]
         raise RecipeError(Problem("export", f"source {name!r}, which only answers", expected))
+    if (passes := getattr(program.task, "passes", 1)) > 1:
+        found = f"{passes} passes of the source for each record"
+        raise RecipeError(Problem("export", found, "training.decoding_passes: 1"))
     features = program.outputs[0].section.get("domain_features")
     if features:
         raise RecipeError(Problem("export", f"domain features {', '.join(features)} in the output", expected))

@@ -70,7 +70,7 @@ def pool(
         **everything,
         "n_test": len(records),
         "split": f"each of {folds} folds tested in turn",
-        "test": task.metrics(tested.values, target),
+        "test": task.metrics(tested.values, target, tested.lengths),
         "test_interval": {
             name: corrected_interval(row["values"], folds, METRICS.get(name).bounds)
             for name, row in summary["rows"]["program"].items()
@@ -79,7 +79,10 @@ def pool(
         **common(results),
         "program_bytes": results[0]["program_bytes"],
         "seconds": {name: sum(each["seconds"][name] for each in results) for name in ("load", "train", "test")},
-        **{kind: {n: task.metrics(v, target) for n, v in getattr(tested, kind).items()} for kind in KINDS},
+        **{
+            kind: {n: task.metrics(v, target, tested.lengths) for n, v in getattr(tested, kind).items()}
+            for kind in KINDS
+        },
     }
     if not result["controls"]:
         del result["controls"]  # not asked for

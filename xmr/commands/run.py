@@ -275,7 +275,7 @@ def _result(job: Job, prediction: Prediction) -> dict[str, Any]:
     """What the test part adds to metrics.json before the baselines have run."""
     task, target = job.program.task, job.sets["test"].target
     return {
-        "test": task.metrics(prediction.values, target),
+        "test": task.metrics(prediction.values, target, prediction.lengths),
         "test_interval": task.interval(prediction.values, target, prediction.lengths),
         "test_counts": task.counts(target),
         "baselines": {},

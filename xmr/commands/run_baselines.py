@@ -61,7 +61,7 @@ def chance(job: Job, data: BaselineInput) -> dict[str, float]:
     guess = BASELINES.suiting(data.case).get("majority")
     if guess is None:
         return {}
-    found = job.task.metrics(guess.predict(data), job.sets["test"].target)
+    found = _metrics(job, guess.predict(data))
     return {name: value if is_defined(value) else 0.0 for name, value in found.items()}
 
 
@@ -84,10 +84,15 @@ def run_baselines(
             result["failed_baselines"][name] = reason(error)
             log(f"baseline {name} failed: {reason(error)}")
             continue
-        values = job.task.metrics(answers[name], job.sets["test"].target)
-        result["baselines"][name] = {**values, **cost}
+        result["baselines"][name] = {**_metrics(job, answers[name]), **cost}
         write_json(folder / "metrics.json", finite({**result, "finished": False}))
     return answers
+
+
+def _metrics(job: Job, answers: np.ndarray) -> dict[str, float]:
+    """Metrics of predictions of the test part."""
+    part = job.sets["test"]
+    return job.task.metrics(answers, part.target, job.task.lengths(part.data))
 
 
 def answered(place: Path, predict: Callable[[], np.ndarray]) -> tuple[np.ndarray, dict[str, float]]:

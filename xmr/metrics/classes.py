@@ -16,7 +16,7 @@ class ClassPredictions:
     """probability: (n, K); label: (n,) true class numbers; positive: the class AUROC and AUPRC of two are about.
 
     yes_or_no: the two classes are the absence and presence of one of several labels. decided: (n,) the predicted class
-    numbers, where they are not the most likely ones.
+    numbers, where they are not the most likely ones. record: (n,) the record of each position, where that is known.
     """
 
     probability: Array
@@ -24,6 +24,7 @@ class ClassPredictions:
     positive: int = 1
     yes_or_no: bool = False
     decided: np.ndarray | None = None
+    record: np.ndarray | None = None
 
     @cached_property
     def predicted(self) -> np.ndarray:

@@ -1,4 +1,6 @@
-"""Metrics of hidden letters: perplexity and diversity; recovery is `accuracy` over the hidden positions."""
+"""Metrics of hidden letters: perplexity, diversity, and recovery, which is `accuracy` over all hidden positions (the
+published figure: every letter counts alike) and, beside it, the mean over sequences.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,18 @@ def perplexity(found: ClassPredictions) -> float:
     """exp of the mean negative log-likelihood of the true letters; a letter that training lacks counts 1e-9."""
     chance = found.probability[np.arange(len(found.label)), found.label]
     return float(np.exp(-np.log(chance.astype(float).clip(1e-9)).mean()))
+
+
+def macro_recovery(found: ClassPredictions) -> float:
+    """Mean over sequences of the fraction of hidden letters predicted right: a short loop weighs as much as a long one.
+
+    NaN where it is not known which positions belong together.
+    """
+    if found.record is None or not len(found.record):
+        return float("nan")
+    hidden = np.bincount(found.record)
+    right = np.bincount(found.record, found.predicted == found.label)
+    return float((right[hidden > 0] / hidden[hidden > 0]).mean())
 
 
 def expected_diversity(found: ClassPredictions) -> float:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from xmr.metrics.base import Array
 
-Metrics = Callable[[Array, Tensor], dict[str, float]]
+Metrics = Callable[[Array, Tensor, np.ndarray | None], dict[str, float]]
 
 
 def bootstrap(
@@ -30,8 +30,8 @@ def bootstrap(
     found: dict[str, list[float]] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for pick in resamples(len(values), lengths, draws, seed):
-            drawn = metrics(values[pick], target[torch.from_numpy(pick)])
+        for pick, counts in resamples(len(values), lengths, draws, seed):
+            drawn = metrics(values[pick], target[torch.from_numpy(pick)], counts)
             for name, value in drawn.items():
                 found.setdefault(name, []).append(value)
     edges = [50 * (1 - level), 50 * (1 + level)]
@@ -42,8 +42,10 @@ def bootstrap(
     }
 
 
-def resamples(n: int, lengths: np.ndarray | None, draws: int, seed: int = 0) -> Iterator[np.ndarray]:
-    """The rows of each of `draws` bootstrap samples of n rows; see `bootstrap`.
+def resamples(
+    n: int, lengths: np.ndarray | None, draws: int, seed: int = 0
+) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """The rows of each of `draws` bootstrap samples of n rows, and the `lengths` of its records; see `bootstrap`.
 
     Large per-position sets are sampled 50 times: of 1e5 positions, intervals are narrow.
     """
@@ -51,7 +53,7 @@ def resamples(n: int, lengths: np.ndarray | None, draws: int, seed: int = 0) -> 
     records = n if lengths is None else len(lengths)
     for _ in range(draws if n < 50_000 else min(draws, 50)):
         pick = rng.integers(0, records, records)
-        yield pick if lengths is None else rows_of(pick, lengths)
+        yield (pick, None) if lengths is None else (rows_of(pick, lengths), lengths[pick])
 
 
 def rows_of(records: np.ndarray, lengths: np.ndarray) -> np.ndarray:

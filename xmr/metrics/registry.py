@@ -59,6 +59,14 @@ METRICS = MetricRegistry(
         Metric("brier", "squared error of probabilities, as scikit-learn", classes.brier, _CLASSES, False, (0.0, 2.0)),
         Metric("ece", "expected calibration error", classes.expected_calibration_error, _CLASSES, False, _FRACTION),
         Metric("aar", "fraction of hidden letters predicted right", classes.accuracy, _HIDDEN, True, _FRACTION),
+        Metric(
+            "macro_aar",
+            "mean over sequences of the fraction of hidden letters predicted right",
+            infilling.macro_recovery,
+            _HIDDEN,
+            True,
+            _FRACTION,
+        ),
         Metric("perplexity", "of the hidden letters", infilling.perplexity, _HIDDEN, False, (1.0, math.inf)),
         Metric(
             "diversity",

@@ -176,6 +176,11 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
                 place(("training", "threshold")), found, "half: only two classes, or several labels, have a threshold"
             )
         )
+    if recipe.training.decoding_passes > 1 and task.predicts != "hidden":
+        found = f"{recipe.training.decoding_passes} for task {task.name}"
+        problems.append(
+            Problem(place(("training", "decoding_passes")), found, "1: only hidden letters (infilling) are filled")
+        )
     if recipe.training.metric is not None:
         try:
             task.check_metric(recipe.training.metric, (), place(("training", "metric")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal, Self
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xmr.core.kinds import EncodedSet
+from xmr.core.kinds import EncodedSet, Spec
 from xmr.core.prediction import IGNORE, Prediction
 from xmr.core.registry import TASKS
 from xmr.data.readers.numbers import is_labelled
@@ -192,16 +192,20 @@ class Task(ABC):
     def probabilities(self, logits: Tensor) -> Tensor:
         """Logits (..., K) -> probabilities, or numbers in their own units."""
 
+    def decode(self, predict: Callable[[EncodedSet], Tensor], data: EncodedSet, spec: Spec) -> Tensor:
+        """The predictions of each program for a data set, (N, R, K), from one or several passes of `predict`."""
+        return predict(data)
+
     # Results
 
     @abstractmethod
     def scored(self, values: Array, truth: Array) -> Any:
         """What the metrics are computed from (see `Metric.function`); arguments as those of `metrics`."""
 
-    def metrics(self, values: Array, target: Tensor | Array) -> dict[str, float]:
+    def metrics(self, values: Array, target: Tensor | Array, lengths: np.ndarray | None = None) -> dict[str, float]:
         """All metrics registered for the task; NaN where one is not defined (AUROC of a single class).
 
-        values: (n, K) as `probabilities` gives them; target: as `encode` gives it.
+        values: (n, K) as `probabilities` gives them; target: as `encode` gives it; lengths: see `lengths`.
         """
         return METRICS.scores((self.name, self.like), self.scored(values, np.asarray(target)))
 
@@ -256,6 +260,10 @@ class Task(ABC):
     @abstractmethod
     def is_header(cls, header: list[str]) -> bool:
         """Whether this is the header of a table that `table` makes."""
+
+    def filling(self, passes: int) -> Self:
+        """With `passes` to fill hidden letters, where the task has any."""
+        return self
 
     def sampling(self, n: int) -> Self:
         """With `n` samples per record in the table. Raises RecipeError for a task that cannot sample."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, cast
 from zlib import crc32
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from xmr.core.kinds import EncodedSet, Spec, SymbolSet, SymbolSpec
 from xmr.core.prediction import Prediction
 from xmr.data.records import Records
 from xmr.metrics.base import Array
 from xmr.metrics.infilling import diversity
+from xmr.metrics.registry import METRICS
 from xmr.tasks.base import IGNORE, Scale, Table
 from xmr.tasks.sequence_labeling import SequenceLabeling
 
@@ -25,11 +29,14 @@ class Infilling(SequenceLabeling):
     """The input has `?` for every hidden letter; the label has the letters there and `-` elsewhere. Targets: as in
     `sequence_labeling`, IGNORE at `-` and at the unknown `X`. Source: ReprogBERT, arXiv 2210.07144.
 
-    samples: sequences to sample per record in the table of predictions, each position on its own (the paper's parallel
-    decoding).
+    samples: sequences to sample per record in the table of predictions, each position on its own. passes: of the
+    source, each of which fills the most confident ceil(m / passes) of the m hidden letters of a record; the next one
+    reads them, and the probabilities of a letter are those of the pass that filled it. 1: all at once (the paper's
+    parallel decoding).
     """
 
     samples: int = field(default=0, kw_only=True)
+    passes: int = field(default=1, kw_only=True)
 
     name: ClassVar[str] = "infilling"
     predicts: ClassVar[Literal["record", "position", "future", "hidden"]] = "hidden"
@@ -84,6 +91,44 @@ class Infilling(SequenceLabeling):
     def main_metric(self) -> str:
         """Perplexity of the hidden letters, which also says how sure a program is."""
         return "perplexity"
+
+    def metrics(self, values: Array, target: Tensor | Array, lengths: np.ndarray | None = None) -> dict[str, float]:
+        """With the record of each hidden letter; see `Task.metrics`."""
+        truth = np.asarray(target)
+        found = self.scored(values, truth)
+        if lengths is not None:
+            found = replace(found, record=np.repeat(np.arange(len(lengths)), lengths)[truth != IGNORE])
+        return METRICS.scores((self.name, self.like), found)
+
+    def decode(self, predict: Callable[[EncodedSet], Tensor], data: EncodedSet, spec: Spec) -> Tensor:
+        """See `Task.decode` and `passes`: the most confident letters first."""
+        each = predict(data)
+        if self.passes == 1:
+            return each
+        sequences, symbols = cast(SymbolSet, data), cast(SymbolSpec, spec).symbols
+        flat, unread = sequences.flat.clone(), symbols.index(HIDDEN)
+        letters = torch.tensor([symbols.index(name) if name in symbols else unread for name in self.names])
+        owner = np.repeat(np.arange(len(data)), data.positions)
+        left = np.flatnonzero(flat.numpy() == unread)
+        quota = -(-np.bincount(owner[left], minlength=len(data)) // self.passes)
+        while len(left):
+            sure, best = each[:, torch.from_numpy(left)].mean(dim=0).max(dim=1)
+            order = np.lexsort((-sure.numpy(), owner[left]))
+            begins = np.searchsorted(owner[left], owner[left])  # `left` is in the order of records
+            now = np.zeros(len(left), bool)
+            now[order] = np.arange(len(left)) - begins < quota[owner[left]]
+            flat[torch.from_numpy(left[now])] = letters[best[torch.from_numpy(now)]].to(flat.dtype)
+            left = left[~now]
+            records = np.unique(owner[left])
+            if len(left):
+                again = predict(sequences.changed(flat, records))
+                place = torch.from_numpy(np.flatnonzero(np.isin(owner, records)))
+                each[:, torch.from_numpy(left)] = again[:, torch.searchsorted(place, torch.from_numpy(left))]
+        return each
+
+    def filling(self, passes: int) -> Self:
+        """See `Task.filling`."""
+        return replace(self, passes=passes)
 
     def sampling(self, n: int) -> Self:
         """See `Task.sampling`."""

@@ -119,7 +119,7 @@ class Multilabel(Task):
             chosen.append(0.5 if found is None else found)
         return replace(self, thresholds=tuple(chosen))
 
-    def metrics(self, values: Array, target: Tensor | Array) -> dict[str, float]:
+    def metrics(self, values: Array, target: Tensor | Array, lengths: np.ndarray | None = None) -> dict[str, float]:
         """The mean over labels of each metric, and AUROC and accuracy of every label by name; see `Task.metrics`."""
         each = [METRICS.scores((self.name, self.like), label) for label in self.scored(values, np.asarray(target))]
         result = {name: mean_of_defined([one[name] for one in each]) for name in each[0]}

@@ -47,7 +47,9 @@ class MetricChecks(Checks):
         """Task, the metric of right predictions, and that of random ones."""
         for example in self.examples:
             right = example.task.probabilities(_logits_of(example.target, example)).numpy()
-            best, random = (example.task.metrics(values, example.target) for values in (right, example.values))
+            best, random = (
+                example.task.metrics(values, example.target, example.lengths) for values in (right, example.values)
+            )
             yield example.name, best[self.metric.name], random[self.metric.name]
 
 

@@ -82,15 +82,14 @@ class TaskChecks(Checks):
     def check_its_main_metric_is_a_number(self) -> None:
         """`metrics` has it, and it is finite."""
         if self._labelled:
-            found = self.task.metrics(self.values, self.target)
+            found = self.task.metrics(self.values, self.target, self.lengths)
             assert self.task.main_metric in found, f"metrics has no {self.task.main_metric!r}, only {', '.join(found)}"
             assert np.isfinite(found[self.task.main_metric]), f"{self.task.main_metric} is not a number"
 
     def check_its_table_has_a_row_per_record(self) -> None:
         """As many cells as columns, and a header it recognizes."""
         if self._labelled:
-            lengths = np.full(RECORDS, POSITIONS) if self.kind.per_position else None
-            prediction = Prediction(self.records.ids, self.values, np.zeros_like(self.values), lengths)
+            prediction = Prediction(self.records.ids, self.values, np.zeros_like(self.values), self.lengths)
             header, rows = self.task.table(prediction)
             assert len(rows) == RECORDS, f"{len(rows)} rows of {RECORDS} records"
             assert {len(row) for row in rows} == {len(header)}, "rows of another length than the header"
@@ -101,6 +100,11 @@ class TaskChecks(Checks):
         if self._labelled:
             again = restore_task(json.loads(json.dumps(self.task.state())))
             assert again == self.task, "a task restored from its state differs"
+
+    @property
+    def lengths(self) -> np.ndarray | None:
+        """Positions of each record, where every position has a target."""
+        return np.full(RECORDS, POSITIONS) if self.kind.per_position else None
 
     @property
     def _labelled(self) -> bool:

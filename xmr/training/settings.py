@@ -73,6 +73,11 @@ class TrainingSettings(Section):
         "predicted: 0.5, or where the Matthews correlation on the validation set is highest (with fewer than three of "
         "its records in a class: where it is predicted as often as in training); saved with the program",
     )
+    decoding_passes: Annotated[int, Ge(1), Le(10_000)] = Field(
+        1,
+        description="task infilling: passes of the source that fill the m hidden letters of a record, ceil(m / passes) "
+        "in each, the most confident first; 1: all at once; saved with the program",
+    )
     label_smoothing: Annotated[float, Ge(0), Le(0.5)] = Field(0.0, description="label smoothing of the cross-entropy")
     precision: Literal["auto", "full", "bf16"] = Field(
         "auto",

@@ -298,6 +298,6 @@ class Work:
         with self.program.source.asking("validation"):
             answers = self.program.predict_each(self.validation.data, precision=context).mean(dim=0)
         check_answers(answers, self.settings)
-        values = self.task.metrics(answers.numpy(), self.validation.target)
+        values = self.task.metrics(answers.numpy(), self.validation.target, self.task.lengths(self.validation.data))
         score = self.task.score(values)
         return {"score": score if math.isfinite(score) else -math.inf, **values}

@@ -167,18 +167,18 @@ def _finish(
     lengths = pool.task.lengths(job.sets["test"].data)
     ours = _resampled(pool.task, values["chosen"], target, lengths)
     for baseline in sorted(wanted & {*values}):
-        found = pool.task.metrics(values[baseline], target)
+        found = pool.task.metrics(values[baseline], target, lengths)
         better = ours - _resampled(pool.task, values[baseline], target, lengths)
         spread = {"standard_error": float(np.nanstd(better))} if pool.task.independent else {}
         result.baselines[baseline] = {**found, **spread}
         if best_baseline is not None and baseline == names[best_baseline.name].baseline:
             values["best baseline"] = values[baseline]
-            middle = pool.task.score(pool.task.metrics(values["chosen"], target)) - pool.task.score(found)
+            middle = pool.task.score(pool.task.metrics(values["chosen"], target, lengths)) - pool.task.score(found)
             low, high = np.nanpercentile(better, [2.5, 97.5]) if pool.task.independent else (np.nan, np.nan)
             result.difference = middle, float(low), float(high)
-    result.test_metrics = pool.task.metrics(values["chosen"], target)
+    result.test_metrics = pool.task.metrics(values["chosen"], target, lengths)
     rows = ("chosen", "best program", "best baseline")
-    result.test = {row: pool.task.metrics(values[row], target)[result.metric] for row in rows if row in values}
+    result.test = {row: pool.task.metrics(values[row], target, lengths)[result.metric] for row in rows if row in values}
     result.members = tuple(_member(each, chosen) for each in members)
     if serve:
         if chosen in members:
@@ -203,11 +203,11 @@ def _ablate(recipe: Recipe, test: Records, result: Result, log: Log) -> None:
             continue
         try:
             job = trained_job(recipe.model_copy(update={"source": section}))
-            values = job.program.predict(test).values
+            found = job.program.predict(test)
         except XmrError as error:
             log(f"control {name} failed: {reason(error)}")
             continue
-        result.test[name] = job.task.metrics(values, job.task.encode(test))[result.metric]
+        result.test[name] = job.task.metrics(found.values, job.task.encode(test), found.lengths)[result.metric]
 
 
 def _resampled(task: Task, values: np.ndarray, target: torch.Tensor, lengths: np.ndarray | None) -> np.ndarray:
@@ -219,7 +219,9 @@ def _resampled(task: Task, values: np.ndarray, target: torch.Tensor, lengths: np
     if not task.independent:
         return np.array([np.nan])
     samples = resamples(len(values), lengths, DRAWS)
-    return np.array([task.score(task.metrics(values[rows], target[torch.from_numpy(rows)])) for rows in samples])
+    return np.array(
+        [task.score(task.metrics(values[rows], target[torch.from_numpy(rows)], counts)) for rows, counts in samples]
+    )
 
 
 def table(result: Result) -> str:

@@ -84,9 +84,9 @@ class Pool:
         return np.setdiff1d(np.arange(len(self.records)), self.validation), self.validation
 
     @property
-    def scored(self) -> np.ndarray:
-        """The rows of all held-out records, in order."""
-        return rows_of(np.sort(np.concatenate(self.folds[0])), self.lengths)
+    def held_out(self) -> np.ndarray:
+        """All held-out records, in order."""
+        return np.sort(np.concatenate(self.folds[0]))
 
     def place(self, found: np.ndarray, job: Job, held_out: np.ndarray, values: np.ndarray) -> None:
         """Put a fold's predictions into those of the pool, (rows, K); equal shares where the fold has none."""

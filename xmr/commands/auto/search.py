@@ -19,6 +19,7 @@ from xmr.commands.run_baselines import keep_answers, kept_answers
 from xmr.data.clusters import PROTEIN_K
 from xmr.errors import OutputError, XmrError, reason
 from xmr.job import Job
+from xmr.metrics.intervals import rows_of
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.recipe import Recipe
 from xmr.tasks.base import Task
@@ -120,8 +121,9 @@ def try_all(
 
 def _metrics(values: np.ndarray, pool: Pool) -> list[dict[str, float]]:
     """The metrics of each repeat of held-out predictions, (repeats, rows, K)."""
-    scored, target = pool.scored, pool.task.encode(pool.records)
-    return [pool.task.metrics(each[scored], target[torch.from_numpy(scored)]) for each in values]
+    lengths = pool.lengths[pool.held_out]
+    scored, target = rows_of(pool.held_out, pool.lengths), pool.task.encode(pool.records)
+    return [pool.task.metrics(each[scored], target[torch.from_numpy(scored)], lengths) for each in values]
 
 
 def _shown(score: float, task: Task) -> float:

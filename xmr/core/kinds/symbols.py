@@ -172,7 +172,7 @@ class SymbolSet(EncodedSet):
     def __init__(self, flat: np.ndarray, lengths: np.ndarray, limit: int, overlap: float, pieces: int = 1) -> None:
         self.flat = torch.from_numpy(flat.astype(np.int16 if flat.max(initial=0) < 2**15 else np.int32))
         parts = lengths.astype(np.int64)
-        self.pieces = pieces
+        self.limit, self.overlap, self.pieces = limit, overlap, pieces
         self.lengths = parts.reshape(-1, pieces).sum(axis=1)
         self.offset = np.concatenate([[0], np.cumsum(self.lengths)])
         self.rows = _whole(plan_rows(parts, limit, overlap), parts, pieces)
@@ -183,6 +183,11 @@ class SymbolSet(EncodedSet):
     def __len__(self) -> int:
         """Number of records."""
         return len(self.lengths)
+
+    def changed(self, flat: Tensor, records: np.ndarray) -> SymbolSet:
+        """Some of the records, of one piece each, with other symbols. flat: (total,) ids of all records."""
+        kept = np.isin(np.repeat(np.arange(len(self)), self.lengths), records)
+        return SymbolSet(flat.numpy()[kept], self.lengths[records], self.limit, self.overlap)
 
     def _layout(self, records: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The rows of these records, and for each the batch index of its record."""
