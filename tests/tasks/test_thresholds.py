@@ -1,6 +1,7 @@
 """Decision thresholds and metrics of rare classes, and residues of a class that training lacks."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from xmr.core.prediction import Prediction
 from xmr.data.records import Records
 from xmr.errors import RecipeError
 from xmr.metrics.registry import METRICS
+from xmr.program import Program
 from xmr.recipe.load import load_recipe
 from xmr.tasks.base import restore_task
 from xmr.tasks.classification import Classification
@@ -52,6 +54,25 @@ def test_with_too_few_records_the_class_is_as_frequent_as_in_training():
     assert RARE.decided(np.full((8, 2), 0.5), TRUTH, TRUTH) is RARE
     assert RARE.decided(np.zeros((0, 2)), TRUTH[:0], TRUTH) is RARE
     assert Classification(("a", "b", "c")).decided(np.ones((8, 3)), TRUTH, TRUTH).threshold == 0.5
+
+
+def test_a_temperature_by_hand():
+    """Logits (2, 0) of four records, three of them of the first class: smoothed, (3 * 5 / 6 + 1 / 6) / 4 = 2 / 3, and
+    sigmoid(2 / T) = 2 / 3 at 2 / T = ln 2; of three that are all right, 4 / 5 at ln 4."""
+    logits = torch.tensor([2.0, 0.0]).expand(4, 2)
+    truth, task = torch.tensor([0, 0, 0, 1]), Classification(("a", "b"))
+    each = task.probabilities(logits).numpy()[None]
+    chosen = task.calibrated(each, truth)
+    assert chosen.temperature == pytest.approx(2 / np.log(2), rel=1e-4)
+    assert chosen.probabilities(logits)[0].tolist() == pytest.approx([2 / 3, 1 / 3], abs=1e-4)
+    assert task.calibrated(np.concatenate([each, each]), truth).temperature == pytest.approx(chosen.temperature)
+    assert chosen.decision == "logits are divided by a temperature of 2.89"
+    assert restore_task(json.loads(json.dumps(chosen.state()))) == chosen
+    sure = task.calibrated(each[:, :3], truth[:3]).temperature
+    assert sure == pytest.approx(2 / np.log(4), rel=1e-4)
+    assert task.calibrated(each[:, :0], truth[:0]) == task
+    with pytest.raises(RecipeError, match=r"training\.calibration.*expected none"):
+        load_recipe("protein/gb1", ["training.calibration=validation"])
 
 
 def test_labels_have_thresholds_of_their_own():
@@ -123,6 +144,7 @@ def test_a_rare_class_is_drafted_with_weights_and_predicted(tmp_path, monkeypatc
     assert (recipe.training.class_weights, recipe.training.metric) == ("balanced", "auprc")
     assert (recipe.training.threshold, recipe.data.positive) == ("validation", "amp")
     fast = ["ensemble=1", "training.epochs=1", "training.min_steps=40", "baselines=[]", "source.layers=1"]
+    fast.append("training.calibration=validation")
     assert execute(["run", "x.yaml", *fast, "-o", "out", "--quiet"]) == 0
     said = capsys.readouterr()
     assert "amp is predicted from a probability of" in said.err, said.err
@@ -130,5 +152,13 @@ def test_a_rare_class_is_drafted_with_weights_and_predicted(tmp_path, monkeypatc
     result = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert result["metric"] == "auprc"
     assert result["test"]["auprc"] > 0.2
-    threshold = json.loads((tmp_path / "out" / "program" / "program.json").read_text())
-    assert 0 < threshold.get("task", threshold.get("targets"))["threshold"] < 1
+    program = Program.load(tmp_path / "out")
+    assert 0 < program.task.threshold < 1
+    one = program.predict(["KRKACDEFG", "MNPQSTVWY"]).values
+    assert f"a temperature of {program.task.temperature:.2f}" in said.err
+    temperature = program.task.temperature
+    assert temperature != 1
+    program.task = replace(program.task, temperature=1.0)
+    two = program.predict(["KRKACDEFG", "MNPQSTVWY"]).values
+    odds_one, odds_two = (np.log(values[:, 1] / values[:, 0]) for values in (one, two))
+    assert np.allclose(odds_one * temperature, odds_two, rtol=1e-3)

@@ -236,14 +236,23 @@ def _run_job(
     return result
 
 
-def decide(job: Job, log: Log) -> None:
-    """Give the program the decision threshold that suits its validation records best, where the recipe asks for one."""
-    part = job.sets["validation"]
-    if job.recipe.training.threshold != "validation":
-        return
-    values = job.program.predict_each(part.data).mean(dim=0).numpy() if len(part) else np.zeros((0, job.task.outputs))
-    job.program.task = chosen = job.task.decided(values, part.target, job.sets["train"].target)
-    log(chosen.decision or "the decision threshold is 0.5")
+def decide(job: Job, log: Log = lambda _: None) -> None:
+    """Give the program the temperature and the decision threshold that suit its validation records best, where the
+    recipe asks for them.
+    """
+    part, training, shape = job.sets["validation"], job.recipe.training, (1, 0, job.task.outputs)
+
+    def predicted() -> np.ndarray:
+        """Predictions of each program for the validation records, (N, n, K)."""
+        return job.program.predict_each(part.data).numpy() if len(part) else np.zeros(shape)
+
+    if training.calibration == "validation":
+        job.program.task = job.program.task.calibrated(predicted(), part.target)
+    if training.threshold == "validation":
+        values, learned = predicted().mean(axis=0), job.sets["train"].target
+        job.program.task = job.program.task.decided(values, part.target, learned)
+    if training.calibration == "validation" or training.threshold == "validation":
+        log(job.program.task.decision or "the decision threshold is 0.5, the temperature 1")
 
 
 def _trained(job: Job, history: History) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
+from xmr.commands.run import decide
 from xmr.core.component import create
 from xmr.core.registry import ENCODERS, SOURCES
 from xmr.data.records import Records
@@ -44,6 +45,7 @@ def trained(recipe: Recipe, job: Job) -> Program:
             train(job.program, job.sets["train"], validation, recipe.training, recipe.seed, Path(folder))
         except TrainingInterruptedError:  # its checkpoint is deleted with the folder
             raise KeyboardInterrupt from None
+    decide(job)
     return job.program
 
 

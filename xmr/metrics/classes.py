@@ -135,7 +135,7 @@ def average_precisions(scores: Array, truths: np.ndarray) -> list[float]:
     return result
 
 
-def calibration_error(confidence: Array, correct: np.ndarray, bins: int = 10) -> float:
+def calibration_error(confidence: Array, correct: np.ndarray, bins: int = 15) -> float:
     """Expected calibration error with equal-width bins. Source: Guo et al. 2017, arXiv 1706.04599."""
     place = np.minimum((confidence * bins).astype(int), bins - 1)
     count = np.bincount(place, minlength=bins)

@@ -176,6 +176,10 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
                 place(("training", "threshold")), found, "half: only two classes, or several labels, have a threshold"
             )
         )
+    if recipe.training.calibration != "none" and not (task.classes and task.single_target):
+        found = f"{recipe.training.calibration!r} for task {task.name}"
+        expected = "none: only probabilities of one class per record are calibrated"
+        problems.append(Problem(place(("training", "calibration")), found, expected))
     if recipe.training.decoding_passes > 1 and task.predicts != "hidden":
         found = f"{recipe.training.decoding_passes} for task {task.name}"
         problems.append(

@@ -245,6 +245,13 @@ class Task(ABC):
         """
         return self
 
+    def calibrated(self, each: Array, target: Tensor) -> Self:
+        """With probabilities calibrated on held-out records, where the task has one class per record.
+
+        each: (N, n, K) predictions of each program; target: as `encode` gives it.
+        """
+        return self
+
     def interval(self, values: Array, target: Tensor, lengths: np.ndarray | None = None) -> dict[str, list[float]]:
         """Bootstrap intervals of the metrics over whole records: name -> [low, high]; {} unless they are `independent`.
 

@@ -17,6 +17,7 @@ from xmr.errors import DataError, Problem, nearest, one_of
 from xmr.metrics.base import Array
 from xmr.metrics.classes import ClassPredictions
 from xmr.tasks.base import IGNORE, SETS, Scale, Table, Task
+from xmr.tasks.calibration import best_temperature
 from xmr.tasks.thresholds import best_threshold
 
 
@@ -25,11 +26,12 @@ class Classification(Task):
     """One of the classes `names`. Targets: (n,) int64.
 
     positive: the class of interest of a binary task, where one is stated. threshold: the probability of the positive
-    class from which a binary task predicts it.
+    class from which a binary task predicts it. temperature: what logits are divided by before the softmax.
     """
 
     positive: str = ""
     threshold: float = field(default=0.5, kw_only=True)
+    temperature: float = field(default=1.0, kw_only=True)
 
     name: ClassVar[str] = "classification"
     classes: ClassVar[bool] = True
@@ -120,7 +122,7 @@ class Classification(Task):
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """See `Task.probabilities`."""
-        return torch.softmax(logits, dim=-1)
+        return torch.softmax(logits / self.temperature, dim=-1)
 
     def scored(self, values: Array, truth: Array) -> ClassPredictions:
         """Of the records, or positions, that are not ignored; see `Task.scored`."""
@@ -137,9 +139,11 @@ class Classification(Task):
     @property
     def decision(self) -> str:
         """See `Task.decision`."""
-        usual = self.outputs != 2 or self.threshold == 0.5
-        positive = self.names[self.positive_class]
-        return "" if usual else f"{positive} is predicted from a probability of {self.threshold:.3f}"
+        said = [] if self.temperature == 1 else [f"logits are divided by a temperature of {self.temperature:.2f}"]
+        if self.outputs == 2 and self.threshold != 0.5:
+            positive = self.names[self.positive_class]
+            said.append(f"{positive} is predicted from a probability of {self.threshold:.3f}")
+        return "; ".join(said)
 
     def decided(self, values: Array, target: Tensor, learned: Tensor) -> Self:
         """With a threshold chosen on held-out records (see `best_threshold`); unchanged for more than two classes."""
@@ -149,6 +153,10 @@ class Classification(Task):
         usual = float((learned == one).float().mean())
         found = best_threshold(values[:, one], np.asarray(target) == one, usual)
         return self if found is None else replace(self, threshold=found)
+
+    def calibrated(self, each: Array, target: Tensor) -> Self:
+        """With the temperature that suits held-out records best (see `best_temperature`)."""
+        return replace(self, temperature=best_temperature(each, target.numpy()))
 
     @property
     def main_metric(self) -> str:

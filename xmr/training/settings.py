@@ -73,6 +73,12 @@ class TrainingSettings(Section):
         "predicted: 0.5, or where the Matthews correlation on the validation set is highest (with fewer than three of "
         "its records in a class: where it is predicted as often as in training); saved with the program",
     )
+    calibration: Literal["none", "validation"] = Field(
+        "none",
+        description="classes of records; validation: all logits are divided by the temperature for which the "
+        "validation records are most likely; saved with the program (outputs solved in closed form are already scaled "
+        "by leave-one-out)",
+    )
     decoding_passes: Annotated[int, Ge(1), Le(10_000)] = Field(
         1,
         description="task infilling: passes of the source that fill the m hidden letters of a record, ceil(m / passes) "
