@@ -1,5 +1,5 @@
 """Metrics of hidden letters: perplexity, diversity, and recovery, which is `accuracy` over all hidden positions (the
-published figure: every letter counts alike) and, beside it, the mean over sequences.
+published figure: every letter counts alike) or the mean over sequences.
 """
 
 from __future__ import annotations
