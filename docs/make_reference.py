@@ -7,6 +7,7 @@ python docs/make_reference.py           (a test checks that the pages are what t
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from functools import cache, partial
 from pathlib import Path
@@ -302,6 +303,25 @@ def chosen_page() -> str:
     return re.sub(pattern, lambda match: match[1] + made + match[2], text)
 
 
+def served_page() -> str:
+    """docs/how-to/serve-a-program.md with what `xmr serve` answered under load."""
+    path = RESULTS / "serving.json"
+    text = (HERE / "how-to" / "serve-a-program.md").read_text(encoding="utf-8")
+    if not path.exists():
+        return text
+    found = json.loads(path.read_text(encoding="utf-8"))
+    names = {"clients": "clients", "records_per_request": "records per request", "p50_ms": "median, ms"}
+    names |= {"p99_ms": "99 %, ms", "records_per_second": "records per second", "records_per_pass": "records per pass"}
+    lines = [f"| {' | '.join(names.values())} |", "|---" * len(names) + "|"]
+    lines += [f"| {' | '.join(f'{row[name]:,}' for name in names)} |" for row in found["loads"]]
+    direct, stop = found["program_predict_records_per_second"], found["sigterm"]
+    said = f"`Program.predict` in one process: {direct:,} records per second. SIGTERM with "
+    said += f"{stop['under_way_at_sigterm']} requests under way: {stop['answered']} answered."
+    made = "\n".join([*lines, "", said]) + "\n"
+    pattern = r"(?s)(<!-- served:start -->\n).*?(<!-- served:end -->)"
+    return re.sub(pattern, lambda match: match[1] + made + match[2], text)
+
+
 PAPERS = """\
 Made by `python docs/make_reference.py` from `xmr/commands/papers.yaml` and `results/papers`; see also `xmr papers`.
 
@@ -405,6 +425,7 @@ PAGES = {
     "results.md": results_page,
     "leaderboard.md": leaderboard_page,
     "how-to/let-xmr-choose.md": chosen_page,
+    "how-to/serve-a-program.md": served_page,
     "../README.md": readme,
 }
 

@@ -155,17 +155,20 @@ def test_requests_that_come_together_share_a_pass(plus: tuple[Plus, Running]) ->
     assert "xmr_records_total 24\n" in counts
 
 
-def test_one_failure_does_not_stop_the_batches() -> None:
-    async def both() -> np.ndarray:
-        batcher = Batcher(Plus(), 4)
+def test_what_fails_fails_alone() -> None:
+    async def all_of_them() -> list[Any]:
+        batcher = Batcher(Plus(), 8)
         task = asyncio.create_task(batcher.run())
-        with pytest.raises(RuntimeError):
-            await batcher.answer([1e7])
-        found = await batcher.answer([1.0])
+        requests = ([1.0], [1e7], [2.0, 3.0], [4.0])
+        found = await asyncio.gather(*map(batcher.answer, requests), return_exceptions=True)
+        found.append(await batcher.answer([5.0]))
         task.cancel()
+        assert (batcher.model.sizes, batcher.records) == ([5, 2, 1, 1, 3, 1], 5)
         return found
 
-    assert asyncio.run(both()).tolist() == [[2.0]]
+    first, failed, *others = asyncio.run(all_of_them())
+    assert isinstance(failed, RuntimeError)
+    assert [each.tolist() for each in (first, *others)] == [[[2.0]], [[3.0], [4.0]], [[5.0]], [[6.0]]]
 
 
 class Tiny(ModuleSource):
@@ -254,6 +257,13 @@ def test_the_command_answers_what_it_has_begun_when_it_is_stopped() -> None:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ})
     assert process.stdout is not None
     place = process.stdout.readline().split(": ", 1)[1].split(" ")[0]
+    metrics, took = place.replace("/v1/models/mfcc:predict", "/metrics"), []
+    pool = urllib3.PoolManager()
+    for _ in range(21):  # over one connection: none waits 40 ms for an acknowledgement
+        started = time.perf_counter()
+        assert pool.request("GET", metrics, retries=False).status == 200
+        took.append(time.perf_counter() - started)
+    assert sorted(took)[10] < 0.03
     answers: list[int] = []
     body = json.dumps({"instances": [[0.0] * 16000] * 50}).encode()
 
@@ -263,10 +273,7 @@ def test_the_command_answers_what_it_has_begun_when_it_is_stopped() -> None:
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
-    while (
-        urllib3.request("GET", place.replace("/v1/models/mfcc:predict", "/metrics")).data.count(b"requests_total 8")
-        == 0
-    ):
+    while b"requests_total 8" not in urllib3.request("GET", metrics).data:
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     for thread in threads:
@@ -283,12 +290,12 @@ def program_of(recipe: str, folder: Path, *overrides: str) -> Path:
 IDENTITY = ("source={name: identity, width: 16}", "training.epochs=1", "ensemble=1")
 
 
-def test_a_table_program_answers_objects_by_column(tmp_path: Path) -> None:
+def test_a_table_program_answers_objects_by_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = program_of(
         "table/wine", tmp_path / "run", *IDENTITY, "transform={name: feature_tokens}", "output={name: linear}"
     )
     model = ServedProgram(folder)
-    running = Running(model)
+    running = Running(model, batch=2)
     names = [column.name for column in model.program.encoder.seen]
     row = dict.fromkeys(names, 1.5)
     status, found = running.post("/v1/models/program:predict", {"instances": [row, {**row, names[0]: None}, {}]})
@@ -304,6 +311,15 @@ def test_a_table_program_answers_objects_by_column(tmp_path: Path) -> None:
     status, found = running.post("/v1/models/program:predict", {"instances": [row, {**row, names[0]: "x"}]})
     assert status == 400
     assert f"instances[1]: found 'x' in column {names[0]!r}; expected a number" in found["error"]
+    status, found = running.post("/v1/models/program:predict", {"instances": [row, row, {**row, names[0]: "x"}]})
+    assert found["error"].startswith("instances[2]: ")
+    read, encoder = [], type(model.program.encoder)
+    own = encoder.from_json
+    monkeypatch.setattr(
+        encoder, "from_json", lambda self, items, folder: (read.extend(items), own(self, items, folder))[1]
+    )
+    assert running.post("/v1/models/program:predict", {"instances": [row]})[0] == 200
+    assert read == [row], "each record is read once"
     assert (
         "unknown column 'colour'"
         in running.post("/v1/models/program:predict", {"instances": [{"colour": 1}]})[1]["error"]
@@ -333,12 +349,23 @@ def test_a_sequence_program_answers_texts(tmp_path: Path) -> None:
     running.server.should_exit = True
 
 
+def test_a_program_of_a_future_is_not_served(tmp_path: Path) -> None:
+    rows = "".join(f"{i},{np.sin(i / 3)}\n" for i in range(200))
+    (tmp_path / "t.csv").write_text("time,load\n" + rows)
+    small = ("encoder.context_length=16", "encoder.horizon=4", "output.width=4", "transform.patch=4")
+    data = ("data.dataset=null", f"data.path={tmp_path / 't.csv'}", "data.split={by: time, test: 0.2, validation: 0.2}")
+    folder = program_of("forecast/etth1", tmp_path / "run", *IDENTITY, *small, *data)
+    with pytest.raises(RecipeError, match="one prediction per record"):
+        ServedProgram(folder)
+
+
 def test_an_image_program_answers_files(tmp_path: Path) -> None:
     small = "data.split={by: random, test: 20, n_labelled: 40, validation: 0}"
     folder = program_of(
         "image/digits", tmp_path / "run", "source={name: resnet20_cifar10, weights: random}", "training.epochs=0", small
     )
-    running = Running(ServedProgram(folder))
+    model = ServedProgram(folder)
+    running = Running(model)
     image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8), dtype=np.uint8))
     file = io.BytesIO()
     image.save(file, "PNG")
@@ -346,8 +373,9 @@ def test_an_image_program_answers_files(tmp_path: Path) -> None:
     status, found = running.post("/v1/models/program:predict", {"instances": [item, item]})
     assert status == 200
     assert found["predictions"][0] == found["predictions"][1]
-    for bad, message in ((3, "no file in base64"), ({"b64": "AAAA"}, "instances[1]: found")):
+    for bad, message in ((3, "instances: item 1: found no file in base64"), ({"b64": "AAAA"}, "instances[1]: found")):
         status, found = running.post("/v1/models/program:predict", {"instances": [item, bad]})
         assert status == 400
         assert message in found["error"]
+    assert not model.program.encoder._decoded, "nothing is kept of what was refused"
     running.server.should_exit = True

@@ -19,6 +19,7 @@ from xmr.errors import InputError, printable, reason, require, shortened
 
 MAX_BYTES = 64 * 2**20  # of a request
 MAX_RECORDS = 4096  # in a request
+FIELDS = {"kserve_v1": "instances", "kserve_v2": "inputs[0].data"}  # that hold the records
 
 
 class RefusedError(Exception):
@@ -53,7 +54,8 @@ def application(model: ServedModel, batch: int = 64, most_bytes: int = MAX_BYTES
             body = await _body(request, most_bytes)
             items = await asyncio.to_thread(read_request, body, protocol, model, most)
             answers = await batcher.answer(items)
-        except RefusedError as error:
+        except (RefusedError, ItemError) as given:
+            error = given if isinstance(given, RefusedError) else _refused(given, protocol)
             counts["refused"] += 1
             return responses.JSONResponse({"error": printable(str(error))}, error.status)
         except Exception as error:
@@ -105,7 +107,7 @@ async def _body(request: Any, most: int) -> bytes:
 
 def read_request(body: bytes, protocol: str, model: ServedModel, most: int = MAX_RECORDS) -> list[Any]:
     """The items of a request as the model takes them. Raises RefusedError naming the first that is wrong."""
-    field = "instances" if protocol == "kserve_v1" else "inputs[0].data"
+    field = FIELDS[protocol]
     try:
         content = json.loads(body)
         items = content["instances"] if protocol == "kserve_v1" else _tensor(content["inputs"][0])
@@ -119,10 +121,14 @@ def read_request(body: bytes, protocol: str, model: ServedModel, most: int = MAX
     try:
         return model.read(items)
     except (InputError, ValueError, TypeError) as error:
-        place = f"{field}[{error.index}]" if isinstance(error, ItemError) else field
-        raise RefusedError(
-            400, f"{place}: {shortened(reason(error).removeprefix(f'{type(error).__name__}: '))}"
-        ) from None
+        raise _refused(error, protocol) from None
+
+
+def _refused(error: Exception, protocol: str) -> RefusedError:
+    """Items that the model cannot take, as one line with the place of the first."""
+    index = error.index if isinstance(error, ItemError) else None
+    place = FIELDS[protocol] if index is None else f"{FIELDS[protocol]}[{index}]"
+    return RefusedError(400, f"{place}: {shortened(reason(error).removeprefix(f'{type(error).__name__}: '))}")
 
 
 def _tensor(tensor: dict[str, Any]) -> list[Any]:

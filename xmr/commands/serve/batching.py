@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xmr.commands.serve.model import ServedModel
+from xmr.commands.serve.model import ItemError, ServedModel
 
 WAIT = 0.003  # seconds in which further requests may join
 
@@ -42,22 +42,32 @@ class Batcher:
                         together.append(await self.waiting.get())
             except TimeoutError:
                 pass
-            everything = [item for items, _ in together for item in items]
-            try:
-                answers = await loop.run_in_executor(self.thread, self._answers, everything)
-            except Exception as error:
-                for _, done in together:
-                    if not done.done():
-                        done.set_exception(error)
-                continue
-            begin = 0
-            for items, done in together:
-                if not done.done():  # the client may be gone
-                    done.set_result(answers[begin : begin + len(items)])
-                begin += len(items)
+            answers = await loop.run_in_executor(self.thread, self._answers, [items for items, _ in together])
+            for (_, done), answer in zip(together, answers):
+                if done.done():  # the client is gone
+                    continue
+                if isinstance(answer, Exception):
+                    done.set_exception(answer)
+                else:
+                    done.set_result(answer)
 
-    def _answers(self, items: list[Any]) -> np.ndarray:
-        parts = [self.model.answer(items[i : i + self.most]) for i in range(0, len(items), self.most)]
+    def _answers(self, requests: list[list[Any]]) -> list[np.ndarray | Exception]:
+        """The answers to each request, or why there is none: what fails is halved until one request fails alone."""
+        items = [item for request in requests for item in request]
+        parts = []
+        try:
+            for begin in range(0, len(items), self.most):
+                parts.append(self._answer(items, begin))
+        except Exception as error:
+            half = len(requests) // 2
+            return [*self._answers(requests[:half]), *self._answers(requests[half:])] if half else [error]
         self.passes += len(parts)
         self.records += len(items)
-        return np.concatenate(parts)
+        return np.split(np.concatenate(parts), np.cumsum([*map(len, requests)])[:-1])
+
+    def _answer(self, items: list[Any], begin: int) -> np.ndarray:
+        """One pass. Raises ItemError with the place among all items."""
+        try:
+            return self.model.answer(items[begin : begin + self.most])
+        except ItemError as error:
+            raise ItemError(None if error.index is None else begin + error.index, str(error)) from error

@@ -9,9 +9,9 @@ import numpy as np
 
 
 class ItemError(ValueError):
-    """An item of a request that the model cannot take."""
+    """An item of a request that the model cannot take. index: None where the message says which."""
 
-    def __init__(self, index: int, message: str) -> None:
+    def __init__(self, index: int | None, message: str) -> None:
         super().__init__(message)
         self.index = index
 
@@ -41,5 +41,5 @@ class ServedModel(Protocol):
         ...
 
     def answer(self, items: list[Any]) -> np.ndarray:
-        """The answers to items that `read` returned: (n, K)."""
+        """The answers to items that `read` returned: (n, K). Raises ItemError for one that it has not looked at."""
         ...

@@ -12,7 +12,7 @@ from xmr.commands.serve.model import ItemError
 from xmr.core.component import create
 from xmr.core.registry import ENCODERS
 from xmr.encoders.base import Encoder
-from xmr.errors import Problem, RecipeError
+from xmr.errors import InputError, Problem, RecipeError
 from xmr.program import Program
 
 
@@ -31,26 +31,27 @@ class ServedProgram:
             raise RecipeError(Problem("serve", f"task {self.program.task.name}", expected))
 
     def read(self, items: list[Any]) -> list[Any]:
-        """The items themselves. Raises ItemError for one that is no record the encoder can read."""
-        with TemporaryDirectory() as folder:
-            encoder = self._reader()
-            wrong = encoder.check(encoder.from_json(items, Path(folder)), fitted=True)
-        if wrong:
-            index = min(wrong)
-            raise ItemError(index, wrong[index])
+        """The items themselves: `answer` reads those of many requests at once."""
         return items
 
-    def _reader(self) -> Encoder:
-        """An encoder of its own for every request: some keep what they have decoded until it is predicted."""
+    def answer(self, items: list[Any]) -> np.ndarray:
+        """See `ServedModel.answer`: (n, K), as `xmr predict` writes them."""
+        encoder = self.program.encoder
+        with TemporaryDirectory() as folder:
+            try:
+                records = encoder.from_json(items, Path(folder))
+                wrong = encoder.check(records, fitted=True)
+            except (InputError, ValueError, TypeError) as error:
+                raise ItemError(None, str(error)) from error
+            if wrong:
+                self._forget()
+                raise ItemError(min(wrong), wrong[min(wrong)])
+            return encoder.to_original_units(self.program.predict(records), records).values
+
+    def _forget(self) -> None:
+        """Another encoder for one that may keep what it has decoded until it is predicted."""
         program = self.program
         made: Encoder = create(ENCODERS, program.encoder.section)
         space = program.source.space
         made.configure(program.transforms[0].capacity(space), space.rate, program.source.tokenize)
-        return made.restore(program.encoder.state())
-
-    def answer(self, items: list[Any]) -> np.ndarray:
-        """See `ServedModel.answer`: (n, K), as `xmr predict` writes them."""
-        with TemporaryDirectory() as folder:
-            records = self.program.encoder.from_json(items, Path(folder))
-            prediction = self.program.encoder.to_original_units(self.program.predict(records), records)
-        return prediction.values
+        program.encoder = made.restore(program.encoder.state())

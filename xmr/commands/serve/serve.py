@@ -24,10 +24,12 @@ def serve(model: ServedModel, host: str, port: int, batch: int, log: Callable[[s
     """
     uvicorn: Any = require("uvicorn", "serve", "serving a model")
     app = application(model, batch)
-    listening = socket.socket()
+    # With the protocol named, asyncio sends answers at once (TCP_NODELAY); else each waits 40 ms for the client.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen()  # whoever reads the address may connect at once
     except (OSError, OverflowError) as error:
         listening.close()
         expected = "a free port (0 takes any) of this machine"
