@@ -63,7 +63,7 @@ class Batcher:
             return [*self._answers(requests[:half]), *self._answers(requests[half:])] if half else [error]
         self.passes += len(parts)
         self.records += len(items)
-        return np.split(np.concatenate(parts), np.cumsum([*map(len, requests)])[:-1])
+        return [*np.split(np.concatenate(parts), np.cumsum([*map(len, requests)])[:-1])]
 
     def _answer(self, items: list[Any], begin: int) -> np.ndarray:
         """One pass. Raises ItemError with the place among all items."""
