@@ -57,6 +57,7 @@ CELLS = {
     "series": ("series", "signal_image", "pixel", {"name": "ridge"}, "classification"),
     "patches": ("series", "signal_patches", "token", "linear", "classification"),
     "tables": ("table", "feature_tokens", "token", "linear", "regression"),
+    "columns": ("table", "feature_tokens", "token", {"name": "ridge", "domain_features": ["columns"]}, "regression"),
 }
 
 
@@ -81,6 +82,40 @@ def test_a_file_answers_as_the_program(tmp_path, name):
     }
     found = model(tensors).reshape(-1, program.task.outputs)
     np.testing.assert_allclose(found, program.predict(records.take([3])).values, rtol=1e-4, atol=1e-4)
+
+
+BOTH = {"name": "dna", "strands": "both"}
+LONG = {
+    "both strands": (BOTH, {"name": "linear", "pool": "attention"}, "classification"),
+    "windows": ("protein", {"name": "linear", "pool": "statistics"}, "regression"),
+    "windows and k-mers": ("protein", {"name": "ridge", "domain_features": ["kmers"]}, "classification"),
+    "windows of residues": ("protein", "per_position", "sequence_labeling"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LONG)
+def test_a_file_pools_the_rows_of_a_record(tmp_path, name):
+    encoder, output, task = LONG[name]
+    program, records = built(encoder, "free_embedding", tiny_source("bert", layers=1), output, task)
+    if name != "both strands":
+        records.inputs[::3] = ["".join(text * 12)[: 41 + 30 * i] for i, text in enumerate(records.inputs[::3])]
+    data = program.encoder.encode(records)
+    whole = data.batch(np.arange(len(data)))
+    assert whole.windows is not None
+    done = export.export_program(program, tmp_path / "model.onnx", records)
+    assert (done.records, done.difference < 1e-4) == (12, True)
+    said = json.loads(done.description.read_text())["inputs"]
+    if task == "sequence_labeling":
+        assert set(said) == {"ids", "mask"}
+        return
+    assert {key: each["shape"] for key, each in said.items() if key in ("owner", "weight")} == {
+        "owner": ["batch"],
+        "weight": ["batch", "length"],
+    }
+    found = OnnxModel(done.model)(export.inputs_of(whole, pooled=True))
+    assert len(found) == len(whole) > 12  # a row of numbers for each row; the first are the records
+    np.testing.assert_allclose(found[:12], program.predict(records).values, rtol=1e-4, atol=1e-4)
 
 
 SCRIPT = re.search(r"```py\n(.*?)```", (ROOT / "docs" / "how-to" / "run-without-xmr.md").read_text(), re.S)[1]
@@ -120,12 +155,9 @@ def test_a_real_source_and_the_script_of_the_docs(tmp_path, capsys):
 
 def test_what_cannot_go_is_one_line(tmp_path, monkeypatch):
     source = tiny_source("bert", layers=1)
-    beside = {"name": "ridge", "domain_features": ["kmers"]}
+    beside = {"name": "ridge", "domain_features": ["kmers", "descriptors"]}
     program, records = built("protein", "free_embedding", source, beside)
-    with pytest.raises(RecipeError, match="domain features kmers"):
-        export.export_program(program, tmp_path / "x.onnx", records)
-    program, records = built({"name": "dna", "strands": "both"}, "free_embedding", source, "linear")
-    with pytest.raises(RecipeError, match="fed as several rows"):
+    with pytest.raises(RecipeError, match="domain features descriptors"):
         export.export_program(program, tmp_path / "x.onnx", records)
     monkeypatch.setattr(type(program.source), "gradient", False)
     with pytest.raises(RecipeError, match="which only answers"):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from xmr import __version__
 from xmr.commands.onnx_file import OPSET, OnnxModel, require_exporter, write_onnx
 from xmr.core.files import replacing, write_json
-from xmr.core.kinds import Batch, EncodedSet
+from xmr.core.kinds import Batch, EncodedSet, Windows
+from xmr.core.registry import FEATURES
 from xmr.data.columns import Columns
 from xmr.data.records import Records
 from xmr.errors import DataError, Problem, RecipeError, XmrError, reason
@@ -28,16 +31,39 @@ TRACED = 2  # rows of the example that is traced; of other numbers than one
 
 
 class Predicting(nn.Module):
-    """A program as a function of the tensors of a batch, in the order of `kind`'s fields."""
+    """A program as a function of tensors of these names: of a batch of this kind, and what pools its rows."""
 
-    def __init__(self, program: Program, kind: type[Batch]) -> None:
+    def __init__(self, program: Program, kind: type[Batch], names: Sequence[str]) -> None:
         super().__init__()
-        self.program, self.kind = program, kind
+        self.program, self.kind, self.names = program, kind, names
 
     def forward(self, *tensors: Tensor) -> Tensor:
-        """Mean probabilities over programs, or numbers in their own units: (R, K), or (B, L, K) per position."""
-        logits = self.program(self.kind(*tensors)).float()
+        """Mean probabilities over programs, or numbers in their own units: (B, K), or (B, L, K) per position.
+
+        Of rows that are pooled, the first are the records.
+        """
+        given: dict[str, Any] = dict(zip(self.names, tensors))
+        if (owner := given.pop("owner", None)) is not None:
+            weight = given.pop("weight", None)
+            given["windows"] = Windows(owner, torch.zeros_like(owner), weight, owner.shape[0])
+        logits = self.program(self.kind(**given)).float()
         return self.program.task.probabilities(logits).mean(dim=0)
+
+
+def inputs_of(batch: Batch, pooled: bool) -> dict[str, Tensor]:
+    """The tensors of a batch by name. pooled: with the record of each row (`owner`) and, of sequences, the weight of
+    each position in its record (`weight`).
+    """
+    found = batch.tensors()
+    if pooled:
+        windows = batch.windows
+        mask = batch.token_mask
+        found["owner"] = torch.arange(len(batch)) if windows is None else windows.owner
+        if windows is not None and windows.weight is not None:
+            found["weight"] = windows.weight
+        elif windows is None and mask is not None:
+            found["weight"] = mask.float()
+    return found
 
 
 @dataclass(frozen=True)
@@ -69,17 +95,15 @@ def export_program(program: Program, path: Path, records: Records) -> Exported:
     program = _merged(program)
     program.encoder.require_valid(records)
     data = program.encoder.encode(records)
-    single = np.array([i for i in range(len(data)) if data.batch(np.array([i])).windows is None], dtype=np.int64)
-    if not len(single):
-        found = f"records that are fed as several rows ({records.location(0)}, ...)"
-        raise RecipeError(Problem("export", found, "some that the source takes at once, in one direction"))
-    first = data.batch(np.resize(single, TRACED))
-    example = first.tensors()
+    whole = data.batch(np.arange(len(data)))
+    pooled = whole.windows is not None and not program.task.per_position
+    first = whole if pooled else data.batch(np.resize(np.arange(len(data)), TRACED))
+    example = inputs_of(first, pooled)
     axes = {name: _axes(program, first, name) for name in example}
     with replacing(path) as temporary:
         try:
-            write_onnx(Predicting(program, type(first)), example, axes, temporary)
-            difference = _compare(program, data, single, OnnxModel(temporary))
+            write_onnx(Predicting(program, type(first), [*example]), example, axes, temporary)
+            difference = _compare(program, data, pooled, OnnxModel(temporary))
         except XmrError:
             raise
         except Exception as error:  # of the exporter, which has many kinds
@@ -88,12 +112,12 @@ def export_program(program: Program, path: Path, records: Records) -> Exported:
             raise RecipeError(Problem("export", found, "parts whose operations ONNX has")) from error
     description = path.with_name(f"{path.name}.json")
     write_json(description, _described(program, example, axes))
-    return Exported(path, description, len(single), difference)
+    return Exported(path, description, len(data), difference)
 
 
 def _axes(program: Program, batch: Batch, name: str) -> dict[int, str]:
     """The axes of any size of an input."""
-    return {0: "batch"} | ({1: "length"} if name in batch.varying and program.length is None else {})
+    return {0: "batch"} | ({1: "length"} if name in (*batch.varying, "weight") and program.length is None else {})
 
 
 def _check_parts(program: Program) -> None:
@@ -105,9 +129,9 @@ def _check_parts(program: Program) -> None:
     if (passes := getattr(program.task, "passes", 1)) > 1:
         found = f"{passes} passes of the source for each record"
         raise RecipeError(Problem("export", found, "training.decoding_passes: 1"))
-    features = program.outputs[0].section.get("domain_features")
-    if features:
-        raise RecipeError(Problem("export", f"domain features {', '.join(features)} in the output", expected))
+    names = program.outputs[0].section.get("domain_features", ())
+    if others := [name for name in names if not FEATURES.get(name).traced]:
+        raise RecipeError(Problem("export", f"domain features {', '.join(others)} in the output", expected))
 
 
 def _merged(program: Program) -> Program:
@@ -119,24 +143,30 @@ def _merged(program: Program) -> Program:
     return made
 
 
-def _compare(program: Program, data: EncodedSet, single: np.ndarray, model: OnnxModel) -> float:
-    """The largest difference of the file from `Program.predict`, relative to the largest value, over single records and
-    batches. Raises RecipeError where it is too large.
+def _compare(program: Program, data: EncodedSet, pooled: bool, model: OnnxModel) -> float:
+    """The largest difference of the file from `Program.predict`, on one record and on all, by the largest value.
+
+    Raises RecipeError where it is too large.
     """
-    values, lengths = program.predict_each(data).mean(dim=0).numpy(), program.task.lengths(data)
-    begin = np.concatenate([[0], np.cumsum(lengths)]) if lengths is not None else np.arange(len(data) + 1)
+    values = program.predict_each(data).mean(dim=0).numpy()
     scale, worst = max(1.0, float(np.abs(values).max(initial=0.0))), 0.0
-    for records in (single[:1], single):
-        encoded = data.batch(records)
-        found = model(encoded.tensors())
-        if lengths is not None:
-            assert encoded.token_mask is not None
-            found = found[encoded.token_mask.numpy()]
-        expected = np.concatenate([values[begin[i] : begin[i + 1]] for i in records])
-        same = found.shape == expected.shape
-        worst = max(worst, float(np.abs(found - expected).max(initial=0.0)) / scale if same else np.inf)
+    for records in (np.arange(1), np.arange(len(data))):
+        batch = data.batch(records)
+        found = model(inputs_of(batch, pooled))
+        place = records
+        if program.task.per_position:  # the mean of the windows that hold a position
+            assert batch.token_mask is not None
+            place = data.align(torch.arange(len(values)), records, 0)[batch.token_mask].numpy()
+            found = found[batch.token_mask.numpy()]
+        else:
+            found = found[: len(records)]
+        times = np.bincount(place, minlength=len(values))
+        total = np.zeros_like(values)
+        np.add.at(total, place, found)
+        seen = times > 0
+        worst = max(worst, float(np.abs(total[seen] / times[seen][:, None] - values[seen]).max(initial=0.0)) / scale)
     if not worst <= TOLERANCE:
-        found_text = f"a file that differs by {worst:.2g} on {len(single)} records"
+        found_text = f"a file that differs by {worst:.2g} on {len(data)} records"
         raise RecipeError(Problem("export", found_text, f"what the program predicts, to {TOLERANCE:g}"))
     return worst
 

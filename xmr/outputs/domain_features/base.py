@@ -15,6 +15,7 @@ class DomainFeatures(nn.Module, ABC):
     """A vector for every record of one kind of data. `reads` names the kind; what is fitted is held in buffers."""
 
     reads: ClassVar[str]
+    traced: ClassVar[bool] = False  # whether `forward` is tensor arithmetic alone, which an ONNX file can hold
     width: int  # numbers per record; of fitted features known after `fit` or `resize`
 
     @abstractmethod

@@ -15,6 +15,7 @@ class Columns(DomainFeatures):
     """Numbers, whether each is missing, and a column for each value of a category."""
 
     reads: ClassVar[str] = "table"
+    traced: ClassVar[bool] = True
 
     def build(self, spec: TableSpec) -> Self:
         """See `DomainFeatures.build`."""

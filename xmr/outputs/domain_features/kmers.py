@@ -20,6 +20,7 @@ class Kmers(DomainFeatures):
     """Frequencies of the 1- to 3-mers that at least two training records hold (shorter ones for large alphabets)."""
 
     reads: ClassVar[str] = "symbols"
+    traced: ClassVar[bool] = True
     columns: Tensor
 
     def build(self, spec: SymbolSpec) -> Self:
