@@ -6,14 +6,16 @@ import json
 import numpy as np
 import pytest
 from scipy.stats import t
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import matthews_corrcoef, roc_auc_score
 
 from xmr.cli.app import execute
+from xmr.commands.push import described
 from xmr.commands.repeated import runs_of
 from xmr.core.component import create
 from xmr.core.registry import ENCODERS
 from xmr.metrics.registry import METRICS
 from xmr.metrics.seeds import corrected_interval
+from xmr.program_folder import read_facts
 from xmr.recipe.load import load_recipe
 
 FAST = ["ensemble=1", "training.epochs=1", "training.min_steps=5", "source.layers=1", "baselines=[majority]"]
@@ -50,22 +52,33 @@ def test_every_record_is_tested_once(drafted, tmp_path, capsys):
     pooled = summary["pooled"]["program"]["auroc"]
     assert f"every record was tested once in 5 folds: auroc {pooled:.3f} over all of them" in said
     assert "program of all records: out/all" in said
+    card = (tmp_path / "out" / "card.md").read_text()
+    assert f"Test auroc {pooled:.3f} (95 % interval {low:.3f} to {high:.3f}), each of 5 folds tested in turn." in card
+    assert "| majority |" in card
+    shared = described(tmp_path / "out" / "all", read_facts("out")[1])
+    assert shared["README.md"] == card
+    assert json.loads(shared["metrics.json"])["test"] == summary["pooled"]["program"]
+    assert "cross_validation" in shared["recipe.yaml"]
     assert execute(["predict", "out", "x.csv", "-o", "p.csv"]) == 0
     assert execute(["run", "x.yaml", *FAST, "--quiet", "-o", "out", "--resume"]) == 0
 
 
 @pytest.mark.slow
 def test_one_figure_one_table_and_one_report_for_all_folds(drafted, tmp_path, capsys):
-    two = [*FAST, "data.split.folds=2"]
+    two = [*FAST, "data.split={by: cross_validation, folds: 2, validation: 0.3}", "training.threshold=validation"]
     assert execute(["run", "x.yaml", *two, "--quiet", "-o", "out", "--seeds", "2"]) == 0
     out = tmp_path / "out"
     rows = [*csv.DictReader((out / "predictions.csv").open())]
     assert [*rows[0]][:3] == ["seed", "fold", "id"]
     assert sorted(int(row["id"]) for row in rows) == sorted([*range(2, 42)] * 2)
-    for row in rows:  # as its fold predicted it
+    for row in rows:  # as its fold predicted it, by its own threshold
         each = csv.DictReader((out / f"seed-{row['seed']}-fold-{row['fold']}/predictions.csv").open())
-        assert float(next(one for one in each if one["id"] == row["id"])["p[b]"]) == pytest.approx(float(row["p[b]"]))
+        own = next(one for one in each if one["id"] == row["id"])
+        assert float(own["p[b]"]) == pytest.approx(float(row["p[b]"]))
+        assert own["predicted"] == row["predicted"]
     summary = json.loads((out / "summary.json").read_text())
+    mcc = matthews_corrcoef([row["label"] for row in rows], [row["predicted"] for row in rows])
+    assert summary["pooled"]["program"]["mcc"] == pytest.approx(mcc)
     truth, score = [row["label"] == "b" for row in rows], [float(row["p[b]"]) for row in rows]
     assert summary["pooled"]["program"]["auroc"] == pytest.approx(roc_auc_score(truth, score), abs=1e-5)
     assert summary["pooled"]["majority"]["auroc"] == 0.5  # constants of several folds do not rank records

@@ -75,6 +75,19 @@ def test_a_temperature_by_hand():
         load_recipe("protein/gb1", ["training.calibration=validation"])
 
 
+def test_each_record_is_decided_by_the_threshold_of_its_fold():
+    values = np.array([[0.6, 0.4], [0.2, 0.8], [0.6, 0.4], [0.2, 0.8]])
+    low, high = (Classification(("a", "b"), "y", "b", threshold=level) for level in (0.3, 0.9))
+    pooled = Classification(("a", "b"), "y", "b", threshold=0.95).by_parts([low, high], [2, 2])
+    assert pooled.decide(values).tolist() == [1, 1, 0, 0]
+    assert pooled.metrics(values, torch.tensor([1, 1, 0, 1]))["accuracy"] == 0.75
+    assert pooled.by_parts([low, low], [2, 2]).threshold == 0.3
+    assert [row[1] for row in pooled.table(Prediction(list("1234"), values, values))[1]] == ["b", "b", "a", "a"]
+    low, high = (Multilabel(("x", "z"), thresholds=levels) for levels in ((0.1, 0.5), ()))
+    pooled = Multilabel(("x", "z")).by_parts([low, high], [2, 2])
+    assert pooled.decide(values).tolist() == [[True, False], [True, True], [True, False], [False, True]]
+
+
 def test_labels_have_thresholds_of_their_own():
     task = Multilabel(("common", "rare"), "common")
     values = np.stack([1 - SCORES, SCORES], axis=1)

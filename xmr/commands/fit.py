@@ -15,7 +15,7 @@ import numpy as np
 from xmr.commands.new.base import Asked
 from xmr.commands.new.new import draft, draft_of
 from xmr.commands.new.registry import DRAFTS
-from xmr.commands.repeated import WHOLE, run_all, runs_of
+from xmr.commands.repeated import WHOLE, of_summary, run_all, runs_of
 from xmr.commands.run import run
 from xmr.commands.run_folder import metrics_of
 from xmr.commands.trackers import TrackerName
@@ -188,7 +188,7 @@ class Run:
         summary = metrics_of(self.place, "summary.json")
         if not summary:
             return metrics_of(self.place)
-        return _of_summary(summary, metrics_of(self.place / WHOLE) or metrics_of(self._first(summary)))
+        return of_summary(summary, metrics_of(self.place / WHOLE) or metrics_of(self._first(summary)))
 
     def _first(self, summary: dict[str, Any]) -> Path:
         """The folder of the first of several seeds."""
@@ -264,19 +264,3 @@ class Report:
     def _repr_html_(self) -> str:
         """The page in a frame."""
         return framed(self.path.read_text(encoding="utf-8"))
-
-
-def _of_summary(summary: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]:
-    """summary.json of several runs in the form of metrics.json. one: that of one of them."""
-    means = {name: {m: row["mean"] for m, row in rows.items()} for name, rows in summary["rows"].items()}
-    rows: dict[str, dict[str, Any]] = summary.get("pooled") or means
-    own = {name: row for name, row in rows.items() if name != "program"}
-    before = "control: "
-    return {
-        **{name: one[name] for name in ("recipe", "task", "metric", "trainable_parameters")},
-        **summary,
-        "test": rows["program"],
-        "test_interval": summary.get("interval", {}),
-        "baselines": {name: row for name, row in own.items() if not name.startswith(before)},
-        "controls": {name.removeprefix(before): row for name, row in own.items() if name.startswith(before)},
-    }

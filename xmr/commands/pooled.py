@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from xmr.commands.predict import prediction_table
+from xmr.commands.push import described
 from xmr.commands.repeated import WHOLE, over, whole
 from xmr.commands.run_report import history_of, write_report
 from xmr.commands.tested import TestedPart
@@ -27,7 +28,7 @@ from xmr.program import Program
 from xmr.program_folder import read_facts
 from xmr.recipe.load import dump_recipe, load_recipe
 from xmr.recipe.recipe import Recipe
-from xmr.tasks.base import restore_task
+from xmr.tasks.base import Task, restore_task
 
 KINDS = {"baselines": "", "controls": CONTROL}  # what there is next to the program, with what is put before its name
 
@@ -60,9 +61,11 @@ def pool(
     """
     job = load_job(whole(recipe))
     job.program = Program.load(folder / WHOLE)
-    task, all_records = job.program.task, job.prepared.records
-    parts = [_aligned(folder / name, job) for name in runs]
+    all_records = job.prepared.records
+    parts, tasks = zip(*(_aligned(folder / name, job) for name in runs))
     tested = _joined(parts)
+    task = job.program.task.by_parts(tasks, [len(part.rows) for part in parts])
+    job.program.task = task  # in the table and the report as well, each record is decided by its own fold
     records = all_records.take(tested.rows)
     target, once = task.encode(records), task.encode(all_records.take(np.unique(tested.rows)))
     summary, folds = summarize(list(results)), recipe.data.split.folds
@@ -80,14 +83,15 @@ def pool(
         "program_bytes": results[0]["program_bytes"],
         "seconds": {name: sum(each["seconds"][name] for each in results) for name in ("load", "train", "test")},
         **{
-            kind: {n: task.metrics(v, target, tested.lengths) for n, v in getattr(tested, kind).items()}
+            kind: {n: job.task.metrics(v, target, tested.lengths) for n, v in getattr(tested, kind).items()}
             for kind in KINDS
         },
     }
     if not result["controls"]:
         del result["controls"]  # not asked for
     result["verdict"] = verdict(result)
-    summary |= {name: result[name] for name in ("test_counts", "verdict")} | {"interval": result["test_interval"]}
+    kept = ("test_counts", "verdict", "n_test", "split")
+    summary |= {name: result[name] for name in kept} | {"interval": result["test_interval"]}
     summary["paired"] = {}  # folds share training records, so a paired t-test over them would be too sure
     summary["pooled"] = {"program": result["test"]}
     for kind, before in KINDS.items():
@@ -109,18 +113,19 @@ def pool(
         )
         said += "; the program shown here learned from all records"
         write_report(folder, job, result, history, tested, said, _note(metric, summary, folds, seeds))
+        write_text(folder / "card.md", described(folder / WHOLE, read_facts(folder)[1])["README.md"])
     return metric, summary
 
 
-def _aligned(folder: Path, job: Job) -> TestedPart:
-    """What a fold predicted, with the classes of all records as columns."""
+def _aligned(folder: Path, job: Job) -> tuple[TestedPart, Task]:
+    """What a fold predicted, with the classes of all records as columns, and how it decided."""
     data = json.loads((folder / "environment.json").read_text(encoding="utf-8"))["data_sha256"]
     if data != job.prepared.digest:
         expected = "the records that the other folds have (--force runs all folds again)"
         raise ProgramError(Problem(str(folder), "a fold of other records", expected))
     tested, (_, facts, _) = TestedPart.load(folder), read_facts(folder)
-    names = job.program.task.names
-    columns = [names.index(name) for name in restore_task(facts["targets"]).names]
+    names, own = job.program.task.names, restore_task(facts["targets"])
+    columns = [names.index(name) for name in own.names]
 
     def placed(values: np.ndarray) -> np.ndarray:
         made = np.zeros((len(values), len(names)), values.dtype)
@@ -130,7 +135,7 @@ def _aligned(folder: Path, job: Job) -> TestedPart:
     found: dict[str, Any] = {
         kind: {name: placed(values) for name, values in getattr(tested, kind).items()} for kind in KINDS
     }
-    return replace(tested, values=placed(tested.values), std=placed(tested.std), **found)
+    return replace(tested, values=placed(tested.values), std=placed(tested.std), **found), own
 
 
 def _joined(parts: Sequence[TestedPart]) -> TestedPart:

@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from xmr.commands.repeated import WHOLE, of_summary
+from xmr.commands.run_folder import metrics_of
 from xmr.core.files import finite
 from xmr.core.hub import plain_errors
 from xmr.data.public.catalog import dataset
@@ -41,10 +43,14 @@ def push(folder: Path, name: str, private: bool = False, revision: str | None = 
 
 
 def described(run: Path, facts: dict[str, Any], name: str = NAME) -> dict[str, str]:
-    """README.md, recipe.yaml and metrics.json of a run's folder, as they are shared; nothing where it is none."""
+    """README.md, recipe.yaml and metrics.json of a run's folder, as they are shared; nothing where it is none.
+
+    Of the program of all records behind a cross-validation, the recipe and the figures are those of its folds.
+    """
     if not all((run / name).is_file() for name in ("metrics.json", "recipe.yaml")):
         return {}
-    recipe = load_recipe(run / "recipe.yaml")
+    folds = metrics_of(run.parent, "summary.json") if run.name == WHOLE else {}
+    recipe = load_recipe((run.parent if folds else run) / "recipe.yaml")
     for field in PATHS:
         stated = getattr(recipe.data, field)
         if stated is not None:
@@ -53,6 +59,7 @@ def described(run: Path, facts: dict[str, Any], name: str = NAME) -> dict[str, s
             setattr(recipe.data, field, names if several else names[0])
     text = dump_recipe(recipe)
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    metrics |= of_summary(folds, metrics) if folds else {}
     shared = {key: value for key, value in metrics.items() if key not in PRIVATE}
     body: Any = read_text(text, lambda _: "recipe.yaml")[0]
     return {

@@ -71,3 +71,19 @@ def run_all(
 def over(folds: int, seeds: int) -> str:
     """What a mean was taken over, in words."""
     return " and ".join([*([f"{folds} folds"] if folds else []), *([f"{seeds} seeds"] if seeds > 1 else [])])
+
+
+def of_summary(summary: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]:
+    """summary.json of several runs in the form of metrics.json. one: that of one of them."""
+    means = {name: {m: row["mean"] for m, row in rows.items()} for name, rows in summary["rows"].items()}
+    rows: dict[str, dict[str, Any]] = summary.get("pooled") or means
+    own = {name: row for name, row in rows.items() if name != "program"}
+    before = "control: "
+    return {
+        **{name: one[name] for name in ("recipe", "task", "metric", "trainable_parameters")},
+        **summary,
+        "test": rows["program"],
+        "test_interval": summary.get("interval", {}),
+        "baselines": {name: row for name, row in own.items() if not name.startswith(before)},
+        "controls": {name.removeprefix(before): row for name, row in own.items() if name.startswith(before)},
+    }

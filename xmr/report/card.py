@@ -17,6 +17,10 @@ from xmr.metrics.base import headline, is_defined
 from xmr.metrics.registry import higher_is_better
 
 NAME = "USER/NAME"  # until the card is pushed somewhere
+_FOLDS = (
+    "- Figures are over the predictions of all records, each by a program that had learned from the other folds; the "
+    "interval is that of the mean over folds. The program here has learned from all records."
+)
 
 
 def card(facts: dict[str, Any], recipe: dict[str, Any], result: dict[str, Any], data: str, name: str = NAME) -> str:
@@ -42,7 +46,7 @@ def card(facts: dict[str, Any], recipe: dict[str, Any], result: dict[str, Any], 
         *_results(result),
         "## Intended use and limits",
         "- For records like those of training; `xmr predict` flags others in the column `unlike_training`.",
-        f"- Figures are of one test part: split {result['split']}.",
+        f"- Figures are of one test part: split {result['split']}." if "pooled" not in result else _FOLDS,
         f"- The data are {data}; their licence applies to what is made of them.",
         "- No figure here says that the prediction for a single record is right, or may decide about a person.",
     ]
@@ -91,7 +95,8 @@ def _results(result: dict[str, Any]) -> list[str]:
     text += f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
     table = _table(("", *shown), [(name, *(_number(row.get(m)) for m in shown)) for name, row in rows])
     beware = [f"- Beware: {_plain(sentence)}" for sentence in result.get("verdict", [])]
-    return [f"{text}, of one seed ({result['seed']}).", table, *(["\n".join(beware)] if beware else [])]
+    what = f"of one seed ({result['seed']})" if "pooled" not in result else result["split"]
+    return [f"{text}, {what}.", table, *(["\n".join(beware)] if beware else [])]
 
 
 def _number(value: Any) -> str:

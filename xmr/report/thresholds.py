@@ -13,10 +13,11 @@ _TABLE = """<table><caption>{{ positive }} is predicted from this probability on
 (<code>training.threshold: validation</code> chooses it on validation records).</p>"""
 
 
-def threshold_table(score: np.ndarray, truth: np.ndarray, positive: str, chosen: float) -> str:
-    """HTML. score: (n,) probabilities of the positive class; truth: (n,) who has it; chosen: the threshold in use."""
+def threshold_table(score: np.ndarray, truth: np.ndarray, positive: str, chosen: float | tuple[float, ...]) -> str:
+    """HTML. score: (n,) probabilities of the positive class; truth: (n,) who has it; chosen: the threshold in use, or
+    one for each record."""
     rows = []
-    for level in sorted({*LEVELS.tolist(), chosen}):
+    for level in sorted({*LEVELS.tolist(), *([chosen] if isinstance(chosen, float) else [])}):
         said = score >= level
         right = said & truth
         shown = [_ratio(right.sum(), truth.sum()), _ratio((~said & ~truth).sum(), (~truth).sum())]

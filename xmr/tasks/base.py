@@ -245,6 +245,13 @@ class Task(ABC):
         """
         return self
 
+    def by_parts(self, parts: Sequence[Task], counts: Sequence[int]) -> Self:
+        """With the decision threshold of its own part for each record, for metrics and a table of all of them.
+
+        parts: tasks with what each has chosen; counts: their records, which follow each other.
+        """
+        return self
+
     def calibrated(self, each: Array, target: Tensor) -> Self:
         """With probabilities calibrated on held-out records, where the task has one class per record.
 

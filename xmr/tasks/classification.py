@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -26,11 +27,12 @@ class Classification(Task):
     """One of the classes `names`. Targets: (n,) int64.
 
     positive: the class of interest of a binary task, where one is stated. threshold: the probability of the positive
-    class from which a binary task predicts it. temperature: what logits are divided by before the softmax.
+    class from which a binary task predicts it, or one for each record (`by_parts`). temperature: what logits are
+    divided by before the softmax.
     """
 
     positive: str = ""
-    threshold: float = field(default=0.5, kw_only=True)
+    threshold: float | tuple[float, ...] = field(default=0.5, kw_only=True)
     temperature: float = field(default=1.0, kw_only=True)
 
     name: ClassVar[str] = "classification"
@@ -131,16 +133,17 @@ class Classification(Task):
 
     def decide(self, values: Array) -> np.ndarray:
         """The predicted class of each record, (n,): the most likely; of two, the positive one from `threshold`."""
-        if self.outputs != 2 or self.threshold == 0.5:
+        level = np.array(self.threshold)
+        if self.outputs != 2 or (level == 0.5).all():
             return values.argmax(axis=1)
         one = self.positive_class
-        return np.where(values[:, one] >= self.threshold, one, 1 - one)
+        return np.where(values[:, one] >= level, one, 1 - one)
 
     @property
     def decision(self) -> str:
         """See `Task.decision`."""
         said = [] if self.temperature == 1 else [f"logits are divided by a temperature of {self.temperature:.2f}"]
-        if self.outputs == 2 and self.threshold != 0.5:
+        if self.outputs == 2 and isinstance(self.threshold, float) and self.threshold != 0.5:
             positive = self.names[self.positive_class]
             said.append(f"{positive} is predicted from a probability of {self.threshold:.3f}")
         return "; ".join(said)
@@ -153,6 +156,11 @@ class Classification(Task):
         usual = float((learned == one).float().mean())
         found = best_threshold(values[:, one], np.asarray(target) == one, usual)
         return self if found is None else replace(self, threshold=found)
+
+    def by_parts(self, parts: Sequence[Task], counts: Sequence[int]) -> Self:
+        """See `Task.by_parts`."""
+        levels = [getattr(part, "threshold", 0.5) for part in parts]
+        return replace(self, threshold=levels[0] if len({*levels}) == 1 else tuple(np.repeat(levels, counts).tolist()))
 
     def calibrated(self, each: Array, target: Tensor) -> Self:
         """With the temperature that suits held-out records best (see `best_temperature`)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -29,10 +29,11 @@ _TRUE, _FALSE = ("1", "1.0", "true", "yes", "positive"), ("0", "0.0", "false", "
 class Multilabel(Task):
     """Which of the labels `names` hold. Targets: (n, K) float, NaN where a label is not known.
 
-    thresholds: the probability of each label from which it is predicted; empty: 0.5 for all.
+    thresholds: the probability of each label from which it is predicted, or a row of them for each record (`by_parts`);
+    empty: 0.5 for all.
     """
 
-    thresholds: tuple[float, ...] = field(default=(), kw_only=True)
+    thresholds: tuple[Any, ...] = field(default=(), kw_only=True)
 
     name: ClassVar[str] = "multilabel"
     several_columns: ClassVar[bool] = True
@@ -118,6 +119,11 @@ class Multilabel(Task):
             found = best_threshold(value[held], label[held] == 1, usual)
             chosen.append(0.5 if found is None else found)
         return replace(self, thresholds=tuple(chosen))
+
+    def by_parts(self, parts: Sequence[Task], counts: Sequence[int]) -> Self:
+        """See `Task.by_parts`."""
+        rows = [getattr(part, "thresholds", ()) or (0.5,) * self.outputs for part in parts]
+        return replace(self, thresholds=tuple(row for row, n in zip(rows, counts) for _ in range(n)))
 
     def metrics(self, values: Array, target: Tensor | Array, lengths: np.ndarray | None = None) -> dict[str, float]:
         """The mean over labels of each metric, and AUROC and accuracy of every label by name; see `Task.metrics`."""
