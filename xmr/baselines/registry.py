@@ -71,6 +71,7 @@ def _built_in(name: str, run: str, suits: Callable[[Case], bool], summary: str, 
 
 _SEQUENCE, _IMAGE = where(emits="symbols"), where(emits="image")
 _SIGNAL, _TABLE = where(emits="signal"), where(emits="table")
+_AUDIO = where(emits="signal", encoder="audio")
 _POSITION, _FUTURE = where(emits="symbols", predicts=PER_POSITION), where(predicts=FUTURE)
 _HIDDEN = where(emits="symbols", predicts=HIDDEN)
 _PROTEIN = where(emits="symbols", encoder="protein")
@@ -126,8 +127,8 @@ BASELINES = BaselineRegistry(
         _built_in(
             "mfcc_logistic",
             "series:mfcc_logistic",
-            _SIGNAL,
-            "linear on statistics of MFCCs; needs a sample rate",
+            _AUDIO,
+            "linear on statistics of MFCCs",
             needs="torchaudio:audio",
         ),
         _built_in(
@@ -143,7 +144,7 @@ BASELINES = BaselineRegistry(
         _built_in(
             "mfcc_svm",
             "series:mfcc_svm",
-            _SIGNAL,
+            _AUDIO,
             "support vector machine on MFCCs of four quarters of a clip",
             needs="torchaudio:audio",
         ),
