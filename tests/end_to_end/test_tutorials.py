@@ -84,7 +84,7 @@ def test_the_front_page_leads_a_stranger_to_predictions(tmp_path: Path) -> None:
     run_in(ROOT, first, **stranger)
     for command in others:
         run_in(tmp_path, command, **stranger)
-    assert {"id", "prediction"} <= predictions(tmp_path / "predictions.csv")[0].keys()
+    assert {"id", "predicted"} <= predictions(tmp_path / "predictions.csv")[0].keys()
 
 
 @pytest.mark.slow

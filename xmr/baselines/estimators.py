@@ -18,6 +18,7 @@ from sklearn.svm import SVC, SVR
 
 from xmr.baselines.base import BaselineInput
 from xmr.core.global_generators import numpy_state_kept
+from xmr.core.threads import blas_for
 
 Model = Callable[[bool, int], BaseEstimator]  # (regression, seed) -> an unfitted model
 FOLDS = 5
@@ -102,6 +103,11 @@ def fit_and_predict(model: Model, learned: Any, test: Any, data: BaselineInput) 
 
     learned, test: (n, F), dense or sparse. A multilabel task is one model per label, fitted where the label is known.
     """
+    with blas_for(learned.size):
+        return _fit_and_predict(model, learned, test, data)
+
+
+def _fit_and_predict(model: Model, learned: Any, test: Any, data: BaselineInput) -> np.ndarray:
     task = data.task
     target = np.concatenate([data.targets["train"], data.targets["validation"]])
     if not task.probabilistic:

@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt, Le
 from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
+from xmr.core.threads import blas_for
 from xmr.outputs.base import Output, Pool
 from xmr.outputs.heads import Linear
 from xmr.outputs.solved import SolvedOutput, Standardize, logit_factor
@@ -130,7 +131,8 @@ def ridge(standard: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarr
     from sklearn.linear_model import RidgeCV
 
     # With a scorer, scikit-learn stores the leave-one-out scores; without, only their squared errors.
-    model = RidgeCV(STRENGTHS, store_cv_results=True, scoring="neg_mean_squared_error").fit(standard, truth)
+    with blas_for(standard.size):
+        model = RidgeCV(STRENGTHS, store_cv_results=True, scoring="neg_mean_squared_error").fit(standard, truth)
     chosen = int(np.argmin(np.abs(STRENGTHS - model.alpha_)))
     left_out = model.cv_results_.reshape(len(truth), truth.shape[1], len(STRENGTHS))[..., chosen]
     return model.coef_.reshape(truth.shape[1], -1), np.asarray(model.intercept_).reshape(-1), left_out
