@@ -155,3 +155,10 @@ def test_substitution_follows_blosum_and_leaves_the_ambiguous_alone(generator):
     expected[AMINO_ACIDS.index("I")] += 0.5
     assert torch.allclose(share, expected, atol=0.03)
     assert ProteinEncoder().augment(batch, generator) is batch
+
+
+def test_a_part_without_variants_has_no_columns_either():
+    """A recipe without a validation part: its baselines ask for the columns of no record."""
+    made = ProteinEncoder(aligned=True).fit(Records.of(["ACDE", "AGDE"]))
+    assert made.varying([]) == []
+    assert made.varying(["AGDE"]) == ["G"]

@@ -196,7 +196,7 @@ class ProteinEncoder(SequenceEncoder):
 
     def varying(self, texts: list[str]) -> list[str]:
         """The columns that vary, of aligned variants; see `Encoder.varying`."""
-        if self.kept is None:
+        if self.kept is None or not texts:
             return texts
         rows = np.frombuffer("".join(texts).encode("latin-1", "replace"), np.uint8).reshape(len(texts), -1)[
             :, self.kept
