@@ -78,7 +78,7 @@ class Final:
             save(self.folder, self.result.members, self.pool.records, self.pool.validation)
 
     def _fit_program(self, each: Candidate, main: Candidate | None) -> None:
-        """Also save it, if asked for: the main one as a run folder, others without a report."""
+        """Also save it, if asked for: the main one with a report, others without."""
         self.log(f"fitting {each.name} on all training records")
         recipe, test = self.recipes[each], self.job.records["test"]
         if not (self.serve and each is main):
