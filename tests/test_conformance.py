@@ -16,7 +16,7 @@ from xmr.tasks.forecasting import Forecasting
 from xmr.testing import check_encoder, check_output, check_source, check_transform
 from xmr.transforms.vocabulary import FreeEmbedding
 
-CLIP_ONLY = ("text_mapping", "residual_text_mapping")  # tested beside a CLIP source
+CLIP_ONLY = ("text_mapping", "residual_text_mapping", "decoupled_text_mapping")  # tested beside a CLIP source
 PLAIN = [
     name
     for name in OUTPUTS.names()

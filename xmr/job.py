@@ -71,6 +71,7 @@ def assemble(recipe: Recipe, encoder: Encoder, source: Source, prepared: Prepare
     encoder.fit(records["train"])
     task = encoder.targets(recipe.task, records["train"], positive_of(recipe.data), recipe.data.target_scale)
     task = replace(task, metric=recipe.training.metric or "").filling(recipe.training.decoding_passes)
+    task = task.combining(recipe.combine)
     rows = {}
     for name in SPLITS:  # only records whose label occurs in training and which the fitted encoder accepts
         wrong = {**task.check(records[name]), **encoder.check(records[name], fitted=True)}

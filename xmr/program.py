@@ -260,7 +260,8 @@ class Program(nn.Module):
         """
         given = self.records(records)
         data = self.encoder.encode(given)
-        made = Prediction.of(given.ids, self.predict_each(data, tokens), self.task.lengths(data))
+        each = self.predict_each(data, tokens)
+        made = Prediction.of(given.ids, each, self.task.combined(each), self.task.lengths(data))
         return made if given is records else self.encoder.to_original_units(made, given)
 
     def records(self, X: Records | Any) -> Records:

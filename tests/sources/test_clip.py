@@ -46,9 +46,9 @@ def clip(folder, **settings):
     return create(SOURCES, check_section("source", {"name": "clip", "model": str(folder), **settings}, "test")).load()
 
 
-def output(name, source, targets, **settings):
+def output(name, source, targets, programs=1, **settings):
     made = create(OUTPUTS, check_section("output", {"name": name, **settings}, "test"))
-    made.target_names = tuple(targets)
+    made.target_names, made.programs = tuple(targets), programs
     return made.build(source, len(targets), None, torch.Generator().manual_seed(0))
 
 
@@ -115,6 +115,80 @@ def test_groups_of_texts_by_hand():
     assert alone.weight_of.tolist() == [[1.0]]
     with pytest.raises(RecipeError, match=r"output\.groups"):
         output("text_mapping", source, ["t"], groups={"desc": 1.0})
+
+
+def of_programs(owner, groups, classes):
+    """A source that answers features of width 4 as they are: one text each, of these groups and classes."""
+    return SimpleNamespace(
+        text_of=classes,
+        group_of=groups,
+        hidden_width=4,
+        answers=lambda features: features,
+        head=SimpleNamespace(weight=owner),
+    )
+
+
+def test_decoupled_texts_by_hand():
+    """DVP: texts 0 and 2 read the first program, 1 and 3 the second. Class a has texts 0, 1, b 2, 3: uniform at first,
+    a = (1 + 6) / 2 and b = (3 + 8) / 2. Two records of a, nearest to text 1 once and to text 0 once, and one of b
+    nearest to 3: a stays, b = 8."""
+    vectors = torch.tensor([[1.0, 0.1], [0.1, 1.0], [1.0, 0.0], [0.0, 1.0]])
+    source = of_programs(vectors, ("red", "round") * 2, ("a", "a", "b", "b"))
+    answers = [PooledFeatures(torch.tensor([[1.0, 2, 3, 4]])), PooledFeatures(torch.tensor([[5.0, 6, 7, 8]]))]
+    encoded = ImageBatch(torch.zeros(1, 3, 2, 2))
+    for by in ("group", "cluster"):
+        made = output("decoupled_text_mapping", source, ["a", "b"], programs=2, by=by, top=1)
+        flipped = int(made.owner[0])  # a cluster has no name
+        assert (made.owner != flipped).tolist() == [False, True, False, True]
+        now = answers[::-1] if flipped else answers
+        assert made.train()(now, encoded, source).tolist() == [[3.5, 5.5]]
+        made.update(torch.tensor([0]))  # 6 is nearer than 1
+        made([PooledFeatures(torch.tensor([[9.0, 0, 0, 0]]))] * 2, encoded, source)
+        made.update(torch.tensor([0]))
+        made([PooledFeatures(torch.tensor([[0.0, 0, 1, 2]]))] * 2, encoded, source)
+        made.update(torch.tensor([1]))
+        made.on_epoch()
+        assert made.omega.tolist() == [[0.5, 0.5], [0.0, 1.0]]
+        assert made.eval()(now, encoded, source).tolist() == [[3.5, 8.0]]
+    made.counts += 1
+    made.share(lambda counts: 2 * counts, None)
+    assert made.counts.tolist() == [[2.0, 2.0]] * 2
+    with pytest.raises(RecipeError, match="ensemble: found 3; expected 2, one program for each group"):
+        output("decoupled_text_mapping", source, ["a", "b"], programs=3, by="group")
+    with pytest.raises(RecipeError, match="ensemble: found 5; expected at most 4"):
+        output("decoupled_text_mapping", source, ["a", "b"], programs=5)
+
+
+def test_a_class_with_fewer_texts_counts_no_padding():
+    source = of_programs(torch.eye(4), ("g",) * 3, ("a", "b", "b"))
+    made = output("decoupled_text_mapping", source, ["a", "b"], by="group", top=3).train()
+    encoded = ImageBatch(torch.zeros(2, 3, 2, 2))
+    made([PooledFeatures(torch.rand(2, 3))], encoded, source)
+    made.update(torch.tensor([0, 1]))
+    made.on_epoch()
+    assert made.omega.tolist() == [[1.0, 0.0], [0.5, 0.5]]
+
+
+def test_a_ridge_on_similarities_with_generic_texts(folder):
+    """SiM: what is solved and predicted are functions of the cosines with ImageNet's names, and of nothing else."""
+    source = clip(folder, classes="imagenet")
+    assert source.classes == 1000
+    assert source.class_names[0] == "a photo of a tench."
+    torch.manual_seed(0)
+    features, encoded = torch.nn.functional.normalize(torch.randn(20, source.hidden_width), dim=1), None
+    made = output("ridge", source, ["a", "b"], reads="answers").train()
+    target = (features[:, 0] > 0).long()
+    logits = made(PooledFeatures(features), encoded, source)
+    assert logits.abs().max() == 0
+    made.update(target)
+    made.compute()
+    assert made.weight.shape == (2, 1000)
+    found = made.eval()(PooledFeatures(features), encoded, source)
+    assert torch.allclose(found, made.standardize(source.answers(features)) @ made.weight.T + made.bias, atol=1e-4)
+    assert (found.argmax(dim=1) == target).float().mean() > 0.75
+    assert made.merge(source) is made
+    with pytest.raises(RecipeError, match=r"output\.reads: answers.*pool: statistics"):
+        output("ridge", source, ["a", "b"], reads="answers", pool="statistics")
 
 
 def test_the_mean_of_embeddings_by_hand():
@@ -184,8 +258,11 @@ def test_a_target_without_a_text_is_said(folder, source):
         output("text_mapping", source, ["a"])
 
 
-@pytest.mark.parametrize("name", ["text_mapping", "residual_text_mapping"])
-def test_a_whole_program_trains_and_is_saved(folder, tmp_path, name):
+@pytest.mark.parametrize(
+    "section",
+    ["text_mapping", "residual_text_mapping", "decoupled_text_mapping", {"name": "ridge", "reads": "answers"}],
+)
+def test_a_whole_program_trains_and_is_saved(folder, tmp_path, section):
     import numpy as np
 
     from xmr.core.registry import ENCODERS
@@ -199,8 +276,8 @@ def test_a_whole_program_trains_and_is_saved(folder, tmp_path, name):
     encoder.fit(records)
     targets = task_class("classification").fit(records)
     source = clip(folder, classes=["high", "low"])
-    sections = [check_section("transform", "border", ""), check_section("output", name, "")]
-    program = Program.build(encoder, sections[0], source, sections[1], targets)
+    sections = [check_section("transform", "border", ""), check_section("output", section, "")]
+    program = Program.build(encoder, sections[0], source, sections[1], targets, programs=2)
     data = LabelledSet(encoder.encode(records), targets.encode(records))
     train(program, data, data, TrainingSettings(epochs=3, optimizer="sgd", learning_rate=40.0), 0, tmp_path / "c")
     before = program.predict(records).values

@@ -88,6 +88,17 @@ def test_each_record_is_decided_by_the_threshold_of_its_fold():
     assert pooled.decide(values).tolist() == [[True, False], [True, True], [True, False], [False, True]]
 
 
+def test_programs_weighted_by_entropy_by_hand():
+    """p = (.9, .1) has the weight ln 2 - .3251 = .3681, and (.5, .5) none; without any, the mean."""
+    task = Classification(("a", "b")).combining("entropy")
+    each = torch.tensor([[[0.9, 0.1], [0.5, 0.5], [0.9, 0.1]], [[0.5, 0.5], [0.5, 0.5], [0.1, 0.9]]])
+    assert torch.allclose(task.combined(each), torch.tensor([[0.9, 0.1], [0.5, 0.5], [0.5, 0.5]]), atol=1e-5)
+    assert torch.allclose(replace(task, combine="mean").combined(each)[0], torch.tensor([0.7, 0.3]))
+    with pytest.raises(RecipeError, match=r"combine: found 'entropy' for task classification and 1 programs"):
+        load_recipe("protein/amp", ["combine=entropy", "ensemble=1"])
+    assert load_recipe("protein/amp", ["combine=entropy"]).combine == "entropy"
+
+
 def test_labels_have_thresholds_of_their_own():
     task = Multilabel(("common", "rare"), "common")
     values = np.stack([1 - SCORES, SCORES], axis=1)

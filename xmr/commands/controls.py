@@ -87,4 +87,5 @@ def _trained(job: Job, recipe: Recipe, folder: Path) -> np.ndarray:
     validation = control.sets["validation"] if len(control.sets["validation"]) else None
     place = folder / "checkpoint" / "control"
     train(control.program, control.sets["train"], validation, recipe.training, recipe.seed, place, resume=True)
-    return check_answers(control.program.predict_each(control.sets["test"].data), recipe.training).mean(dim=0).numpy()
+    each = check_answers(control.program.predict_each(control.sets["test"].data), recipe.training)
+    return control.task.combined(each).numpy()

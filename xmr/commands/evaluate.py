@@ -45,7 +45,7 @@ def assess_file(
     records = read_labelled(program, folder, source, on_error, skipped, Columns(input_column, target_columns), role)
     task = program.task
     data = program.encoder.encode(records)
-    values = program.predict_each(data).mean(dim=0).numpy()
+    values = task.combined(program.predict_each(data)).numpy()
     target, positions = task.encode(records), task.lengths(data)
     result: dict[str, Any] = {"n": len(records), "skipped": len(skipped), **_scores(task, values, target, positions)}
     if decoys:

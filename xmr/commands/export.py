@@ -47,7 +47,7 @@ class Predicting(nn.Module):
             weight = given.pop("weight", None)
             given["windows"] = Windows(owner, torch.zeros_like(owner), weight, owner.shape[0])
         logits = self.program(self.kind(**given)).float()
-        return self.program.task.probabilities(logits).mean(dim=0)
+        return self.program.task.combined(self.program.task.probabilities(logits))
 
 
 def inputs_of(batch: Batch, pooled: bool) -> dict[str, Tensor]:
@@ -148,7 +148,7 @@ def _compare(program: Program, data: EncodedSet, pooled: bool, model: OnnxModel)
 
     Raises RecipeError where it is too large.
     """
-    values = program.predict_each(data).mean(dim=0).numpy()
+    values = program.task.combined(program.predict_each(data)).numpy()
     scale, worst = max(1.0, float(np.abs(values).max(initial=0.0))), 0.0
     for records in (np.arange(1), np.arange(len(data))):
         batch = data.batch(records)

@@ -212,7 +212,7 @@ class Predictor:
         data = program.encoder.encode(part)
         features = None if program.novelty is None else np.zeros((len(part), program.source.hidden_width), np.float32)
         each = program.predict_each(data, precision=context, features=features)
-        prediction = Prediction.of(part.ids, each, program.task.lengths(data))
+        prediction = Prediction.of(part.ids, each, program.task.combined(each), program.task.lengths(data))
         prediction = program.encoder.to_original_units(prediction, part)
         why = None if features is None else program.unlike_training(part, features)
         sets = {} if self.coverage is None else program.task.within(prediction.values, self.coverage.limit)

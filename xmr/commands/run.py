@@ -12,8 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from xmr import __version__
 from xmr.commands.controls import run_controls
@@ -198,7 +198,8 @@ def _run_job(
     with job.source.asking("test"):
         each = check_answers(job.program.predict_each(job.sets["test"].data), recipe.training)
     costs["seconds"]["test"] = time.perf_counter() - started
-    prediction = Prediction.of(job.records["test"].ids, each, job.task.lengths(job.sets["test"].data))
+    ids, lengths = job.records["test"].ids, job.task.lengths(job.sets["test"].data)
+    prediction = Prediction.of(ids, each, job.task.combined(each), lengths)
     tested(prediction)
     result = {**trained, **_result(job, prediction), **costs}
     result["leaks"] = leaked
@@ -242,14 +243,14 @@ def decide(job: Job, log: Log = lambda _: None) -> None:
     """
     part, training, shape = job.sets["validation"], job.recipe.training, (1, 0, job.task.outputs)
 
-    def predicted() -> np.ndarray:
+    def predicted() -> Tensor:
         """Predictions of each program for the validation records, (N, n, K)."""
-        return job.program.predict_each(part.data).numpy() if len(part) else np.zeros(shape)
+        return job.program.predict_each(part.data) if len(part) else torch.zeros(shape)
 
     if training.calibration == "validation":
-        job.program.task = job.program.task.calibrated(predicted(), part.target)
+        job.program.task = job.program.task.calibrated(predicted().numpy(), part.target)
     if training.threshold == "validation":
-        values, learned = predicted().mean(axis=0), job.sets["train"].target
+        values, learned = job.task.combined(predicted()).numpy(), job.sets["train"].target
         job.program.task = job.program.task.decided(values, part.target, learned)
     if training.calibration == "validation" or training.threshold == "validation":
         log(job.program.task.decision or "the decision threshold is 0.5, the temperature 1")

@@ -28,7 +28,7 @@ class Prediction:
     texts: list[str] | None = None
 
     @classmethod
-    def of(cls, ids: list[str], each: Tensor, lengths: np.ndarray | None = None) -> Self:
-        """The mean over the programs of an ensemble. each: (N, R, K), the predictions of each program."""
+    def of(cls, ids: list[str], each: Tensor, combined: Tensor, lengths: np.ndarray | None = None) -> Self:
+        """each: (N, R, K), the predictions of each program of an ensemble; combined: (R, K), as `Task.combined`."""
         std = each.std(dim=0) if len(each) > 1 else torch.zeros_like(each[0])
-        return cls(ids, each.mean(dim=0).numpy(), std.numpy(), lengths)
+        return cls(ids, combined.numpy(), std.numpy(), lengths)

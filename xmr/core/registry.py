@@ -296,6 +296,9 @@ OUTPUTS = Registry(
         ),
         Entry("text_mapping", "xmr.outputs.texts:TextMapping", "CLIP: mean or top texts of each class"),
         Entry("residual_text_mapping", "xmr.outputs.texts:ResidualTextMapping", "CLIP: learned text weights (RVP)"),
+        Entry(
+            "decoupled_text_mapping", "xmr.outputs.texts:DecoupledTextMapping", "CLIP: a program for each part (DVP)"
+        ),
         Entry("bayesian_mapping", "xmr.outputs.mapping:BayesianMapping", "conditional probabilities from counts"),
         Entry(
             "primed_mapping", "xmr.outputs.primed:PrimedMapping", "AReS: a head that imitates another source's answers"

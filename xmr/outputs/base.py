@@ -165,6 +165,18 @@ class Pooling(nn.Module):
         return torch.cat([mean, deviation, _greatest(hidden, mask, windows), -_greatest(-hidden, mask, windows)], dim=1)
 
 
+class Answers(Pooling):
+    """The logits of the source's own classes of the pooled hidden state, instead of the state: width K_S."""
+
+    def __init__(self, pool: Pool, source: Any) -> None:
+        super().__init__(pool, source.hidden_width, None)
+        self.width, self._answer = source.classes, source.answers
+
+    def forward(self, answer: SourceOutput, encoded: Batch | None) -> Tensor:
+        """hidden (B, T, D') or features (B, D') -> (R, K_S)."""
+        return self._answer(super().forward(answer, encoded))
+
+
 def _weighted_mean(values: Tensor, weight: Tensor, windows: Any) -> Tensor:
     """values (B, L, D) with weights (B, L) -> the mean of each record (R, D) over all its windows."""
     total, mass = torch.einsum("bl,bld->bd", weight, values), weight.sum(dim=1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Self
 
 import torch
@@ -185,6 +186,10 @@ class CountedMapping(Output):
         if self._seen is not None and (waiting or self.due()):
             self.counts += self.count(self._seen.float(), target)
         self._seen = None
+
+    def share(self, total: Callable[[Tensor], Tensor], gather: Callable[[Tensor], Tensor]) -> None:
+        """See `Output.share`."""
+        self.counts.copy_(total(self.counts))
 
     def due(self) -> bool:
         """See `Output.due`."""

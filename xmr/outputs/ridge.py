@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import numpy as np
 import torch
@@ -11,7 +11,8 @@ from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
 from xmr.core.threads import blas_for
-from xmr.outputs.base import Output, Pool
+from xmr.errors import Problem, RecipeError
+from xmr.outputs.base import Answers, HiddenPool, Output, Pool
 from xmr.outputs.heads import Linear
 from xmr.outputs.solved import SolvedOutput, Standardize, logit_factor
 
@@ -39,6 +40,8 @@ class Ridge(SolvedOutput):
             ridge for each program and the mean of their probabilities.
         domain_features: features that need no source (`xmr list domain_features`), blocks of equal weight in the same
             ridge; implies `joined`.
+        reads: the source's features, or the logits of its own classes (`answers`), such as the similarities of CLIP
+            with the generic texts of SiM, arXiv 2506.04005.
         balance_depths: give the last features of a source with several `feature_layers` the same total variance as the
             wider statistics of the layers below them.
     """
@@ -55,14 +58,23 @@ class Ridge(SolvedOutput):
         joined: bool = False,
         domain_features: tuple[str, ...] = (),
         balance_depths: bool = False,
+        reads: Literal["features", "answers"] = "features",
     ) -> None:
         super().__init__(pool, update_every, min_fit_rows, joined, domain_features)
-        self.power, self.balance_depths = power, balance_depths
+        self.power, self.balance_depths, self.reads = power, balance_depths, reads
+        if reads == "answers" and (balance_depths or pool not in get_args(HiddenPool)):
+            found = "balance_depths: true" if balance_depths else f"pool: {pool}"
+            expected = f"balance_depths: false and pool: {', '.join(get_args(HiddenPool))}"
+            raise RecipeError(Problem("output.reads: answers", found, expected))
 
     def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
         """See `Output.build`."""
         self.depths = [source.own_width, source.hidden_width - source.own_width]
-        return super().build(source, outputs, length, generator)
+        super().build(source, outputs, length, generator)
+        if self.reads == "answers":
+            self.pool = Answers(self.pool.pool, source)
+            self.allocate()
+        return self
 
     def allocate(self) -> None:
         """See `SolvedOutput.allocate`: W = 0."""
@@ -92,7 +104,7 @@ class Ridge(SolvedOutput):
     @property
     def is_linear(self) -> bool:
         """Whether it is a linear layer of the source's features, which the standardization is folded into."""
-        return self.power == 1.0 and not self.reads_all and not self.balance_depths
+        return not self.reads_all and not self.balance_depths and (self.power, self.reads) == (1.0, "features")
 
     @property
     def blocks(self) -> list[int]:

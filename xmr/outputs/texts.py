@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
@@ -155,3 +156,95 @@ class ResidualTextMapping(TextMapping):
             folded.linear.bias.zero_()
         folded.section = {"name": "linear"}
         return folded
+
+
+class DecoupledTextMapping(TextMapping):
+    """y_t = sum_m omega[t, m] f[t, m]: f is the scaled cosine of text m of class t with the image behind the program of
+    that text, one program of the ensemble for each part of the texts. omega[t, m] is the fraction of the `top` nearest
+    own texts of the training records of class t that are text m, counted before training and in every epoch.
+
+    Alignment: statistical. Source: DVP with its probabilistic reweighting matrix, arXiv 2506.01000.
+
+    Args:
+        by: parts of the texts: as many k-means clusters of their vectors as there are programs (DVP-cls), or their
+            groups (DVP-cse, one group for each cause).
+        top: number of nearest texts of its class that a training record counts.
+    """
+
+    counts_before_training: ClassVar[bool] = True
+    reads_all = True
+    owner: Tensor  # (K_S,) the program of each text
+    omega: Tensor  # (K, M)
+    counts: Tensor  # (K, M)
+
+    def __init__(self, by: Literal["cluster", "group"] = "cluster", top: Annotated[int, Ge(1)] = 3) -> None:
+        super().__init__(top)
+        self.by = by
+
+    def build(self, source: Any, outputs: int, length: int | None, generator: Generator) -> Self:
+        """Give each text a program; omega is uniform until texts are counted. Raises RecipeError for an ensemble of
+        another size than there are groups, or of more programs than texts.
+        """
+        from sklearn.cluster import KMeans
+
+        super().build(source, outputs, length, generator)
+        groups, texts = list(dict.fromkeys(source.group_of)), len(source.group_of)
+        if self.by == "group" and self.programs != len(groups):
+            raise RecipeError(Problem("ensemble", str(self.programs), f"{len(groups)}, one program for each group"))
+        if self.programs > texts:
+            raise RecipeError(Problem("ensemble", str(self.programs), f"at most {texts}, the number of texts"))
+        if self.by == "group":
+            owner = torch.tensor([groups.index(group) for group in source.group_of])
+        else:
+            vectors = F.normalize(source.head.weight.detach().float(), dim=1).cpu().numpy()
+            owner = torch.from_numpy(KMeans(self.programs, n_init=10, random_state=0).fit(vectors).labels_).long()
+        self.register_buffer("owner", owner)
+        self.register_buffer("omega", self._shares(torch.zeros(self.real.shape[1:], dtype=torch.float64)))
+        self.register_buffer("counts", torch.zeros_like(self.omega, dtype=torch.float64), persistent=False)
+        self._seen: Tensor | None = None
+        return self
+
+    def _shares(self, counts: Tensor) -> Tensor:
+        """Counts (K, M) as fractions of each class; uniform over its texts where nothing was counted."""
+        real = self.real[0].to(counts.dtype)
+        counts = torch.where(counts.sum(dim=1, keepdim=True) > 0, counts, real) * real
+        return (counts / counts.sum(dim=1, keepdim=True)).float()
+
+    def forward(self, answer: Any, encoded: Batch, source: Any) -> Tensor:
+        """See `Output.forward`: (R, K). answer: a list with those of all programs."""
+        logits = torch.stack([source.answers(self.pool(each, encoded)) for each in answer])
+        own = logits[self.owner, :, torch.arange(len(self.owner), device=logits.device)].T[:, self.texts[0]]
+        self._seen = own.detach() if self.training else None
+        return (own * self.omega).sum(dim=2)
+
+    def update(self, target: Tensor) -> None:
+        """Count the nearest texts of the last training batch, given its classes (R,)."""
+        if self._seen is None:
+            return
+        near = self._seen[torch.arange(len(target), device=target.device), target]
+        near = near.masked_fill(~self.real[0, target], -torch.inf)
+        best = near.topk(min(self.top or 1, near.shape[1]), dim=1).indices
+        one = torch.ones_like(best, dtype=self.counts.dtype)
+        self.counts.index_put_((target[:, None].expand_as(best), best), one, accumulate=True)
+        self._seen = None
+
+    def compute(self) -> None:
+        """See `Output.compute`."""
+        self.omega.copy_(self._shares(self.counts))
+        self.reset()
+
+    def reset(self) -> None:
+        """See `Output.reset`."""
+        self.counts.zero_()
+
+    def share(self, total: Callable[[Tensor], Tensor], gather: Callable[[Tensor], Tensor]) -> None:
+        """See `Output.share`."""
+        self.counts.copy_(total(self.counts))
+
+    def due(self) -> bool:
+        """See `Output.due`."""
+        return True
+
+    def on_epoch(self) -> None:
+        """Weights from the finished epoch's counts."""
+        self.compute()

@@ -16,7 +16,7 @@ from xmr.core.component import KINDS, Locate, Section, problems_of, section_mode
 from xmr.core.registry import FEATURES, TASKS, TRANSFORMS, grid
 from xmr.data.settings import DataSettings, Seed
 from xmr.errors import MAX_PROBLEMS, Problem, RecipeError, one_of
-from xmr.tasks.base import task_class
+from xmr.tasks.base import Combine, task_class
 from xmr.training.settings import TrainingSettings
 from xmr.training.zeroth_order.settings import SEARCHES, SearchSettings
 
@@ -47,7 +47,12 @@ class Recipe(Section):
     output: Any = Field(description="the output transformation")
     training: TrainingSettings = Field(default_factory=TrainingSettings)
     ensemble: Annotated[int, Ge(1), Le(1000)] = Field(
-        1, description="number of programs with different seeds in front of one source; predictions are averaged"
+        1, description="number of programs with different seeds in front of one source; predictions are combined"
+    )
+    combine: Combine = Field(
+        "mean",
+        description="classes of an ensemble: the mean of its programs' probabilities, or weighted by log K less the "
+        "entropy of each program's (`entropy`)",
     )
     baselines: list[str] = Field(default_factory=list, description="baselines to run on the same split")
     expected: dict[str, Any] = Field(
@@ -180,6 +185,9 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
         found = f"{recipe.training.calibration!r} for task {task.name}"
         expected = "none: only probabilities of one class per record are calibrated"
         problems.append(Problem(place(("training", "calibration")), found, expected))
+    if recipe.combine != "mean" and (recipe.ensemble == 1 or not (task.classes and task.single_target)):
+        found = f"{recipe.combine!r} for task {task.name} and {recipe.ensemble} programs"
+        problems.append(Problem(place(("combine",)), found, "mean, or an ensemble that predicts one class per record"))
     if recipe.training.decoding_passes > 1 and task.predicts != "hidden":
         found = f"{recipe.training.decoding_passes} for task {task.name}"
         problems.append(

@@ -60,7 +60,7 @@ def _scores(program: Program, encoded: Batch, classes: np.ndarray | None = None)
     program.eval()
     with torch.inference_mode():
         logits = program(encoded.to(program.device)).float()
-        values = program.task.probabilities(logits).mean(dim=0).cpu().numpy()
+        values = program.task.combined(program.task.probabilities(logits)).cpu().numpy()
     if not program.task.probabilistic:
         return values[:, 0].astype(np.float64), np.zeros(len(values), dtype=int)
     if classes is None:

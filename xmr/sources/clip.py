@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch.nn.utils import skip_init
 from xmr.core.spaces import PixelInput, PixelSpace
 from xmr.errors import Problem, RecipeError, reason
 from xmr.sources.hugging_face import BELOW, opened
+from xmr.sources.imagenet import IMAGENET_CLASSES
 from xmr.sources.vision import VisionSource, space_of
 from xmr.sources.weights import Weights
 
@@ -32,7 +33,8 @@ class Clip(VisionSource):
 
     Args:
         model: hub name (`openai/clip-vit-base-patch16`), a folder, or its name below XMR_MODELS.
-        classes: the target's class names, put into every template with blanks for underscores.
+        classes: the target's class names, put into every template with blanks for underscores; `imagenet`: the 1,000
+            names of ImageNet, as generic texts for `output: {name: ridge, reads: answers}` (SiM).
         templates: sentences with `{}` where the class name belongs.
         texts: sentences for each class by name, in addition to the templates.
         texts_files: a JSON file of sentences for each class by group, such as `{describing: a.json, distinguishing:
@@ -46,7 +48,7 @@ class Clip(VisionSource):
     def __init__(
         self,
         model: str,
-        classes: list[str] | None = None,
+        classes: list[str] | Literal["imagenet"] | None = None,
         templates: list[str] | None = None,
         texts: dict[str, list[str]] | None = None,
         texts_files: dict[str, str] | None = None,
@@ -57,7 +59,8 @@ class Clip(VisionSource):
     ) -> None:
         super().__init__()
         self.model_name, self.revision, self.weights = model, revision, weights
-        self.classes_named, self.templates, self.texts = classes, templates, texts
+        self.classes_named = list(IMAGENET_CLASSES) if classes == "imagenet" else classes
+        self.templates, self.texts = templates, texts
         self.texts_files, self.shortest, self.most = texts_files or {}, shortest, most
 
     def sentences(self) -> list[tuple[str, str, str]]:

@@ -21,6 +21,7 @@ from xmr.metrics.base import Array
 from xmr.metrics.intervals import bootstrap
 from xmr.metrics.registry import METRICS
 
+Combine = Literal["mean", "entropy"]  # how the programs of an ensemble become one prediction
 Scale = Literal["standard", "quantile"]  # how numbers are brought to a common scale
 Table = tuple[list[str], list[list[Any]]]  # header and rows
 SETS = ("prediction_set", "lower", "upper")  # columns of `Task.within`
@@ -192,6 +193,10 @@ class Task(ABC):
     def probabilities(self, logits: Tensor) -> Tensor:
         """Logits (..., K) -> probabilities, or numbers in their own units."""
 
+    def combined(self, each: Tensor) -> Tensor:
+        """One prediction from those of the programs of an ensemble: (N, ..., K) -> (..., K), their mean."""
+        return each.mean(dim=0)
+
     def decode(self, predict: Callable[[EncodedSet], Tensor], data: EncodedSet, spec: Spec) -> Tensor:
         """The predictions of each program for a data set, (N, R, K), from one or several passes of `predict`."""
         return predict(data)
@@ -274,6 +279,10 @@ class Task(ABC):
     @abstractmethod
     def is_header(cls, header: list[str]) -> bool:
         """Whether this is the header of a table that `table` makes."""
+
+    def combining(self, rule: Combine) -> Self:
+        """With this rule of `combined`, where the task has several."""
+        return self
 
     def filling(self, passes: int) -> Self:
         """With `passes` to fill hidden letters, where the task has any."""

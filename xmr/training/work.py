@@ -296,7 +296,7 @@ class Work:
             return {}
         context = autocast(precision, self.program.device)
         with self.program.source.asking("validation"):
-            answers = self.program.predict_each(self.validation.data, precision=context).mean(dim=0)
+            answers = self.task.combined(self.program.predict_each(self.validation.data, precision=context))
         check_answers(answers, self.settings)
         values = self.task.metrics(answers.numpy(), self.validation.target, self.task.lengths(self.validation.data))
         score = self.task.score(values)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from xmr.data.public.audio import esc50, fsdd, speech_commands
+from xmr.data.public.audio import esc50, fsdd, lt_commands, speech_commands
 from xmr.data.public.catalog import dataset
 from xmr.data.public.download import download
 from xmr.data.public.series import unpack
@@ -66,6 +66,15 @@ def test_speech_commands(tmp_path):
         ("bed/b_nohash_0.wav", "bed", "validation", "b"),
         ("cat/c_nohash_0.wav", "cat", "test", "c"),
     ]
+
+
+def test_lt_commands(tmp_path):
+    root = "lt_speech_commands-19ab/dataset"
+    files = {f"{root}/ne/01_nohash_0.wav": b"w", f"{root}/_background_noise_/1.wav": b"n", f"{root}/../1.wav": b"o"}
+    lt_commands({"v.zip": zipped(tmp_path / "v.zip", files)}, tmp_path / "lt")
+    assert [str(p.relative_to(tmp_path / "lt")) for p in (tmp_path / "lt").rglob("*.wav")] == ["ne/01_nohash_0.wav"]
+    with pytest.raises(DataError, match=r"dataset/WORD/\*\.wav"):
+        lt_commands({"m.zip": zipped(tmp_path / "n.zip", {"a.txt": "x"})}, tmp_path / "none")
 
 
 def test_esc50(tmp_path):

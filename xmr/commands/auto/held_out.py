@@ -170,7 +170,7 @@ def _of_folds(
         else:
             clock = _Clock(len(folds) - number, left)
             job = _trained(recipe, pool, learned, held_out, clock)
-            values = job.program.predict_each(job.sets["test"].data).mean(dim=0).numpy()
+            values = job.task.combined(job.program.predict_each(job.sets["test"].data)).numpy()
         pool.place(found, job, held_out, values)
     return found
 

@@ -49,6 +49,19 @@ def speech_commands(files: Files, folder: Path) -> None:
     write_csv(folder / "index.csv", ["path", "label", "set", "group"], rows)
 
 
+def lt_commands(files: Files, folder: Path) -> None:
+    """Words of Lithuanian: `word/speaker_nohash_take.wav`, without the folders that hold no word."""
+    for archive in files.values():
+        words = 0
+        for member in members(archive):
+            path = PurePosixPath(member.name)
+            if path.suffix == ".wav" and path.parent.parent.name == "dataset" and not path.parent.name.startswith("_"):
+                member.write(folder, f"{path.parent.name}/{path.name}")
+                words += 1
+        if not words:
+            raise ArchiveError(Problem(str(archive), "no dataset/WORD/*.wav", "the official archive"), archive)
+
+
 def esc50(files: Files, folder: Path) -> None:
     """Fifty kinds of sound in five folds: index.csv with path, label and group (the fold)."""
     for archive in files.values():
@@ -69,6 +82,7 @@ def esc50(files: Files, folder: Path) -> None:
 
 
 _COMMANDS = "https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_v0.02.tar.gz"
+_LITHUANIAN = "https://github.com/kolesov93/lt_speech_commands/archive"
 SETS = (
     Dataset(
         name="fsdd",
@@ -95,6 +109,19 @@ SETS = (
         columns={"input": "path", "target": "label", "set": "set", "group": "group"},
         archives={_COMMANDS: "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58"},
         convert=speech_commands,
+    ),
+    Dataset(
+        name="lt_commands",
+        domain="audio",
+        summary="20 spoken words of Lithuanian, 14 to 28 clips of a second each, 30 speakers",
+        task="classification, 20 classes",
+        licence="none stated; for your own use",
+        cite="Kolesau and Sesok, github.com/kolesov93/lt_speech_commands",
+        main="audio/lt_commands",
+        size="66 MB",
+        columns={"pattern": "{label}/{group}_nohash_{take}"},
+        archives={f"{_LITHUANIAN}/19ab7098e9211bec6e71b0359165172a66117047.zip": ""},
+        convert=lt_commands,
     ),
     Dataset(
         name="esc50",
