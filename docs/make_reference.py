@@ -294,8 +294,7 @@ def chosen_page() -> str:
     said = (
         f"Of {sum(counts.values())} sets, the saved predictor is better than the best baseline by more than two "
         f"standard errors on {counts['better']}, worse by more than two on {counts['worse']}{named}, and within two on "
-        f"{counts['about']}."
-        + (f" For {counts['untested']} there is no standard error." if counts["untested"] else "")
+        f"{counts['about']}." + (f" For {counts['untested']} there is no standard error." if counts["untested"] else "")
     )
     text = (HERE / "how-to" / "let-xmr-choose.md").read_text(encoding="utf-8")
     made = "\n".join([said, "", *lines]) + "\n" if sum(counts.values()) else ""

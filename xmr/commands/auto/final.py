@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 
 from xmr.baselines.registry import run_baseline
 from xmr.commands.auto.candidates import Candidate
-from xmr.commands.auto.held_out import Pool, trained_job
+from xmr.commands.auto.held_out import Pool
 from xmr.commands.auto.result import CONTROLS, Result
 from xmr.commands.auto.saved import PROGRAM, RECIPE, save
 from xmr.commands.auto.search import Log, slug
@@ -22,10 +23,12 @@ from xmr.core.files import write_text
 from xmr.core.prediction import Prediction
 from xmr.core.registry import SOURCES
 from xmr.errors import OutputError, XmrError, reason
-from xmr.job import Job
+from xmr.job import Job, load_job
 from xmr.metrics.intervals import resamples
+from xmr.program import Program
 from xmr.recipe.load import dump_recipe
 from xmr.recipe.recipe import Recipe
+from xmr.training.loop import train
 
 DRAWS = 1000
 
@@ -82,7 +85,7 @@ class Final:
         self.log(f"fitting {each.name} on all training records")
         recipe, test = self.recipes[each], self.job.records["test"]
         if not (self.serve and each is main):
-            program = trained_job(recipe).program
+            program = self._trained(recipe)
             self.programs[each] = program.predict(test).values
             if self.serve:
                 program.save(self.folder / "members" / slug(each.name))
@@ -96,15 +99,27 @@ class Final:
 
     def _fit_baseline(self, name: str) -> None:
         self.log(f"fitting {name} on all training records")
-        records, test = self.pool.records, self.job.records["test"]
-        whole = replace(self.pool, records=type(records).join([records, test]))
-        refit = whole.job(self.job.recipe, *self.pool.parts, np.arange(len(records), len(records) + len(test)))
         try:
-            self.baselines[name] = run_baseline(name, baseline_input(refit))
+            self.baselines[name] = run_baseline(name, baseline_input(self._refit(self.job.recipe)))
         except Exception as error:  # of another library, on purpose not fatal
             if name not in self.also:
                 raise
             self.result.failed_baselines[name] = reason(error)
+
+    def _refit(self, recipe: Recipe) -> Job:
+        """A recipe on all training records and the test part, which are not read again."""
+        records, test = self.pool.records, self.job.records["test"]
+        whole = replace(self.pool, records=type(records).join([records, test]))
+        return whole.job(recipe, *self.pool.parts, np.arange(len(records), len(records) + len(test)))
+
+    def _trained(self, recipe: Recipe) -> Program:
+        """A recipe's program as `xmr run` would train it, without a run folder."""
+        job = load_job(recipe) if recipe.training.epochs else self._refit(recipe)
+        job.program.columns = self.job.program.columns
+        validation = job.sets["validation"] if len(job.sets["validation"]) else None
+        with TemporaryDirectory() as folder:
+            train(job.program, job.sets["train"], validation, recipe.training, recipe.seed, Path(folder))
+        return job.program
 
     def _compare(self, chosen: np.ndarray, program: np.ndarray | None, best_baseline: str) -> None:
         """Every metric of what was chosen and of the baselines, and the differences between them."""
@@ -144,10 +159,10 @@ class Final:
             if section is None:
                 continue
             try:
-                job = trained_job(recipe.model_copy(update={"source": section}))
-                found = job.program.predict(self.job.records["test"])
+                program = self._trained(recipe.model_copy(update={"source": section}))
+                found = program.predict(self.job.records["test"])
             except XmrError as error:
                 self.log(f"control {name} failed: {reason(error)}")
                 continue
-            target = job.task.encode(self.job.records["test"])
-            self.result.test[name] = job.task.metrics(found.values, target, found.lengths)[self.result.metric]
+            target = program.task.encode(self.job.records["test"])
+            self.result.test[name] = program.task.metrics(found.values, target, found.lengths)[self.result.metric]

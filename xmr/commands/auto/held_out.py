@@ -21,7 +21,7 @@ from xmr.core.registry import SOURCES
 from xmr.data.records import Records
 from xmr.data.splits import Split
 from xmr.errors import XmrError
-from xmr.job import Job, job_on, load_job
+from xmr.job import Job, job_on
 from xmr.metrics.intervals import rows_of
 from xmr.outputs.solved import SolvedOutput
 from xmr.program import Program
@@ -203,13 +203,4 @@ def _trained(
     chosen_by = job.sets["validation"] if len(job.sets["validation"]) else None
     with TemporaryDirectory() as folder:
         train(job.program, job.sets["train"], chosen_by, recipe.training, recipe.seed, Path(folder), clock)
-    return job
-
-
-def trained_job(recipe: Recipe) -> Job:
-    """A recipe's own job, trained; its run folder is not written."""
-    job = load_job(recipe)
-    validation = job.sets["validation"] if len(job.sets["validation"]) else None
-    with TemporaryDirectory() as folder:
-        train(job.program, job.sets["train"], validation, recipe.training, recipe.seed, Path(folder))
     return job
