@@ -1,6 +1,10 @@
 """A run sends its recipe, curves and metrics to a tracker: TensorBoard's files are read back."""
 
+import os
+import sqlite3
+import subprocess
 import sys
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -84,9 +88,54 @@ def test_other_trackers_get_a_project_and_a_name(tmp_path):
     (project, config, settings), *logged = Accelerator.calls
     assert project == "xmr"
     assert config["task"] == "classification"
-    assert settings == {"wandb": {"name": "wine-seed-0"}}
+    assert settings == {"wandb": {"name": f"{tmp_path.name}/wine"}}
     last = {"test/accuracy": 1.0, "baselines/majority/accuracy": 0.4}
     assert logged == [({"train/loss": 0.5}, 7), (last, 7), "ended"]
+
+
+def wandb_holds(place):
+    """Of each run, written without a network: whether its file holds the figures and the recipe."""
+    files = [path.read_bytes() for path in (place / "wandb").glob("offline-run-*/*.wandb")]
+    return [b"seed-%d" % seed for seed in (0, 1) if any(b"wine/seed-%d" % seed in held for held in files)], all(
+        name in held for held in files for name in (b"test/accuracy", b"train/loss", b"training.learning_rate")
+    )
+
+
+def mlflow_holds(place):
+    """Of each run: its metrics and parameters."""
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"file://{place / 'mlruns'}")
+    runs = client.search_runs([client.get_experiment_by_name("xmr").experiment_id])
+    names = {run.data.tags["mlflow.runName"].split("/")[-1].encode() for run in runs}
+    complete = all(run.data.params["training.learning_rate"] == "0.002" for run in runs)
+    return sorted(names), complete and all({"test/accuracy", "train/loss"} <= {*run.data.metrics} for run in runs)
+
+
+def trackio_holds(place):
+    """Of each run: the rows of its metrics and its configuration."""
+    with sqlite3.connect(next((place / "trackio").glob("*.db"))) as held:
+        rows = held.execute("select run_name, metrics from metrics").fetchall()
+        configs = held.execute("select config from configs").fetchall()
+    names = {name.split("/")[-1].encode() for name, _ in rows}
+    texts = "".join(str(found) for _, found in rows)
+    complete = "test/accuracy" in texts and "train/loss" in texts
+    return sorted(names), complete and all('"training.learning_rate":0.002' in str(config) for (config,) in configs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "holds"), [("wandb", wandb_holds), ("mlflow", mlflow_holds), ("trackio", trackio_holds)]
+)
+def test_a_run_is_logged_without_a_network(tmp_path, monkeypatch, name, holds):
+    pytest.importorskip(name)
+    settings = {"WANDB_MODE": "offline", "TRACKIO_DIR": tmp_path / "trackio", "MLFLOW_ALLOW_FILE_STORE": "true"}
+    for key, value in {**settings, "MLFLOW_TRACKING_URI": f"file://{tmp_path / 'mlruns'}"}.items():
+        monkeypatch.setenv(key, str(value))
+    command = ["run", "table/wine", *SMALL, "training.learning_rate=0.002", "-o", "wine", "--seeds", "2", "--log", name]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([sys.executable, "-m", "xmr", *command, "--quiet"], cwd=tmp_path, env=environment, check=True)
+    assert holds(tmp_path) == ([b"seed-0", b"seed-1"], True)
 
 
 def test_a_recipe_as_flat_fields():

@@ -68,7 +68,7 @@ def tracked(
         return
     project = name if name == "tensorboard" else PROJECT  # of TensorBoard, the folder
     named = {"mlflow": "run_name", "wandb": "name", "trackio": "name"}
-    settings = {name: {named[name]: f"{folder.name}-seed-{recipe.seed}"}} if name in named else {}
+    settings = {name: {named[name]: "/".join(folder.resolve().parts[-2:])}} if name in named else {}  # runs/wine
     accelerator.init_trackers(project, dict(flattened(recipe.model_dump())), settings)
     try:
         yield Tracked(accelerator, report)
