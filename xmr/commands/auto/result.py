@@ -66,9 +66,9 @@ class Result:
         controls = [f"{name} {value:.3f}" for name, value in self.test.items() if name in CONTROLS]
         if controls:
             lines.append(f"The same program with {', '.join(controls)}: the difference is what the source adds.")
-        skipped = [tried for tried in self.tried if tried.score is None]
+        skipped = sum(tried.score is None for tried in self.tried)
         if skipped:
-            lines.append(f"{len(skipped)} candidates did not run; the first: {skipped[0].name} ({skipped[0].note}).")
+            lines.append(f"Candidates that did not run: {skipped}; the table says why.")
         if self.difference is not None and self.difference[1] <= 0 <= self.difference[2]:
             lines.append(
                 "To know better: more test records (the interval shrinks with the square root of their number), or "
