@@ -14,6 +14,7 @@ from xmr.commands.auto import search
 from xmr.commands.auto.auto import auto
 from xmr.commands.auto.candidates import Candidate
 from xmr.commands.auto.folds import folds_of
+from xmr.commands.auto.held_out import TooLongError
 from xmr.commands.auto.result import Result, Tried
 from xmr.commands.auto.saved import load_saved, save
 from xmr.commands.predict_saved import predict_any
@@ -167,6 +168,26 @@ def test_forecasts_are_chosen_on_the_rows_before_the_test_part(tmp_path):
     assert "standard_error" not in result.baselines["last_value"]
     assert "test records overlap" in result.paragraph()
     assert json.loads((out / "auto.json").read_text())["difference"][1] is None
+
+
+def test_baselines_win_where_there_was_no_time_for_a_program(tmp_path, monkeypatch):
+    def too_long(candidate, recipe, pool, left):
+        if not candidate.baseline:
+            raise TooLongError(999.0)
+        return tried(candidate, recipe, pool, left)
+
+    tried = search.held_out_predictions
+    monkeypatch.setattr(search, "held_out_predictions", too_long)
+    write_waves(tmp_path / "data.csv", 300)
+    (tmp_path / "r.yaml").write_text(FORECAST.replace("data.csv", str(tmp_path / "data.csv")))
+    out = tmp_path / "out"
+    result = auto(str(tmp_path / "r.yaml"), [], out, minutes=2, log=lambda text: None)
+    assert {tried.note for tried in result.tried if tried.kind == "program"} == {
+        "about 999 s, more than the time that was left"
+    }
+    assert "program" not in result.members
+    write_waves(tmp_path / "more.csv", 40, first=300)
+    assert predict_any(out, [str(tmp_path / "more.csv")], str(tmp_path / "next.csv")).written == 2
 
 
 def test_a_saved_forecast_continues_a_table(tmp_path):

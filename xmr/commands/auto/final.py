@@ -55,15 +55,13 @@ class Final:
     baselines: dict[str, np.ndarray] = field(default_factory=dict)
 
     def fit(self) -> None:
-        """Fit, test, and save. Raises OutputError where no program can be fitted."""
+        """Fit, test, and save. Raises XmrError where no program can be fitted."""
         write_text(self.folder / RECIPE, dump_recipe(self.job.recipe))
         members, named = self.members, {each.name: each for each in self.recipes}
-        tried = self.result.best("program") if self.serve else None
-        best_program = named[tried.name] if tried else None
-        main = next((each for each in members if not each.baseline), best_program)  # that whose run folder is written
-        if main is None and self.serve:
-            failed = next(each for each in self.result.tried if each.kind == "program")
-            raise OutputError(f"{self.folder}: no program could be fitted; {failed.name}: {failed.note}")
+        main = next((each for each in members if not each.baseline), None)  # that whose run folder is written
+        if main is None and self.serve:  # also where none was tried for want of time: it says how records are read
+            tried = self.result.best("program")
+            main = named[tried.name] if tried else next(each for each in self.recipes if not each.baseline)
         for each in dict.fromkeys([main, *members]):
             if each is not None and not each.baseline:
                 self._fit_program(each, main)
