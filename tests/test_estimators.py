@@ -103,6 +103,16 @@ def test_a_program_without_a_source_is_loaded_again_whatever_its_seed(tmp_path):
     assert Program.load(tmp_path).source.identity == model.program_.source.identity
 
 
+def test_probabilities_are_calibrated_where_the_recipe_asks(tmp_path):
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    asked = (*SMALL, "training.calibration=validation", "data.split.validation=0.3")
+    model = ProgramClassifier(overrides=asked).fit(X, X[:, 0] > 0)
+    assert model.program_.task.temperature != 1
+    model.save(tmp_path)
+    np.testing.assert_allclose(Program.load(tmp_path).predict(X).values, model.program_.predict(X).values, atol=1e-6)
+    assert Program.load(tmp_path).task == model.program_.task
+
+
 def test_ctrl_c_is_pythons_own_as_a_fit_has_nothing_to_resume(monkeypatch):
     real = Work.step
 

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from xmr.core.registry import ENCODERS
 from xmr.errors import MissingExtraError, RecipeError
 from xmr.program import Program
 from xmr.tasks.base import task_class
+from xmr.tasks.infilling import Infilling
 
 pytest.importorskip("onnxscript")
 ROOT = Path(__file__).parents[2]
@@ -68,6 +70,8 @@ def test_a_file_answers_as_the_program(tmp_path, name):
     source = tiny_source("bert", layers=2) if space == "token" else tiny_vision("mobilenet")
     scale = "quantile" if name == "quantiles" else "standard"
     program, records = built(encoder, transform, source, output, task, scale=scale)
+    if name == "images":
+        program.task = replace(program.task.combining("entropy"), temperature=1.7)
     done = export.export_program(program, tmp_path / "model.onnx", records)
     assert done.difference < 1e-4
     assert done.records == len(records)
@@ -159,6 +163,9 @@ def test_what_cannot_go_is_one_line(tmp_path, monkeypatch):
     program, records = built("protein", "free_embedding", source, beside)
     with pytest.raises(RecipeError, match="domain features descriptors"):
         export.export_program(program, tmp_path / "x.onnx", records)
+    several = Program(program.encoder, [*program.transforms], source, [*program.outputs], Infilling(("A",)).filling(3))
+    with pytest.raises(RecipeError, match=r"3 passes of the source.*training\.decoding_passes: 1"):
+        export.export_program(several, tmp_path / "x.onnx", records)
     monkeypatch.setattr(type(program.source), "gradient", False)
     with pytest.raises(RecipeError, match="which only answers"):
         export.export_program(program, tmp_path / "x.onnx", records)

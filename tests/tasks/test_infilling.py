@@ -20,6 +20,7 @@ from xmr.data.records import Records
 from xmr.errors import RecipeError
 from xmr.metrics.classes import ClassPredictions, accuracy
 from xmr.metrics.infilling import diversity, expected_diversity, perplexity
+from xmr.program import Program
 from xmr.sources.hf_text import HFText
 from xmr.sources.specials import Specials
 from xmr.tasks.base import IGNORE
@@ -190,10 +191,17 @@ def test_commands_end_to_end(tmp_path, capsys):
     path = tmp_path / "loops.csv"
     path.write_text("\n".join(map(",".join, rows)))
     overrides = [f"data.path={path}", "data.dataset=null", "data.split={by: random, test: 0.2}", "data.duplicates=keep"]
-    overrides += ["source.layers=1", "training.epochs=2", "baselines=[position_profile, nearest_frame, majority, cnn]"]
+    overrides += [
+        "source.layers=1",
+        "training.epochs=2",
+        "training.decoding_passes=2",
+        "baselines=[position_profile, nearest_frame, majority, cnn]",
+    ]
     assert execute(["run", "paper/reprogbert_h3", *overrides, "-o", str(tmp_path / "run")]) == 0
     found = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert {"aar", "perplexity", "diversity"} <= {*found["test"]}
+    assert {"aar", "macro_aar", "perplexity", "diversity"} <= {*found["test"]}
+    assert 0 <= found["test"]["macro_aar"] <= 1
+    assert Program.load(tmp_path / "run").task.passes == 2
     new = tmp_path / "new.csv"
     new.write_text("id,sequence\na,QVQLV????WGQG\n")
     out = tmp_path / "out.csv"
