@@ -106,15 +106,19 @@ def main() -> None:
         program.predict(records)
         direct = len(records) / (time.perf_counter() - started)
         server = Server(run)
-        load(server, records.inputs[:64], 4, 1, expected[:64])  # warm
-        rows = [load(server, records.inputs, clients, size, expected) for clients, size in LOADS]
+        try:
+            load(server, records.inputs[:64], 4, 1, expected[:64])  # warm
+            rows = [load(server, records.inputs, clients, size, expected) for clients, size in LOADS]
+            sigterm = stopped(server, records.inputs[:256])
+        finally:
+            server.process.kill()
         result = {
             "command": "python -m tests.benchmarks.serve --json",
             "machine": {"processors": os.cpu_count(), "system": platform.system(), "threads_of_the_server": 1},
             "records": len(records),
             "program_predict_records_per_second": round(direct, 1),
             "loads": rows,
-            "sigterm": stopped(server, records.inputs[:256]),
+            "sigterm": sigterm,
             "load_of_the_machine": [round(each, 1) for each in os.getloadavg()],
         }
     print(json.dumps(result, indent=2))
