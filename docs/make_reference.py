@@ -13,8 +13,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import typer
 from pydantic import BaseModel
+from scipy.stats import rankdata, wilcoxon
 
 from xmr.cli.app import app
 from xmr.commands import papers
@@ -220,7 +222,14 @@ README_ROWS = (
     ("6 tables, 128 rows (AUROC)", "tables_128", "mean"),
     ("ETTh1, 96 steps (MSE, lower is better)", "forecasting", "96 hours"),
 )
-LABELS = {"kmer_forest": "k-mer forest", "fine_tuning": "fine-tuning", "minirocket": "MiniRocket", "cnn": "CNN"}
+LABELS = {
+    "multirocket_hydra": "MultiRocketHydra",
+    "dtw_1nn": "1-NN DTW",
+    "kmer_forest": "k-mer forest",
+    "fine_tuning": "fine-tuning",
+    "minirocket": "MiniRocket",
+    "cnn": "CNN",
+}
 
 
 def _readme_row(task: str, name: str, column: str) -> str:
@@ -268,6 +277,32 @@ def results_page() -> str:
 WORSE = 2.0  # standard errors beyond which a difference is called one
 
 
+SERIES = ("auto_series", "auto_more_series")
+
+
+def _over_series() -> str:
+    """`xmr auto` against each baseline over all sets of time series: means, ranks, wins and Wilcoxon's test."""
+    values: dict[str, list[float]] = {}
+    for result in (read_result(RESULTS / f"{name}.json") for name in SERIES):
+        for name, row in result.rows.items():
+            values.setdefault(name, []).extend(row.cells[column].mean for column in result.columns)
+    (ours, first), *others = values.items()
+    ranks = dict(zip(values, rankdata(-np.array([*values.values()]), axis=0).mean(axis=1)))
+    lines = [
+        f"Time series over all {len(first)} sets:",
+        "",
+        f"| | mean accuracy | mean rank | {ours} better, equal, worse | p (Wilcoxon) |",
+        "|---|---|---|---|---|",
+        f"| {ours} | {np.mean(first):.4f} | {ranks[ours]:.2f} | | |",
+    ]
+    for name, found in others:
+        better = np.array(first) - found
+        counts = ", ".join(str(int(side.sum())) for side in (better > 0, better == 0, better < 0))
+        p = wilcoxon(first, found).pvalue
+        lines.append(f"| {LABELS.get(name, name)} | {np.mean(found):.4f} | {ranks[name]:.2f} | {counts} | {p:.2g} |")
+    return "\n".join(lines)
+
+
 def chosen_page() -> str:
     """docs/how-to/let-xmr-choose.md with every set on which `xmr auto` was measured."""
     lines = ["| data | saved | xmr auto | best baseline | difference | in standard errors |"]
@@ -297,6 +332,11 @@ def chosen_page() -> str:
         f"{counts['about']}." + (f" For {counts['untested']} there is no standard error." if counts["untested"] else "")
     )
     text = (HERE / "how-to" / "let-xmr-choose.md").read_text(encoding="utf-8")
+    text = re.sub(
+        r"(?s)(<!-- series:start -->\n).*?(<!-- series:end -->)",
+        lambda match: match[1] + _over_series() + "\n" + match[2],
+        text,
+    )
     made = "\n".join([said, "", *lines]) + "\n" if sum(counts.values()) else ""
     pattern = r"(?s)(<!-- chosen:start -->\n).*?(<!-- chosen:end -->)"
     return re.sub(pattern, lambda match: match[1] + made + match[2], text)
