@@ -145,7 +145,7 @@ def test_scripts_list_their_domain(domain):
 def test_scripts_say_what_is_wrong(tmp_path):
     script = str(ROOT / "data_prep" / "audio.py")
     for arguments, message in (
-        (["fsd"], "found 'fsd'; expected one of esc50, espeak_digits, fsdd, speech_commands; did you mean fsdd"),
+        (["fsd"], "expected one of esc50, espeak_digits, fsdd, lt_commands, speech_commands; did you mean fsdd"),
         (["fsdd", "--check"], "found no audio/fsdd in"),
         (["fsdd", "--x"], "No such option"),
     ):
