@@ -65,6 +65,7 @@ def majority(data: BaselineInput) -> np.ndarray:
     """The class frequencies of the training records, or the mean of their values, for every record: (n, K)."""
 
     def model(regression: bool, seed: int) -> BaseEstimator:
+        """Predicts the same for every record."""
         return DummyRegressor() if regression else DummyClassifier(strategy="prior")
 
     learned = len(data.sets["train"]) + len(data.sets["validation"])

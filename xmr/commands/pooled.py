@@ -128,6 +128,7 @@ def _aligned(folder: Path, job: Job) -> tuple[TestedPart, Task]:
     columns = [names.index(name) for name in own.names]
 
     def placed(values: np.ndarray) -> np.ndarray:
+        """A fold's columns (n, K') at the places of all classes, (n, K); zero where the fold has none."""
         made = np.zeros((len(values), len(names)), values.dtype)
         made[:, columns] = values
         return made

@@ -125,6 +125,7 @@ class Final:
         target, lengths = task.encode(self.job.records["test"]), task.lengths(self.job.sets["test"].data)
 
         def metrics(values: np.ndarray) -> dict[str, float]:
+            """Of predictions of the test part, (rows, K)."""
             return task.metrics(values, target, lengths)
 
         result.test_metrics = metrics(chosen)
