@@ -11,8 +11,8 @@ from tests.tiny import tiny_audio
 from xmr.core.component import create
 from xmr.core.registry import SOURCES
 from xmr.core.spaces import WaveInput
-from xmr.errors import SourceUnavailableError, XmrError
-from xmr.sources.depths import concat_layers, pool_statistics, spread
+from xmr.errors import RecipeError, SourceUnavailableError, XmrError
+from xmr.sources.depths import concat_layers, layers_below, pool_statistics
 
 WORDS = ["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]
 VOICES = ("en-us", "en-us+f1", "en-us+f3", "en-us+f4")
@@ -152,9 +152,12 @@ def test_yamnet_hears_speech():
 
 
 def test_depths_are_evenly_spaced_and_the_last_comes_first():
-    assert spread(9, 1) == []  # nothing below the last
-    assert spread(9, 3) == [4, 0]
-    assert spread(2, 5) == [1, 0]
+    assert layers_below(9, 1) == []  # nothing below the last
+    assert layers_below(9, 3) == [4, 0]
+    assert layers_below(2, 5) == [1, 0]
+    assert layers_below(9, [3, -2, 7]) == [3, 7]  # by index, in their order, each once
+    with pytest.raises(RecipeError, match=r"source\.feature_layers: found 9, -10; expected indices of the 9 hidden"):
+        layers_below(9, [0, 9, -10])
     hidden = torch.tensor([[[1.0, 5], [3, 5]]])  # (B, T, D)
     torch.testing.assert_close(pool_statistics(hidden), torch.tensor([[2.0, 5, 1, 1e-5, 3, 5, 1, 5, 0.5, 0]]))
     skewed = torch.tensor([[[0.0], [0], [0], [8]]])  # mean 2, deviation sqrt(12)

@@ -79,3 +79,7 @@ def test_depths_side_by_side(kind):
     torch.testing.assert_close(deep.answers(found.aligned), plain.answers(expected.aligned))
     below = found.aligned[0, :, plain.hidden_width :]
     assert not torch.allclose(below, expected.aligned[0])
+    named = HFText("x", feature_layers=[-1, 0]).adopt(tiny_model(kind))
+    last, first = named(inputs).aligned[..., plain.hidden_width :].chunk(2, dim=-1)
+    torch.testing.assert_close(last, expected.aligned)  # the last hidden state is what the model answers with
+    torch.testing.assert_close(first, found.aligned[..., plain.hidden_width :])

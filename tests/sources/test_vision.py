@@ -16,7 +16,7 @@ from xmr.core.component import check_section, create
 from xmr.core.registry import SOURCES
 from xmr.core.spaces import PixelInput, PixelSpace
 from xmr.errors import MissingExtraError, RecipeError
-from xmr.sources.depths import blocks_of, forward_with_maps, spread
+from xmr.sources.depths import blocks_of, forward_with_maps, layers_below
 from xmr.sources.pooled import take_classifier
 from xmr.sources.resnet20 import ResNet20Network
 from xmr.sources.vision import HFImage, ModuleSource, Timm
@@ -292,8 +292,8 @@ def test_pipes_and_devices_are_no_weights(tmp_path):
 
 
 def test_layers_are_spread_as_torch_does():
-    assert spread(7, 1) == []
+    assert layers_below(7, 1) == []
     for depth in range(1, 40):
         for layers in range(2, 45):
             places = torch.linspace(0, depth - 1, layers).round().int().tolist()
-            assert spread(depth, layers) == sorted({*places[:-1]}, reverse=True)
+            assert layers_below(depth, layers) == sorted({*places[:-1]}, reverse=True)

@@ -62,7 +62,7 @@ def image_probe(data: BaselineInput) -> np.ndarray:
     """
 
     def model(regression: bool, seed: int) -> BaseEstimator:
-        if data.source.feature_layers > 1:
+        if data.source.feature_layers != 1:
             return RidgeLogits(regression)
         if regression:
             return make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 4, 15)))

@@ -45,7 +45,7 @@ class Source(nn.Module, ABC):
     is_control: ClassVar[bool] = False  # whether it stands for "no pretrained network" in a comparison
     one_vector: ClassVar[bool] = False  # per record; otherwise hidden states at all positions
     gradient: ClassVar[bool] = True  # whether it can be differentiated; false for a source that only answers
-    feature_layers: int = 1  # number of layers whose features are concatenated
+    feature_layers: int | list[int] = 1  # layers whose features are concatenated, see depths.py
     class_names: tuple[str, ...] = ()  # of the source classes, if known
     questions: Questions | None = None  # of a source that only answers
     address: str = ""  # to which its inputs are sent, of a source on another machine

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Ge, Le, Len
 from torch import Tensor, nn
 
+from xmr.errors import Problem, RecipeError
 
-def spread(depth: int, feature_layers: int) -> list[int]:
-    """`feature_layers` - 1 evenly spaced layers below the last of `depth`, in descending order.
+FeatureLayers = Annotated[int, Ge(1), Le(1000)] | Annotated[list[Annotated[int, Ge(-1000), Le(999)]], Len(1, 1000)]
+"""Layers whose features are used, the last among them: their number, evenly spaced; or indices of hidden states (as
+transformers counts them, where 0 is what enters the first layer; of blocks of a network for images, 0 is the first)."""
 
-    Rounded as `torch.linspace` does, because saved programs rest on it; in numpy, so that it can be exported.
+
+def layers_below(depth: int, feature_layers: int | list[int]) -> list[int]:
+    """Indices of the hidden states that follow the last features, of `depth` in all, the last of which is the last
+    features' own.
+
+    A number: evenly spaced ones, one less than it, in descending order; rounded as `torch.linspace` does, because saved
+    programs rest on it, in numpy, so that it can be exported. Indices: those, in their order. Raises RecipeError for an
+    index that does not exist.
     """
+    if isinstance(feature_layers, list):
+        wrong = [index for index in feature_layers if not -depth <= index < depth]
+        if wrong:
+            expected = f"indices of the {depth} hidden states, {-depth} to {depth - 1}"
+            raise RecipeError(Problem("source.feature_layers", ", ".join(map(str, wrong)), expected))
+        return list(dict.fromkeys(index % depth for index in feature_layers))
     if feature_layers == 1:
         return []
     last, steps, place = np.float32(depth - 1), np.float32(feature_layers - 1), np.arange(feature_layers)
@@ -71,8 +88,9 @@ def pool_statistics(hidden: Tensor) -> Tensor:
     return torch.cat([mean, deviation, greatest, least, above], dim=1)
 
 
-def concat_layers(last: Tensor, below: Sequence[Tensor], feature_layers: int) -> Tensor:
-    """The last features (B, D), then statistics of `feature_layers` - 1 of the lower hidden states: (B, D + ...)."""
+def concat_layers(last: Tensor, below: Sequence[Tensor], feature_layers: int | list[int]) -> Tensor:
+    """The last features (B, D), and statistics of the layers that `feature_layers` names: (B, D + ...)."""
     if feature_layers == 1:
         return last
-    return torch.cat([last, *(pool_statistics(below[index]) for index in spread(len(below), feature_layers))], dim=1)
+    found = [pool_statistics(below[index]) for index in layers_below(len(below), feature_layers)]
+    return torch.cat([last, *found], dim=1)

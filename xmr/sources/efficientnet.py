@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from annotated_types import Ge, Le, MultipleOf
 from torch import Tensor, nn
 
+from xmr.sources.depths import FeatureLayers
 from xmr.sources.imagenet import IMAGENET_CLASSES
 from xmr.sources.packaged import PackagedFile
 from xmr.sources.vision import ModuleSource
@@ -121,7 +122,7 @@ class EfficientNetLite0(ModuleSource):
         self,
         size: Annotated[int, Ge(32), Le(1024), MultipleOf(32)] = 160,
         weights: Weights = "pretrained",
-        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: FeatureLayers = 1,
     ) -> None:
         super().__init__("", weights, feature_layers)
         self.height = self.width = size  # type: ignore[misc]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Le
 from torch import Tensor, nn
 
 from xmr.core.spaces import WaveInput, WaveSpace
 from xmr.errors import Problem, RecipeError
+from xmr.sources.depths import FeatureLayers
 from xmr.sources.hugging_face import opened
 from xmr.sources.wave import WaveSource, audio_model, projector_and_classifier, torchaudio_functional
 from xmr.sources.weights import Weights
@@ -30,7 +30,8 @@ class HFSpectrogram(WaveSource):
             XMR_MODELS.
         revision: commit or tag of a hub model; part of the program.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
-        feature_layers: number of layers whose features are used: the last and others, evenly spaced.
+        feature_layers: number of layers whose features are used: the last and others, evenly spaced; or
+            indices of its hidden states, [3, -2]: 0 is the first, -1 the last.
     """
 
     filters: Tensor
@@ -41,7 +42,7 @@ class HFSpectrogram(WaveSource):
         model: str,
         revision: str | None = None,
         weights: Weights = "pretrained",
-        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: FeatureLayers = 1,
     ) -> None:
         super().__init__()
         self.model_name, self.revision, self.weights, self.feature_layers = model, revision, weights, feature_layers
@@ -88,7 +89,7 @@ class HFSpectrogram(WaveSource):
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
         """See `WaveSource.depths`."""
         assert inputs.waves is not None
-        levels, many = self.levels(inputs.waves), self.feature_layers > 1
+        levels, many = self.levels(inputs.waves), self.feature_layers != 1
         if self.kind == "whisper":
             answer = self.body(levels.transpose(1, 2), output_hidden_states=many)
             return self.projector(answer.last_hidden_state).mean(dim=1), list(answer.hidden_states or ())

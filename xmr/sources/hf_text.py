@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from xmr.core.spaces import TokenFeatures, TokenSpace
 from xmr.errors import Problem, RecipeError
 from xmr.sources.base import Source
-from xmr.sources.depths import spread
+from xmr.sources.depths import FeatureLayers, layers_below
 from xmr.sources.hugging_face import Checkpoint
 from xmr.sources.packaged import PackagedFile
 from xmr.sources.specials import Specials, special_tokens
@@ -45,7 +45,8 @@ class HFText(Source):
             (docs/performance.md), and the model's fused kernel elsewhere.
         prompt_text: a fixed text before the content (a description of the data, as in Time-LLM). A causal model
             processes it once, not with every batch.
-        feature_layers: number of layers whose hidden states are concatenated: the last and others, evenly spaced.
+        feature_layers: number of layers whose hidden states are concatenated: the last and others, evenly spaced; or
+            indices of its hidden states, [3, -2]: 0 is the first, -1 the last.
     """
 
     space_kind: ClassVar[str] = "token"
@@ -63,7 +64,7 @@ class HFText(Source):
         weights: Weights = "pretrained",
         attention: Literal["auto", "eager", "sdpa"] = "auto",
         prompt_text: str | None = None,
-        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: FeatureLayers = 1,
     ) -> None:
         super().__init__()
         self.prompt_text, self.feature_layers = prompt_text, feature_layers
@@ -124,7 +125,9 @@ class HFText(Source):
         longest, mask = _longest(model.config) - room, specials.mask
         self.space = TokenSpace(embedding, longest, specials.prefix, specials.suffix, words, mask)
         self.own_width = self.hidden_width = model.config.hidden_size
-        self.hidden_width *= 1 + len(spread(1 + (self.layers or model.config.num_hidden_layers), self.feature_layers))
+        self.hidden_width *= 1 + len(
+            layers_below(1 + (self.layers or model.config.num_hidden_layers), self.feature_layers)
+        )
         # ESM scales token embeddings by 1 - 0.15 * 0.8 (its mask ratio in training), but not `inputs_embeds`.
         self.input_scale = 0.88 if getattr(model.config, "token_dropout", False) else 1.0
         self.register_buffer("prefix_vectors", embedding.detach()[list(before)].clone(), persistent=False)
@@ -160,18 +163,18 @@ class HFText(Source):
             inputs_embeds=embeddings,
             attention_mask=None if inputs.full else whole.long(),
             past_key_values=past,
-            output_hidden_states=self.feature_layers > 1,
+            output_hidden_states=self.feature_layers != 1,
         )
         content = None if inputs.full else mask[:, inputs.start : inputs.start + inputs.length]
         return TokenFeatures(self._side_by_side(answer), mask, inputs.start, inputs.length, content)
 
     def _side_by_side(self, answer: Any) -> Tensor:
-        """The last hidden states, and those of `feature_layers` - 1 lower layers: (B, T, D')."""
+        """The last hidden states, and those of the lower layers that `feature_layers` names: (B, T, D')."""
         if self.feature_layers == 1:
             return answer.last_hidden_state
         below = answer.hidden_states
         return torch.cat(
-            [answer.last_hidden_state, *(below[i] for i in spread(len(below), self.feature_layers))], dim=-1
+            [answer.last_hidden_state, *(below[i] for i in layers_below(len(below), self.feature_layers))], dim=-1
         )
 
     def forward(self, inputs: Any) -> TokenFeatures:
@@ -199,7 +202,7 @@ class HFText(Source):
         if self.input_scale != 1.0:
             embeddings = embeddings * self.input_scale
         attention = None if inputs.full else mask.long()
-        many = self.feature_layers > 1
+        many = self.feature_layers != 1
         hidden = self._side_by_side(
             self.body(inputs_embeds=embeddings, attention_mask=attention, output_hidden_states=many)
         )
@@ -239,7 +242,8 @@ class MiniLM(HFText):
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
         attention: implementation of attention, as for `hf_text`.
         prompt_text: a fixed text before the content, as for `hf_text`.
-        feature_layers: number of layers whose hidden states are concatenated: the last and others, evenly spaced.
+        feature_layers: number of layers whose hidden states are concatenated: the last and others, evenly spaced; or
+            indices of its hidden states, [3, -2]: 0 is the first, -1 the last.
     """
 
     packaged: ClassVar[PackagedFile | None] = MINILM
@@ -250,7 +254,7 @@ class MiniLM(HFText):
         weights: Weights = "pretrained",
         attention: Literal["auto", "eager", "sdpa"] = "auto",
         prompt_text: str | None = None,
-        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: FeatureLayers = 1,
     ) -> None:
         super().__init__("all-MiniLM-L6-v2", None, layers, weights, attention, prompt_text, feature_layers)
 

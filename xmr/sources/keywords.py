@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Le
 from einops import rearrange
 from torch import Tensor, nn
 
 from xmr.core.spaces import Spectrum, WaveInput, WaveSpace
+from xmr.sources.depths import FeatureLayers
 from xmr.sources.mfcc import CepstralFront
 from xmr.sources.wave import ModuleWave, mel_filters
 from xmr.sources.weights import Weights
@@ -66,7 +66,8 @@ class AttentionRNN(ModuleWave):
     Args:
         weights_file: a .safetensors or .pt file, by path or by its name below XMR_MODELS.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
-        feature_layers: number of layers whose features are used: the last and others, evenly spaced.
+        feature_layers: number of layers whose features are used: the last and others, evenly spaced; or
+            indices of its hidden states, [3, -2]: 0 is the first, -1 the last.
     """
 
     names: ClassVar[tuple[str, ...]] = COMMANDS
@@ -77,7 +78,7 @@ class AttentionRNN(ModuleWave):
         self,
         weights_file: str = "attrnn_speech_commands.safetensors",
         weights: Weights = "pretrained",
-        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: FeatureLayers = 1,
     ) -> None:
         super().__init__(weights_file, weights, feature_layers)
 
@@ -124,7 +125,8 @@ class KeywordCNN(ModuleWave):
     Args:
         weights_file: a .safetensors or .pt file, by path or by its name below XMR_MODELS.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
-        feature_layers: number of layers whose features are used: the last and others, evenly spaced.
+        feature_layers: number of layers whose features are used: the last and others, evenly spaced; or
+            indices of its hidden states, [3, -2]: 0 is the first, -1 the last.
     """
 
     names: ClassVar[tuple[str, ...]] = KEYWORDS
@@ -134,7 +136,7 @@ class KeywordCNN(ModuleWave):
         self,
         weights_file: str = "honk_speech_commands.pt",
         weights: Weights = "pretrained",
-        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: FeatureLayers = 1,
     ) -> None:
         super().__init__(weights_file, weights, feature_layers)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from annotated_types import Ge, Le
 
+from xmr.sources.depths import FeatureLayers
 from xmr.sources.hf_text import HFText
 from xmr.sources.hugging_face import quiet, random_init
 from xmr.sources.packaged import PackagedFile
@@ -28,7 +29,7 @@ class PackagedText(HFText):
         self,
         layers: Annotated[int, Ge(1), Le(1000)] | None = None,
         weights: Weights = "pretrained",
-        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: FeatureLayers = 1,
     ) -> None:
         super().__init__(self.name, None, layers, weights, feature_layers=feature_layers)
 

@@ -7,14 +7,14 @@ of the source classes are `head(features)` without a second pass.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
-from annotated_types import Ge, Le
 from torch import Tensor, autocast, nn
 
 from xmr.core.spaces import PooledFeatures
 from xmr.errors import Problem, RecipeError
 from xmr.sources.base import Source
+from xmr.sources.depths import FeatureLayers
 from xmr.sources.hugging_face import random_init
 from xmr.sources.weights import Weights, fill, load_weights
 
@@ -66,7 +66,7 @@ class OwnNetwork(PooledSource):
         self,
         weights_file: str | None = None,
         weights: Weights = "pretrained",
-        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: FeatureLayers = 1,
     ) -> None:
         super().__init__()
         self.weights_file, self.weights, self.feature_layers = weights_file, weights, feature_layers

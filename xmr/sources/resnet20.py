@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Le
 from torch import Tensor, nn
 
+from xmr.sources.depths import FeatureLayers
 from xmr.sources.vision import ModuleSource
 from xmr.sources.weights import Weights
 
@@ -70,7 +70,7 @@ class ResNet20(ModuleSource):
         self,
         weights_file: str = "resnet20_cifar10.pt",
         weights: Weights = "pretrained",
-        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: FeatureLayers = 1,
     ) -> None:
         super().__init__(weights_file, weights, feature_layers)
 

@@ -23,7 +23,8 @@ class RXNMapper(PackagedText):
     Args:
         layers: how many of its 12 layers to use; by default all of them.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
-        feature_layers: number of layers whose hidden states are concatenated: the last and others, evenly spaced.
+        feature_layers: number of layers whose hidden states are concatenated: the last and others, evenly spaced; or
+            indices of its hidden states, [3, -2]: 0 is the first, -1 the last.
     """
 
     name: ClassVar[str] = "rxnmapper"

@@ -10,6 +10,7 @@ from annotated_types import Ge, Le
 from torch import Tensor, nn
 
 from xmr.core.spaces import WaveInput, WaveSpace
+from xmr.sources.depths import FeatureLayers
 from xmr.sources.hugging_face import random_init
 from xmr.sources.packaged import PackagedFile
 from xmr.sources.published.tflite import read_layers
@@ -89,7 +90,7 @@ class SpeechEmbedding(WaveSource):
         self,
         seconds: Annotated[float, Ge(0.8), Le(60)] = 1.0,
         weights: Weights = "pretrained",
-        feature_layers: Annotated[int, Ge(1), Le(6)] = 1,
+        feature_layers: FeatureLayers = 1,
     ) -> None:
         super().__init__()
         self.seconds, self.weights, self.feature_layers = seconds, weights, feature_layers

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from xmr.core.spaces import PixelInput, PixelSpace
 from xmr.errors import Problem, RecipeError, SourceUnavailableError, require
-from xmr.sources.depths import concat_layers, forward_with_maps
+from xmr.sources.depths import FeatureLayers, concat_layers, forward_with_maps
 from xmr.sources.folding import Folded, fold_batch_norms, unfold
 from xmr.sources.hugging_face import Checkpoint, class_names, opened, random_init, unreachable
 from xmr.sources.pooled import OwnNetwork, PooledSource, take_classifier
@@ -98,7 +98,8 @@ class HFImage(VisionSource):
         revision: commit or tag of a hub model; part of the program.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
         size: side of the input in pixels; by default the model's own.
-        feature_layers: number of layers whose features are used: the last and others, evenly spaced.
+        feature_layers: number of layers whose features are used: the last and others, evenly spaced; or
+            indices of its hidden states, [3, -2]: 0 is the first, -1 the last.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class HFImage(VisionSource):
         revision: str | None = None,
         weights: Weights = "pretrained",
         size: Annotated[int, Ge(8), Le(4096)] | None = None,
-        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: FeatureLayers = 1,
     ) -> None:
         super().__init__()
         self.model_name, self.revision, self.weights, self.size = model, revision, weights, size
@@ -123,7 +124,7 @@ class HFImage(VisionSource):
 
     def run(self, pixels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         """The model without its classifier returns the classifier's input as its logits."""
-        answer = self.body(pixel_values=pixels, output_hidden_states=self.feature_layers > 1)
+        answer = self.body(pixel_values=pixels, output_hidden_states=self.feature_layers != 1)
         return answer.logits, answer.hidden_states or ()
 
 
@@ -134,7 +135,8 @@ class Timm(VisionSource):
         model: name of the model in timm.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
         size: side of the input in pixels; by default the model's own.
-        feature_layers: number of layers whose features are used: the last and others, evenly spaced.
+        feature_layers: number of layers whose features are used: the last and others, evenly spaced; or
+            indices of its hidden states, [3, -2]: 0 is the first, -1 the last.
     """
 
     def __init__(
@@ -142,7 +144,7 @@ class Timm(VisionSource):
         model: str,
         weights: Weights = "pretrained",
         size: Annotated[int, Ge(8), Le(4096)] | None = None,
-        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: FeatureLayers = 1,
     ) -> None:
         super().__init__()
         self.model_name, self.weights, self.size, self.feature_layers = model, weights, size, feature_layers

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from xmr.core.spaces import WaveInput, WaveSpace
 from xmr.errors import MissingExtraError, Problem, RecipeError
-from xmr.sources.depths import concat_layers
+from xmr.sources.depths import FeatureLayers, concat_layers
 from xmr.sources.hugging_face import Checkpoint, class_names, opened
 from xmr.sources.pooled import OwnNetwork, PooledSource
 from xmr.sources.weights import Weights
@@ -67,7 +67,8 @@ class ModuleWave(OwnNetwork, WaveSource):
     Args:
         weights_file: a .safetensors or .pt file, by path or by its name below XMR_MODELS.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
-        feature_layers: number of layers whose features are used: the last and others, evenly spaced.
+        feature_layers: number of layers whose features are used: the last and others, evenly spaced; or
+            indices of its hidden states, [3, -2]: 0 is the first, -1 the last.
     """
 
     @abstractmethod
@@ -92,7 +93,8 @@ class HFAudio(WaveSource):
         revision: commit or tag of a hub model; part of the program.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
         n_samples: number of samples per clip at the model's rate (16,000 per second).
-        feature_layers: number of layers whose features are used: the last and others, evenly spaced.
+        feature_layers: number of layers whose features are used: the last and others, evenly spaced; or
+            indices of its hidden states, [3, -2]: 0 is the first, -1 the last.
     """
 
     def __init__(
@@ -101,7 +103,7 @@ class HFAudio(WaveSource):
         revision: str | None = None,
         weights: Weights = "pretrained",
         n_samples: Annotated[int, Ge(400), Le(9_600_000)] = 16000,
-        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: FeatureLayers = 1,
     ) -> None:
         super().__init__()
         self.model_name, self.revision, self.weights, self.feature_layers = model, revision, weights, feature_layers
@@ -130,7 +132,7 @@ class HFAudio(WaveSource):
         assert waves is not None
         if self.normalize:
             waves = F.layer_norm(waves, waves.shape[-1:], eps=1e-7)
-        answer = self.body(waves, output_hidden_states=self.feature_layers > 1)
+        answer = self.body(waves, output_hidden_states=self.feature_layers != 1)
         return self.projector(answer.last_hidden_state).mean(dim=1), list(answer.hidden_states or ())
 
 

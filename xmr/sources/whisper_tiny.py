@@ -10,6 +10,7 @@ from torch import Tensor
 
 from xmr.core.spaces import WaveInput, WaveSpace
 from xmr.sources.ctranslate2 import read_ctranslate2
+from xmr.sources.depths import FeatureLayers
 from xmr.sources.hf_spectrogram import HOP, RATE, WINDOW, whisper_filters, whisper_mels
 from xmr.sources.hugging_face import random_init
 from xmr.sources.packaged import PackagedFile
@@ -60,7 +61,7 @@ class WhisperTiny(WaveSource):
         self,
         seconds: Annotated[float, Ge(0.2), Le(30)] = 1.0,
         weights: Weights = "pretrained",
-        feature_layers: Annotated[int, Ge(1), Le(6)] = 1,
+        feature_layers: FeatureLayers = 1,
     ) -> None:
         super().__init__()
         self.seconds, self.weights, self.feature_layers = seconds, weights, feature_layers
@@ -107,7 +108,7 @@ class WhisperTiny(WaveSource):
         """The decoder's state after the prompt (B, 384), and the encoder's hidden states (B, T, 384)."""
         assert inputs.waves is not None
         mels = whisper_mels(inputs.waves, self.window, self.filters)
-        encoded = self.body.encoder(mels.transpose(1, 2), output_hidden_states=self.feature_layers > 1)
+        encoded = self.body.encoder(mels.transpose(1, 2), output_hidden_states=self.feature_layers != 1)
         prompt = torch.tensor(PROMPT, device=mels.device).expand(mels.shape[0], -1)
         decoded = self.body.decoder(input_ids=prompt, encoder_hidden_states=encoded.last_hidden_state, use_cache=False)
         return decoded.last_hidden_state[:, -1], list(encoded.hidden_states or ())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Self
 
 import torch
-from annotated_types import Ge, Le
 from torch import Tensor
 
 from xmr.core.spaces import Spectrum, WaveInput, WaveSpace
+from xmr.sources.depths import FeatureLayers
 from xmr.sources.hugging_face import class_names, opened
 from xmr.sources.pooled import take_classifier
 from xmr.sources.wave import WaveSource, mel_filters
@@ -25,7 +25,8 @@ class Yamnet(WaveSource):
     Args:
         model: a folder with config.json and weights, or its name below XMR_MODELS.
         weights: `pretrained`, or `random` as a control (same architecture, randomly initialized).
-        feature_layers: number of layers whose features are used: the last and others, evenly spaced.
+        feature_layers: number of layers whose features are used: the last and others, evenly spaced; or
+            indices of its hidden states, [3, -2]: 0 is the first, -1 the last.
     """
 
     clip = WINDOW + (FRAMES - 1) * HOP
@@ -35,7 +36,7 @@ class Yamnet(WaveSource):
         self,
         model: str = "yamnet",
         weights: Weights = "pretrained",
-        feature_layers: Annotated[int, Ge(1), Le(1000)] = 1,
+        feature_layers: FeatureLayers = 1,
     ) -> None:
         super().__init__()
         self.model_name, self.weights, self.feature_layers = model, weights, feature_layers
@@ -57,5 +58,5 @@ class Yamnet(WaveSource):
     def depths(self, inputs: WaveInput) -> tuple[Tensor, list[Tensor]]:
         """log(mel + 0.001) of the magnitude as an image of 96 x 64, through the network."""
         patch = torch.log(self.spectrum_of(inputs).abs() @ self.filters + 1e-3)
-        answer = self.body(pixel_values=patch[:, None], output_hidden_states=self.feature_layers > 1)
+        answer = self.body(pixel_values=patch[:, None], output_hidden_states=self.feature_layers != 1)
         return answer.logits.flatten(1), list(answer.hidden_states or ())
