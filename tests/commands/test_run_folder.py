@@ -173,6 +173,22 @@ def _die_holding(folder):
         os._exit(9)
 
 
+def test_a_command_that_fails_before_it_writes_leaves_no_folder(tmp_path, recipe):
+    for name in ("new", "new/seed-0", "there"):
+        (tmp_path / "there").mkdir(exist_ok=True)
+        with pytest.raises(DataError), held(tmp_path / name):
+            raise DataError("no such file")
+        assert not (tmp_path / "new").exists()
+        assert not [*(tmp_path / "there").iterdir()], "a folder of the user's stays, empty"
+
+
+def test_a_single_run_takes_the_place_of_seeds_that_failed(tmp_path, recipe):
+    bad = recipe.model_copy(update={"data": recipe.data.model_copy(update={"path": str(tmp_path / "none.csv")})})
+    with pytest.raises(DataError):
+        run(bad, tmp_path / "out" / "seed-0", device="cpu")
+    assert run(recipe, tmp_path / "out", device="cpu", force=True)["finished"]
+
+
 def test_a_crash_blocks_nobody(tmp_path):
     process = multiprocessing.get_context("spawn").Process(target=_die_holding, args=(tmp_path / "out",))
     process.start()

@@ -34,6 +34,8 @@ def test_value_and_spread_by_hand():
     assert spread.tolist() == pytest.approx([0.1 * 2**0.5])
     value, spread = value_and_spread(each[:1], two)
     assert spread.tolist() == pytest.approx([0.16])
+    sure = two.combining("entropy")  # of (1, 0) and (.5, .5), the second weighs nothing
+    assert value_and_spread(np.array([[[1.0, 0.0]], [[0.5, 0.5]]]), sure)[0].tolist() == pytest.approx([1.0])
     assert value_and_spread(np.array([[[1.5]]]), Regression(("y",), "y"))[1] is None
 
 

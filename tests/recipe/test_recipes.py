@@ -215,6 +215,16 @@ def test_an_empty_cell_is_refused_before_anything_is_loaded(tmp_path):
         SOURCES._entries.pop("pixels_for_test")
 
 
+@pytest.mark.parametrize("section", [[], ["source={name: http_image, url: 'http://127.0.0.1:9', classes: 10}"]])
+def test_a_gradient_through_a_source_that_only_answers_is_refused_before_it_is_loaded(section):
+    """The file and the service need not exist for this."""
+    said = r"training\.optimizer.*found 'adamw' for a source that only answers; expected rgf, spsa, zip, cma"
+    with pytest.raises(RecipeError, match=said):
+        load_recipe("blackbox/digits_onnx", [*section, "training.epochs=5"])
+    assert load_recipe("blackbox/digits_onnx", [*section, "training.epochs=0"])
+    assert load_recipe("blackbox/digits_onnx", [*section, "training.epochs=5", "training.optimizer=spsa"])
+
+
 def test_registry_and_classes_name_the_same_cells():
     for entry in TRANSFORMS:
         assert (entry.fact("takes"), entry.fact("space")) == (entry.load().takes, entry.load().space)

@@ -5,13 +5,15 @@ import io
 import json
 import os
 import pickle
+import resource
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
-from tests.tiny import tiny_model, tiny_vision_model
+from tests.tiny import KINDS, tiny_model, tiny_vision_model
 from xmr.cli.app import execute
 from xmr.core.component import check_section, create
 from xmr.core.registry import SOURCES
@@ -263,6 +265,59 @@ def test_damaged_weights(bert, marker):
     for content in (whole[: len(whole) // 2], b"", b"\xff" * 100):
         (bert / "model.safetensors").write_bytes(content)
         assert "cannot be loaded" in refused(marker, "hf_text", bert)
+
+
+def without(folder, *names):
+    """The weights file of a model without these tensors."""
+    path = folder / "model.safetensors"
+    held = load_file(path)
+    save_file({name: value for name, value in held.items() if name not in names}, path, metadata={"format": "pt"})
+
+
+def test_weights_that_lack_tensors_of_the_body(bert, marker):
+    """transformers would initialize them at random and go on."""
+    lacking = [f"bert.encoder.layer.1.output.dense.{name}" for name in ("bias", "weight")]
+    without(bert, *lacking)
+    said = refused(marker, "hf_text", bert)
+    assert f"{str(bert)!r}, whose weights lack (2 tensors): {', '.join(lacking)}; expected a checkpoint with" in said
+    assert "weights: random" in said
+    assert made("hf_text", bert, weights="random").classes
+
+
+def test_weights_of_a_body_without_its_head(tmp_path, marker):
+    tiny_vision_model("resnet").save_pretrained(tmp_path / "m")
+    without(tmp_path / "m", "classifier.1.weight", "classifier.1.bias")
+    assert made("hf_image", tmp_path / "m").classes == 12
+    without(tmp_path / "m", "resnet.embedder.embedder.convolution.weight")
+    assert "lack (1 tensors): resnet.embedder.embedder.convolution.weight" in refused(
+        marker, "hf_image", tmp_path / "m"
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_language_model_is_loaded_from_its_own_files(tmp_path, kind):
+    """T5's encoder alone, and bodies without the pooler that no source reads."""
+    tiny_model(kind).save_pretrained(tmp_path)
+    without(tmp_path, "pooler.dense.weight", "pooler.dense.bias", "esm.contact_head.regression.weight")
+    assert made("hf_text", tmp_path).classes
+
+
+@pytest.mark.parametrize("facts", [{"vocab_size": 10**9}, {"hidden_size": 2**14}, {"intermediate_size": 2**30}])
+def test_a_configuration_of_more_than_the_weights_hold(bert, marker, facts):
+    """Refused before transformers allocates what the configuration asks for, which may be more than there is."""
+    change(bert, **facts)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "; its files hold" in refused(marker, "hf_text", bert)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # KiB
+
+
+def test_a_configuration_of_other_shapes(bert, marker):
+    change(bert, intermediate_size=25)
+    said = refused(marker, "hf_text", bert)
+    assert (
+        "have other shapes than config.json says (9 tensors): bert.encoder.layer.0.intermediate.dense.bias (24,)"
+        in said
+    )
 
 
 def test_what_is_no_model_folder(tmp_path, marker):

@@ -16,6 +16,7 @@ from xmr.report.figures import FIGURES
 from xmr.tasks.base import restore_task, task_class
 from xmr.tasks.classification import Classification
 from xmr.tasks.forecasting import Forecasting
+from xmr.tasks.multilabel import Multilabel
 from xmr.tasks.sequence_labeling import SequenceLabeling
 
 TEXTS = ["ACDE", "AC", "DEF", "GA"]
@@ -109,3 +110,13 @@ def test_only_tasks_ask_which_task_it_is():
 def test_what_counts_as_asking():
     assert len(asked(ast.parse("a == 'regression'\nb in ('x', 'forecasting')\n{'multilabel': 1}"))) == 3
     assert not asked(ast.parse("f('regression'); {'task': 'regression'}; tasks = ('classification',)"))
+
+
+def test_names_that_hold_a_bar_or_a_backslash_are_told_apart():
+    """`a|b` and `a`, `b` are other predictions; `a\\` and `|b` are not `a|`, `b`."""
+    names = ("a|b", "a", "b", "a\\", "|b")
+    held = np.array([[1, 0, 0, 0, 0], [0, 1, 1, 0, 0], [0, 0, 0, 1, 1]], dtype=float)
+    made = Prediction(("0", "1", "2"), held, np.zeros_like(held))
+    said = [r"a\|b", "a|b", r"a\\|\|b"]
+    assert [row[1] for row in Multilabel(names).table(made)[1]] == said
+    assert Classification(names, "label").within(held, 0.5)["prediction_set"] == said

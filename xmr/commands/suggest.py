@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 
 from xmr.core.files import write_csv
 from xmr.data.columns import Columns
@@ -78,7 +79,7 @@ def value_and_spread(each: np.ndarray, task: Task) -> tuple[np.ndarray, np.ndarr
     """each: (N, R, K) predictions of the programs -> value (R,), of several classes that of the most likely one, and
     spread (R,); None of one program of numbers.
     """
-    mean = each.mean(axis=0)
+    mean = task.combined(torch.from_numpy(each)).numpy()
     fixed = getattr(task, "positive_class", 0)  # of two classes
     column = mean.argmax(axis=1) if task.classes and task.outputs > 2 else np.full(len(mean), fixed)
     at = np.arange(len(mean)), column

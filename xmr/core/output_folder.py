@@ -46,11 +46,26 @@ class InUseError(OutputError):
 def held(folder: Path) -> Iterator[None]:
     """Create the folder, mark it as xmr's and lock it against other xmr processes while the block runs.
 
+    A folder that did not exist and stays empty, or in which the block fails before it writes, is removed again.
+
     Raises OutputError if it is not a folder, contains files that xmr did not write, is in use, or cannot be written.
     """
     check_folder(folder)
     with writing(folder):
+        new = [place for place in (folder, *folder.parents) if not place.exists()]
+        new = new or [folder] * any(folder.iterdir())  # of a crash: the lock, the mark
         folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with _marked(folder):
+            yield
+    finally:
+        with suppress(OSError):  # not empty
+            for place in new:
+                place.rmdir()
+
+
+@contextmanager
+def _marked(folder: Path) -> Iterator[None]:
     with locked(folder / LOCK, folder):
         check_folder(folder)  # again: another process may have come first
         for name in (MARK, *TABLES):
@@ -62,8 +77,6 @@ def held(folder: Path) -> Iterator[None]:
         finally:
             if {entry.name for entry in folder.iterdir()} <= {MARK, LOCK}:  # it stayed empty
                 (folder / MARK).unlink(missing_ok=True)
-    with suppress(OSError):
-        folder.rmdir()  # only if it is empty
 
 
 @contextmanager

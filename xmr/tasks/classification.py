@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -209,7 +210,7 @@ class Classification(Task):
         """Every class whose probability is at least 1 - limit, and the most likely one; see `Task.within`."""
         inside = (1 - values <= limit) | (np.arange(values.shape[1]) == values.argmax(axis=1)[:, None])
         names = np.array(self.names, dtype=object)
-        return {SETS[0]: ["|".join(names[row]) for row in inside]}
+        return {SETS[0]: [listed(names[row]) for row in inside]}
 
     def errors(self, values: Array, truth: np.ndarray) -> tuple[Array, list[tuple[str, str]]] | None:
         """Negative log-likelihood; see `Task.errors`."""
@@ -218,6 +219,11 @@ class Classification(Task):
         sure = values[np.arange(len(values)), chosen]
         texts = [(self.names[a], f"{self.names[b]} ({p:.2f})") for a, b, p in zip(truth, chosen, sure)]
         return np.where(chosen == truth, -np.inf, loss), texts
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names of classes joined by |, with a backslash before a | or a backslash that belongs to a name."""
+    return "|".join(re.sub(r"([\\|])", r"\\\1", name) for name in names)
 
 
 def combinations(records: Records) -> np.ndarray:

@@ -18,7 +18,7 @@ from xmr.metrics.base import Array, mean_of_defined
 from xmr.metrics.classes import ClassPredictions
 from xmr.metrics.registry import METRICS
 from xmr.tasks.base import Table, Task
-from xmr.tasks.classification import combinations, is_probability_header, probability_table
+from xmr.tasks.classification import combinations, is_probability_header, listed, probability_table
 from xmr.tasks.thresholds import best_threshold
 
 LISTED = 6  # labels whose threshold is said
@@ -141,7 +141,7 @@ class Multilabel(Task):
     def table(self, prediction: Prediction) -> Table:
         """The labels that hold, joined by |, the probability of each and its standard deviation."""
         held = self.decide(prediction.values)
-        chosen = ["|".join(name for name, yes in zip(self.names, row) if yes) for row in held]
+        chosen = [listed(name for name, yes in zip(self.names, row) if yes) for row in held]
         return probability_table(self.names, chosen, prediction)
 
     @classmethod

@@ -11,7 +11,6 @@ from torch import nn
 from xmr.errors import Problem, RecipeError
 from xmr.program import Program
 from xmr.training.settings import TrainingSettings
-from xmr.training.zeroth_order.settings import SEARCHES
 
 
 def parameter_groups(program: Program, settings: TrainingSettings, outputs_only: bool = False) -> list[dict[str, Any]]:
@@ -33,10 +32,8 @@ def parameter_groups(program: Program, settings: TrainingSettings, outputs_only:
 def check_optimizer(program: Program, settings: TrainingSettings) -> None:
     """Raises RecipeError where a transform is to learn by gradient in front of a source that only answers."""
     learns = any(p.requires_grad for transform in program.transforms for p in transform.parameters())
-    if learns and settings.epochs and not settings.searches and not program.source.gradient:
-        found = f"{settings.optimizer!r} for a source that only answers"
-        expected = f"{', '.join(SEARCHES)}, which need no gradient, or training.epochs: 0"
-        raise RecipeError(Problem("training.optimizer", found, expected))
+    if learns and not program.source.gradient and (problems := settings.without_gradient()):
+        raise RecipeError(problems)
 
 
 def make_optimizer(settings: TrainingSettings, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:

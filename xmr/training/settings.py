@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import Field
 
 from xmr.core.component import Section
+from xmr.errors import Problem
 from xmr.training.zeroth_order.settings import SEARCHES, SearchSettings, SubspaceSettings
 
 COMPILED = 1000  # steps
@@ -105,6 +106,13 @@ class TrainingSettings(Section):
     def searches(self) -> bool:
         """Whether the transform is searched without gradients."""
         return self.optimizer in SEARCHES
+
+    def without_gradient(self, place: str = "training.optimizer") -> list[Problem]:
+        """The problem of a transform that learns in front of a source that only answers; [] for a search."""
+        if self.searches or not self.epochs:
+            return []
+        found = f"{self.optimizer!r} for a source that only answers"
+        return [Problem(place, found, f"{', '.join(SEARCHES)}, which need no gradient, or training.epochs: 0")]
 
     def epochs_of(self, steps: int) -> int:
         """Epochs to train, each of `steps` steps, with `min_steps` considered."""

@@ -22,10 +22,12 @@ class Transform(nn.Module, ABC):
     """One cell of the grid. Constructor arguments are its recipe section; `build` makes its parameters.
 
     `takes` and `space` name the cell. `merge` returns an equal transform that holds only what prediction needs.
+    `learns`: whether it has parameters that training changes.
     `needs_features`: whether it is fitted, before training, on the source's features of the plain training records.
     `reads_features`: whether it depends on the source's features of each record (`set_feature_extractor`).
     """
 
+    learns: ClassVar[bool] = True
     needs_features: ClassVar[bool] = False
     reads_features: ClassVar[bool] = False
 
