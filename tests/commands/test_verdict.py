@@ -179,6 +179,34 @@ def test_a_finished_run_gets_its_controls_by_resume(tmp_path):
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["finished"] is True
 
 
+def test_a_stop_while_a_finished_run_gets_its_controls_trains_nothing_again(tmp_path, monkeypatch):
+    """The run stays finished, and the control that was there is kept."""
+    from xmr.commands import controls
+    from xmr.commands import run as module
+
+    write(tmp_path)
+    recipe = load_recipe(tmp_path / "r.yaml", ["baselines=[]", "source={name: minilm, layers: 1}"])
+    before = run(recipe, tmp_path / "out", device="cpu")
+    real, asked = controls._trained, []
+
+    def stop_at_the_second(job, recipe, folder):
+        asked.append(recipe.source["name"] + recipe.source.get("weights", ""))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return real(job, recipe, folder)
+
+    monkeypatch.setattr(controls, "_trained", stop_at_the_second)
+    monkeypatch.setattr(module, "train", None)  # of the run itself
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, tmp_path / "out", device="cpu", resume=True, controls=True)
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["test"] == before["test"]
+    after = run(recipe, tmp_path / "out", device="cpu", resume=True, controls=True)
+    assert asked == ["minilmrandom", "identity", "identity", "minilmpretrained"]
+    assert list(after["controls"]) == ["random source", "no source", "shuffled labels"]
+    assert after["test"] == before["test"]
+    assert not (tmp_path / "out" / "checkpoint").exists()
+
+
 def test_several_runs_end_with_one_verdict_of_their_means(tmp_path, capsys):
     """Noise, over two seeds: the verdict comes once, behind the summary."""
     write(tmp_path)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xmr.data.dates import ISO, WAYS, in_words, is_date, moment, way_of, ways_of
+from xmr.data.dates import ISO, WAYS, in_words, instant, is_date, moment, offsets_in_words, way_of, ways_of
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,15 @@ def test_a_year_of_days_says_which_is_the_month():
         texts = [day.strftime(way) for day in days]
         assert way_of(texts) == way
         assert [moment(text, way) for text in texts] == days
+
+
+def test_instants_of_several_offsets():
+    """The hour that clocks go through twice."""
+    cells = ["2020-10-25T02:30+02:00", "2020-10-25 02:00:00+01:00", "2020-10-25T01:30Z", "2020-10-25T02:00"]
+    assert [f"{instant(cell, ISO):%H:%M}" for cell in cells] == ["00:30", "01:00", "01:30", "02:00"]
+    said = "times with several UTC offsets (+01:00, +02:00, Z, none) are in the order of their instants"
+    assert offsets_in_words(cells) == said
+    for alike in (cells[:1] * 2, ["2020-12-31", "2020-12-31T00:00"], ["31-12-2020", "31-12-2020 10:00"], ["1", "-2"]):
+        assert not offsets_in_words(alike)
+    with pytest.raises(ValueError, match="outside the years"):
+        instant("0001-01-01T00:00+02:00", ISO)

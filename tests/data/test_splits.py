@@ -227,6 +227,15 @@ def test_clusters_need_memory_for_a_block_alone(monkeypatch):
     assert peak < 30e6  # all pairs would be 48 MB and more
 
 
+def test_classes_of_one_record_do_not_empty_the_parts():
+    """Numbers rounded to classes: 16 classes of one record and one of four; each may be tested."""
+    strata = np.array([0] * 4 + [*range(1, 17)])
+    split = cluster_split(np.arange(20), strata, 0.2, 0.125, 0, "hand")
+    assert [len(part) for part in (split.train, split.validation, split.test)] == [14, 2, 4]
+    split = cluster_split(np.repeat(np.arange(3), [18, 1, 1]), None, 0.1, 0.5, 0, "hand")
+    assert split.how.endswith("; the validation part has 0 records where 9 were asked for")
+
+
 def test_a_skewed_split_says_so():
     names, strata = ["a", "b", "c"], np.array([0] * 50 + [1] * 50 + [2] * 4)
     alike = Split(np.arange(0, 100, 2), np.zeros(0, int), np.arange(1, 100, 2), "")

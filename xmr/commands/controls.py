@@ -73,7 +73,8 @@ def run_controls(job: Job, result: dict[str, Any], folder: Path, log: Log) -> di
             lengths = job.task.lengths(job.sets["test"].data)
             metrics, interval = (score(answers, test, lengths) for score in (job.task.metrics, job.task.interval))
             result["controls"][name] = {**metrics, **cost, "interval": interval}
-            write_json(folder / "metrics.json", finite({**result, "finished": False}))
+            if not result.get("finished"):  # a finished run stays one until it has all of them
+                write_json(folder / "metrics.json", finite({**result, "finished": False}))
         remove_checkpoint(folder, "checkpoint/control")
     return found
 

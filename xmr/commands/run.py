@@ -87,6 +87,7 @@ def run(
             return result
         if place.metrics is not None:
             log(f"the run in {folder} is already finished; nothing to do")
+            place.finish()
             return place.metrics
         kept = metrics_of(place.work) if resume and not test else {}
         if "validation" in kept:

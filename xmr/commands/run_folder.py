@@ -91,10 +91,7 @@ def claimed(folder: Path, recipe: Recipe, resume: bool, force: bool) -> Iterator
                 expected = "the same recipe and overrides as the run to resume, or --force to replace it"
                 raise ProgramError(Problem(str(folder / "recipe.yaml"), "another recipe", expected))
             clear(new)
-            finished = is_finished(folder)
-            if finished:
-                remove_checkpoint(folder)
-            yield RunFolder(folder, folder, metrics_of(folder) if finished else None)
+            yield RunFolder(folder, folder, metrics_of(folder) if is_finished(folder) else None)
         elif there or (new / "recipe.yaml").is_file():
             expected = "another folder, --resume to continue, or --force to replace it"
             raise ProgramError(Problem(str(folder), "a run", expected))

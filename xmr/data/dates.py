@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import product
 
 from xmr.data.readers.numbers import is_number
@@ -14,6 +15,7 @@ _DAYS += ("%m-%d-%Y", "%d-%m-%Y", "%Y-%m-%d", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y"
 _HOURS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _MONTHS = ("%Y-%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y", "%b-%y")
 WAYS = (ISO, *(day + hour for day, hour in product(_DAYS, _HOURS)), *_MONTHS)
+_OFFSET = re.compile(r"[T ][\d:.,]+ ?([+-][\d:]+|Z)$")  # behind a time
 _WORDS = {"%d": "day", "%m": "month", "%b": "month", "%B": "month", "%Y": "year", "%y": "year", "%p": ""}
 _WORDS |= {"%H": "hour", "%I": "hour", "%M": "minute", "%S": "second"}
 
@@ -25,6 +27,27 @@ def moment(cell: str, way: str) -> datetime:
     if is_number(cell):
         raise ValueError(f"{cell} is a number")
     return datetime.fromisoformat(cell).replace(tzinfo=None)
+
+
+def instant(cell: str, way: str) -> datetime:
+    """A cell as a date in UTC, which one without an offset is taken to be in. Raises ValueError as `moment`."""
+    stated = datetime.fromisoformat(cell) if way == ISO else moment(cell, way)
+    try:
+        return moment(cell, way) - (stated.utcoffset() or timedelta())
+    except OverflowError:
+        raise ValueError(f"{cell} is outside the years 1 to 9999 in UTC") from None
+
+
+def offsets(cells: Iterable[str]) -> list[str]:
+    """The distinct UTC offsets that dates are written with, `none` for those without one."""
+    return sorted({found[1] if (found := _OFFSET.search(cell)) else "none" for cell in cells})
+
+
+def offsets_in_words(cells: Iterable[str]) -> str:
+    """What is to be said of dates with several UTC offsets; nothing of others."""
+    found = offsets(cells)
+    listed = ", ".join(found[:4]) + (", ..." if len(found) > 4 else "")
+    return f"times with several UTC offsets ({listed}) are in the order of their instants" if len(found) > 1 else ""
 
 
 def is_date(cell: str, way: str = ISO) -> bool:

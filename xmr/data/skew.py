@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xmr.data.splits import Split
+from xmr.data.splits import Split, other_size
 
-SIZE, CLASS = 0.25, 0.1  # relative difference of the test size, and difference of a class's fraction, that are reported
+CLASS = 0.1  # difference of a class's fraction that is reported
 LISTED = 5
 
 
@@ -18,8 +18,8 @@ def skew(split: Split, strata: np.ndarray | None, names: Sequence[str], wanted: 
     strata: (n,) class numbers, or None; names: those of the classes; wanted: test records asked for, if any.
     """
     found = []
-    if wanted and abs(len(split.test) - wanted) > max(1, SIZE * wanted):
-        found.append(f"the test part has {len(split.test):,} records where {wanted:,} were asked for")
+    if wanted and (said := other_size("test", len(split.test), wanted)):
+        found.append(said)
     if strata is None or len(names) < 2:
         return found
     counts = [np.bincount(strata[part], minlength=len(names)) for part in (split.train, split.test)]

@@ -11,6 +11,7 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, Stratified
 
 from xmr.errors import DataError, Problem, RecipeError, nearest
 
+SIZE = 0.25  # relative difference of the size of a part that is reported
 SLACK = 0.02  # fraction of a balanced split by which a class may exceed its share
 
 
@@ -103,8 +104,8 @@ def cluster_split(
 
     Clusters are assigned in random order until the test and validation sets have their size; a cluster that is larger
     than the remaining size stays in training. strata: (n,) classes whose fractions are kept: then the same holds for
-    the records of each class, with a slack of two percent of the split, unless no cluster fits then. found: what the
-    clusters are, for the description.
+    the records of each class, with a slack of two percent of the split or one record, unless no cluster fits then.
+    found: what the clusters are, for the description.
     """
     n = len(clusters)
     _, clusters, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
@@ -115,7 +116,9 @@ def cluster_split(
     role_of = np.zeros(len(sizes), dtype=np.int8)  # 0 train, 1 validation, 2 test
     wanted = amount(test, n)
     need = {2: wanted, 1: amount(validation, n - wanted)}
-    lacking = {role: size / n * counts.sum(axis=0) + SLACK * size + 0.5 for role, size in need.items()}
+    asked = dict(need)
+    # A class may always have one record: in small parts and of rare classes, its fraction with the slack is less.
+    lacking = {r: np.maximum(1, size / n * counts.sum(axis=0) + SLACK * size + 0.5) for r, size in need.items()}
     for cluster in rng.permutation(len(sizes)):
         for role in (2, 1):
             balanced = strata is None or (counts[cluster] <= lacking[role]).all()
@@ -139,7 +142,15 @@ def cluster_split(
                 "smaller clusters (raise data.split.similarity)",
             )
         )
-    return Split(train, validation_index, test_index, f"by cluster ({found})")
+    said = other_size("validation", len(validation_index), asked[1])
+    return Split(train, validation_index, test_index, f"by cluster ({found})" + (f"; {said}" if said else ""))
+
+
+def other_size(part: str, found: int, wanted: int) -> str:
+    """The sentence about a part whose size differs from what was asked for; nothing where it is close."""
+    if abs(found - wanted) <= max(1, SIZE * wanted):
+        return ""
+    return f"the {part} part has {found:,} records where {wanted:,} were asked for"
 
 
 def variant_split(

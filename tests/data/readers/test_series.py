@@ -333,6 +333,18 @@ def test_steps_of_dates_are_seconds(tmp_path):
     np.testing.assert_allclose(records.arrays[0, 0], [0, 1, 1.5, 2])
 
 
+@pytest.mark.parametrize("earlier", ["+02:00", "-04:00"])
+def test_dates_of_several_offsets_are_sorted_by_their_instants(tmp_path, earlier):
+    """Half past two before the clock goes back, and after it."""
+    path, later = tmp_path / "x.csv", {"+02:00": "+01:00", "-04:00": "-05:00"}[earlier]
+    rows = [("02:30" + later, 1), ("02:30" + earlier, 0), ("03:30" + later, 2)]
+    path.write_text("id,time,v,label\n" + "".join(f"s,2020-10-25T{time},{v},1\n" for time, v in rows))
+    records = read_all(path, Columns(reads="series"), "fail", Skipped())
+    assert records.arrays[0, 0].tolist() == [0, 1, 2]
+    listed = ", ".join(sorted((earlier, later)))
+    assert records.notes == (f"times with several UTC offsets ({listed}) are in the order of their instants",)
+
+
 def test_channels_of_an_archive_alone_are_passed_over(tmp_path):
     for name in ("Moves", "MovesDimension1"):
         for part in ("TRAIN", "TEST"):

@@ -121,6 +121,22 @@ def test_times_are_in_order_however_they_are_written(tmp_path, way):
     assert len(read_time_table(path, Columns()).times) == 60
 
 
+CLOCKS = ["2020-10-25T01:30+02:00", "2020-10-25T02:30+02:00", "2020-10-25T02:30+01:00", "2020-10-25T03:30+01:00"]
+
+
+def test_times_of_several_offsets_are_in_the_order_of_their_instants(tmp_path):
+    """In autumn a clock goes back; in spring, texts may be in order where instants are not."""
+    path = tmp_path / "x.csv"
+    path.write_text("date,a\n" + "".join(f"{time},{n}\n" for n, time in enumerate(CLOCKS)))
+    read = read_time_table(path, Columns())
+    assert read.notes == ("times with several UTC offsets (+01:00, +02:00) are in the order of their instants",)
+    assert steps_in_words(read.times) == "1:00:00 apart"
+    assert next_time(read.times) == "2020-10-25T04:30:00+01:00"
+    path.write_text("date,a\n2020-03-29T01:00+00:00,1\n2020-03-29T01:30+02:00,2\n")
+    with pytest.raises(DataError, match=r"x\.csv:3: found date '2020-03-29T01:30\+02:00' after"):
+        read_time_table(path, Columns())
+
+
 GAPS = "date,a,b\n1,,5\n2,1,6\n\n3,?,7\n4,3,\n5,4,9\n6,,10\n7,6,11\n"
 
 
@@ -258,6 +274,7 @@ def test_values_that_would_overflow_are_named():
         (["2020-01-01 00:00:00", "2020-01-01 01:00:00"], "2020-01-01 02:00:00"),
         (["2020-01-01T00:00", "2020-01-01T00:15"], "2020-01-01T00:30:00"),
         (["30/01/2020", "31/01/2020"], "01/02/2020"),
+        (["2020-01-01T00:00Z", "2020-01-01T01:00Z"], "2020-01-01T02:00:00Z"),
         (["2020-01-01", "2020-02-01"], "after 2020-02-01"),
         (["a", "b"], "after b"),
         (["7"], "after 7"),

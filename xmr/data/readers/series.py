@@ -19,7 +19,7 @@ import numpy as np
 
 from xmr.core.arrays import load_arrays
 from xmr.data.columns import USUAL, ColumnIndex, Columns, find_column
-from xmr.data.dates import is_date, moment, way_of, ways_of
+from xmr.data.dates import instant, is_date, offsets, offsets_in_words, way_of, ways_of
 from xmr.data.readers.numbers import as_numbers, is_gap, is_number, is_plain
 from xmr.data.readers.parts import role_of
 from xmr.data.readers.paths import check_file
@@ -328,7 +328,8 @@ def _long(rows: Rows, columns: Columns, index: ColumnIndex, clock: int) -> Recor
     first = Block([int(lines[group].min()) for group in groups], facts)
     seconds = when if when.dtype.kind == "f" else (when - when.min()) / np.timedelta64(1, "s")
     series, note = _evenly(seconds, values, groups, columns.time_step)
-    return replace(_records(series, first, index, path), notes=(note,) if note else ())
+    said = "" if when.dtype.kind == "f" else offsets_in_words(times)
+    return replace(_records(series, first, index, path), notes=tuple(filter(None, (said, note))))
 
 
 def _evenly(
@@ -403,11 +404,11 @@ def _clock(texts: list[str]) -> tuple[np.ndarray | None, int | None]:
     else:
         endless = np.flatnonzero(np.isinf(clock))
         return clock, int(endless[0]) if len(endless) else None
-    if _DATES.fullmatch("".join(texts)):  # NumPy would also take `now`
+    if _DATES.fullmatch("".join(texts)) and offsets(texts) == ["none"]:  # NumPy would also take `now`
         with suppress(ValueError):
             return np.array(texts, dtype="datetime64[us]"), None
     if way := way_of(texts):
-        return np.array([moment(text, way) for text in texts], dtype="datetime64[us]"), None
+        return np.array([instant(text, way) for text in texts], dtype="datetime64[us]"), None
     usual = ways_of(texts[:1])
     fits = is_number if is_number(texts[0]) else lambda text: any(is_date(text, way) for way in usual)
     return None, next((i for i, text in enumerate(texts) if not fits(text)), 0)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from xmr.data.columns import Columns, check_unique, find_column
-from xmr.data.dates import ISO, moment, way_of, ways_of
+from xmr.data.dates import ISO, instant, offsets_in_words, way_of, ways_of
 from xmr.data.readers.numbers import as_numbers, is_gap
 from xmr.data.readers.rows import Rows, open_rows
 from xmr.data.readers.series import numbers_of
@@ -23,6 +23,7 @@ from xmr.data.records import Records
 from xmr.errors import DataError, Problem
 
 CHUNK = 4096  # rows turned into numbers at once
+_BEGIN = datetime(1970, 1, 1)
 LAST = 200  # times by which the usual step is told
 TIME = ("date", "time", "datetime", "timestamp", "ds")
 
@@ -120,8 +121,8 @@ def _table(rows: Rows, columns: Columns, most: int | None, counted: bool = False
         raise DataError(Problem(f"{path}:{lines[back]}", order, "times in order: numbers, or dates (2020-12-31)"))
     if not times:
         raise DataError(Problem(str(path), "a header and no rows", "a row for every time step"))
-    notes = (rows.commas.note,) if rows.commas is not None and rows.commas.note else ()
-    return TimeTable(np.concatenate(values), tuple(channels), times, str(path), lines, notes)
+    notes = (rows.commas.note if rows.commas is not None else "", "" if clock is None else offsets_in_words(times))
+    return TimeTable(np.concatenate(values), tuple(channels), times, str(path), lines, tuple(filter(None, notes)))
 
 
 def steps_in_words(times: list[str]) -> str:
@@ -132,7 +133,7 @@ def steps_in_words(times: list[str]) -> str:
         way = way_of(times)
         if way is None:
             return ""
-        clock, dated = np.array([(moment(time, way) - datetime.min).total_seconds() for time in times]), True
+        clock, dated = np.array([(instant(time, way) - _BEGIN).total_seconds() for time in times]), True
     gaps = np.diff(clock)
     if not len(gaps):
         return ""
@@ -152,26 +153,29 @@ def next_time(times: list[str]) -> str:
         way = way_of(times)
     if way is None or len(times) < 2:
         return unclear
-    stamps = [moment(time, way) for time in times[-LAST:]]
+    stamps = [instant(time, way) for time in times[-LAST:]]
     step = sorted(later - sooner for sooner, later in pairwise(stamps))[(len(stamps) - 1) // 2]
     if step >= timedelta(days=28):
         return unclear
-    to_come, last = stamps[-1] + step, times[-1]
+    last = times[-1]
     if way != ISO:
-        return to_come.strftime(way)
+        return (stamps[-1] + step).strftime(way)
+    to_come = datetime.fromisoformat(last) + step
     written = to_come.isoformat(sep=" " if " " in last else "T")
+    written = written.replace("+00:00", "Z") if last.endswith("Z") else written
     return written if ":" in last else written[:10] if to_come.time() == datetime.min.time() else unclear
 
 
 def _goes_back(times: list[str]) -> int | None:
     """The first row whose time does not come after the one before it, in the reading that gets furthest: numbers by
-    value, ISO 8601 and other texts by their letters, dates written otherwise by what they say."""
+    value, ISO 8601 of one UTC offset and other texts by their letters, all other dates by their instants."""
     try:
         return _unordered(as_numbers(times).tolist())
     except ValueError:
-        places = [_unordered(times)]
-    for way in ways_of(times) if places[0] is not None else []:
-        places.append(_unordered([moment(time, way) for time in times]))
+        places = [] if offsets_in_words(times) else [_unordered(times)]
+    for way in ways_of(times) if places != [None] else []:
+        places.append(_unordered([instant(time, way) for time in times]))
+    places = places or [_unordered(times)]
     return None if None in places else max(place for place in places if place is not None)
 
 
