@@ -295,3 +295,27 @@ def test_of_programs_that_share_passes_the_mean_takes_one(done):
     chosen = search.choose({each: values[None] for each, values in right.items()}, recipes, pool, result)
     assert result.chosen == "mean of one, another, baseline"
     assert [each.name for each in chosen] == ["one", "another", "baseline"]
+
+
+def test_the_time_of_a_training_is_told_by_the_median_of_its_steps(monkeypatch):
+    """A slow start and one slow step among others of a second: 2 folds of 133 s fit into 270 s, not into 230."""
+    from xmr.commands.auto import held_out
+
+    now = 0.0
+    monkeypatch.setattr(held_out.time, "perf_counter", lambda: now)
+
+    def last_step(limit):
+        nonlocal now
+        now = 0.0
+        clock = held_out._Clock(2, lambda: limit - now, started=0.0)
+        now = 10.0  # the data is encoded
+        for step in range(1, 101):
+            now += {1: 5.0, 3: 20.0}.get(step, 1.0)
+            try:
+                clock({"kind": "step", "step": step, "steps": 100})
+            except held_out.TooLongError as error:
+                return step, error.seconds
+        return step, now
+
+    assert last_step(270) == (100, 133.0)
+    assert last_step(230) == (4, 2 * (37 + 96))

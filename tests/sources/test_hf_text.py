@@ -54,6 +54,16 @@ def test_layers_stop_after_k_blocks(kind):
     assert not torch.allclose(cut(inputs).hidden, whole(inputs).hidden)
 
 
+def test_the_mean_is_over_the_content():
+    """Of a padded row as of the row alone."""
+    source = tiny_source("bert")
+    rows = torch.randn(2, 6, 16)
+    mask = torch.arange(6) < torch.tensor([[6], [3]])
+    both = source(TokenInput(rows, mask, 0, 6)).mean()
+    alone = source(TokenInput(rows[1:, :3], mask[1:, :3], 0, 3, full=True)).mean()
+    assert torch.allclose(both[1:], alone, atol=1e-5)
+
+
 def test_every_row_of_the_matrix_has_a_name():
     """Embedding matrices are often rounded up beyond the tokenizer's words; a mapping may choose such a row."""
     model = tiny_model("bert")

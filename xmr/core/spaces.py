@@ -349,7 +349,10 @@ class TokenFeatures:
 
     def mean(self) -> Tensor:
         """The mean over the content: (B, D')."""
-        return self.aligned.mean(dim=1)
+        if self.content is None:
+            return self.aligned.mean(dim=1)
+        held = self.content[..., None].to(self.aligned.dtype)
+        return (self.aligned * held).sum(dim=1) / held.sum(dim=1)
 
     def split(self, programs: int) -> list[TokenFeatures]:
         """The outputs for each of the programs stacked by `TokenInput.stack`."""

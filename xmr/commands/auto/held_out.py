@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ from xmr.training.loop import train
 from xmr.training.observe import observe
 
 NETWORK_SECONDS = 30.0  # that a small network trains at least, which only its first fold would show
-FIRST_STEPS = 3  # of training, after which its time is estimated
+FIRST_STEPS, LAST_STEPS = 3, 100  # of training, after which its time is estimated, and of which the median is taken
 VALIDATION = 0.1  # of the records of a fold that a trained program chooses its epoch by
 
 
@@ -177,16 +178,23 @@ def _of_folds(
 
 @dataclass
 class _Clock:
-    """Stops the training of a fold as soon as its steps show that all `folds` would take too long."""
+    """Stops the training of a fold as soon as its steps show that all `folds` would take too long.
+
+    What came before the first step, and that step, count as they were; those to come count as the median of the last.
+    """
 
     folds: int
     left: Callable[[], float]
     started: float = field(default_factory=time.perf_counter)
+    ends: deque[float] = field(default_factory=lambda: deque(maxlen=LAST_STEPS + 1))
 
     def __call__(self, event: dict[str, Any]) -> None:
-        if event["kind"] == "step" and event["step"] >= FIRST_STEPS:
-            spent = time.perf_counter() - self.started
-            needed = self.folds * spent * event["steps"] / event["step"]
+        if event["kind"] != "step":
+            return
+        self.ends.append(time.perf_counter())
+        if len(self.ends) > FIRST_STEPS:
+            spent = self.ends[-1] - self.started
+            needed = self.folds * (spent + (event["steps"] - event["step"]) * float(np.median(np.diff(self.ends))))
             if needed - spent > self.left():
                 raise TooLongError(needed)
 
