@@ -22,7 +22,7 @@ from xmr.cli.app import app
 from xmr.commands import papers
 from xmr.commands.study import leaderboard
 from xmr.commands.study.pages import markdown
-from xmr.commands.study.result import read_result
+from xmr.commands.study.result import Cell, read_result
 from xmr.core.component import MAX_NUMBER, help_of, section_model
 from xmr.core.registry import REGISTRIES, TRANSFORMS, encoded_kinds, grid, space_kinds
 from xmr.data.public.catalog import DOMAINS
@@ -257,7 +257,7 @@ def readme() -> str:
     lines = ["| task | xmr | best baseline | same program, random weights |", "|---|---|---|---|"]
     lines += [_readme_row(*row) for row in README_ROWS]
     where = "docs/how-to/let-xmr-choose.md#how-good-is-the-choice"
-    lines += ["", f"[`xmr auto`]({where}), measured with one seed: {_chosen()[1]}"]
+    lines += ["", f"[`xmr auto`]({where}), measured with one seed or five: {_chosen()[1]}"]
     text = (HERE.parent / "README.md").read_text(encoding="utf-8")
     return re.sub(
         r"(?s)(<!-- results:start -->\n).*?(<!-- results:end -->)",
@@ -277,6 +277,7 @@ def results_page() -> str:
 
 
 WORSE = 2.0  # standard errors beyond which a difference is called one
+ENOUGH = 5  # seeds whose differences have a standard error
 
 
 SERIES = ("auto_series", "auto_more_series")
@@ -307,8 +308,8 @@ def _over_series() -> str:
 
 def _chosen() -> tuple[list[str], str]:
     """Every set on which `xmr auto` was measured, as the rows of a table, and a sentence on all."""
-    lines = ["| data | saved | xmr auto | best baseline | difference | in standard errors |"]
-    lines.append("|---|---|---|---|---|---|")
+    lines = ["| data | seeds | saved (seed 0) | xmr auto | best baseline | difference | in standard errors |"]
+    lines.append("|---|---|---|---|---|---|---|")
     outcomes: dict[str, list[str]] = {"better": [], "worse": [], "about": [], "untested": []}
     for path in sorted(RESULTS.glob("auto_*.json")):
         result = read_result(path)
@@ -319,13 +320,14 @@ def _chosen() -> tuple[list[str], str]:
                 continue
             other = result.rows[best].cells[column]
             better = (cell.mean - other.mean) * (1 if higher_is_better(result.columns[column]) else -1)
-            size = better / other.error if other.error else 0.0
+            error = _error_of_difference(cell, other)
+            size = better / error if error else 0.0
             kind = "about" if abs(size) <= WORSE else "better" if size > 0 else "worse"
-            outcomes["untested" if other.error is None and better else kind].append(column)
-            saved = (cell.choice or "").replace("baseline ", "").replace("_", " ")
+            outcomes["untested" if error is None and better else kind].append(column)
+            saved = (cell.choice or "").split("; ")[0].replace("baseline ", "").replace("_", " ")
             baseline = f"{LABELS.get(best, best.replace('_', ' '))} {other.mean:.3f}"
-            cells = (f"{column} ({result.columns[column]})", saved, f"{cell.mean:.3f}", baseline)
-            lines.append(f"| {' | '.join(cells)} | {better:+.3f} | {'' if other.error is None else f'{size:+.1f}'} |")
+            shown = (f"{column} ({result.columns[column]})", str(result.seeds), saved, f"{cell.mean:.3f}", baseline)
+            lines.append(f"| {' | '.join(shown)} | {better:+.3f} | {'' if error is None else f'{size:+.1f}'} |")
     worse, counts = outcomes["worse"], {name: len(found) for name, found in outcomes.items()}
     named = f" ({', '.join(worse)})" if worse else ""
     said = (
@@ -334,6 +336,13 @@ def _chosen() -> tuple[list[str], str]:
         f"{counts['about']}." + (f" For {counts['untested']} there is no standard error." if counts["untested"] else "")
     )
     return lines, said
+
+
+def _error_of_difference(ours: Cell, other: Cell) -> float | None:
+    """The standard error of the difference of two rows: over the seeds, or over test records where seeds are few."""
+    if ours.values and other.values and len(ours.values) >= ENOUGH:
+        return float(np.std(np.array(ours.values) - other.values, ddof=1) / len(ours.values) ** 0.5)
+    return other.error
 
 
 def chosen_page() -> str:
