@@ -159,6 +159,7 @@ def _read(settings: DataSettings, task: type[Task], reads: str, skipped: Skipped
         wild_type=wild_type_of(settings.wild_type),
         offset=settings.offset,
         label_separator=settings.label_separator,
+        documents=settings.documents,
         time_step=settings.time_step,
     )
     tests = Path(settings.test_path) if settings.test_path else None

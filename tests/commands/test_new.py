@@ -33,7 +33,7 @@ def test_or_left_out_and_said(tmp_path):
     made = draft("protein", tmp_path / "x.csv", tmp_path / "x.yaml", Asked(on_error="skip"))
     assert [place.rpartition(":")[2] for place, _, _ in made.skipped.rows] == ["3", "4"]
     assert made.found[0] == "2 records of x.csv: task classification (2 distinct whole numbers)"
-    assert made.found[-1] == "2 more records cannot be read and are skipped (data.on_error: skip)"
+    assert made.found[-1] == "2 records are skipped, as said (data.on_error: skip)"
     assert "  on_error: skip\n" in made.text(tmp_path / "x.yaml")
     (tmp_path / "good.csv").write_text("sequence,label\nACDE,1\nEFGHI,0\n")
     made = draft("protein", tmp_path / "good.csv", tmp_path / "x.yaml", Asked(on_error="skip"))

@@ -1,11 +1,14 @@
 """Ordinary files as people of the field have them: drafted as meant, or one sentence that says what to type."""
 
+import gzip
 import random
 import time
 
 import numpy as np
+import openpyxl
 import pytest
 import soundfile
+from PIL import Image
 
 from xmr.cli.app import execute
 from xmr.core.component import create
@@ -379,7 +382,7 @@ def test_labels_that_are_missing_are_alike(tmp_path, gap, capsys):
         assert "found no label in" in capsys.readouterr().err
         recipe, prepared = drafted(tmp_path, "protein", "x.csv", None, "--on-error", "skip")
         assert (len(prepared.records), recipe.data.on_error) == (23, "skip")
-        assert "1 more records cannot be read and are skipped" in capsys.readouterr().out
+        assert "1 record is skipped, as said" in capsys.readouterr().out
 
 
 def test_empty_columns_of_spreadsheets_are_passed_over(tmp_path):
@@ -412,3 +415,103 @@ def test_files_of_several_formats_are_read_together(tmp_path):
     paths = [str(tmp_path / name) for name in ("one.fasta", "two.csv")]
     assert execute(["new", "protein", *paths, "-o", str(tmp_path / "r.yaml")]) == 0
     assert load_recipe(str(tmp_path / "r.yaml")).data.path == paths
+
+
+def test_bytes_that_are_no_text_are_named_by_line(tmp_path, capsys):
+    (tmp_path / "x.csv").write_bytes("width;Güte\n1;groß\n2;klein\n".encode("latin-1"))
+    assert execute(["new", "table", str(tmp_path / "x.csv"), "--target", "Güte"]) == 2
+    assert "x.csv:1: found bytes that are not text (0xfc); expected UTF-8 text" in capsys.readouterr().err
+
+
+def test_the_last_columns_are_among_those_that_are_listed(tmp_path, capsys):
+    (tmp_path / "x.csv").write_text("a,b,c,d,e,f,g,h,site,fall\n1,2,3,4,5,6,7,8,x,no\n2,2,3,4,5,6,7,8,y,yes\n")
+    assert execute(["new", "table", str(tmp_path / "x.csv")]) == 2
+    assert "found columns a, b, c, d, e, f, ..., site, fall; expected the label: --target" in capsys.readouterr().err
+
+
+def test_a_table_with_the_names_of_rows_as_pandas_writes_it(tmp_path, capsys):
+    content = ",width,kind\n" + "".join(f"{i + 100},{i * i},{'ab'[i % 2]}\n" for i in range(24))
+    prepared = drafted(tmp_path, "table", "x.csv", content, "--target", "kind")[1]
+    assert prepared.records.columns == ("", "width")
+    content = ",width,kind\n" + "".join(f"{i},{i * i},{'ab'[i % 2]}\n" for i in range(24))
+    assert drafted(tmp_path, "table", "y.csv", content, "--target", "kind")[1].records.columns == ("width",)
+    assert "column '' counts the rows, so it is ignored" in capsys.readouterr().out
+
+
+def test_labels_of_which_most_are_numbers_are_numbers(tmp_path, capsys):
+    """As in a column of a table: the others are named, not made classes of."""
+    rows = [(text, ">100" if i == 5 else i) for i, text in enumerate(PROTEINS)]
+    (tmp_path / "x.csv").write_text(table("sequence,IC50", rows))
+    assert execute(["new", "protein", str(tmp_path / "x.csv")]) == 2
+    assert "x.csv:7: record '7': found '>100' in 'IC50'; expected a finite number" in capsys.readouterr().err
+    recipe, prepared = drafted(tmp_path, "protein", "x.csv", None, "--on-error", "skip")
+    assert (recipe.task, len(prepared.records)) == ("regression", 23)
+
+
+def test_a_label_for_each_record_is_no_class(tmp_path, capsys):
+    (tmp_path / "x.csv").write_text(table("width,price", [(i, f"${i}") for i in range(24)]))
+    assert execute(["new", "table", str(tmp_path / "x.csv"), "--target", "price"]) == 2
+    said = "found 24 different labels in 24 records (column 'price'); expected a column of classes"
+    assert said in capsys.readouterr().err
+
+
+def test_names_of_columns_are_no_smiles(tmp_path):
+    """Letters of atoms alone make no molecule: `compound` is the name of a column."""
+    rows = [("C" * (i + 1) + "O", "inactive" if i % 2 else "active") for i in range(24)]
+    recipe, _ = drafted(tmp_path, "molecule", "x.csv", table("compound,active", rows))
+    assert (recipe.data.input, recipe.data.target) == ("compound", "active")
+
+
+def test_the_recipe_of_a_zipped_file(tmp_path, monkeypatch):
+    (tmp_path / "x.csv.gz").write_bytes(
+        gzip.compress(table("sequence,label", [(t, i % 2) for i, t in enumerate(PROTEINS)]).encode())
+    )
+    monkeypatch.chdir(tmp_path)
+    assert execute(["new", "protein", "x.csv.gz"]) == 0
+    assert (tmp_path / "x.yaml").is_file()
+
+
+def test_a_workbook_with_a_title_and_a_sheet_of_remarks(tmp_path, capsys):
+    book = openpyxl.Workbook()
+    book.active.title = "README"
+    for text in ("About", "exported in May"):
+        book.active.append([text])
+    sheet = book.create_sheet("cohort")
+    for row in (["Cohort of 2021"], [], ["width", "kind"], *([i, "ab"[i % 2]] for i in range(24))):
+        sheet.append(row)
+    book.save(tmp_path / "x.xlsx")
+    prepared = drafted(tmp_path, "table", "x.xlsx", None, "--target", "kind")[1]
+    assert (prepared.records.columns, len(prepared.records)) == (("width",), 24)
+    assert "the sheet 'cohort' is read, of README, cohort" in capsys.readouterr().out
+
+
+def test_images_of_several_sizes(tmp_path):
+    for i in range(24):
+        path = tmp_path / "pets" / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8 + i, 9, 3), 9 * i, np.uint8)).save(path)
+    (tmp_path / "pets/Thumbs.db").write_bytes(b"x")
+    recipe, prepared = drafted(tmp_path, "image", "pets", None)
+    assert (len(prepared.records), recipe.encoder["resize"]) == (24, "crop")
+
+
+def test_a_folder_of_documents_for_each_class(tmp_path, capsys):
+    """As text corpora are handed out: train/pos/0_9.txt, each file one text of several lines."""
+    for i in range(40):
+        path = tmp_path / "news" / ("train", "test")[i % 5 == 0] / ("sport", "money")[i % 2] / f"{i}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"Subject: {i}\n\nThe {('goal', 'bond')[i % 2]} of {i}.\n")
+    recipe, prepared = drafted(tmp_path, "text", "news", None)
+    assert "each file is one text, because a folder holds several" in capsys.readouterr().out
+    assert (recipe.data.documents, len(prepared.records), {*prepared.records.labels["label"]}) == (
+        *(True, 40),
+        {"sport", "money"},
+    )
+    assert prepared.records.ids[0] == "test/money/15.txt"
+    assert prepared.records.inputs[0] == "Subject: 15\n\nThe bond of 15."
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new/a.txt").write_text("The goal\nof 3.")
+    fast = ("training.epochs=1", "source.layers=1", "baselines=[]", "training.min_steps=0")
+    assert execute(["run", str(tmp_path / "r.yaml"), *fast, "-o", str(tmp_path / "run"), "--quiet"]) == 0
+    assert execute(["predict", str(tmp_path / "run"), str(tmp_path / "new"), "-o", str(tmp_path / "p.csv")]) == 0
+    assert (tmp_path / "p.csv").read_text().splitlines()[1].startswith("a.txt,")

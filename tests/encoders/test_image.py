@@ -1,6 +1,7 @@
 """Every kind of picture a user may have: modes, depths, orientation, sizes, broken files, folders, lists and arrays."""
 
 import os
+import shutil
 import struct
 import time
 import tracemalloc
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
+from xmr.cli.app import execute
 from xmr.core.component import check_section, create
 from xmr.core.kinds import ImageBatch
 from xmr.core.registry import ENCODERS
@@ -493,3 +495,19 @@ def test_a_chunk_that_announces_gigabytes_reserves_none(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 50e6
+
+
+def test_files_that_a_table_lists_by_bare_names(tmp_path, capsys):
+    """As competitions hand out images: a table of ids, and a folder next to it."""
+    (tmp_path / "train").mkdir()
+    for i in range(4):
+        Pillow.fromarray(np.full((8, 8, 3), 60 * i, np.uint8)).save(tmp_path / "train" / f"{i:05}.png")
+    (tmp_path / "x.csv").write_text("image,label\n" + "".join(f"{i:05},{'ab'[i % 2]}\n" for i in range(4)))
+    columns = Columns(reads="images")
+    assert read_all(tmp_path / "x.csv", columns, "fail", Skipped()).inputs == [f"train/{i:05}.png" for i in range(4)]
+    (tmp_path / "copy").mkdir()
+    shutil.copy(tmp_path / "train/00000.png", tmp_path / "copy")  # two of a name: neither is taken
+    assert read_all(tmp_path / "x.csv", columns, "fail", Skipped()).inputs[:2] == ["00000", "train/00001.png"]
+    (tmp_path / "y.csv").write_text("id,seq\n1,a\n")
+    assert execute(["new", "image", str(tmp_path / "y.csv"), "--target", "id"]) == 2
+    assert "expected a column named path or file or filename" in capsys.readouterr().err

@@ -226,3 +226,13 @@ def test_words_are_cut_and_padded():
     written.configure(tokenize=lambda texts: seen.extend(texts) or [[1]] * len(texts))
     written.fit(table(("age", "job"), [(31, "clerk"), (40, "?"), (22, "smith")]))
     assert seen[:2] == ["age is 31, job is clerk", "age is 40"]
+
+
+def test_many_columns_are_described_in_few_lines():
+    names = [f"x{i}" for i in range(20)]
+    records = table(names, [["ab"[i % 2], *(i * j + 0.5 for j in range(1, 20))] for i in range(8)])
+    said = encoder().fit(records).describe()
+    assert said == ["columns x1, x2, x3 and 16 more: number", "column x0: category (2 values)"]
+    stated = {name: "number" if name != "x0" else "category" for name in names}
+    said = encoder(columns=stated).fit(records).describe()
+    assert said == ["columns: 1 category, 19 number (as encoder.columns says)"]

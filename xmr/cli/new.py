@@ -65,7 +65,7 @@ def new(
     from xmr.core.files import write_text
     from xmr.errors import RecipeError
 
-    path = out or source[0].with_suffix(".yaml")
+    path = out or source[0].with_name(source[0].name.removesuffix(".gz")).with_suffix(".yaml")
     if path.exists() and not force:
         raise RecipeError(f"{path}: found a file; expected none (--force replaces it)")
     asked = Asked(

@@ -11,12 +11,13 @@ from xmr.errors import DataError, Problem, nearest
 NO_IDS = "none"  # as the column of the ids: records are numbered by their lines
 ROLES = ("input", "id", "set", "time", "group")  # one column each
 SEVERAL = ("target", "skip")
-RULES = ("pattern", "wild_type", "offset", "label_separator", "time_step")  # how what stands in them is read
+RULES = ("pattern", "wild_type", "offset", "label_separator", "time_step", "documents")  # how what is there is read
 _FIELDS = {"set": "split_column", "group": "group_column", "skip": "ignore_columns"}  # recipe fields of other names
+FILES = ("path", "file", "filename", "file_name", "image", "audio")  # usual names of a column of files
 USUAL: dict[str, tuple[str, ...]] = {
     "input": (
         *("sequence", "seq", "sequences", "protein", "peptide", "text", "input", "smiles", "canonical_smiles"),
-        *("path", "file", "filename", "file_name", "image", "audio"),
+        *FILES,
     ),
     "target": ("target", "label", "labels", "class", "y"),
     "id": ("id", "name", "accession", "series_id", "case_id"),
@@ -48,6 +49,7 @@ class Columns:
     offset: int = 0  # the number of its first residue, less one
     label_separator: str | None = None  # between several labels in one cell
     time_step: float | None = None  # series of one row per time step: resampled to it
+    documents: bool = False  # each .txt file is one text
     trained: Columns | None = None  # of the file a program was trained on
 
     def given(self) -> dict[str, Any]:
@@ -59,13 +61,13 @@ class Columns:
         """The inverse of `given`. Raises TypeError for a value that is not the name of a column."""
         names = {**given}
         several: dict[str, Any] = {role: tuple(names.pop(role, ())) for role in SEVERAL}
-        offset, step = names.pop("offset", 0), names.pop("time_step", None)
+        offset, step, documents = names.pop("offset", 0), names.pop("time_step", None), names.pop("documents", False)
         every = (*names.values(), *(name for part in several.values() for name in part))
         known = {*ROLES, *RULES}
-        numbers = isinstance(offset, int) and isinstance(step, int | float | None)
-        if {*names} - known or not all(isinstance(name, str) for name in every) or not numbers:
+        rules = isinstance(offset, int) and isinstance(step, int | float | None) and isinstance(documents, bool)
+        if {*names} - known or not all(isinstance(name, str) for name in every) or not rules:
             raise TypeError(f"columns {given}")
-        return cls(**several, **names, offset=offset, time_step=step)
+        return cls(**several, **names, offset=offset, time_step=step, documents=documents)
 
     def recalled(self) -> Columns:
         """With the rules of the training file where none is given; labels are looked for in the columns first."""

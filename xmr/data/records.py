@@ -18,7 +18,9 @@ _LISTS = ("ids", "inputs", "role", "mask", "line", "group", "title", "origin")  
 class Noted(Protocol):
     """A rule of a reader; `note` describes what it changed and is empty if it changed nothing."""
 
-    note: str
+    @property
+    def note(self) -> str:
+        """What changed."""
 
 
 @dataclass
@@ -69,9 +71,9 @@ class Records:
         labels = {name: pick(column) for name, column in self.labels.items()}
         return replace(self, labels=labels, arrays=None if self.arrays is None else self.arrays[chosen], **lists)
 
-    def noted(self, rule: Noted | None) -> Records:
+    def noted(self, rule: Noted) -> Records:
         """Itself, with the note of a rule."""
-        if rule is not None and rule.note:
+        if rule.note:
             self.notes = tuple(dict.fromkeys((*self.notes, rule.note)))
         return self
 

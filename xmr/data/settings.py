@@ -112,6 +112,7 @@ class DataSettings(Section):
     label_separator: Annotated[str, MinLen(1)] | None = Field(
         None, description="multilabel: what separates several labels in one cell, e.g. | for membrane|nucleus"
     )
+    documents: bool = Field(False, description="a folder of texts: each .txt file is one text, not each line")
     time: str | None = Field(
         None,
         description="time series with one row per time step: the column of the time; by default one with a usual name",

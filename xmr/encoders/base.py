@@ -31,6 +31,7 @@ class Encoder(ABC):
 
     section: dict[str, Any]  # the recipe section it was made from (xmr.core.component.create)
     emits: ClassVar[str]
+    drafting: ClassVar[dict[str, Any]] = {}  # fields by which `xmr new` looks at records; its draft states others
     reads: ClassVar[str] = "text"  # what a file of records holds: see `xmr.data.columns.Columns.reads`
     kmer: ClassVar[int] = 0  # letters of the k-mers that tell near copies; 0: the inputs are no sequences of letters
     season: int = 1  # steps after which a series repeats, for the seasonal-naive forecast

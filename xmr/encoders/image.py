@@ -50,6 +50,7 @@ class ImageEncoder(Encoder):
     """
 
     emits: ClassVar[str] = "image"
+    drafting: ClassVar[dict[str, Any]] = {"size": 32}
     reads: ClassVar[str] = "images"
 
     def __init__(

@@ -37,6 +37,8 @@ from xmr.encoders.state import texts
 from xmr.errors import DataError, Problem, RecipeError, nearest
 from xmr.tasks.base import Task, task_class
 
+STATED = "as encoder.columns says"
+MOST_LISTED, MOST_NAMED = 12, 3  # columns that are described one by one; names of numbers where these are more
 _MOSTLY = 0.9  # from this fraction of numbers on, a column is numeric and other cells are errors
 
 
@@ -155,8 +157,20 @@ class TableEncoder(Encoder):
         return self.render or any(column.kind == "text" for column in self.seen)
 
     def describe(self) -> list[str]:
-        """The type of each column, one line per column."""
-        return [f"column {column.name}: {column.kind} ({column.why})" for column in self.seen]
+        """The type of each column, one line per column; one for those of the recipe, one for many numbers."""
+        stated = [column for column in self.seen if column.why == STATED]
+        numbers = [column for column in self.seen if column.kind == "number" and column not in stated]
+        listed = [column for column in self.seen if column not in stated]
+        said = []
+        if len(listed) > MOST_LISTED and len(numbers) > MOST_NAMED:
+            names = ", ".join(column.name for column in numbers[:MOST_NAMED])
+            said.append(f"columns {names} and {len(numbers) - MOST_NAMED:,} more: number")
+            listed = [column for column in listed if column not in numbers]
+        said += [f"column {column.name}: {column.kind} ({column.why})" for column in listed]
+        if stated:
+            kinds = Counter(column.kind for column in stated)
+            said.append(f"columns: {', '.join(f'{n:,} {kind}' for kind, n in kinds.items())} ({STATED})")
+        return said
 
     def canonical(self, records: Records) -> list[str]:
         """The cells side by side, gaps alike."""
@@ -239,7 +253,7 @@ class TableEncoder(Encoder):
         if asked == "text" and self.tokenize is None:
             raise RecipeError(Problem(f"encoder.columns.{name}", "text", "another kind: this source reads no words"))
         if asked is not None:
-            column = Column(name, asked, f"as encoder.columns says{share}", gaps=gaps)
+            column = Column(name, asked, f"{STATED}{share}", gaps=gaps)
             column.way = (way_of(counts) if asked == "date" else None) or ISO
             return column
         if not known:

@@ -26,8 +26,8 @@ def read(path, **columns):
             r"x\.jsonl:3: found the name 'seq'; expected sequence as in the first",
         ),
         (
-            '{"sequence": ["A"]}\n',
-            r"x\.jsonl:1: sequence: found a list; expected a text, a number, true, false or null",
+            '{"sequence": [["A"]]}\n',
+            r"x\.jsonl:1: sequence: found a list; expected a text, a number, true, false, null, or a list of these",
         ),
         ('{"a": 1, "a": 2}\n', r"x\.jsonl:1: found no JSON object \(the name 'a' twice in one object\)"),
         ("{}\n", r"x\.jsonl:1: found an empty object"),
@@ -47,6 +47,23 @@ def test_values_of_json_are_read_as_a_table_would_hold_them(tmp_path):
     )
     found = read(tmp_path / "x.jsonl")
     assert (found.ids, found.inputs, found.labels) == (["7", "b"], ["ACD", "EFG"], {"label": ["true", ""]})
+
+
+def test_objects_in_objects_are_columns_and_lists_are_cells(tmp_path, capsys):
+    (tmp_path / "x.jsonl").write_text(
+        "".join(
+            f'{{"text": "so {i}", "tags": {tags}, "meta": {{"user": {{"id": {i}}}, "lang": "en"}}}}\n'
+            for i, tags in enumerate(['["a", "b"]', '["b"]', "[]", '["a"]'] * 6)
+        )
+    )
+    found = read(tmp_path / "x.jsonl", reads="table")
+    assert found.columns == ("text", "tags", "meta.user.id", "meta.lang")
+    assert found.inputs[0].split("\x1f") == ["so 0", "a|b", "0", "en"]
+    assert execute(["new", "text", str(tmp_path / "x.jsonl"), "--target", "tags", "--on-error", "skip"]) == 0
+    assert "task multilabel (2 labels, several in one cell between |)" in capsys.readouterr().out
+    (tmp_path / "y.jsonl").write_text('{"a": {"b": 1}, "a.b": 2}\n')
+    with pytest.raises(DataError, match=r"y\.jsonl:1: found no JSON object \(the name 'a\.b' twice"):
+        read(tmp_path / "y.jsonl", reads="table")
 
 
 @pytest.mark.parametrize("name", ["x.txt", "x.txt.gz"])

@@ -12,8 +12,11 @@ from xmr.data.mutations import mutations_of
 from xmr.data.readers.header import name_columns
 from xmr.data.readers.lines import refuse_lines
 from xmr.data.readers.numbers import is_gap
+from xmr.data.readers.paths import suffix_of
 from xmr.data.readers.rows import COLUMNAR, open_rows
 from xmr.data.readers.series import TIME
+from xmr.data.readers.text import reading
+from xmr.data.smiles import unreadable
 from xmr.errors import DataError, Problem
 
 LABELS = (
@@ -22,10 +25,10 @@ LABELS = (
 )
 CHUNK = 4096
 COUNTED = 20  # rows that a column with a name must count to be suspected
-SHOWN = 8  # columns that a message lists
+SHOWN = 8  # columns that a message lists, the last two among them
 _UNNAMED = re.compile(r"(unnamed: ?\d+|index|)", re.IGNORECASE)  # what pandas and R call the numbers of rows
 SHORTEST = 8  # letters of an input in a first row that is no header
-_SMILES = re.compile(r"(?=.*[CcNnOo])[A-Za-z0-9@+\-\[\]()=#$/\\%.:~*]{2,}")
+_ATOM = re.compile("[CcNnOo]")
 _FILE = re.compile(r".*[^/]\.[A-Za-z][A-Za-z0-9]{1,4}")
 _LETTERS = re.compile(r"[A-Za-z*.-]{4,}")
 
@@ -44,9 +47,14 @@ def guess_columns(source: Path, columns: Columns, domain: str, mutations: bool =
     domain: of the recipe; mutations: whether the inputs list those of one protein. Raises DataError that lists the
     columns where the label could be any of several, and for mutations of a protein that is not stated.
     """
-    suffix = (Path(source.stem).suffix if source.suffix == ".gz" else source.suffix).lower()
-    if source.is_dir() or suffix not in COLUMNAR:
+    if source.is_dir() or suffix_of(source) not in COLUMNAR:
         return Guessed(columns)
+    with reading(source):
+        return _guess(source, columns, domain, mutations)
+
+
+def _guess(source: Path, columns: Columns, domain: str, mutations: bool) -> Guessed:
+    """The same for a table."""
     if columns.reads not in ("table", "series"):
         refuse_lines(source, columns)
     with open_rows(source, "records") as rows:
@@ -129,7 +137,7 @@ def _mutated(cell: str) -> bool:
 
 
 def _smiles(cell: str) -> bool:
-    return _SMILES.fullmatch(cell) is not None and not _is_number(cell)
+    return len(cell) > 1 and _ATOM.search(cell) is not None and unreadable(cell) is None
 
 
 def _file(cell: str) -> bool:
@@ -237,5 +245,6 @@ class _Table:
         binary = [at for at in left if (held := {*self.cells(at)}) and held <= {"0", "1", "0.0", "1.0"}]
         if len(binary) > 1 and self.columns.reads not in ("table", "series"):
             return tuple(self.header[at] for at in binary), "columns of 0 and 1"
-        listed = ", ".join(self.header[:SHOWN]) + (", ..." if len(self.header) > SHOWN else "")
+        ends = [*self.header[: SHOWN - 2], "...", *self.header[-2:]] if len(self.header) > SHOWN else self.header
+        listed = ", ".join(ends)
         raise DataError(Problem(self.file, f"columns {listed}", "the label: --target NAME, once for each label"))

@@ -6,6 +6,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 from xmr.data.dates import ISO, moment, way_of
+from xmr.data.readers.numbers import is_number
 from xmr.data.records import Records
 from xmr.errors import DataError, Problem
 from xmr.tasks.base import Task
@@ -15,6 +16,7 @@ from xmr.tasks.regression import Regression
 from xmr.tasks.sequence_labeling import SequenceLabeling
 
 LEAST_RESIDUES = 5  # a label of fewer letters or digits says nothing of each residue
+MOSTLY = 0.9  # fraction of labels above which other labels are wrong, as in a column of a table
 WEEKEND = (5, 6)  # as datetime counts weekdays
 
 
@@ -34,9 +36,9 @@ def guess_task(records: Records, texts: list[str], archived: bool = False) -> tu
         varied = len({*map(len, texts)}) > 1 or len(distinct) > len(labels) / 2  # two words may be as long as peptides
         if varied and max(map(len, labels)) >= LEAST_RESIDUES:
             return SequenceLabeling, "labels as long as their sequences"
-    try:
-        numbers = {float(label) for label in distinct}
-    except ValueError:
+    numbers = {float(label) for label in distinct if is_number(label)}
+    words = sum(not is_number(label) for label in labels)
+    if words and (archived or len(numbers) <= 10 or words > len(labels) - MOSTLY * len(labels)):
         return Classification, f"{len(distinct)} distinct labels: {', '.join(sorted(distinct)[:5])}"
     if any(number != int(number) for number in numbers) or (len(numbers) > 10 and not archived):
         return Regression, f"{len(numbers)} distinct numbers"

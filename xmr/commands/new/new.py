@@ -62,5 +62,6 @@ def _of(reading: Reading) -> Draft:
     made.skipped = reading.skipped
     if len(made.skipped):
         made.body["data"]["on_error"] = "skip"
-        made.found.append(f"{len(made.skipped):,} more records cannot be read and are skipped (data.on_error: skip)")
+        unread = "record is" if len(made.skipped) == 1 else "records are"
+        made.found.append(f"{len(made.skipped):,} {unread} skipped, as said (data.on_error: skip)")
     return made

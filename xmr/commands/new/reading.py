@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from xmr.commands.new.base import Asked, Sample
 from xmr.commands.new.columns import guess_columns
 from xmr.commands.new.guess import guess_task
@@ -19,6 +21,7 @@ from xmr.data.columns import Columns
 from xmr.data.mutations import fitting_offsets, whole_sequences
 from xmr.data.pattern import apply_pattern
 from xmr.data.readers.fasta import names_a_file
+from xmr.data.readers.lines import are_documents
 from xmr.data.readers.numbers import is_labelled
 from xmr.data.readers.parts import parts_and_classes
 from xmr.data.readers.read import files_of, one_column_each, read_all, wild_type_of
@@ -53,7 +56,7 @@ class Reading:
 
     def sample(self) -> Sample:
         """The usable records, and what they are. Raises DataError."""
-        encoder = create(ENCODERS, {"name": self.domain})
+        encoder = create(ENCODERS, {"name": self.domain, **ENCODERS.get(self.domain).drafting})
         columns, records = self._records(encoder.reads) if self.given is None else (Columns(), self.given)
         _check_domain(self.domain, records, self.paths[0])
         symbols = encoder.emits == "symbols"
@@ -70,6 +73,10 @@ class Reading:
         texts = encoder.canonical(records) if symbols else []
         names = tuple(records.labels)
         task, why = self._task(records, texts)
+        if len(labelled := self._without(records, task.check_labels(records))) < len(records):
+            records, texts = labelled, encoder.canonical(labelled) if symbols else []
+        if any(len({*labels}) > 1 for labels in records.labels.values()):  # of one class, the draft says so
+            task.check_split(records, np.arange(len(records)))
         return Sample(
             domain=self.domain,
             encoder=encoder,
@@ -114,6 +121,9 @@ class Reading:
         source = self.paths[0] if len(self.paths) == 1 else self.paths
         files = files_of(source, reads)
         classes = parts_and_classes(files.names)[1] if files else []
+        if files and self.paths[0].is_dir() and are_documents(files.home, files.names, Columns()):
+            self.rules["documents"] = True
+            self.why.append("each file is one text, because a folder holds several (or a line: data.documents=false)")
         columns = Columns(
             asked.input,
             asked.target,
@@ -125,6 +135,7 @@ class Reading:
             skip=asked.ignore,
             pattern=asked.pattern,
             time_step=asked.time_step,
+            documents="documents" in self.rules,
         )
         looked_at = files.home / files.names[0] if files else self.paths[0]
         mutations = asked.wild_type is not None

@@ -37,10 +37,14 @@ def name_columns(rows: Rows, columns: Columns) -> list[str]:
 
 
 def _is_header(first: list[Row]) -> bool:
-    """A first row of distinct names: none is a number or a gap, and none stands in its column again."""
+    """A first row of distinct names: none is a number or a gap, and none stands in its column again.
+
+    The first may be empty, where its column is not: pandas and R write the names of rows so.
+    """
     top = list(first[0][1])
     while len(top) > 1 and not top[-1]:  # columns at the end that a spreadsheet left empty
         top.pop()
-    if len(set(top)) != len(top) or any(is_number(cell) or is_gap(cell) for cell in top):
+    named = top[1:] if len(top) > 1 and not top[0] and all(row[0] for _, row in first[1:]) else top
+    if len(set(top)) != len(top) or any(is_number(cell) or is_gap(cell) for cell in named):
         return False
     return not any(name == cell for _, row in first[1:] for name, cell in zip(top, row))

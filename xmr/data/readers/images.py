@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from xmr.core.arrays import load_arrays
+from xmr.core.files import leads_out
 from xmr.data.readers.parts import PARTS
 from xmr.data.records import Records
 from xmr.errors import DataError, Problem
 
 AT_ONCE = 256  # images
 _SETS = ("set", "sets", "split")
+_SYSTEM = {"thumbs.db", "desktop.ini"}  # what Windows puts into folders
 _IMAGES, _LABELS = ("images", "image", "x", "X", "data"), ("labels", "label", "y", "Y", "target", "targets")
 
 
@@ -38,7 +40,8 @@ def read_folder(folder: Path, need_target: bool, chunk: int) -> Iterator[Records
     depth = 1 + split
     loose = [path for path in relative if len(path.parts) <= depth]
     if len(loose) == len(relative) and need_target:
-        raise DataError(Problem(str(folder / loose[0]), "a file outside any class", "one subfolder per class"))
+        expected = "one subfolder per class, or the label in the names (data.pattern: '{label}_{}')"
+        raise DataError(Problem(str(folder / loose[0]), "a file outside any class", expected))
     labelled = need_target or not loose
     for begin in range(0, len(relative), chunk):
         part = relative[begin : begin + chunk]
@@ -78,9 +81,10 @@ def read_folders(folders: Sequence[Path], need_target: bool, chunk: int) -> Iter
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All entries below a folder that are not folders, without hidden ones, in order; also links, pipes and dead links.
+    """All entries below a folder that are not folders, in order, without those hidden or of the system.
 
-    Raises DataError for links to folders, whose files would be passed over, and for folders that cannot be listed.
+    Links, pipes and dead links are among them. Raises DataError for links to folders, whose files would be passed over,
+    and for folders that cannot be listed.
     """
     found: list[Path] = []
     links: list[Problem] = []
@@ -95,10 +99,32 @@ def files_below(folder: Path) -> list[Path]:
             if os.path.islink(os.path.join(here, name)):
                 expected = "the folder itself: links to folders are not followed"
                 links.append(Problem(os.path.join(here, name), "a link to a folder", expected))
-        found.extend(below / name for name in files if not name.startswith("."))
+        found.extend(below / name for name in files if not (name.startswith(".") or name.casefold() in _SYSTEM))
     if links:
         raise DataError(sorted(links, key=lambda problem: problem.place))
     return sorted(found)
+
+
+class Listed:
+    """The files below the folder of a table that lists them, also by their bare names: `a` is train/a.png."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.below: dict[str, list[str]] | None = None
+
+    def located(self, records: Records) -> Records:
+        """Records whose files are not where the table says, with the only file below that has their name."""
+        place = [os.path.join(self.folder, name) for name in records.inputs]
+        missing = [at for at, name in enumerate(records.inputs) if not (leads_out(name) or os.path.lexists(place[at]))]
+        if missing and self.below is None:
+            self.below = {}
+            for path in files_below(self.folder):
+                for name in {path.name, path.stem}:
+                    self.below.setdefault(name, []).append(path.as_posix())
+        for at in missing:
+            found = (self.below or {}).get(records.inputs[at], [])
+            records.inputs[at] = found[0] if len(found) == 1 else records.inputs[at]
+        return records
 
 
 def read_npz(path: Path, need_target: bool, chunk: int) -> Iterator[Records]:

@@ -1,4 +1,7 @@
-"""JSON Lines files: an object per line, whose names are the columns of the first."""
+"""JSON Lines files: an object per line, whose names are the columns of the first.
+
+An object in it gives columns such as `meta.lang`, a list of words one cell, `a|b`.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,15 @@ from xmr.data.readers.delimited import Row
 from xmr.data.readers.values import as_text
 from xmr.errors import DataError, Problem
 
+BETWEEN = "|"  # words of a list
 JSON_LINES = (".jsonl", ".ndjson")
 
 
 def read_json_lines(path: Path, handle: IO[str]) -> tuple[list[str], Iterator[Row]]:
     """The names of the columns, and (line, cells) of every object; a name that an object lacks is an empty cell.
 
-    Raises DataError for a line that is no JSON object, for a name that the first object does not have, and for a list
-    or an object as a value.
+    Raises DataError for a line that is no JSON object, for a name that the first object does not have, and for a
+    list of lists or objects.
     """
     objects = ((line, _object(path, line, text)) for line, text in enumerate(handle, start=1) if text.strip())
     first = next(objects, None)
@@ -32,6 +36,7 @@ def read_json_lines(path: Path, handle: IO[str]) -> tuple[list[str], Iterator[Ro
 def _object(path: Path, line: int, text: str) -> dict[str, Any]:
     try:
         found = json.loads(text, object_pairs_hook=_once)
+        found = _once(list(_flat(f"{path}:{line}", found))) if isinstance(found, dict) else found
     except (ValueError, RecursionError) as error:
         raise DataError(Problem(f"{path}:{line}", f"no JSON object ({error})", "one on each line")) from None
     if not isinstance(found, dict) or not found:
@@ -52,8 +57,19 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _row(path: Path, line: int, found: dict[str, Any], names: list[str]) -> Row:
     if (more := next((name for name in found if name not in names), None)) is not None:
         raise DataError(Problem(f"{path}:{line}", f"the name {more!r}", f"{', '.join(names)} as in the first object"))
-    for name, value in found.items():
-        if isinstance(value, dict | list):
-            kind = "a list" if isinstance(value, list) else "an object"
-            raise DataError(Problem(f"{path}:{line}: {name}", kind, "a text, a number, true, false or null"))
     return line, [as_text(found.get(name)) for name in names]
+
+
+def _flat(place: str, found: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of an object and of those in it, with their names. Raises DataError for what no cell can hold."""
+    for key, value in found.items():
+        name = f"{before}{key}"
+        if isinstance(value, dict):
+            yield from _flat(place, value, f"{name}.")
+        elif not isinstance(value, list):
+            yield name, value
+        elif any(isinstance(item, dict | list) or BETWEEN in as_text(item) for item in value):
+            expected = f"a text, a number, true, false, null, or a list of these without {BETWEEN}"
+            raise DataError(Problem(f"{place}: {name}", "a list", expected))
+        else:
+            yield name, BETWEEN.join(map(as_text, value))

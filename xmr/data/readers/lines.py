@@ -1,9 +1,9 @@
-"""Text files without columns: each line is a record, and its number the id. There is no header, and no label."""
+"""Text files without columns: each line is a record, or the whole file. There is no header, and no label."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from xmr.data.records import Records
 from xmr.errors import DataError, Problem
 
 _MARKS = re.compile(r"[\t,;|]")
+_LOOKED_AT = 5  # files that show whether all have columns
 _DECIDING = 200  # lines that show whether a file has columns
 
 
@@ -60,8 +61,26 @@ def read_lines(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
             yield Records(
                 ids=[str(number) for number, _ in part],
                 inputs=[text for _, text in part],
-                labels={name: [""] * len(part) for name in columns.target or USUAL["target"][:1]},
+                labels=_unlabelled(columns, len(part)),
                 line=[number for number, _ in part],
                 file=str(path),
                 notes=(f"{path.name}: each line is read as a record, because the first names no column",),
             )
+
+
+def read_document(path: Path, columns: Columns) -> Records:
+    """A whole file as one record, by its name."""
+    with open_text(path) as handle:
+        text = handle.read().strip()
+    return Records([path.name], [text], _unlabelled(columns, 1), line=[1], file=str(path))
+
+
+def are_documents(home: Path, names: Sequence[str], columns: Columns) -> bool:
+    """Whether the files of a folder are texts of one record each: text without columns, several in a folder."""
+    folders = {str(Path(name).parent) for name in names}
+    texts = all(suffix_of(Path(name)) == ".txt" for name in names) and 1 < len(folders) <= len(names) / 2
+    return texts and not any(has_columns(home / name, columns) for name in names[:_LOOKED_AT])
+
+
+def _unlabelled(columns: Columns, n: int) -> dict[str, list[str]]:
+    return {name: [""] * n for name in columns.target or USUAL["target"][:1]}

@@ -11,7 +11,7 @@ from xmr.data.columns import Columns
 from xmr.data.mutations import whole_sequences
 from xmr.data.pattern import apply_pattern
 from xmr.data.readers.fasta import FASTA, names_a_file, read_fasta
-from xmr.data.readers.images import read_folder, read_folders, read_npz
+from xmr.data.readers.images import Listed, read_folder, read_folders, read_npz
 from xmr.data.readers.paths import check_file, must_exist, suffix_of
 from xmr.data.readers.rows import COLUMNAR
 from xmr.data.readers.sequences import read_sequences
@@ -92,7 +92,8 @@ def _read_files(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
     elif check_file(path, (*FORMATS, ".npz"), "records") == ".npz":
         yield from read_npz(path, columns.need_target, chunk)
     else:
-        yield from _read_texts(path, columns, chunk)
+        listed = Listed(path.parent)
+        yield from (listed.located(part) for part in _read_texts(path, columns, chunk))
 
 
 def _media(path: Path | Sequence[Path]) -> Iterator[Records] | None:

@@ -12,7 +12,7 @@ from typing import Any
 from xmr.data.columns import ColumnIndex
 from xmr.data.readers.arff import read_arff
 from xmr.data.readers.delimited import DecimalCommas, Row, read_delimited
-from xmr.data.readers.excel import read_excel
+from xmr.data.readers.excel import Sheet, read_excel
 from xmr.data.readers.json_lines import JSON_LINES, read_json_lines
 from xmr.data.readers.parquet import read_parquet
 from xmr.data.readers.parts import role_of
@@ -43,18 +43,29 @@ class Rows:
 
     header: the names of the columns where the format states them (Parquet, JSON Lines, ARFF); else the builder of
     the records decides whether the first row holds them (`take_header`) or the columns get other names (`name`).
-    commas: of delimited text that may have decimal commas.
+    commas: of delimited text that may have decimal commas. sheet: of a workbook.
     """
 
     def __init__(
-        self, path: Path, rows: Iterator[Row], header: list[str] | None = None, commas: DecimalCommas | None = None
+        self,
+        path: Path,
+        rows: Iterator[Row],
+        header: list[str] | None = None,
+        commas: DecimalCommas | None = None,
+        sheet: Sheet | None = None,
     ) -> None:
-        self.path, self.rows, self.commas = path, rows, commas
+        self.path, self.rows, self.commas, self.sheet = path, rows, commas, sheet
         self.stated = header is not None
         self.header = header or []
         self.place = str(path)  # of the header
         self._named_by = "header"
         self.empty = 0  # columns at the end that have neither a name nor a cell, as spreadsheets write them
+
+    @property
+    def note(self) -> str:
+        """The rule that acted while the rows were read, for people."""
+        acted = self.commas or self.sheet
+        return acted.note if acted else ""
 
     def peek(self, n: int = _DECIDING) -> list[Row]:
         """The first rows, with decimal points; they stay where they are."""
@@ -124,7 +135,8 @@ def open_rows(path: Path, expected: str, known: tuple[str, ...] = COLUMNAR) -> I
         header, rows = read_parquet(path)
         yield Rows(path, rows, header)
     elif suffix == ".xlsx":
-        yield _some(Rows(path, read_excel(path)), expected)
+        sheet = Sheet()
+        yield _some(Rows(path, read_excel(path, sheet), sheet=sheet), expected)
     else:
         with open_text(path) as handle:
             if suffix == ".arff":

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from xmr.data.columns import USUAL, ColumnIndex, Columns, find_column
+from xmr.data.columns import FILES, USUAL, ColumnIndex, Columns, find_column
 from xmr.data.readers.header import name_columns
-from xmr.data.readers.lines import has_columns, read_lines, refuse_lines
+from xmr.data.readers.lines import has_columns, read_document, read_lines, refuse_lines
 from xmr.data.readers.paths import suffix_of
 from xmr.data.readers.rows import facts_of, open_rows
 from xmr.data.records import Records
@@ -19,6 +19,9 @@ def read_sequences(path: Path, columns: Columns, chunk: int) -> Iterator[Records
 
     Raises DataError, with file and line, for a column that is not there and a row of another width.
     """
+    if suffix_of(path) == ".txt" and columns.recalled().documents:
+        yield read_document(path, columns)
+        return
     if suffix_of(path) == ".txt" and not columns.need_target and not has_columns(path, columns):
         yield from read_lines(path, columns, chunk)
         return
@@ -27,8 +30,9 @@ def read_sequences(path: Path, columns: Columns, chunk: int) -> Iterator[Records
         header = name_columns(rows, columns) if columns.names else rows.take_header()
         columns = columns.within(header)
         index = ColumnIndex.of(header, columns, rows.place)
-        inputs = find_column(header, columns.input, "input", rows.place, USUAL["input"], needed=True)
+        usual = FILES if columns.reads in ("images", "audio") else USUAL["input"]
+        inputs = find_column(header, columns.input, "input", rows.place, usual, needed=True)
         assert inputs is not None
         texts = {*range(len(header))} - {*index.targets.values()}  # only labels may be numbers
         for block in rows.blocks(chunk, texts):
-            yield Records(inputs=block.column(inputs), file=str(path), **facts_of(block, index)).noted(rows.commas)
+            yield Records(inputs=block.column(inputs), file=str(path), **facts_of(block, index)).noted(rows)

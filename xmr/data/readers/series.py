@@ -91,7 +91,7 @@ def read_series(path: Path, columns: Columns, chunk: int) -> Iterator[Records]:
         yield from _cut(_arrays(path, columns), chunk)
     else:
         with open_rows(path, "series") as rows:
-            yield from (part.noted(rows.commas) for part in _by_rows(rows, columns, chunk))
+            yield from (part.noted(rows) for part in _by_rows(rows, columns, chunk))
 
 
 def part_of(path: Path) -> str:

@@ -73,6 +73,8 @@ def read_several(files: Files, read: Read, columns: Columns, chunk: int) -> Iter
                     found = f"columns {', '.join((*part.columns, *part.labels))}"
                     expected = f"{', '.join((*first.columns, *first.labels))} as in {files.names[0]}"
                     raise DataError(Problem(str(path), found, expected))
+                if columns.recalled().documents:
+                    part = replace(part, ids=[name])
                 role = part.role if any(part.role) or not roles else [roles[at]] * len(part)
                 yield replace(part, role=role, file=str(files.home), origin=[name] * len(part))
 

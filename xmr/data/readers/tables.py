@@ -98,9 +98,7 @@ def _records(rows: Rows, columns: Columns, chunk: int) -> Iterator[Records]:
         for name in labels:
             if dotted[name]:
                 labels[name] = [label[:-1] if _dotted(label) else label for label in labels[name]]
-        yield Records(inputs=inputs, file=str(rows.path), columns=names, header=tuple(header), **facts).noted(
-            rows.commas
-        )
+        yield Records(inputs=inputs, file=str(rows.path), columns=names, header=tuple(header), **facts).noted(rows)
 
 
 def _split_column(header: list[str], first: list[Row]) -> int | None:

@@ -121,7 +121,7 @@ def _table(rows: Rows, columns: Columns, most: int | None, counted: bool = False
         raise DataError(Problem(f"{path}:{lines[back]}", order, "times in order: numbers, or dates (2020-12-31)"))
     if not times:
         raise DataError(Problem(str(path), "a header and no rows", "a row for every time step"))
-    notes = (rows.commas.note if rows.commas is not None else "", "" if clock is None else offsets_in_words(times))
+    notes = (rows.note, "" if clock is None else offsets_in_words(times))
     return TimeTable(np.concatenate(values), tuple(channels), times, str(path), lines, tuple(filter(None, notes)))
 
 
