@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import xmr
-from tests.tiny import tiny_source, tiny_vision
+from tests.tiny import tiny_audio, tiny_source, tiny_vision
 from xmr.cli.app import execute
 from xmr.commands import export
 from xmr.commands.onnx_file import OnnxModel
@@ -57,6 +57,7 @@ CELLS = {
     "labels": ("protein", "prompt", "token", {"name": "linear", "pool": "attention"}, "multilabel"),
     "images": ("image", "watermark", "pixel", "linear", "classification"),
     "series": ("series", "signal_image", "pixel", {"name": "ridge"}, "classification"),
+    "spectra": ("series", "wave_pattern", "wave", "linear", "classification"),
     "patches": ("series", "signal_patches", "token", "linear", "classification"),
     "tables": ("table", "feature_tokens", "token", "linear", "regression"),
     "columns": ("table", "feature_tokens", "token", {"name": "ridge", "domain_features": ["columns"]}, "regression"),
@@ -67,7 +68,8 @@ CELLS = {
 @pytest.mark.parametrize("name", CELLS)
 def test_a_file_answers_as_the_program(tmp_path, name):
     encoder, transform, space, output, task = CELLS[name]
-    source = tiny_source("bert", layers=2) if space == "token" else tiny_vision("mobilenet")
+    sources = {"token": lambda: tiny_source("bert", layers=2), "pixel": tiny_vision, "wave": tiny_audio}
+    source = sources[space]()
     scale = "quantile" if name == "quantiles" else "standard"
     program, records = built(encoder, transform, source, output, task, scale=scale)
     if name == "images":

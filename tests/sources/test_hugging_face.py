@@ -284,6 +284,12 @@ def test_weights_that_lack_tensors_of_the_body(bert, marker):
     assert made("hf_text", bert, weights="random").classes
 
 
+def test_random_weights_are_in_single_precision_whatever_the_file_s(bert, marker):
+    change(bert, dtype="float16")
+    source = made("hf_text", bert, weights="random")
+    assert {each.dtype for each in source.parameters()} == {torch.float32}
+
+
 def test_weights_of_a_body_without_its_head(tmp_path, marker):
     tiny_vision_model("resnet").save_pretrained(tmp_path / "m")
     without(tmp_path / "m", "classifier.1.weight", "classifier.1.bias")

@@ -127,7 +127,8 @@ class Checkpoint:
         factory = getattr(transformers, kind)
         self._check_size(factory, config, body, weights)
         if weights == "random":
-            return random_init(lambda: factory.from_config(config, trust_remote_code=False), seed)
+            made = random_init(lambda: factory.from_config(config, trust_remote_code=False), seed)
+            return made.float()  # config.json may state half precision
         if self.local and not any(map(self._has, SAFE_FILES)) and any(map(self._has, PICKLES)):
             found = f"{self.asked!r}, whose weights are a pickle (pytorch_model.bin)"
             remedy = "model.safetensors, which can hold no code: load the model by transformers and save_pretrained it"

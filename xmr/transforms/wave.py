@@ -117,12 +117,14 @@ class WavePattern(Transform):
         return self.dropout(self.theta * self.mask)
 
     def forward(self, encoded: Batch) -> WaveInput:
-        """(B, C, L) -> waves (B, samples), or spectra (B, T, F)."""
+        """(B, C, L) -> waves (B, samples), or spectra (B, T, F), which are linear in waves: an exported graph gets the
+        wave, because ONNX has no complex numbers between operations."""
         assert isinstance(encoded, SignalBatch)
         gain, pattern = self.log_gain.exp(), self.pattern()
         spectrum = self.wave.spectrum
-        if self.front is not None:
-            return WaveInput(waves=self.placed(self.front(encoded.values) * gain[0]) + pattern)
+        if self.front is not None or torch.compiler.is_compiling():
+            values = encoded.values if self.front is None else self.front(encoded.values)
+            return WaveInput(waves=self.placed(values * gain[:, None]) + pattern)
         held = encoded.precomputed if encoded.precomputed is not None else self.precompute(encoded)
         assert held is not None
         data = held[:, 0] * gain[0] if held.shape[1] == 1 else torch.einsum("bc...,c->b...", held, gain.to(held.dtype))
