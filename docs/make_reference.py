@@ -218,6 +218,7 @@ README_ROWS = (
     ("antimicrobial peptides, 200 labels (AUROC)", "peptides", "200 labels"),
     ("antimicrobial peptides, 500 labels (AUROC)", "peptides", "500 labels"),
     ("anticancer peptides (AUROC)", "anticancer", "auroc"),
+    ("spoken digits, an unseen speaker, 10 clips per digit (accuracy)", "spoken_digits_whisper", "10 clips"),
     ("11 UCR/UEA time-series sets (accuracy)", "series_views", "mean"),
     ("6 tables, 128 rows (AUROC)", "tables_128", "mean"),
     ("ETTh1, 96 steps (MSE, lower is better)", "forecasting", "96 hours"),
@@ -229,6 +230,8 @@ LABELS = {
     "fine_tuning": "fine-tuning",
     "minirocket": "MiniRocket",
     "cnn": "CNN",
+    "pixel_svm": "SVM on pixels",
+    "hog_svm": "SVM on HOG",
 }
 
 
