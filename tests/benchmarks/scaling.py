@@ -25,8 +25,9 @@ import numpy as np
 # Before torch is imported, and for the processes that are started; Ray gives its own a low priority.
 os.environ.update(OMP_NUM_THREADS="1", RAY_worker_niceness="0")
 
-from xmr.commands.predict import Request, predict_file
+from xmr.commands.predict import predict_file
 from xmr.commands.predict_parts import Shard, _begin, _Maker, _Shards
+from xmr.commands.predictor import Request
 from xmr.commands.workers.base import Engine
 from xmr.core.store import Store
 from xmr.data.columns import Columns

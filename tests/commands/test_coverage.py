@@ -8,7 +8,7 @@ import torch
 
 from tests.commands.test_evaluate import folder as trained
 from xmr.cli.app import execute
-from xmr.commands.predict import is_prediction_header
+from xmr.commands.prediction_table import is_prediction_header
 from xmr.tasks.classification import Classification
 from xmr.tasks.regression import Regression
 

@@ -9,7 +9,9 @@ import pytest
 
 from tests.test_program import build
 from tests.tiny import tiny_model
-from xmr.commands.predict import Request, check_target, fingerprint, is_prediction_header, predict_file
+from xmr.commands.predict import check_target, predict_file
+from xmr.commands.prediction_table import is_prediction_header
+from xmr.commands.predictor import Request, fingerprint
 from xmr.core.component import create
 from xmr.core.output_folder import locked
 from xmr.core.registry import SOURCES
@@ -65,7 +67,7 @@ def test_only_a_prediction_is_replaced_without_force(folder, tmp_path):
 
 def test_what_cannot_be_written_is_refused_before_anything_is_loaded(folder, tmp_path, monkeypatch):
     source = fasta(tmp_path / "in.fasta")
-    monkeypatch.setattr("xmr.commands.predict.Program.load", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr("xmr.commands.predictor.Program.load", lambda *_: pytest.fail("loaded"))
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     for target, found in (

@@ -9,7 +9,7 @@ import pytest
 
 from tests.commands.test_leaks import AUDIO
 from xmr.cli.app import execute
-from xmr.commands.predict import UNLIKE, is_prediction_header
+from xmr.commands.prediction_table import UNLIKE, is_prediction_header
 from xmr.commands.run import run
 from xmr.core.files import json_sha256
 from xmr.core.novelty import Novelty, View

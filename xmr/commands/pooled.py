@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from xmr.commands.predict import prediction_table
+from xmr.commands.prediction_table import prediction_table
 from xmr.commands.push import described
 from xmr.commands.repeated import WHOLE, over, whole
 from xmr.commands.run_report import history_of, write_report

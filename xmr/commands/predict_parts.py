@@ -22,18 +22,10 @@ from typing import Any
 
 from xmr import __version__
 from xmr.commands.auto.saved import load_saved
-from xmr.commands.predict import (
-    MAX_IDS,
-    SKIPPED_HEADER,
-    Done,
-    Predictor,
-    Request,
-    csv_bytes,
-    fingerprint,
-    id_hashes,
-    notes_of_ids,
-    said_unlike,
-)
+from xmr.commands.ids import MAX_IDS, id_hashes, notes_of_ids
+from xmr.commands.predict import SKIPPED_HEADER, Done, said_unlike
+from xmr.commands.prediction_table import csv_bytes
+from xmr.commands.predictor import Predictor, Request, fingerprint
 from xmr.commands.workers.base import Engine, EngineError
 from xmr.commands.workers.ranks import RankWorkers, processes
 from xmr.core.output_folder import held

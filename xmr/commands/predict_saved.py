@@ -9,15 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from xmr.commands.auto.saved import Saved, load_saved
-from xmr.commands.predict import (
-    SKIPPED_HEADER,
-    Done,
-    check_target,
-    csv_bytes,
-    number_columns,
-    predict_file,
-    prediction_table,
-)
+from xmr.commands.predict import SKIPPED_HEADER, Done, check_target, predict_file
+from xmr.commands.prediction_table import csv_bytes, number_columns, prediction_table
 from xmr.core.files import replacing, write_csv
 from xmr.core.parquet import SUFFIX as PARQUET
 from xmr.core.parquet import write_parquet

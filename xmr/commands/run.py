@@ -18,7 +18,7 @@ from torch import Tensor
 from xmr import __version__
 from xmr.commands.controls import run_controls
 from xmr.commands.leaks import leaks
-from xmr.commands.predict import prediction_table
+from xmr.commands.prediction_table import prediction_table
 from xmr.commands.push import described
 from xmr.commands.run_baselines import Log, baseline_input, chance, run_baselines
 from xmr.commands.run_folder import claimed, is_finished, joined, metrics_of
