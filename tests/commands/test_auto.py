@@ -12,7 +12,7 @@ from xmr.cli.app import execute
 from xmr.commands.auto import auto as module
 from xmr.commands.auto import search
 from xmr.commands.auto.auto import auto
-from xmr.commands.auto.candidates import Candidate
+from xmr.commands.auto.candidates import Candidate, candidates
 from xmr.commands.auto.folds import folds_of
 from xmr.commands.auto.held_out import TooLongError
 from xmr.commands.auto.result import Result, Tried
@@ -278,6 +278,13 @@ def test_the_paragraph_says_what_the_interval_says():
     result.difference = (0.06, -0.01, 0.11)
     assert "not distinguishable from" in result.paragraph()
     assert "more test records" in result.paragraph()
+
+
+@pytest.mark.parametrize(("layers", "balanced"), [("1", False), ("3", True), ("[1,-2]", True)])
+def test_heads_with_balanced_depths_are_tried_where_there_are_depths(layers, balanced):
+    given = [f"source.feature_layers={layers}"]
+    tried = candidates(load_recipe("audio/spoken_digits", given), "audio/spoken_digits", given)
+    assert ("own source, ridge, balanced depths" in {each.name for each in tried}) is balanced
 
 
 def test_of_programs_that_share_passes_the_mean_takes_one(done):

@@ -115,7 +115,7 @@ def _own_source(recipe: Recipe, emits: str) -> list[Candidate]:
     kernel = Candidate("own source, kernel head", ("output={name: kernel_ridge}",))
     known = recipe.source["name"] == "minilm" and emits in COMPOSITIONS  # in the list below with all of its layers
     balanced = Candidate("own source, ridge, balanced depths", ("output={name: ridge, balance_depths: true}",))
-    return [ridge] if known else [ridge, kernel, *([balanced] if recipe.source.get("feature_layers", 1) > 1 else [])]
+    return [ridge] if known else [ridge, kernel, *([balanced] if recipe.source.get("feature_layers", 1) != 1 else [])]
 
 
 def _with_domain_features(emits: str) -> list[Candidate]:
