@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from xmr.core.component import check_section, create
 from xmr.core.registry import ENCODERS
+from xmr.data.readers.numbers import is_number
 from xmr.data.readers.tables import SEPARATOR
 from xmr.data.records import Records
 from xmr.errors import DataError, RecipeError
@@ -236,3 +237,23 @@ def test_many_columns_are_described_in_few_lines():
     stated = {name: "number" if name != "x0" else "category" for name in names}
     said = encoder(columns=stated).fit(records).describe()
     assert said == ["columns: 1 category, 19 number (as encoder.columns says)"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "value", "kind"),
+    [
+        (["1,234.50", "950.00", "2,000,001"], 1234.5, "number"),
+        (["$1,200", "$15", "$8"], 1200, "number"),
+        (["-12.5%", "8%", "0 %"], -12.5, "number"),
+        (["12,5 kg", "8 kg", "9 kg"], None, "category"),
+        (["0,125", "0,250", "0,500"], None, "category"),  # decimal commas perhaps: not taken for thousands
+        (["5%", "5", "7"], None, "category"),  # two units in a column
+    ],
+)
+def test_amounts_are_numbers(cells, value, kind):
+    made = encoder().fit(table(("x", "y"), [(cell, "ab"[i % 2]) for i, cell in enumerate(cells * 4)]))
+    assert made.seen[0].kind == kind
+    if value is not None:
+        assert made.numbers(table(("x", "y"), [(cells[0], "a")]))["column x"].tolist() == [value]
+        assert f"{next(c for c in cells if not is_number(c))!r} read as" in made.describe()[0]
+        assert made.check(table(("x", "y"), [("5 kg", "a")]), fitted=True)

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from xmr.data.dates import ISO, moment
-from xmr.data.readers.numbers import as_numbers, is_gap, is_number
+from xmr.data.readers.numbers import amount, as_numbers, is_gap, is_number
 from xmr.data.readers.tables import SEPARATOR
 from xmr.data.records import Records
 
@@ -75,7 +75,7 @@ def numbers_of(cells: list[str], way: str | None = None) -> np.ndarray:
     try:
         return as_numbers(cells)
     except ValueError:
-        return as_numbers([cell if is_number(cell) else "" for cell in cells])
+        return as_numbers([(amount(cell) or ("",))[0] for cell in cells])
 
 
 def calendar_of(cells: list[str], way: str) -> list[np.ndarray]:

@@ -17,7 +17,7 @@ from xmr.core.kinds import Category, Spec, TableSet, TableSpec
 from xmr.core.spaces import Tokenize
 from xmr.data.columns import Columns
 from xmr.data.dates import ISO, in_words, is_date, way_of
-from xmr.data.readers.numbers import MISSING, is_gap, is_number
+from xmr.data.readers.numbers import MISSING, amount, is_gap, is_number
 from xmr.data.readers.tables import SEPARATOR, from_frame
 from xmr.data.records import Records
 from xmr.encoders.base import Encoder
@@ -46,10 +46,11 @@ class TableEncoder(Encoder):
     """Columns of numbers, categories, dates and free text.
 
     Column types are inferred from the training set and printed by `xmr check` and `xmr run`: numbers if all cells are
-    numbers; dates if all cells have one format, ISO 8601 or a usual one such as month/day/year (encoded as days, month
-    and weekday; not if day and month cannot be told apart); text if cells are sentences that rarely repeat (encoded
-    with the source's tokenizer); otherwise categories. Constant columns and those that number or name each row are not
-    used. A column with at least nine tenths of numbers is numeric, and its other cells are errors.
+    numbers, perhaps all with `%` or one currency and with commas between thousands; dates if all cells have one format,
+    ISO 8601 or a usual one such as month/day/year (encoded as days, month and weekday; not if day and month cannot be
+    told apart); text if cells are sentences that rarely repeat (encoded with the source's tokenizer); otherwise
+    categories. Constant columns and those that number or name each row are not used. A column with at least nine tenths
+    of numbers is numeric, and its other cells are errors.
 
     Empty cells, `?`, `NA`, `N/A`, `NaN`, `null`, `none` and `-` are missing values. A missing value is a learned
     vector; in a column without missing values in training, the column's mean. An unknown category is the mean of the
@@ -260,11 +261,16 @@ class TableEncoder(Encoder):
             return Column(name, "skip", "all cells are missing")
         if len(counts) == 1 and not gaps:
             return Column(name, "skip", f"constant: {known[0]!r}")
-        numbers = sum(n for cell, n in counts.items() if is_number(cell))
-        if numbers >= _MOSTLY * len(known):
+        units = Counter[str]()
+        for cell, n in counts.items():
+            if (found := amount(cell)) is not None:
+                units[found[1]] += n
+        if max(units.values(), default=0) >= _MOSTLY * len(known):
             if counts_rows(name, known):
                 return Column(name, "skip", "numbers the rows")
-            return Column(name, "number", f"{len(counts)} distinct numbers{share}", gaps=gaps)
+            other = next((cell for cell in counts if amount(cell) and not is_number(cell)), "")
+            written = f", {other!r} read as {float(amount(other)[0]):g}" if other else ""
+            return Column(name, "number", f"{len(counts)} distinct numbers{written}{share}", gaps=gaps)
         if way := way_of(counts):
             return Column(name, "date", f"{len(counts)} dates, {in_words(way)}{share}", gaps=gaps, way=way)
         if len(counts) > 0.5 * len(known) and np.mean([cell.count(" ") for cell in counts]) >= 3:
@@ -422,7 +428,7 @@ def _array_columns(X: np.ndarray) -> tuple[str, ...]:
 
 def _fits(column: Column, cell: str) -> bool:
     """Whether a cell is a number, or a date, as the column's kind asks."""
-    return is_number(cell) if column.kind == "number" else is_date(cell, column.way)
+    return amount(cell) is not None if column.kind == "number" else is_date(cell, column.way)
 
 
 def _numbers(column: Column, cells: list[str]) -> np.ndarray:

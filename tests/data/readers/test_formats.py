@@ -182,3 +182,15 @@ def test_without_openpyxl_the_pip_line_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.import_module", without)
     with pytest.raises(MissingExtraError, match=r"reading Excel files needs .*openpyxl.*pip install 'xmr\[excel\]'"):
         read(tmp_path / "x.xlsx", "table")
+
+
+def test_remarks_above_a_table_are_passed_over(tmp_path):
+    (tmp_path / "x.csv").write_text("# plate reader, A, B\n# May\nwidth,label\n1,a\n2,b\n")
+    assert read(tmp_path / "x.csv", "table").columns == ("width",)
+    (tmp_path / "x.tsv").write_text("## a remark\n#chrom\tstart\tlabel\n1\t5\ta\n2\t6\tb\n")
+    assert read(tmp_path / "x.tsv", "table").columns == ("#chrom", "start")
+
+
+def test_amounts_between_semicolons(tmp_path):
+    (tmp_path / "x.csv").write_text("price;rate;label\n1.234,50 €;12,5%;a\n950,00 €;8,0%;b\n")
+    assert read(tmp_path / "x.csv", "table").inputs[0].split("\x1f") == ["1234.50 €", "12.5%"]

@@ -103,3 +103,13 @@ def test_a_text_file_with_columns_stays_a_table(tmp_path, text, columns, inputs)
             read(tmp_path / "x.txt", **columns)
     else:
         assert read(tmp_path / "x.txt", **columns).inputs == inputs
+
+
+def test_an_array_of_objects_is_read_as_lines_are(tmp_path):
+    (tmp_path / "x.json").write_text('[\n {"sequence": "ACD", "label": 1},\n {"sequence": "EFG", "label": null}]')
+    found = read(tmp_path / "x.json")
+    assert (found.ids, found.inputs, found.labels) == (["1", "2"], ["ACD", "EFG"], {"label": ["1", ""]})
+    for text, said in (('{"a": {\n', "found no JSON object"), ("[1]", "no object: 1"), ("[{]", "found no JSON")):
+        (tmp_path / "x.json").write_text(text)
+        with pytest.raises(DataError, match=said):
+            read(tmp_path / "x.json")

@@ -39,10 +39,13 @@ def guess_task(records: Records, texts: list[str], archived: bool = False) -> tu
     numbers = {float(label) for label in distinct if is_number(label)}
     words = sum(not is_number(label) for label in labels)
     if words and (archived or len(numbers) <= 10 or words > len(labels) - MOSTLY * len(labels)):
-        return Classification, f"{len(distinct)} distinct labels: {', '.join(sorted(distinct)[:5])}"
+        return (
+            Classification,
+            f"{len(distinct)} distinct label{'s' if len(distinct) > 1 else ''}: {', '.join(sorted(distinct)[:5])}",
+        )
     if any(number != int(number) for number in numbers) or (len(numbers) > 10 and not archived):
         return Regression, f"{len(numbers)} distinct numbers"
-    return Classification, f"{len(numbers)} distinct whole numbers"
+    return Classification, f"{len(numbers)} distinct whole number{'s' if len(numbers) > 1 else ''}"
 
 
 def _guess_of_several(records: Records) -> tuple[type[Task], str]:

@@ -43,7 +43,11 @@ def split_by_likeness(sample: Sample) -> tuple[dict[str, Any], str, bool]:
         why = f"{largest:.0%} of the sequences are one family, which no split can separate"
         return sample.split(), f"test part: random, because {why}", False
     if near < HARDLY:
-        return sample.split(), f"test part: random, because only {near:.0%} of the sequences have a near copy", False
+        return (
+            sample.split(),
+            f"test part: random, because {f'only {near:.0%}' if near else 'none'} of the sequences have a near copy",
+            False,
+        )
     why = f"{near:.0%} of the sequences have a near copy, which must not stand on both sides"
     return sample.split(by="cluster"), f"test part: by cluster, because {why}", False
 

@@ -17,7 +17,8 @@ Row = tuple[int, list[str]]  # line and cells
 _HEAD = 200  # lines from which delimiter and quotes are inferred
 LONGEST = 100_000_000  # characters of a cell: a genome fits; beyond it is a quote that is never closed
 csv.field_size_limit(LONGEST)  # the process's own, which is 131,072 otherwise
-_DECIMAL = re.compile(r"\s*[+-]?[0-9]+[.,][0-9]+([eE][+-]?[0-9]+)?\s*")
+_DECIMAL = re.compile(r"\s*[+-]?[0-9]+[.,][0-9]+([eE][+-]?[0-9]+)?(\s?[%$€£¥])?\s*")
+_THOUSANDS = re.compile(r"\s*[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+,[0-9]+(\s?[%$€£¥])?\s*")
 
 
 def read_delimited(path: Path, handle: IO[str], suffix: str) -> tuple[Iterator[Row], DecimalCommas | None]:
@@ -25,10 +26,13 @@ def read_delimited(path: Path, handle: IO[str], suffix: str) -> tuple[Iterator[R
 
     Delimiter and quotes are inferred from the first lines. With semicolons go decimal commas, as spreadsheets write
     them where the comma is the decimal sign. Empty lines are skipped, and remarks: lines before the first row that
-    begin with a bar. Raises DataError for broken quotes.
+    begin with a bar or `#`, unless that row has as many cells. Raises DataError for broken quotes.
     """
     head = list(islice(handle, _HEAD))
-    first = next((at for at, line in enumerate(head) if line.strip() and not line.startswith("|")), len(head))
+    first = next((at for at, line in enumerate(head) if line.strip() and not line.startswith(("|", "#"))), len(head))
+    if first and head[first - 1].startswith("#") and first < len(head):  # a header such as #chrom, start
+        mark = _delimiter([head[first]], suffix)
+        first -= len(head[first - 1].split(mark)) == len(head[first].split(mark)) > 1
     lines = [line for line in head[first:] if line.strip()]
     delimiter = _delimiter(lines, suffix)
     if delimiter == "|":  # then a bar at the start is an empty cell
@@ -124,7 +128,7 @@ class DecimalCommas:
                 sign = "."
             else:
                 continue
-            if at in texts or not decimal(cell):
+            if at in texts or not (decimal(cell) or (sign == "," and _THOUSANDS.fullmatch(cell))):
                 continue
             if at not in signs:
                 signs[at], self.first[at] = sign, (line, cell)
@@ -134,7 +138,7 @@ class DecimalCommas:
                 raise DataError(Problem(f"{self.path}:{line}", both, "one decimal sign in a column"))
             if sign == ",":
                 made = list(cells) if made is cells else made
-                made[at] = cell.replace(",", ".")
+                made[at] = cell.replace(".", "").replace(",", ".")
                 if not self.note:
                     example = f"{cell.strip()} on line {line} is {made[at].strip()}"
                     self.note = f"{self.path}: semicolons between cells, so commas in numbers are decimal ({example})"

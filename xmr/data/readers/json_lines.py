@@ -1,4 +1,4 @@
-"""JSON Lines files: an object per line, whose names are the columns of the first.
+"""JSON Lines files: an object per line, whose names are the columns of the first; or all of them in one array.
 
 An object in it gives columns such as `meta.lang`, a list of words one cell, `a|b`.
 """
@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from xmr.data.readers.delimited import Row
+from xmr.data.readers.paths import suffix_of
 from xmr.data.readers.values import as_text
 from xmr.errors import DataError, Problem
 
 BETWEEN = "|"  # words of a list
-JSON_LINES = (".jsonl", ".ndjson")
+JSON_LINES = (".jsonl", ".ndjson", ".json")
 
 
 def read_json_lines(path: Path, handle: IO[str]) -> tuple[list[str], Iterator[Row]]:
@@ -25,12 +26,26 @@ def read_json_lines(path: Path, handle: IO[str]) -> tuple[list[str], Iterator[Ro
     Raises DataError for a line that is no JSON object, for a name that the first object does not have, and for a
     list of lists or objects.
     """
-    objects = ((line, _object(path, line, text)) for line, text in enumerate(handle, start=1) if text.strip())
+    lines = enumerate(handle, start=1)
+    objects = ((line, _object(path, line, text)) for line, text in chain(_of_array(path, lines), lines) if text.strip())
     first = next(objects, None)
     if first is None:
         raise DataError(Problem(f"{path}:1", "an empty file", "a JSON object on each line"))
     names = [*first[1]]
     return names, (_row(path, line, found, names) for line, found in chain([first], objects))
+
+
+def _of_array(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """The objects of a file that is one array, numbered, each as a line; else its first line, which was looked at."""
+    first = next(lines, None)
+    if first is None or suffix_of(path) != ".json" or not first[1].lstrip().startswith("["):
+        yield from [first] if first else []
+        return
+    try:
+        found = json.loads("".join((first[1], *(text for _, text in lines))))
+    except (ValueError, RecursionError) as error:
+        raise DataError(Problem(str(path), f"no JSON ({error})", "an array of objects, or one on each line")) from None
+    yield from ((number, json.dumps(item)) for number, item in enumerate(found, start=1))
 
 
 def _object(path: Path, line: int, text: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Numbers are written with ASCII digits; what Python's `float` takes beyond that (
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from math import isfinite
 
@@ -12,6 +13,7 @@ import numpy as np
 
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "-"})
 
+_AMOUNT = re.compile(r"([+-]?)([$€£¥]?) ?([1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]+)((?:\.[0-9]+)?) ?([%$€£¥]?)", re.ASCII)
 NO_LABEL = frozenset({"", "nan", "na", "n/a", "<na>", "null"})  # `none` and `-` may well be classes
 
 
@@ -31,6 +33,17 @@ def is_number(text: str) -> bool:
         return is_plain(text) and isfinite(float(text))
     except ValueError:
         return False
+
+
+def amount(cell: str) -> tuple[str, str] | None:
+    """A number as `float` reads it, and its unit: `1,234.50` and ``, of `$1,234.50` also `$`, of `12%` also `%`.
+
+    Commas stand between thousands, and nothing else: 0,125 is none. None for what is no amount.
+    """
+    if is_number(cell):
+        return cell, ""
+    found = _AMOUNT.fullmatch(cell)
+    return found and (found[1] + found[3].replace(",", "") + found[4], found[2] or found[5])
 
 
 def is_plain(text: str) -> bool:
