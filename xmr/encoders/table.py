@@ -261,16 +261,15 @@ class TableEncoder(Encoder):
             return Column(name, "skip", "all cells are missing")
         if len(counts) == 1 and not gaps:
             return Column(name, "skip", f"constant: {known[0]!r}")
-        units = Counter[str]()
+        units, example = Counter[str](), ""
         for cell, n in counts.items():
             if (found := amount(cell)) is not None:
                 units[found[1]] += n
+                example = example or ("" if is_number(cell) else f", {cell!r} read as {float(found[0]):g}")
         if max(units.values(), default=0) >= _MOSTLY * len(known):
             if counts_rows(name, known):
                 return Column(name, "skip", "numbers the rows")
-            other = next((cell for cell in counts if amount(cell) and not is_number(cell)), "")
-            written = f", {other!r} read as {float(amount(other)[0]):g}" if other else ""
-            return Column(name, "number", f"{len(counts)} distinct numbers{written}{share}", gaps=gaps)
+            return Column(name, "number", f"{len(counts)} distinct numbers{example}{share}", gaps=gaps)
         if way := way_of(counts):
             return Column(name, "date", f"{len(counts)} dates, {in_words(way)}{share}", gaps=gaps, way=way)
         if len(counts) > 0.5 * len(known) and np.mean([cell.count(" ") for cell in counts]) >= 3:
