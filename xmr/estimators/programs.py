@@ -166,7 +166,7 @@ class ProgramClassifier(ClassifierMixin, ProgramEstimator):
             raise ValueError("found 0 samples; expected at least two classes")
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
-            raise ValueError(f"found y of one class, {self.classes_[0]!r}; expected at least two classes")
+            raise ValueError(f"found y of one class, {self.classes_[0]}; expected at least two classes")
         names = {label: str(label) for label in self.classes_.tolist()}
         if len(set(names.values())) < len(names):  # 1 and "1"
             names = {label: f"class {index}" for index, label in enumerate(names)}
