@@ -15,7 +15,7 @@ _DAYS += ("%m-%d-%Y", "%d-%m-%Y", "%Y-%m-%d", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y"
 _HOURS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _MONTHS = ("%Y-%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y", "%b-%y")
 WAYS = (ISO, *(day + hour for day, hour in product(_DAYS, _HOURS)), *_MONTHS)
-_OFFSET = re.compile(r"[T ][\d:.,]+ ?([+-][\d:]+|Z)$")  # behind a time
+_OFFSET = re.compile(r"[T ][\d:.,]++ ?([+-][\d:]+|Z)$", re.MULTILINE)  # behind a time
 _WORDS = {"%d": "day", "%m": "month", "%b": "month", "%B": "month", "%Y": "year", "%y": "year", "%p": ""}
 _WORDS |= {"%H": "hour", "%I": "hour", "%M": "minute", "%S": "second"}
 
@@ -40,6 +40,9 @@ def instant(cell: str, way: str) -> datetime:
 
 def offsets(cells: Iterable[str]) -> list[str]:
     """The distinct UTC offsets that dates are written with, `none` for those without one."""
+    cells = list(cells)
+    if not _OFFSET.search("\n".join(cells)):  # all at once is fast
+        return ["none"]
     return sorted({found[1] if (found := _OFFSET.search(cell)) else "none" for cell in cells})
 
 

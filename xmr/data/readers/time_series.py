@@ -116,12 +116,13 @@ def _table(rows: Rows, columns: Columns, most: int | None, counted: bool = False
         times.extend(moments)
         lines.extend(block.lines)
         values.append(found)
-    if (back := _goes_back(times)) is not None:
+    mixed = "" if clock is None else offsets_in_words(times)
+    if (back := _goes_back(times, bool(mixed))) is not None:
         order = f"{'time' if clock is None else header[clock]} {times[back]!r} after {times[back - 1]!r}"
         raise DataError(Problem(f"{path}:{lines[back]}", order, "times in order: numbers, or dates (2020-12-31)"))
     if not times:
         raise DataError(Problem(str(path), "a header and no rows", "a row for every time step"))
-    notes = (rows.note, "" if clock is None else offsets_in_words(times))
+    notes = (rows.note, mixed)
     return TimeTable(np.concatenate(values), tuple(channels), times, str(path), lines, tuple(filter(None, notes)))
 
 
@@ -166,13 +167,16 @@ def next_time(times: list[str]) -> str:
     return written if ":" in last else written[:10] if to_come.time() == datetime.min.time() else unclear
 
 
-def _goes_back(times: list[str]) -> int | None:
+def _goes_back(times: list[str], mixed: bool) -> int | None:
     """The first row whose time does not come after the one before it, in the reading that gets furthest: numbers by
-    value, ISO 8601 of one UTC offset and other texts by their letters, all other dates by their instants."""
+    value, ISO 8601 of one UTC offset and other texts by their letters, all other dates by their instants.
+
+    mixed: whether UTC offsets differ.
+    """
     try:
         return _unordered(as_numbers(times).tolist())
     except ValueError:
-        places = [] if offsets_in_words(times) else [_unordered(times)]
+        places = [] if mixed else [_unordered(times)]
     for way in ways_of(times) if places != [None] else []:
         places.append(_unordered([instant(time, way) for time in times]))
     places = places or [_unordered(times)]
