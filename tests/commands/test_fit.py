@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import xmr
-from xmr.commands.fit import labels_of
+from xmr.commands.fit import _apart, labels_of
 from xmr.data.records import Records
 from xmr.data.settings import DataSettings
 from xmr.errors import DataError, OutputError, ProgramError, RecipeError
@@ -108,6 +108,15 @@ def test_frames_arrays_and_numbers(tmp_path):
     several = xmr.fit("table", X, np.stack([X[:, 0] > 0, X[:, 1] > 0], axis=1).astype(int), **SMALL)
     assert several.recipe.task == "multilabel"
     assert several.program.predict(X[:4]).values.shape == (4, 2)
+
+
+def test_labels_that_are_columns_of_the_frame():
+    frame = pd.DataFrame({"x": [1, 2], "a": [0, 1], "b": [1, 0]})
+    X, y = _apart(frame, "a")
+    assert ([*X.columns], y.to_list()) == (["x", "b"], [0, 1])
+    assert [[*part.columns] for part in _apart(frame.loc[[0, 1, 1]], ["a", "b"])] == [["x"], ["a", "b"]]
+    assert _apart(frame, ["x", "a"])[0] is frame  # a label for each of two records
+    assert _apart(None, None) == (None, None)
 
 
 def test_series_and_images(tmp_path):

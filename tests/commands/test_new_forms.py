@@ -515,3 +515,15 @@ def test_a_folder_of_documents_for_each_class(tmp_path, capsys):
     assert execute(["run", str(tmp_path / "r.yaml"), *fast, "-o", str(tmp_path / "run"), "--quiet"]) == 0
     assert execute(["predict", str(tmp_path / "run"), str(tmp_path / "new"), "-o", str(tmp_path / "p.csv")]) == 0
     assert (tmp_path / "p.csv").read_text().splitlines()[1].startswith("a.txt,")
+
+
+def test_the_only_column_of_dates_is_the_time(tmp_path, capsys):
+    rows = [(f"{1 + i % 28:02}.{1 + i // 28:02}.2021", i % 7 + 0.5) for i in range(120)]
+    recipe = tmp_path / "r.yaml"
+    (tmp_path / "x.csv").write_text(table("Datum,Umsatz", rows))
+    assert execute(["new", "forecast", str(tmp_path / "x.csv"), "-o", str(recipe)]) == 0
+    assert "time 'Datum': the only column of dates" in capsys.readouterr().out
+    assert load_recipe(str(recipe)).data.time == "Datum"
+    (tmp_path / "y.csv").write_text(table("date,sales,store", [(*row, store) for store in (1, 2) for row in rows]))
+    assert execute(["new", "forecast", str(tmp_path / "y.csv"), "--ignore-column", "store"]) == 2
+    assert "expected each time once, with a column for each of several series" in capsys.readouterr().err

@@ -59,8 +59,8 @@ def fit(
         X: what to learn from: a list of texts, an array, a frame, or paths (of a file, of a folder, or one per
             image or clip). To forecast: a frame or series with its time as a column or index, or an array (time,
             channels). None: the data that the recipe names.
-        y: the labels, one per record: a list, an array, a series; a frame or an array (n, K) for several. Of a file,
-            the names of its label columns, where they are not the usual ones.
+        y: the labels, one per record: a list, an array, a series; a frame or an array (n, K) for several. Of a file
+            or a frame, the names of its label columns, where they are not the usual ones.
         folder: where the run is kept, as `xmr run -o` does; by default a temporary one that the result owns.
         controls: also train without ingredients of the recipe (`xmr run --controls`).
         device: auto, cpu, cuda, cuda:N or mps.
@@ -73,6 +73,7 @@ def fit(
     another shape or type.
     """
     given = [as_override(name, value) for name, value in overrides.items()]
+    X, y = _apart(X, y)
     name = "recipe" if isinstance(recipe, dict) else str(recipe)
     stated = {name: overrides.get(name) for name in ("task", "data__time", "data__ignore_columns")}
     asked = Asked(task=stated["task"], time=stated["data__time"], ignore=tuple(stated["data__ignore_columns"] or ()))
@@ -93,6 +94,15 @@ def fit(
     else:
         run_all(loaded, runs, place, once, force)
     return Run(place, held, home)
+
+
+def _apart(X: Any, y: Any) -> tuple[Any, Any]:
+    """A frame and the columns of it that `y` names, apart; all else as it is."""
+    names = [y] if isinstance(y, str) else y if isinstance(y, list | tuple) and len(y) < len(X) else []
+    header = [*getattr(X, "columns", [])]
+    if not names or not all(isinstance(name, str) and name in header for name in names):
+        return X, y
+    return X[[name for name in header if name not in names]], X[y] if isinstance(y, str) else X[[*names]]
 
 
 def _loaded(

@@ -89,3 +89,12 @@ def in_words(way: str) -> str:
     for code, word in _WORDS.items():
         way = way.replace(code, word)
     return way.strip()
+
+
+def span(length: timedelta) -> str:
+    """A length of time in words, in the largest unit that gives a whole number: 31 days, 15 minutes."""
+    seconds = length.total_seconds()
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        if seconds % size == 0:
+            return f"{seconds / size:,.0f} {unit}{'' if seconds == size else 's'}"
+    return f"{seconds:g} seconds"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import pairwise
 
-from xmr.data.dates import ISO, moment, way_of
+from xmr.data.dates import ISO, moment, span, way_of
 from xmr.data.readers.numbers import is_number
 from xmr.data.records import Records
 from xmr.errors import DataError, Problem
@@ -72,10 +72,10 @@ def guess_season(times: list[str]) -> tuple[int, str]:
     day = timedelta(days=1)
     if step < day:
         steps = max(1, round(day / step))
-        return steps, f"a step {step}, a season of {steps} a day"
+        return steps, f"a step of {span(step)}, a season of {steps} a day"
     if step == day and not any(stamp.weekday() in WEEKEND for stamp in stamps):
         return 5, "one step per day from Monday to Friday, a season of 5"
     for shortest, longest, steps in ((1, 1, 7), (7, 7, 52), (28, 31, 12), (89, 92, 4)):
         if shortest <= step.days <= longest:
-            return steps, f"a step {step.days} day{'s' if step.days > 1 else ''}, a season of {steps}"
-    return 1, f"a step {step.days} days, so no season (encoder.season)"
+            return steps, f"a step of {span(step)}, a season of {steps}"
+    return 1, f"a step of {span(step)}, so no season (encoder.season)"

@@ -11,7 +11,10 @@ import numpy as np
 from xmr.commands.new.base import Asked, Draft
 from xmr.commands.new.guess import guess_season
 from xmr.data.columns import Columns
-from xmr.data.readers.time_series import TimeTable, read_time_table, steps_in_words, table_of
+from xmr.data.dates import ways_of
+from xmr.data.readers.rows import open_rows
+from xmr.data.readers.text import reading
+from xmr.data.readers.time_series import TIME, TimeTable, read_time_table, steps_in_words, table_of
 from xmr.data.records import Records
 from xmr.errors import DataError, Problem, RecipeError
 from xmr.tasks.forecasting import Forecasting
@@ -28,10 +31,25 @@ def of_file(source: Path, recipe: Path, asked: Asked, given: Records | None = No
             Problem("new forecast", wrong[0], "no such option: no step is skipped, every column is forecast")
         )
     time = asked.time or asked.input
+    guessed = _only_dates(source) if time is None and given is None else None
+    time = time or guessed
     columns = Columns(time=time, skip=asked.ignore)
     table = read_time_table(source, columns) if given is None else table_of(given, columns)
     made = forecast(table, source, recipe, time)
+    if guessed:
+        made.found.append(f"time {guessed!r}: the only column of dates")
     return made.stating(Asked(time=time), asked.ignore)
+
+
+def _only_dates(source: Path) -> str | None:
+    """The only column of dates, where none has a usual name of the time."""
+    with reading(source), open_rows(source, "a table of channels over time") as rows:
+        header = rows.take_header()
+        if {*map(str.casefold, header)} & {*TIME}:
+            return None
+        held = [cells for _, cells in rows.peek() if len(cells) == len(header)]
+    dated = [name for at, name in enumerate(header) if held and ways_of(row[at].strip() for row in held)]
+    return dated[0] if len(dated) == 1 else None
 
 
 def forecast(table: TimeTable, source: Path, recipe: Path, time: str | None) -> Draft:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from xmr.data.columns import Columns, check_unique, find_column
-from xmr.data.dates import ISO, instant, offsets_in_words, way_of, ways_of
+from xmr.data.dates import ISO, instant, offsets_in_words, span, way_of, ways_of
 from xmr.data.readers.numbers import as_numbers, is_gap
 from xmr.data.readers.rows import Rows, open_rows
 from xmr.data.readers.series import numbers_of
@@ -119,7 +119,10 @@ def _table(rows: Rows, columns: Columns, most: int | None, counted: bool = False
     mixed = "" if clock is None else offsets_in_words(times)
     if (back := _goes_back(times, bool(mixed))) is not None:
         order = f"{'time' if clock is None else header[clock]} {times[back]!r} after {times[back - 1]!r}"
-        raise DataError(Problem(f"{path}:{lines[back]}", order, "times in order: numbers, or dates (2020-12-31)"))
+        expected = "times in order: numbers, or dates (2020-12-31)"
+        if times[back] in times[:back]:
+            expected = "each time once, with a column for each of several series (in pandas: frame.pivot)"
+        raise DataError(Problem(f"{path}:{lines[back]}", order, expected))
     if not times:
         raise DataError(Problem(str(path), "a header and no rows", "a row for every time step"))
     notes = (rows.note, mixed)
@@ -139,7 +142,7 @@ def steps_in_words(times: list[str]) -> str:
     if not len(gaps):
         return ""
     usual = float(np.median(gaps))
-    step = str(timedelta(seconds=usual)) if dated else f"{usual:g}"
+    step = span(timedelta(seconds=usual)) if dated else f"{usual:g}"
     longer = int((gaps > 1.5 * usual).sum())
     return f"{step} apart" + (f"; {longer:,} of {len(gaps):,} are longer (windows count rows)" if longer else "")
 
