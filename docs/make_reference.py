@@ -217,7 +217,7 @@ def _official_files(chosen: Dataset) -> list[str]:
 README_ROWS = (
     ("antimicrobial peptides, 200 labels (AUROC)", "peptides", "200 labels"),
     ("antimicrobial peptides, 500 labels (AUROC)", "peptides", "500 labels"),
-    ("anticancer peptides (AUROC)", "anticancer", "auroc"),
+    ("anticancer peptides (AUROC)", "anticancer_all", "anticancer peptides"),
     ("spoken digits, an unseen speaker, 10 clips per digit (accuracy)", "spoken_digits_whisper", "10 clips"),
     ("11 UCR/UEA time-series sets (accuracy)", "series_views", "mean"),
     ("6 tables, 128 rows (AUROC)", "tables_128", "mean"),
@@ -227,6 +227,7 @@ LABELS = {
     "multirocket_hydra": "MultiRocketHydra",
     "dtw_1nn": "1-NN DTW",
     "kmer_forest": "k-mer forest",
+    "descriptors_forest": "descriptors forest",
     "fine_tuning": "fine-tuning",
     "minirocket": "MiniRocket",
     "cnn": "CNN",
