@@ -527,3 +527,16 @@ def test_the_only_column_of_dates_is_the_time(tmp_path, capsys):
     (tmp_path / "y.csv").write_text(table("date,sales,store", [(*row, store) for store in (1, 2) for row in rows]))
     assert execute(["new", "forecast", str(tmp_path / "y.csv"), "--ignore-column", "store"]) == 2
     assert "expected each time once, with a column for each of several series" in capsys.readouterr().err
+
+
+def test_an_input_that_could_be_any_of_several_is_asked_for(tmp_path, capsys):
+    (tmp_path / "x.csv").write_text(table("heavy,light,binder", [(t, t[::-1], i % 2) for i, t in enumerate(PROTEINS)]))
+    assert execute(["new", "protein", str(tmp_path / "x.csv")]) == 2
+    assert "sequences in columns heavy, light; expected the one to read: --input NAME" in capsys.readouterr().err
+
+
+def test_labels_behind_a_semicolon_in_headers(tmp_path):
+    content = "".join(f">p{i};class_{i % 3}\n{text}\n" for i, text in enumerate(PROTEINS))
+    recipe, prepared = drafted(tmp_path, "protein", "x.fasta", content)
+    assert recipe.data.pattern == "{};{label}"
+    assert {*prepared.records.labels["label"]} == {"class_0", "class_1", "class_2"}

@@ -83,12 +83,16 @@ def _guess(source: Path, columns: Columns, domain: str, mutations: bool) -> Gues
         why.append(f"column {header[at]!r} has values twice, so it is not taken for ids (data.id=none)")
         table = replace(table, columns=columns)
     varied = domain != "text"
-    if not asked and (name := table.guess_input(fits, varied)):
-        columns = replace(columns, input=name)
-        why.append(f"input {name!r}: the only column of {what}")
+    inputs = [] if asked else table.guess_input(fits, varied)
+    if len(inputs) == 1:
+        columns = replace(columns, input=inputs[0])
+        why.append(f"input {inputs[0]!r}: the only column of {what}")
         table = replace(table, columns=columns)
-    elif not asked and varied and (name := table.guess_input(_mutated, varied=True)):
-        found = f"a column {name!r} of mutations such as {table.cells(header.index(name))[0]!r}"
+    elif len(inputs) > 1 and columns.need_target:  # of files without, lines may be texts
+        listed = ", ".join(inputs[:SHOWN])
+        raise DataError(Problem(str(source), f"{what} in columns {listed}", "the one to read: --input NAME"))
+    elif not asked and varied and len(mutated := table.guess_input(_mutated, varied=True)) == 1:
+        found = f"a column {mutated[0]!r} of mutations such as {table.cells(header.index(mutated[0]))[0]!r}"
         expected = "the protein that they change: --wild-type SEQUENCE, or a FASTA file of it"
         raise DataError(Problem(str(source), found, expected))
     if not columns.target and columns.need_target and not table.usual("target"):
@@ -215,8 +219,8 @@ class _Table:
         usual = {name for role in roles for name in USUAL[role]} | {*TIME}
         return [at for at, name in enumerate(self.header) if name not in named and name.casefold() not in usual]
 
-    def guess_input(self, fits: Callable[[str], bool], varied: bool) -> str | None:
-        """The only column whose cells fit. varied: of several, the one in which most cells differ."""
+    def guess_input(self, fits: Callable[[str], bool], varied: bool) -> list[str]:
+        """The columns whose cells fit. varied: of several, those in which most cells differ."""
         named = {*self.columns.target, *self.columns.skip, self.columns.id, self.columns.group}
         found = [
             name
@@ -225,7 +229,7 @@ class _Table:
         ]
         if varied and len(found) > 1:  # words such as `train` have few letters; sequences differ
             found = [name for name in found if len({*self.cells(self.header.index(name))}) > 0.5 * len(self.rows)]
-        return found[0] if len(found) == 1 else None
+        return found
 
     def guess_target(self) -> tuple[tuple[str, ...], str]:
         """The label column or columns and why. Raises DataError where it could be any of several."""

@@ -12,13 +12,13 @@ SEPARATORS = ("|", ";", ",")
 
 
 def guess_pattern(headers: Sequence[str]) -> str | None:
-    """The pattern of headers that hold a label between `|`, blanks or tabs; None where it could be any of several.
+    """The pattern of headers that hold a label between `|`, `;`, blanks or tabs; None where it could be any of several.
 
     All headers have as many parts. The label is the only part that has several values, each of which several records
     have; a part of words such as `train` and `test` is the set. Headers of many parts, and fields such as OS=, are
     descriptions.
     """
-    for mark in ("|", "\t", " "):
+    for mark in ("|", ";", "\t", " "):
         rows = [header.split(mark) for header in headers]
         if not 2 <= len(rows[0]) <= MOST_PARTS or {len(row) for row in rows} != {len(rows[0])}:
             continue

@@ -108,8 +108,11 @@ def _folder(folder: Path, columns: Columns, chunk: int) -> Iterator[Records]:
     """
     found = [p for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith(".") and part_of(p)]
     if not found:
-        expected = "files named NAME_TRAIN and NAME_TEST (.ts, .tsv, .arff, ...)"
-        raise DataError(Problem(str(folder), "none", expected))
+        expected = (
+            "files named NAME_TRAIN and NAME_TEST (.ts, .tsv, .arff, ...), or one table of all series, "
+            "a row for each time step with the columns id, time and label"
+        )
+        raise DataError(Problem(str(folder), "a folder without NAME_TRAIN and NAME_TEST", expected))
     kinds = {kind: [p for p in found if p.suffix.lower() == kind] for kind in FORMATS}
     whole = [kind for kind, paths in kinds.items() if {"train", "test"} <= {*map(part_of, paths)}]
     read = kinds[whole[0]] if whole else found
