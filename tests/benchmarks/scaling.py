@@ -59,7 +59,7 @@ def peptides(path: Path, n: int, labelled: bool = False) -> Path:
     return path
 
 
-# A small process that starts the command: the system counts the memory of whatever starts a process as that process's own.
+# A small process that starts the command: the system counts the memory of what starts a process as its own.
 LAUNCH = """import os, subprocess, sys
 process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
 _, status, usage = os.wait4(process.pid, 0)
