@@ -11,7 +11,7 @@ from tests.tiny import tiny_source, tiny_vision
 from xmr.baselines.fine_tuning import Tuned
 from xmr.baselines.linear_probe import PlainImages
 from xmr.baselines.registry import BASELINES
-from xmr.baselines.series import series_of
+from xmr.baselines.series import DTW_STEP, series_of
 from xmr.core.component import create
 from xmr.core.registry import TRANSFORMS
 from xmr.data.readers.series import series_records
@@ -68,6 +68,16 @@ def test_series_of_unequal_length_and_windows():
     windowed, _ = parts(SeriesEncoder(length="window", size=10), records)
     for name in ("logistic", "cnn", "linear_probe"):
         assert run_baseline(name, windowed).shape == (30, 2)
+
+
+def test_what_dynamic_time_warping_costs():
+    rows = [np.ones((1, 20 + i % 2)) for i in range(90)]
+    data, _ = parts(SeriesEncoder(length="resample"), series_records(rows, ["ab"[i % 2] for i in range(90)], "memory"))
+    samples = {part: sum(row.shape[-1] for row in found) for part, found in series_of(data).items()}
+    expected = DTW_STEP * samples["test"] * (samples["train"] + samples["validation"])
+    assert BASELINES.find("dtw_1nn", data.case).estimate(data) == pytest.approx(expected)
+    assert expected == pytest.approx(DTW_STEP * 30 * 60 * 20.5**2, rel=0.05)
+    assert BASELINES.find("majority", data.case).estimate(data) == 0
 
 
 def _waves(n, rng):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from xmr.baselines.base import Baseline
 from xmr.baselines.registry import run_baseline
 from xmr.cli.app import execute
 from xmr.commands.auto import auto as module
@@ -14,7 +15,7 @@ from xmr.commands.auto import search
 from xmr.commands.auto.auto import auto
 from xmr.commands.auto.candidates import Candidate, candidates
 from xmr.commands.auto.folds import folds_of
-from xmr.commands.auto.held_out import TooLongError
+from xmr.commands.auto.held_out import TooLongError, held_out_predictions
 from xmr.commands.auto.result import Result, Tried
 from xmr.commands.auto.saved import load_saved, save
 from xmr.commands.predict_saved import predict_any
@@ -246,6 +247,18 @@ def test_many_rows_are_held_out_once(tmp_path, monkeypatch):
     pool = search.pool_of(load_job(load_recipe(str(tmp_path / "r.yaml"))))
     assert [len(folds) for folds in pool.folds] == [1]
     assert len(pool.held_out) == len(pool.folds[0][0]) == 10
+
+
+def test_a_baseline_that_would_take_hours_is_not_begun(tmp_path, monkeypatch):
+    """It cannot be stopped: nearest neighbors of audio clips once took more than the minutes given."""
+    write_table(tmp_path / "data.csv", 70, 0)
+    (tmp_path / "r.yaml").write_text(RECIPE.replace("data.csv", str(tmp_path / "data.csv")))
+    recipe = load_recipe(str(tmp_path / "r.yaml"))
+    pool, candidate = search.pool_of(load_job(recipe)), Candidate("baseline majority", baseline="majority")
+    monkeypatch.setattr(Baseline, "estimate", lambda self, data: 3.0)
+    with pytest.raises(TooLongError, match="about 15 s"):  # five folds
+        held_out_predictions(candidate, recipe, pool, lambda: 14.0)
+    assert held_out_predictions(candidate, recipe, pool, lambda: 16.0).shape[0] == 1
 
 
 def test_infilling_is_not_for_it(tmp_path):

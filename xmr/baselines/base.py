@@ -68,7 +68,8 @@ class Baseline:
     run: fits on the training and validation parts and predicts the test part: probabilities or values (n, K); or its
     "module:function", imported when it runs. uses_source: trains or probes the recipe's own source. is_control: a
     question about the source, no alternative to the program. in_compare: `xmr compare` runs it unasked. is_network: it
-    trains a network by gradient, which takes minutes. needs: "module:extra", the package of an extra of xmr.
+    trains a network by gradient, which takes minutes. needs: "module:extra", the package of an extra of xmr. seconds:
+    "module:function", how long one core takes, of a baseline that cannot be stopped and may take hours.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Baseline:
     in_compare: bool = False
     is_network: bool = False
     needs: str = ""
+    seconds: str = ""
 
     @property
     def missing(self) -> str:
@@ -90,10 +92,18 @@ class Baseline:
 
     def predict(self, data: BaselineInput) -> np.ndarray:
         """Fit and predict the test part: (n, K)."""
-        if callable(self.run):
-            return self.run(data)
-        module, _, function = self.run.partition(":")
-        return getattr(importlib.import_module(module), function)(data)
+        run: Callable[[BaselineInput], np.ndarray] = self.run if callable(self.run) else _function(self.run)
+        return run(data)
+
+    def estimate(self, data: BaselineInput) -> float:
+        """The seconds that `predict` takes, where it knows; otherwise 0."""
+        return float(_function(self.seconds)(data)) if self.seconds else 0.0
+
+
+def _function(name: str) -> Any:
+    """What "module:function" names."""
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)
 
 
 def where(

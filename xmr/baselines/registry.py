@@ -139,7 +139,12 @@ BASELINES = BaselineRegistry(
             needs="aeon:series",
         ),
         _built_in(
-            "dtw_1nn", "series:dtw_1nn", _SIGNAL, "nearest neighbor by dynamic time warping (aeon)", needs="aeon:series"
+            "dtw_1nn",
+            "series:dtw_1nn",
+            _SIGNAL,
+            "nearest neighbor by dynamic time warping (aeon)",
+            needs="aeon:series",
+            seconds="xmr.baselines.series:dtw_seconds",
         ),
         _built_in(
             "mfcc_svm",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from xmr.baselines.registry import run_baseline
+from xmr.baselines.registry import BASELINES, run_baseline
 from xmr.commands.auto.candidates import Candidate
 from xmr.commands.run_baselines import baseline_input
 from xmr.core.component import create
@@ -167,7 +167,12 @@ def _of_folds(
         learned = np.setdiff1d(np.arange(len(pool.records)), held_out)
         if candidate.baseline:
             job = pool.job(recipe, learned, np.intersect1d(held_out, pool.validation), held_out)
-            values = run_baseline(candidate.baseline, baseline_input(job))
+            data = baseline_input(job)
+            if (
+                needed := BASELINES.find(candidate.baseline, data.case).estimate(data) * (len(folds) - number)
+            ) > left():
+                raise TooLongError(needed)
+            values = run_baseline(candidate.baseline, data)
         else:
             clock = _Clock(len(folds) - number, left)
             job = _trained(recipe, pool, learned, held_out, clock)
