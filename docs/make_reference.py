@@ -220,6 +220,8 @@ README_ROWS = (
     ("anticancer peptides (AUROC)", "anticancer_all", "anticancer peptides"),
     ("spoken digits, an unseen speaker, 10 clips per digit (accuracy)", "spoken_digits_whisper", "10 clips"),
     ("11 UCR/UEA time-series sets (accuracy)", "series_views", "mean"),
+    ("handwritten digits, 600 labels (accuracy)", "images_packaged", "digits"),
+    ("CIFAR-10, 500 labels (accuracy)", "images_packaged", "CIFAR-10 sample"),
     ("6 tables, 128 rows (AUROC)", "tables_128", "mean"),
     ("ETTh1, 96 steps (MSE, lower is better)", "forecasting", "96 hours"),
 )
@@ -231,6 +233,7 @@ LABELS = {
     "fine_tuning": "fine-tuning",
     "minirocket": "MiniRocket",
     "cnn": "CNN",
+    "linear_probe": "linear probe",
     "pixel_svm": "SVM on pixels",
     "hog_svm": "SVM on HOG",
 }
