@@ -12,7 +12,7 @@ SIDES = {"efficientnet_lite0": 160}  # pixels, where a source's own input is not
 
 
 def image(sample: Sample) -> Draft:
-    """A head in closed form on features of several layers; of many images, a watermark and a head trained by gradient."""
+    """A head in closed form on features of several layers; of many images, a watermark and a head by gradient."""
     columns = {} if sample.source.is_dir() or sample.source.suffix == ".npz" else sample.columns()
     many = len(sample.records) > MANY
     source, why = choose_source("pixel")
