@@ -69,7 +69,7 @@ class Baseline:
     "module:function", imported when it runs. uses_source: trains or probes the recipe's own source. is_control: a
     question about the source, no alternative to the program. in_compare: `xmr compare` runs it unasked. is_network: it
     trains a network by gradient, which takes minutes. needs: "module:extra", the package of an extra of xmr. seconds:
-    "module:function", how long one core takes, of a baseline that cannot be stopped and may take hours.
+    how long one core takes, of a baseline that cannot be stopped and may take hours: a function or "module:function".
     """
 
     name: str
@@ -81,7 +81,7 @@ class Baseline:
     in_compare: bool = False
     is_network: bool = False
     needs: str = ""
-    seconds: str = ""
+    seconds: Callable[[BaselineInput], float] | str = ""
 
     @property
     def missing(self) -> str:
@@ -92,18 +92,21 @@ class Baseline:
 
     def predict(self, data: BaselineInput) -> np.ndarray:
         """Fit and predict the test part: (n, K)."""
-        run: Callable[[BaselineInput], np.ndarray] = self.run if callable(self.run) else _function(self.run)
-        return run(data)
+        values: np.ndarray = _function(self.run)(data)
+        return values
 
     def estimate(self, data: BaselineInput) -> float:
         """The seconds that `predict` takes, where it knows; otherwise 0."""
         return float(_function(self.seconds)(data)) if self.seconds else 0.0
 
 
-def _function(name: str) -> Any:
-    """What "module:function" names."""
-    module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function)
+def _function(named: Callable[[BaselineInput], Any] | str) -> Callable[[BaselineInput], Any]:
+    """A function, or the one that "module:function" names."""
+    if callable(named):
+        return named
+    module, _, function = named.partition(":")
+    found: Callable[[BaselineInput], Any] = getattr(importlib.import_module(module), function)
+    return found
 
 
 def where(

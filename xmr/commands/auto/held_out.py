@@ -168,9 +168,8 @@ def _of_folds(
         if candidate.baseline:
             job = pool.job(recipe, learned, np.intersect1d(held_out, pool.validation), held_out)
             data = baseline_input(job)
-            if (
-                needed := BASELINES.find(candidate.baseline, data.case).estimate(data) * (len(folds) - number)
-            ) > left():
+            once = BASELINES.find(candidate.baseline, data.case).estimate(data)
+            if (needed := once * (len(folds) - number)) > left():
                 raise TooLongError(needed)
             values = run_baseline(candidate.baseline, data)
         else:
