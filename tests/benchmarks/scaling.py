@@ -175,33 +175,36 @@ def in_one(program: Path, source: Path, target: Path) -> dict[str, float]:
     }
 
 
-def ways(program: Path, place: Path, records: int, rounds: int) -> dict[str, Any]:
-    """One process, parts in this process, local processes and Ray actors on the same records, in turns."""
-    source = peptides(place / "ways.fasta", records)
+def ways(program: Path, place: Path, records: int, rounds: int, compared: list[str] | None = None) -> dict[str, Any]:
+    """One process, parts in this process, local processes and Ray actors on the same records, in turns.
+
+    compared: some of the routes, by default all; the ratios are to the first.
+    """
+    source = peptides(place / f"ways-{records}.fasta", records)
     routes: dict[str, Callable[[Path], dict[str, float]]] = {
         "one file": lambda out: in_one(program, source, out.with_suffix(".csv")),
         "parts, this process": lambda out: in_parts(program, source, out, Engine(), 4096),
         "parts, 2 processes": lambda out: in_parts(program, source, out, Engine(jobs=2), 4096),
         "parts, 1 Ray actor": lambda out: in_parts(program, source, out, Engine("ray", jobs=1), 4096),
         "parts, 2 Ray actors": lambda out: in_parts(program, source, out, Engine("ray", jobs=2), 4096),
+        # Twice as many as this machine has processors: the ideal stays two.
+        "parts, 4 Ray actors": lambda out: in_parts(program, source, out, Engine("ray", jobs=4, cpus=0.5), 4096),
     }
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in routes}
+    base = compared[0] if compared else "parts, this process"
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in compared or routes}
     for number in range(rounds):
-        for name, route in routes.items():
-            found[name].append(route(place / f"ways-{number}-{name.replace(' ', '_')}"))
+        for name in found:
+            found[name].append(routes[name](place / f"ways-{records}-{number}-{name.replace(' ', '_')}"))
             print(name, found[name][-1], flush=True)
     table = {
         name: {key: round(median(each[key] for each in rows), 4) for key in rows[0]} for name, rows in found.items()
     }
     ratios = {
-        f"{name} / parts, this process": round(
-            median(
-                a["records_per_second"] / b["records_per_second"] for a, b in zip(rows, found["parts, this process"])
-            ),
-            3,
+        f"{name} / {base}": round(
+            median(a["records_per_second"] / b["records_per_second"] for a, b in zip(rows, found[base])), 3
         )
         for name, rows in found.items()
-        if name != "parts, this process"
+        if name != base
     }
     return {"records": records, "rounds": rounds, "routes": table, "throughput_ratios": ratios}
 
@@ -224,7 +227,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--records", type=int, default=32_768, help="records of the comparison of routes")
     parser.add_argument("--rows", type=int, nargs="*", default=[1_000, 4_000, 16_000], help="rows of new and check")
-    parser.add_argument("--only", nargs="*", default=["routes", "rows", "train", "predict"])
+    parser.add_argument("--only", nargs="*", default=["routes", "engines", "rows", "train", "predict"])
     asked = parser.parse_args()
     path = ROOT / "results" / "scaling.json"
     result: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
@@ -242,7 +245,11 @@ def main() -> None:
             elif part == "routes":
                 made = ways(program, place, asked.records, asked.rounds)
                 bare, _ = trained(place, "no source")
-                made["without_a_source"] = in_one(bare, place / "ways.fasta", place / "bare.csv")
+                made["without_a_source"] = in_one(bare, place / f"ways-{asked.records}.fasta", place / "bare.csv")
+            elif part == "engines":  # for longer: the first part of each process is slower than the others
+                made = ways(
+                    program, place, 4 * asked.records, asked.rounds, ["parts, 2 processes", "parts, 2 Ray actors"]
+                )
             elif part == "train":
                 made = {str(n): trained(place, "minilm", n, 1)[1] for n in (1_000, 2_000, 4_000)}
             else:

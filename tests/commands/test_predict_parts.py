@@ -117,7 +117,7 @@ def test_parquet_holds_the_values_of_csv_and_parts_may_have_addresses(folder, wh
     store.pipe("/bucket/in.fasta", (whole / "in.fasta").read_bytes())
     predict_parts(folder, ["memory://bucket/in.fasta"], "memory://b/two", Engine(), form="csv", on_error="skip")
     assert store.cat("/b/two/part-00000.csv") == (whole / "whole.csv").read_bytes()
-    for wrong in ("nowhere://bucket/out", "s3://bucket/out"):
+    for wrong in ("nowhere://bucket/out", "gs://bucket/out"):
         with pytest.raises(InputError, match="whose driver is installed"):
             predict_parts(folder, [source], wrong, Engine())
 
@@ -151,7 +151,7 @@ def test_notes_are_those_of_one_process(folder, tmp_path):  # noqa: F811
     assert joined(tmp_path / "out") == (tmp_path / "one.csv").read_bytes()
 
 
-RECORDS = int(os.environ.get("XMR_TEST_RECORDS", "60000"))  # of the tests that kill
+RECORDS = int(os.environ.get("XMR_TEST_RECORDS", "200000"))  # of the tests that kill
 SKIPPING = {"form": "csv", "part": 4000, "on_error": "skip"}
 
 

@@ -40,7 +40,7 @@ class Done:
 
     written: int
     skipped: int
-    skipped_file: Path
+    skipped_file: Path | str  # a path, or an address of an object store
     notes: tuple[str, ...] = ()
 
 

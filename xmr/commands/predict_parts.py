@@ -264,4 +264,4 @@ def _finish(store: Store, key: str, form: str, count: int) -> Done:
     for name in store.names():
         if name.startswith("_part-"):
             store.remove(name)
-    return Done(total["written"], total["skipped"], Path(store.address, SKIPPED), tuple(notes))
+    return Done(total["written"], total["skipped"], store.place(SKIPPED), tuple(notes))
