@@ -49,3 +49,10 @@ def test_every_result_names_its_study():
     for path in (ROOT / "results").rglob("*.json"):
         for study in re.findall(r"xmr study (\S+)", path.read_text()):
             assert (ROOT / study.rstrip('",')).is_file(), f"{path.name}: {study}"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name != "methods"], ids=lambda page: page.name)
+def test_dollars_are_code(page):
+    """Two of them in a text would be a formula."""
+    text = re.sub(r"(?s)```.*?```|`[^`\n]*`", "", page.read_text())
+    assert "$" not in text
