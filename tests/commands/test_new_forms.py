@@ -250,7 +250,7 @@ def test_real_peptides_in_one_look(tmp_path, capsys):
         (
             ["ACDEFGHIKLMNPQRSTVWY" * 2 + letter for letter in "ACDEFGHIKL" * 4],
             "random",
-            "these are variants of one protein",
+            "these are variants of one sequence",
         ),
         (
             [base + tail for base in (protein(40) for _ in range(20)) for tail in ("A", "C")],
@@ -269,6 +269,19 @@ def test_the_split_is_decided_by_what_is_in_the_file(tmp_path, sequences, by, wh
     assert f"{near} of the test records have a near copy in training (3-mer cosine >= 0.4)" in said
     assert drafted(tmp_path, "protein", "x.csv", None, "--split", "random")[0].data.split.by == "random"
     assert "test part" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("same_length", [True, False])
+def test_families_of_dna_are_kept_apart(tmp_path, same_length, capsys):
+    families = [nucleotides(120) for _ in range(40)]
+    rows = [
+        (family[:60] + "ACGT"[i % 4] + family[61:] + ("" if same_length else "A" * (i % 3)), f"c{n % 2}")
+        for n, family in enumerate(families)
+        for i in range(10)
+    ]
+    recipe, _ = drafted(tmp_path, "dna", "x.csv", table("sequence,label", rows))
+    assert recipe.data.split.by == "cluster"
+    assert "test part: by cluster, because 100% of the sequences have a near copy" in capsys.readouterr().out
 
 
 def test_many_records_that_cannot_be_read_end_with_the_remedy(tmp_path, capsys):

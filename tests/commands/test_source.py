@@ -137,3 +137,11 @@ def test_the_list_says_what_installs_a_source(capsys, monkeypatch):
     said = capsys.readouterr().out
     assert "pip install 'xmr[pixel]'" in said
     assert "pip install --no-deps rxnmapper==0.4.3" in said
+
+
+def test_the_list_says_where_published_models_come_from(capsys):
+    assert execute(["source", "list", "--addresses"]) == 0
+    said = capsys.readouterr().out
+    for model in PUBLISHED_MODELS.values():
+        assert model.address in said
+        assert model.sha256 in said

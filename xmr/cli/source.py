@@ -31,10 +31,18 @@ app = typer.Typer(help="List, download and locate frozen source models.", no_arg
 
 
 @app.command("list", short_help="List models, licences and where they are.", epilog="Example: xmr source list")
-def listing() -> None:
+def listing(
+    addresses: Annotated[
+        bool, typer.Option("--addresses", help="Of the published models, the official file, its sha256 and converter.")
+    ] = False,
+) -> None:
     """List the models inside pip packages and the published ones, with licences, sizes and where they are."""
-    from xmr.commands.source import listed
+    from xmr.commands.source import listed, origins
 
+    if addresses:
+        for line in origins():
+            print(line)
+        return
     table = Table(Column("name", no_wrap=True), "what", "licence", "size", "here")
     for model in listed():
         cells = (model.name, model.summary, model.licence, model.size, model.where or "no")

@@ -43,6 +43,13 @@ def listed() -> Iterator[Listed]:
         yield Listed(model.name, model.summary, model.licence, f"{model.bytes / 1e6:.1f} MB", where_is(model))
 
 
+def origins() -> Iterator[str]:
+    """Of each published model: address, sha256 and converter of the official file."""
+    for model in PUBLISHED_MODELS.values():
+        converter = (model.converter or "none").partition(":")[2] or "none, used as it is"
+        yield f"{model.name}\n  address    {model.address}\n  sha256     {model.sha256}\n  converter  {converter}"
+
+
 def where_is(model: PublishedModel) -> str:
     """The file or folder that a recipe would read, or nothing."""
     found = find_model(model.result)
@@ -101,7 +108,7 @@ def _official(model: PublishedModel, folder: Path, fetcher: Fetch, log: Log) -> 
         brought = fetcher(model.address, fetched)
         if sha256(brought) != model.sha256:
             found = f"a file with the sha256 {sha256(brought)}"
-            raise DataError(Problem(model.address, found, f"{model.sha256}, as in `xmr source list`"))
+            raise DataError(Problem(model.address, found, f"{model.sha256}, as in `xmr source list --addresses`"))
         brought.rename(path)
     except (OSError, HTTPException) as error:
         if isinstance(error, OSError) and error.filename is not None:  # of this machine, not of the network

@@ -17,7 +17,8 @@ from xmr.sources.black_box import BlackBox
 from xmr.sources.kserve import Encoding, Protocol, request, response
 from xmr.sources.media import LETTERS, AudioView, Clips, Images, ImageView, Medium, Texts, TextView
 
-AGAIN = (408, 429, 500, 502, 503, 504)  # statuses after which a call is repeated
+# Statuses after which a call is repeated; 501 and 505 would be given again.
+AGAIN = tuple(sorted({408, 429, *range(500, 600)} - {501, 505}))
 MAX_WAIT = 120  # seconds before a repetition, also where Retry-After asks for more
 SHOWN = 200  # characters of a refusal that are shown
 _TOKEN = re.compile(r"XMR_TOKEN[A-Z0-9_]*")
@@ -26,9 +27,9 @@ _TOKEN = re.compile(r"XMR_TOKEN[A-Z0-9_]*")
 class HttpSource(BlackBox):
     """The base of `HttpImage`, `HttpAudio` and `HttpText`.
 
-    A call is repeated after 1, 2, 4 ... seconds (or what Retry-After says, at most two minutes) where the connection
-    breaks or times out, and after statuses 408, 429 and 5xx. Redirects are not followed: the token stays with the
-    address.
+    A call is repeated at once, then after 2, 4, 8 ... seconds (or what Retry-After says, at most two minutes) where the
+    connection breaks or times out, and after statuses 408, 429 and 5xx (but 501 and 505). Redirects are not followed:
+    the token stays with the address.
 
     Args:
         url: address of the model's inference endpoint (http:// or https://).

@@ -18,11 +18,11 @@ MOSTLY = 0.5  # fraction of the sequences in one cluster from which on no split 
 HARDLY = 0.05  # fraction of sequences with a near copy below which a random split separates them as well
 
 
-def split_by_likeness(sample: Sample) -> tuple[dict[str, Any], str, bool]:
-    """The split for a file of proteins, a sentence that says why, and whether these are variants of one protein.
+def split_by_likeness(sample: Sample, **fixed: Any) -> tuple[dict[str, Any], str, bool]:
+    """The split for a file of sequences, a sentence that says why, and whether these are variants of one of them.
 
     By the file's own column where it has one; by cluster where near copies would stand in training and test; at random
-    where nearly nothing or nearly everything is alike.
+    where nearly nothing or nearly everything is alike. fixed: further settings of a split that the file does not name.
     """
     one_length = len(sample.lengths) == 1
     predefined = "test" in sample.records.role and "train" in sample.records.role
@@ -31,25 +31,25 @@ def split_by_likeness(sample: Sample) -> tuple[dict[str, Any], str, bool]:
     else:
         texts = list(dict.fromkeys(sample.texts))
         texts = texts[:: -(-len(texts) // LOOKED_AT)]
-        sizes = np.bincount(kmer_clusters(texts, SIMILARITY))
+        sizes = np.bincount(kmer_clusters(texts, SIMILARITY, sample.encoder.kmer))
         largest, near = sizes.max() / len(texts), sizes[sizes > 1].sum() / len(texts)
     variants = largest > MOSTLY and one_length
     if predefined:
         return sample.split(), "test part: as the file says", variants
     if variants:
-        why = "these are variants of one protein (--split position or mutations holds out more)"
-        return sample.split(), f"test part: random, because {why}", True
+        why = "these are variants of one sequence (--split position or mutations holds out more)"
+        return sample.split(**fixed), f"test part: random, because {why}", True
     if largest > MOSTLY:
         why = f"{largest:.0%} of the sequences are one family, which no split can separate"
-        return sample.split(), f"test part: random, because {why}", False
+        return sample.split(**fixed), f"test part: random, because {why}", False
     if near < HARDLY:
         return (
-            sample.split(),
+            sample.split(**fixed),
             f"test part: random, because {f'only {near:.0%}' if near else 'none'} of the sequences have a near copy",
             False,
         )
     why = f"{near:.0%} of the sequences have a near copy, which must not stand on both sides"
-    return sample.split(by="cluster"), f"test part: by cluster, because {why}", False
+    return sample.split(**fixed, by="cluster"), f"test part: by cluster, because {why}", False
 
 
 def near_copies_of(made: Draft, sample: Sample) -> list[str]:

@@ -88,11 +88,11 @@ def dna(sample: Sample) -> Draft:
     aligned = not per_position and len(sample.lengths) == 1 and few
     if not aligned:
         return _whole(sample, "sequences", {"name": "context_window"}, 0.003)
+    split, why, _ = split_by_likeness(sample, validation=0)  # a head in closed form: nothing is chosen on validation
     body: dict[str, Any] = {
         "task": sample.task.name,
         "seed": 0,
-        # A head in closed form: nothing is chosen on validation.
-        "data": {**sample.sequences(), "split": sample.split(validation=0)},
+        "data": {**sample.sequences(), "split": split},
         "encoder": {"name": "dna", "aligned": True},
         "source": {"name": "minilm", "layers": 2},
         "transform": {"name": "context_window"},
@@ -102,7 +102,7 @@ def dna(sample: Sample) -> Draft:
     }
     found = sample.found("sequences")
     found += "; all of one length, so read position by position (where they are no windows around a site: "
-    return Draft(body, [found + "encoder.aligned=false output.pool=mean)"])
+    return Draft(body, [found + "encoder.aligned=false output.pool=mean)", why])
 
 
 def text(sample: Sample) -> Draft:
@@ -114,10 +114,14 @@ def _whole(sample: Sample, what: str, transform: dict[str, Any], learning_rate: 
     """A head by gradient on sequences of all lengths."""
     per_position = sample.task.per_position
     words = ["majority", "kmer_logistic", "kmer_forest", "token_logistic", "linear_probe"]
+    split, why = sample.split(), []
+    if sample.encoder.kmer:
+        split, said, _ = split_by_likeness(sample)
+        why = [said]
     body: dict[str, Any] = {
         "task": sample.task.name,
         "seed": 0,
-        "data": {**sample.sequences(), "split": sample.split()},
+        "data": {**sample.sequences(), "split": split},
         "encoder": {"name": sample.domain},
         "source": {"name": "minilm", "layers": 4},
         "transform": transform,
@@ -125,4 +129,4 @@ def _whole(sample: Sample, what: str, transform: dict[str, Any], learning_rate: 
         "training": {"epochs": 20, "learning_rate": learning_rate, "patience": 8},
         "baselines": ["majority", "window_linear"] if per_position else words,
     }
-    return Draft(body, [sample.found(what)])
+    return Draft(body, [sample.found(what), *why])
