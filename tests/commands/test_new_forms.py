@@ -284,6 +284,16 @@ def test_families_of_dna_are_kept_apart(tmp_path, same_length, capsys):
     assert "test part: by cluster, because 100% of the sequences have a near copy" in capsys.readouterr().out
 
 
+def test_how_records_are_tested_and_judged_is_said(tmp_path, capsys):
+    rows = [(f"{i}.5", i * i, i % 2) for i in range(400)]
+    drafted(tmp_path, "table", "x.csv", table("a,b,label", rows))
+    said = capsys.readouterr().out
+    assert "test part: 20% of the records at random" in said
+    assert "metric: auroc (area under the ROC curve)" in said
+    drafted(tmp_path, "table", "x.csv", table("a,b,label", [(a, b, a) for a, b, _ in rows]))
+    assert "metric: auroc" not in capsys.readouterr().out
+
+
 def test_many_records_that_cannot_be_read_end_with_the_remedy(tmp_path, capsys):
     (tmp_path / "x.csv").write_text(table("sequence,label", [(f"AC{i}", i % 2) for i in range(40)]))
     assert execute(["new", "protein", str(tmp_path / "x.csv")]) == 2

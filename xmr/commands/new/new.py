@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
 
-from xmr.commands.new.base import Asked, Draft
+from xmr.commands.new.base import Asked, Draft, Sample
 from xmr.commands.new.cost import fit_schedule
 from xmr.commands.new.facts import facts
 from xmr.commands.new.few import for_few_records
@@ -16,6 +16,7 @@ from xmr.commands.new.reading import Reading
 from xmr.commands.new.registry import DRAFTS
 from xmr.data.records import Records
 from xmr.errors import Problem, RecipeError
+from xmr.metrics.registry import METRICS
 
 
 def draft(domain: str, source: Path | Sequence[Path], recipe: Path, asked: Asked) -> Draft:
@@ -53,6 +54,7 @@ def _of(reading: Reading) -> Draft:
     made.body.setdefault("training", {})
     for_rare_classes(made, sample)
     for_few_records(made, sample)
+    made.found.extend(_split_and_metric(made, sample))
     fit_schedule(made, sample)
     made.found.extend((*reading.why, *sample.records.notes, *near_copies_of(made, sample)))
     classes = sample.task.probabilistic and not sample.task.per_position
@@ -65,3 +67,17 @@ def _of(reading: Reading) -> Draft:
         unread = "record is" if len(made.skipped) == 1 else "records are"
         made.found.append(f"{len(made.skipped):,} {unread} skipped, as said (data.on_error: skip)")
     return made
+
+
+def _split_and_metric(made: Draft, sample: Sample) -> Iterator[str]:
+    """How records are tested and by what they are judged, where nothing else has said it."""
+    split = made.body["data"]["split"]
+    if not sample.asked.split and not any("test part" in line for line in made.found):
+        if split["by"] == "predefined":
+            yield "test part: as the file says"
+        elif split["by"] == "random":
+            together = "--group COLUMN keeps those that belong together"
+            yield f"test part: {split['test']:.0%} of the records at random ({together})"
+    if "metric" not in made.body["training"]:
+        name = sample.task.fit(sample.records).main_metric
+        yield f"metric: {name} ({METRICS.get(name).summary}), the default here (training.metric names another)"
